@@ -1,0 +1,1 @@
+"""Measurements of the platform; never tests."""

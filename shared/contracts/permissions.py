@@ -1,0 +1,263 @@
+"""Who may do what: the roles, the permissions (scope:resource:action) and the one table that joins them.
+
+A permission says that a role may ask for an act at all. Which rows it may touch (own organisation, own
+region) is a condition in SQL, and whether the act is allowed now is a rule of the service that owns it.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Role(StrEnum):
+    """The roles of the scheme. Source: R1 to R5, R9, Q22."""
+
+    ENTERPRISE = "enterprise"
+    PROVIDER = "provider"
+    OPERATOR_CLERK = "operator_clerk"
+    OPERATOR_LEAD = "operator_lead"
+    BUREAU_OFFICER = "bureau_officer"
+    BUREAU_LEAD = "bureau_lead"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    REGION = "region"
+    PLATFORM_ADMIN = "platform_admin"
+    SERVICE = "service"
+
+
+class Permission(StrEnum):
+    """The acts of the platform, named scope:resource:action.
+
+    Registration, the public directory and the check of a receipt are anonymous and have no permission here.
+    `read_own` is limited to the caller's organisation, `read_region` to the caller's region, `read_all` to
+    nothing.
+    """
+
+    IDENTITY_ORGANISATION_READ_OWN = "identity:organisation:read_own"
+    IDENTITY_ORGANISATION_READ_REGION = "identity:organisation:read_region"
+    IDENTITY_ORGANISATION_READ_ALL = "identity:organisation:read_all"
+    IDENTITY_AUTHENTICATION_SUBMIT = "identity:authentication:submit"
+    IDENTITY_AUTHENTICATION_REVIEW = "identity:authentication:review"
+    IDENTITY_RECOGNITION_DECIDE = "identity:recognition:decide"
+    IDENTITY_RECOGNITION_EXCEPT = "identity:recognition:except"
+    IDENTITY_AFFILIATION_DECLARE = "identity:affiliation:declare"
+    IDENTITY_AFFILIATION_RECORD = "identity:affiliation:record"
+    IDENTITY_DOCUMENT_READ_OWN = "identity:document:read_own"
+    IDENTITY_DOCUMENT_READ_ALL = "identity:document:read_all"
+    IDENTITY_CLIENT_MANAGE_OWN = "identity:client:manage_own"
+    IDENTITY_STAFF_MANAGE = "identity:staff:manage"
+    IDENTITY_OPERATOR_DESIGNATE = "identity:operator:designate"
+    IDENTITY_EXIT_APPLY = "identity:exit:apply"
+    IDENTITY_EXIT_HANDLE = "identity:exit:handle"
+    IDENTITY_ORGANISATION_SUSPEND = "identity:organisation:suspend"
+    IDENTITY_ORGANISATION_REINSTATE = "identity:organisation:reinstate"
+    IDENTITY_DELISTING_PROPOSE = "identity:delisting:propose"
+    IDENTITY_DELISTING_APPROVE = "identity:delisting:approve"
+    IDENTITY_BLACKLIST_PROPOSE = "identity:blacklist:propose"
+    IDENTITY_BLACKLIST_APPROVE = "identity:blacklist:approve"
+
+    CATALOG_PRODUCT_READ = "catalog:product:read"
+    CATALOG_PRODUCT_DRAFT = "catalog:product:draft"
+    CATALOG_PRODUCT_SUBMIT = "catalog:product:submit"
+    CATALOG_PRODUCT_OPERATOR_REVIEW = "catalog:product:operator_review"
+    CATALOG_PRODUCT_BUREAU_REVIEW = "catalog:product:bureau_review"
+    CATALOG_PRODUCT_WITHDRAW_OWN = "catalog:product:withdraw_own"
+    CATALOG_PRODUCT_DELIST = "catalog:product:delist"
+
+    VOUCHER_PLAN_READ = "voucher:plan:read"
+    VOUCHER_PLAN_DRAFT = "voucher:plan:draft"
+    VOUCHER_PLAN_APPROVE = "voucher:plan:approve"
+    VOUCHER_PLAN_PUBLISH = "voucher:plan:publish"
+    VOUCHER_APPLICATION_SUBMIT = "voucher:application:submit"
+    VOUCHER_APPLICATION_WITHDRAW = "voucher:application:withdraw"
+    VOUCHER_APPLICATION_REVIEW = "voucher:application:review"
+    VOUCHER_APPLICATION_READ_OWN = "voucher:application:read_own"
+    VOUCHER_APPLICATION_READ_REGION = "voucher:application:read_region"
+    VOUCHER_APPLICATION_READ_ALL = "voucher:application:read_all"
+    VOUCHER_ACCOUNT_READ_OWN = "voucher:account:read_own"
+    VOUCHER_ACCOUNT_READ_REGION = "voucher:account:read_region"
+    VOUCHER_ACCOUNT_READ_ALL = "voucher:account:read_all"
+    VOUCHER_LEDGER_READ = "voucher:ledger:read"
+    VOUCHER_REVOCATION_PROPOSE = "voucher:revocation:propose"
+    VOUCHER_REVOCATION_APPROVE = "voucher:revocation:approve"
+
+    ORDER_QUOTE_MAKE = "order:quote:make"
+    ORDER_ORDER_PLACE = "order:order:place"
+    ORDER_ORDER_CONFIRM = "order:order:confirm"
+    ORDER_ORDER_CANCEL = "order:order:cancel"
+    ORDER_ORDER_READ_OWN = "order:order:read_own"
+    ORDER_ORDER_READ_REGION = "order:order:read_region"
+    ORDER_ORDER_READ_ALL = "order:order:read_all"
+    ORDER_REFUND_REQUEST = "order:refund:request"
+    ORDER_REFUND_CONSENT = "order:refund:consent"
+    ORDER_REFUND_REFUSE = "order:refund:refuse"
+    ORDER_ESCALATION_DECIDE = "order:escalation:decide"
+    ORDER_DELIVERY_RECORD = "order:delivery:record"
+    ORDER_DELIVERY_ACCEPT = "order:delivery:accept"
+    ORDER_COMPLAINT_FILE = "order:complaint:file"
+    ORDER_COMPLAINT_HANDLE = "order:complaint:handle"
+    ORDER_EVALUATION_FILE = "order:evaluation:file"
+
+    SETTLEMENT_CLAIM_FILE = "settlement:claim:file"
+    SETTLEMENT_CLAIM_WITHDRAW = "settlement:claim:withdraw"
+    SETTLEMENT_CLAIM_READ_OWN = "settlement:claim:read_own"
+    SETTLEMENT_CLAIM_READ_ALL = "settlement:claim:read_all"
+    SETTLEMENT_CLAIM_FIRST_REVIEW = "settlement:claim:first_review"
+    SETTLEMENT_CLAIM_QUESTION = "settlement:claim:question"
+    SETTLEMENT_CLAIM_ANSWER = "settlement:claim:answer"
+    SETTLEMENT_CLAIM_BUREAU_REVIEW = "settlement:claim:bureau_review"
+    SETTLEMENT_APPROPRIATION_REQUEST = "settlement:appropriation:request"
+    SETTLEMENT_APPROPRIATION_APPROVE = "settlement:appropriation:approve"
+    SETTLEMENT_PAYMENT_RECORD = "settlement:payment:record"
+    SETTLEMENT_EXPORT_MAKE = "settlement:export:make"
+
+    PLATFORM_TASK_READ = "platform:task:read"
+    PLATFORM_NOTICE_READ = "platform:notice:read"
+    PLATFORM_CLOCK_MOVE = "platform:clock:move"
+    PLATFORM_REPLAY_PROPOSE = "platform:replay:propose"
+    PLATFORM_REPLAY_APPROVE = "platform:replay:approve"
+
+
+P = Permission
+
+# What waits for me and what was decided about me is open to every role (DESIGN: What waits for me).
+_EVERYONE = frozenset({P.PLATFORM_TASK_READ, P.PLATFORM_NOTICE_READ, P.CATALOG_PRODUCT_READ, P.VOUCHER_PLAN_READ})
+
+_PARTY = _EVERYONE | {
+    P.IDENTITY_ORGANISATION_READ_OWN,
+    P.IDENTITY_AUTHENTICATION_SUBMIT,
+    P.IDENTITY_AFFILIATION_DECLARE,
+    P.IDENTITY_DOCUMENT_READ_OWN,
+    P.IDENTITY_CLIENT_MANAGE_OWN,
+    P.IDENTITY_EXIT_APPLY,
+    P.ORDER_ORDER_READ_OWN,
+}
+
+_OVERSEER = _EVERYONE | {
+    P.IDENTITY_ORGANISATION_READ_ALL,
+    P.IDENTITY_DOCUMENT_READ_ALL,
+    P.VOUCHER_APPLICATION_READ_ALL,
+    P.VOUCHER_ACCOUNT_READ_ALL,
+    P.VOUCHER_LEDGER_READ,
+    P.ORDER_ORDER_READ_ALL,
+    P.SETTLEMENT_CLAIM_READ_ALL,
+}
+
+_OPERATOR = _OVERSEER | {
+    P.IDENTITY_AUTHENTICATION_REVIEW,
+    P.IDENTITY_AFFILIATION_RECORD,
+    P.IDENTITY_EXIT_HANDLE,
+    P.CATALOG_PRODUCT_OPERATOR_REVIEW,
+    P.VOUCHER_APPLICATION_REVIEW,
+    P.ORDER_COMPLAINT_HANDLE,
+    P.SETTLEMENT_CLAIM_FIRST_REVIEW,
+    P.SETTLEMENT_CLAIM_ANSWER,
+}
+
+_BUREAU = _OVERSEER | {
+    P.IDENTITY_RECOGNITION_DECIDE,
+    P.CATALOG_PRODUCT_BUREAU_REVIEW,
+    P.SETTLEMENT_CLAIM_QUESTION,
+    P.SETTLEMENT_EXPORT_MAKE,
+}
+
+GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.ENTERPRISE: _PARTY
+        | {
+            P.VOUCHER_APPLICATION_SUBMIT,
+            P.VOUCHER_APPLICATION_WITHDRAW,
+            P.VOUCHER_APPLICATION_READ_OWN,
+            P.VOUCHER_ACCOUNT_READ_OWN,
+            P.ORDER_QUOTE_MAKE,
+            P.ORDER_ORDER_PLACE,
+            P.ORDER_ORDER_CANCEL,
+            P.ORDER_REFUND_REQUEST,
+            P.ORDER_DELIVERY_ACCEPT,
+            P.ORDER_COMPLAINT_FILE,
+            P.ORDER_EVALUATION_FILE,
+        },
+        Role.PROVIDER: _PARTY
+        | {
+            P.CATALOG_PRODUCT_DRAFT,
+            P.CATALOG_PRODUCT_SUBMIT,
+            P.CATALOG_PRODUCT_WITHDRAW_OWN,
+            P.ORDER_ORDER_CONFIRM,
+            P.ORDER_REFUND_CONSENT,
+            P.ORDER_REFUND_REFUSE,
+            P.ORDER_DELIVERY_RECORD,
+            P.SETTLEMENT_CLAIM_FILE,
+            P.SETTLEMENT_CLAIM_WITHDRAW,
+            P.SETTLEMENT_CLAIM_READ_OWN,
+            # The rules let the provider itself ask for the appropriation after first review (A24, R79).
+            P.SETTLEMENT_APPROPRIATION_REQUEST,
+        },
+        Role.OPERATOR_CLERK: _OPERATOR | {P.IDENTITY_DELISTING_PROPOSE, P.VOUCHER_REVOCATION_PROPOSE},
+        Role.OPERATOR_LEAD: _OPERATOR
+        | {
+            P.IDENTITY_ORGANISATION_SUSPEND,
+            P.IDENTITY_ORGANISATION_REINSTATE,
+            P.IDENTITY_DELISTING_APPROVE,
+            P.IDENTITY_BLACKLIST_PROPOSE,
+            P.CATALOG_PRODUCT_DELIST,
+            P.VOUCHER_PLAN_PUBLISH,
+            P.VOUCHER_REVOCATION_APPROVE,
+            P.ORDER_ESCALATION_DECIDE,
+            P.PLATFORM_REPLAY_APPROVE,
+        },
+        Role.BUREAU_OFFICER: _BUREAU | {P.VOUCHER_PLAN_DRAFT, P.SETTLEMENT_CLAIM_BUREAU_REVIEW},
+        Role.BUREAU_LEAD: _BUREAU
+        | {
+            P.IDENTITY_RECOGNITION_EXCEPT,
+            P.IDENTITY_OPERATOR_DESIGNATE,
+            P.IDENTITY_ORGANISATION_SUSPEND,
+            P.IDENTITY_ORGANISATION_REINSTATE,
+            P.IDENTITY_BLACKLIST_APPROVE,
+            P.CATALOG_PRODUCT_DELIST,
+            P.VOUCHER_PLAN_APPROVE,
+            P.SETTLEMENT_APPROPRIATION_APPROVE,
+        },
+        Role.FINANCE: _EVERYONE
+        | {
+            P.VOUCHER_LEDGER_READ,
+            P.SETTLEMENT_CLAIM_READ_ALL,
+            P.SETTLEMENT_PAYMENT_RECORD,
+            P.SETTLEMENT_EXPORT_MAKE,
+        },
+        # Complete read access and exports, and no act that changes anything (R9).
+        Role.AUDITOR: _OVERSEER | {P.SETTLEMENT_EXPORT_MAKE},
+        # Read rights on the own region only and no approval power (R5).
+        Role.REGION: _EVERYONE
+        | {
+            P.IDENTITY_ORGANISATION_READ_REGION,
+            P.VOUCHER_APPLICATION_READ_REGION,
+            P.VOUCHER_ACCOUNT_READ_REGION,
+            P.ORDER_ORDER_READ_REGION,
+        },
+        # Whoever runs the machines sees no business rows and decides nothing about money.
+        Role.PLATFORM_ADMIN: _EVERYONE | {P.IDENTITY_STAFF_MANAGE, P.PLATFORM_CLOCK_MOVE, P.PLATFORM_REPLAY_PROPOSE},
+        # Services learn from each other by facts, so a service token opens next to nothing.
+        Role.SERVICE: _EVERYONE,
+    }
+)
+
+# First act -> second act. No role holds both, and the service compares the persons too, since one may have
+# two roles.
+FOUR_EYES: Mapping[Permission, Permission] = MappingProxyType(
+    {
+        P.CATALOG_PRODUCT_OPERATOR_REVIEW: P.CATALOG_PRODUCT_BUREAU_REVIEW,
+        P.VOUCHER_PLAN_DRAFT: P.VOUCHER_PLAN_APPROVE,
+        P.VOUCHER_REVOCATION_PROPOSE: P.VOUCHER_REVOCATION_APPROVE,
+        P.IDENTITY_DELISTING_PROPOSE: P.IDENTITY_DELISTING_APPROVE,
+        P.IDENTITY_BLACKLIST_PROPOSE: P.IDENTITY_BLACKLIST_APPROVE,
+        P.SETTLEMENT_CLAIM_FIRST_REVIEW: P.SETTLEMENT_CLAIM_BUREAU_REVIEW,
+        P.SETTLEMENT_CLAIM_BUREAU_REVIEW: P.SETTLEMENT_APPROPRIATION_APPROVE,
+        P.SETTLEMENT_APPROPRIATION_APPROVE: P.SETTLEMENT_PAYMENT_RECORD,
+        P.PLATFORM_REPLAY_PROPOSE: P.PLATFORM_REPLAY_APPROVE,
+    }
+)
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Everything that these roles may do together; no roles may do nothing."""
+    return frozenset().union(*(GRANTS[role] for role in roles))

@@ -1,0 +1,52 @@
+"""The policy pack: one scheme as one versioned, validated TOML file. A province is data."""
+
+from shared.contracts.policy.loading import PolicyPack, load_pack
+from shared.contracts.policy.locating import PolicyPackInvalid
+from shared.contracts.policy.schema import (
+    Agreement,
+    Aim,
+    Alias,
+    CalendarYear,
+    CodedText,
+    Condition,
+    ConditionCheck,
+    Deadlines,
+    DelistingGround,
+    DocumentKind,
+    EvidenceKind,
+    Layer,
+    LegalReference,
+    Notice,
+    PackDocument,
+    PartyKind,
+    PriorityLane,
+    Region,
+    ServiceClass,
+    TruthDeclaration,
+)
+
+__all__ = [
+    "Agreement",
+    "Aim",
+    "Alias",
+    "CalendarYear",
+    "CodedText",
+    "Condition",
+    "ConditionCheck",
+    "Deadlines",
+    "DelistingGround",
+    "DocumentKind",
+    "EvidenceKind",
+    "Layer",
+    "LegalReference",
+    "Notice",
+    "PackDocument",
+    "PartyKind",
+    "PolicyPack",
+    "PolicyPackInvalid",
+    "PriorityLane",
+    "Region",
+    "ServiceClass",
+    "TruthDeclaration",
+    "load_pack",
+]

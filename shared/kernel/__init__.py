@@ -1,0 +1,1 @@
+"""Pure values and rules of arithmetic; the standard library only."""

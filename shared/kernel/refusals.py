@@ -1,0 +1,58 @@
+"""Refusals: business answers of "no", each with a stable code, a kind, the article and a Chinese sentence."""
+
+from enum import StrEnum
+from typing import ClassVar, NoReturn
+
+
+class Bug(Exception):
+    """A broken invariant: never caught by business code, never disabled."""
+
+
+class RefusalKind(StrEnum):
+    """What sort of "no" it is; the HTTP status is mapped once, in shared.runtime.problems."""
+
+    MALFORMED = "malformed"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    STATE = "state"
+    PRECONDITION = "precondition"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    RULE = "rule"
+    PRECONDITION_REQUIRED = "precondition_required"
+    RATE = "rate"
+    UNAVAILABLE = "unavailable"
+
+
+class Refusal(Exception):
+    """A business "no". Subclasses are named as the fact and set the class variables.
+
+    `zh` is a Chinese sentence, formatted with the facts given to the constructor. Facts must be JSON values
+    (text, int, bool, list, dict): they travel in replies and problem details, so nothing personal goes in.
+    """
+
+    code: ClassVar[str]
+    kind: ClassVar[RefusalKind]
+    article: ClassVar[str] = ""
+    zh: ClassVar[str]
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code)
+        self.facts = facts
+
+    @property
+    def detail(self) -> str:
+        """The Chinese sentence with its facts filled in."""
+        return self.zh.format(**self.facts)
+
+
+def invariant(condition: object, message: str) -> None:
+    """Raise Bug when `condition` is false. Raises: Bug."""
+    if not condition:
+        raise Bug(message)
+
+
+def bug(message: str) -> NoReturn:
+    """Raise Bug. Raises: Bug."""
+    raise Bug(message)

@@ -1,0 +1,1 @@
+"""The technical core: one transaction, one consumer, one relay, one host."""

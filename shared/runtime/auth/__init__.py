@@ -1,0 +1,1 @@
+"""Who is calling: passwords, login throttling, access tokens and refresh tokens."""

@@ -1,0 +1,355 @@
+"""Access tokens (JWT, EdDSA, typ at+jwt) and refresh tokens (opaque, rotated, reuse is noticed).
+
+The reader is written for exactly the one kind of token that the signer makes: one algorithm, one type,
+three header fields. Whatever else a token brings along (alg none or HS256, jku, x5c, crit) is refused
+before any key is touched. All times here are machine time; the business clock never moves a token.
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from shared.contracts.permissions import Permission, Role, permissions_of
+from shared.kernel.ids import AccountId, OrganisationId
+from shared.kernel.refusals import Refusal, RefusalKind, invariant
+
+TTL_MAX_S: Final = 300
+# Clocks of two machines may differ; a token from further ahead than this is not believed.
+CLOCK_SKEW_MAX_S: Final = 60
+TOKEN_LENGTH_MAX: Final = 4096
+_SIGNATURE_BYTES: Final = 64
+
+
+class TokenInvalid(Refusal):
+    """The access token is not one of ours, not for this service, or was ended. Source: RFC 9068, RFC 8725."""
+
+    code = "auth.token_invalid"
+    kind = RefusalKind.UNAUTHENTICATED
+    zh = "登录凭证无效，请重新登录。"
+
+
+class TokenExpired(Refusal):
+    """The access token was good and its time is over; a refresh gives a new one."""
+
+    code = "auth.token_expired"
+    kind = RefusalKind.UNAUTHENTICATED
+    zh = "登录已过期，请刷新登录凭证。"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling: the account, its organisation and region if it has one, and what it may do."""
+
+    account_id: AccountId
+    organisation_id: OrganisationId | None
+    roles: frozenset[Role]
+    permissions: frozenset[Permission]
+    region: str | None
+
+
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    alg: Literal["EdDSA"]
+    kid: str
+    typ: Literal["at+jwt"]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    sub: UUID
+    aud: str
+    org: UUID | None
+    roles: tuple[str, ...]
+    region: str | None
+    jti: str
+    iat: float
+    exp: float
+
+
+class TokenSigner:
+    """Makes access tokens; `ttl_s` is 1..300, `now` gives machine time in seconds since 1970. Raises: Bug."""
+
+    def __init__(
+        self, private_key: Ed25519PrivateKey, *, kid: str, issuer: str, ttl_s: int, now: Callable[[], float]
+    ) -> None:
+        invariant(0 < ttl_s <= TTL_MAX_S, "an access token lives 1 to 300 seconds")
+        self._private_key = private_key
+        self._header = _encode(msgspec.json.encode(_Header(alg="EdDSA", kid=kid, typ="at+jwt")))
+        self._issuer = issuer
+        self._now = now
+        self.ttl_s = ttl_s
+
+    def sign(
+        self,
+        account_id: AccountId,
+        *,
+        audience: str,
+        organisation_id: OrganisationId | None,
+        roles: Iterable[Role],
+        region: str | None,
+    ) -> str:
+        """A compact JWT for one service only: `audience` is its name. Source: RFC 9068."""
+        # Milliseconds let a token signed right after its account was ended be told from one signed right
+        # before.
+        issued_at = round(self._now(), 3)
+        claims = _Claims(
+            iss=self._issuer,
+            sub=account_id,
+            aud=audience,
+            org=organisation_id,
+            roles=tuple(sorted(role.value for role in roles)),
+            region=region,
+            jti=secrets.token_urlsafe(16),
+            iat=issued_at,
+            exp=round(issued_at + self.ttl_s, 3),
+        )
+        signed = self._header + b"." + _encode(msgspec.json.encode(claims))
+        return (signed + b"." + _encode(self._private_key.sign(signed))).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    principal: Principal
+    issued_at: float
+    expires_at: float
+
+
+class TokenVerifier:
+    """Reads access tokens for one service; remembers what it verified until it expires.
+
+    `keys` are the public keys by kid, `now` gives machine time in seconds since 1970. Verifying is worth
+    remembering: a signature costs a hundred times what the look-up does. Belongs to one event loop: it
+    takes no locks.
+    """
+
+    def __init__(  # noqa: PLR0913 - the two bounds have defaults
+        self,
+        keys: Mapping[str, Ed25519PublicKey],
+        *,
+        audience: str,
+        issuer: str,
+        now: Callable[[], float],
+        remembered_max: int = 20_000,
+        ended_max: int = 20_000,
+    ) -> None:
+        self._keys = dict(keys)
+        self._audience = audience
+        self._issuer = issuer
+        self._now = now
+        self._remembered_max = remembered_max
+        self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+        self._ended_max = ended_max
+        self._ended_until: dict[UUID, float] = {}
+        self._all_ended_until = 0.0
+
+    def verify(self, token: str) -> Principal:
+        """The caller behind a token. Raises: TokenInvalid, TokenExpired. Source: RFC 8725, RFC 9068."""
+        verified = self._remembered.get(token)
+        if verified is None:
+            verified = self._read(token)
+            self._remember(token, verified)
+        else:
+            self._remembered.move_to_end(token)
+        if verified.expires_at <= self._now():
+            self._remembered.pop(token, None)
+            raise TokenExpired
+        if verified.issued_at <= self._end_of(verified.principal.account_id):
+            self._remembered.pop(token, None)
+            raise TokenInvalid(reason="ended")
+        return verified.principal
+
+    def forget(self, account_id: AccountId, *, issued_until: float | None = None) -> None:
+        """Refuse every token of an account issued until now, or until `issued_until` (machine time, s).
+
+        Dropping what is remembered would not do: an unexpired token with the old roles would simply verify
+        again.
+        """
+        ended_until = self._now() if issued_until is None else issued_until
+        ended_until = max(ended_until, self._ended_until.pop(account_id, 0.0))
+        self._ended_until[account_id] = ended_until
+        if len(self._ended_until) > self._ended_max:
+            self._make_room()
+
+    def replace_keys(self, keys: Mapping[str, Ed25519PublicKey]) -> None:
+        """Trust exactly these keys from now on; what was verified with another key is verified anew."""
+        self._keys = dict(keys)
+        self._remembered.clear()
+
+    def _end_of(self, account_id: UUID) -> float:
+        return max(self._ended_until.get(account_id, 0.0), self._all_ended_until)
+
+    def _make_room(self) -> None:
+        outlived = self._now() - TTL_MAX_S - CLOCK_SKEW_MAX_S
+        self._ended_until = {who: until for who, until in self._ended_until.items() if until > outlived}
+        # Still full: end older tokens of everybody rather than let one ended account in again.
+        while len(self._ended_until) > self._ended_max:
+            who = next(iter(self._ended_until))
+            self._all_ended_until = max(self._all_ended_until, self._ended_until.pop(who))
+
+    def _remember(self, token: str, verified: _Verified) -> None:
+        self._remembered[token] = verified
+        if len(self._remembered) > self._remembered_max:
+            self._remembered.popitem(last=False)
+
+    def _read(self, token: str) -> _Verified:
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise TokenInvalid(reason="length")
+        try:
+            signed, _, signature_part = token.encode("ascii").rpartition(b".")
+            header_part, claims_part = signed.split(b".")
+            header = _HEADERS.decode(_decode(header_part))
+            signature = _decode(signature_part)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise TokenInvalid(reason="form") from error
+        key = self._keys.get(header.kid)
+        if key is None or len(signature) != _SIGNATURE_BYTES:
+            raise TokenInvalid(reason="key")
+        try:
+            key.verify(signature, signed)
+        except InvalidSignature as error:
+            raise TokenInvalid(reason="signature") from error
+        return self._judge(claims_part)
+
+    def _judge(self, claims_part: bytes) -> _Verified:
+        try:
+            claims = _CLAIMS.decode(_decode(claims_part))
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise TokenInvalid(reason="claims") from error
+        if claims.iss != self._issuer:
+            raise TokenInvalid(reason="issuer")
+        if claims.aud != self._audience:
+            raise TokenInvalid(reason="audience")
+        if claims.iat > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
+            raise TokenInvalid(reason="times")
+        roles, permissions = _rights(claims.roles)
+        principal = Principal(
+            account_id=AccountId(claims.sub),
+            organisation_id=None if claims.org is None else OrganisationId(claims.org),
+            roles=roles,
+            permissions=permissions,
+            region=claims.region,
+        )
+        return _Verified(principal=principal, issued_at=claims.iat, expires_at=claims.exp)
+
+
+_HEADERS = msgspec.json.Decoder(_Header)
+_CLAIMS = msgspec.json.Decoder(_Claims)
+_KNOWN_ROLES = frozenset(role.value for role in Role)
+
+
+@lru_cache(maxsize=1024)
+def _rights(names: tuple[str, ...]) -> tuple[frozenset[Role], frozenset[Permission]]:
+    # A role that only a newer release knows gives no rights here, and does not lock its bearer out.
+    roles = frozenset(Role(name) for name in names if name in _KNOWN_ROLES)
+    return roles, permissions_of(roles)
+
+
+def _encode(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _decode(part: bytes) -> bytes:
+    """Strict base64url without padding: one text per value. Raises: ValueError."""
+    try:
+        raw = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+    if _encode(raw) != part:
+        raise ValueError("not canonical base64url")
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """An opaque refresh token: the text goes to the caller once, only `token_hash` is stored."""
+
+    text: str
+    token_hash: bytes
+
+    @classmethod
+    def new(cls) -> "RefreshToken":
+        """32 random bytes and their SHA-256."""
+        text = secrets.token_urlsafe(32)
+        return cls(text=text, token_hash=hash_refresh_token(text))
+
+    def __repr__(self) -> str:
+        return "RefreshToken(...)"
+
+
+def hash_refresh_token(text: str) -> bytes:
+    """The SHA-256 a refresh token is stored under; a fast hash is fine for 256 random bits."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+class RefreshState(StrEnum):
+    """The states of a stored refresh token."""
+
+    ACTIVE = "active"
+    ROTATED = "rotated"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefreshToken:
+    """One row of a family: all tokens that came by rotation from the same login."""
+
+    family_id: UUID
+    token_hash: bytes
+    state: RefreshState
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """The token is good: mark this row rotated and give a new one of the same family."""
+
+    row: StoredRefreshToken
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseDetected:
+    """A token that was already exchanged came back, so two parties hold it: revoke the whole family."""
+
+    family_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshExpired:
+    """The token was never used and its time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshUnknown:
+    """No such token, or its family was revoked."""
+
+
+RefreshVerdict = Rotate | ReuseDetected | RefreshExpired | RefreshUnknown
+
+
+def judge_refresh(rows: Sequence[StoredRefreshToken], *, presented: str, now: datetime) -> RefreshVerdict:
+    """What to do with a presented refresh token, given the rows that may hold it.
+
+    Source: RFC 9700, 4.14.2.
+    """
+    presented_hash = hash_refresh_token(presented)
+    row = next((row for row in rows if secrets.compare_digest(row.token_hash, presented_hash)), None)
+    if row is None or row.state is RefreshState.REVOKED:
+        return RefreshUnknown()
+    # Reuse is judged before age: a stolen old token still says that its family is in two hands.
+    if row.state is RefreshState.ROTATED:
+        return ReuseDetected(family_id=row.family_id)
+    if row.expires_at <= now:
+        return RefreshExpired()
+    return Rotate(row=row)

@@ -1,0 +1,309 @@
+"""Where documents lie: a folder or an S3 bucket, and sealed envelopes around either.
+
+Keys are random names chosen by the caller; no part of a name that a user gave ever becomes a key.
+"""
+
+import asyncio
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import obstore
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from shared.kernel.refusals import Refusal, RefusalKind, invariant
+
+_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,7}")
+_KEY_LENGTH_MAX: Final = 200
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class BlobsUnavailable(Refusal):
+    """The store cannot take or give the object now: disk full, bucket out of reach, no right to write."""
+
+    code = "blobs.unavailable"
+    kind = RefusalKind.UNAVAILABLE
+    zh = "文件存储暂时不可用，请稍后重试。"
+
+
+class BlobNotFound(Refusal):
+    """There is no object under this key."""
+
+    code = "blobs.not_found"
+    kind = RefusalKind.NOT_FOUND
+    zh = "文件不存在。"
+
+
+class BlobKeyMalformed(Refusal):
+    """The key is not a plain name: letters, digits, hyphen and underscore in up to eight parts."""
+
+    code = "blobs.key_malformed"
+    kind = RefusalKind.MALFORMED
+    zh = "文件编号格式不正确。"
+
+
+class BlobUnreadable(Refusal):
+    """The envelope does not open: altered, moved from another record, or sealed with a key no longer held."""
+
+    code = "blobs.unreadable"
+    kind = RefusalKind.UNAVAILABLE
+    zh = "文件无法解密或已被改动，请联系运营方。"
+
+
+class Blobs(Protocol):
+    """A store of whole objects. A put replaces, lasts once it returns, and is never seen half written."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store an object. Raises: BlobsUnavailable, BlobKeyMalformed."""
+
+    async def get(self, key: str) -> bytes:
+        """The object. Raises: BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
+
+    async def exists(self, key: str) -> bool:
+        """Whether the object is there. Raises: BlobsUnavailable, BlobKeyMalformed."""
+
+
+class LocalBlobs:
+    """Objects as files below one folder: for the embedded edition and single machines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store an object. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        await asyncio.to_thread(self._write, self._path(key), data)
+
+    async def get(self, key: str) -> bytes:
+        """The object. Raises: BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
+        return await asyncio.to_thread(self._read, self._path(key))
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        path = self._path(key)
+        try:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        except OSError as error:
+            raise BlobsUnavailable from error
+
+    async def exists(self, key: str) -> bool:
+        """Whether the object is there. Raises: BlobKeyMalformed."""
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / _checked(key)
+
+    @staticmethod
+    def _read(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise BlobNotFound from error
+        except OSError as error:
+            raise BlobsUnavailable from error
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        # A key holds no full stop, so an unfinished file can never be taken for an object.
+        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with unfinished.open("xb") as file:
+                unfinished.chmod(0o600)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise BlobsUnavailable from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut; only POSIX systems can open a folder for that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class S3Settings:
+    """Where the bucket is. Plain http is taken for loopback only.
+
+    Raises: Bug for an endpoint that is neither.
+    """
+
+    endpoint: str
+    bucket: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    region: str = "us-east-1"
+    timeout: timedelta = timedelta(seconds=20)
+    retries_max: int = 2
+
+    def __post_init__(self) -> None:
+        target = urlsplit(self.endpoint)
+        plain_loopback = target.scheme == "http" and target.hostname in _LOOPBACK
+        invariant(target.scheme == "https" or plain_loopback, "S3 is spoken over https, or http on loopback")
+
+
+class S3Blobs:
+    """Objects in one bucket of an S3 compatible store."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._store = S3Store(
+            settings.bucket,
+            endpoint=settings.endpoint,
+            access_key_id=settings.access_key_id,
+            secret_access_key=settings.secret_access_key,
+            region=settings.region,
+            virtual_hosted_style_request=False,
+            client_options={
+                "allow_http": urlsplit(settings.endpoint).scheme == "http",
+                "timeout": settings.timeout,
+                "connect_timeout": timedelta(seconds=5),
+            },
+            retry_config={"max_retries": settings.retries_max, "retry_timeout": settings.timeout},
+        )
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Store an object. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        try:
+            await obstore.put_async(self._store, _checked(key), data)
+        except (BaseError, OSError) as error:
+            raise BlobsUnavailable from error
+
+    async def get(self, key: str) -> bytes:
+        """The object. Raises: BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
+        try:
+            result = await obstore.get_async(self._store, _checked(key))
+            return bytes(await result.bytes_async())
+        except (NotFoundError, FileNotFoundError) as error:
+            raise BlobNotFound from error
+        except (BaseError, OSError) as error:
+            raise BlobsUnavailable from error
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        try:
+            await obstore.delete_async(self._store, _checked(key))
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise BlobsUnavailable from error
+
+    async def exists(self, key: str) -> bool:
+        """Whether the object is there. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        try:
+            await obstore.head_async(self._store, _checked(key))
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise BlobsUnavailable from error
+        return True
+
+
+def _checked(key: str) -> str:
+    if len(key) > _KEY_LENGTH_MAX or not _KEY.fullmatch(key):
+        raise BlobKeyMalformed
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Key-encryption keys of 32 bytes by kid (1..255 ASCII characters); new envelopes use `current`.
+
+    Raises: Bug.
+    """
+
+    current: str
+    keys: Mapping[str, bytes] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        invariant(self.current in self.keys, "the current key-encryption key is on the ring")
+        invariant(all(len(key) == 32 for key in self.keys.values()), "key-encryption keys have 32 bytes")
+        invariant(all(kid.isascii() and 0 < len(kid) < 256 for kid in self.keys), "a kid is short ASCII")
+
+
+_MAGIC: Final = b"YQE1"
+_NONCE_BYTES: Final = 12
+_WRAPPED_BYTES: Final = 32 + 16
+
+
+class EncryptedBlobs:
+    """Sealed envelopes in another store: AES-256-GCM, a data key per object, wrapped by a key of the ring.
+
+    An envelope is magic, length of kid, kid, nonce, wrapped data key, nonce, ciphertext. The record id and
+    the object's own key are associated data, so an envelope that is swapped with another record's, or with
+    another object of the same record, does not open. Old kids on the ring go on opening old envelopes;
+    `put` again to rotate one.
+    """
+
+    def __init__(self, inner: Blobs, keys: KeyRing) -> None:
+        self._inner = inner
+        self._keys = keys
+
+    async def put(self, key: str, data: bytes, *, record_id: UUID) -> None:
+        """Seal and store an object of a record. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        await self._inner.put(key, await asyncio.to_thread(self._seal, data, _bound_to(record_id, key)))
+
+    async def get(self, key: str, *, record_id: UUID) -> bytes:
+        """The opened object. Raises: BlobUnreadable, BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
+        envelope = await self._inner.get(key)
+        return await asyncio.to_thread(self._open, envelope, _bound_to(record_id, key))
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        await self._inner.delete(key)
+
+    async def exists(self, key: str) -> bool:
+        """Whether the object is there. Raises: BlobsUnavailable, BlobKeyMalformed."""
+        return await self._inner.exists(key)
+
+    def _seal(self, data: bytes, bound_to: bytes) -> bytes:
+        kid = self._keys.current.encode("ascii")
+        head = _MAGIC + bytes([len(kid)]) + kid
+        data_key = AESGCM.generate_key(256)
+        wrap_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
+        wrapped = AESGCM(self._keys.keys[self._keys.current]).encrypt(wrap_nonce, data_key, head + bound_to)
+        return head + wrap_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, data, head + bound_to)
+
+    def _open(self, envelope: bytes, bound_to: bytes) -> bytes:
+        head_end = len(_MAGIC) + 1 + (envelope[len(_MAGIC)] if len(envelope) > len(_MAGIC) else 0)
+        wrapped_at = head_end + _NONCE_BYTES
+        nonce_at = wrapped_at + _WRAPPED_BYTES
+        sealed_at = nonce_at + _NONCE_BYTES
+        head = envelope[:head_end]
+        wrapping_key = self._keys.keys.get(head[len(_MAGIC) + 1 :].decode("ascii", "replace"))
+        if not head.startswith(_MAGIC) or wrapping_key is None or len(envelope) < sealed_at:
+            raise BlobUnreadable
+        try:
+            data_key = AESGCM(wrapping_key).decrypt(
+                envelope[head_end:wrapped_at], envelope[wrapped_at:nonce_at], head + bound_to
+            )
+            return AESGCM(data_key).decrypt(envelope[nonce_at:sealed_at], envelope[sealed_at:], head + bound_to)
+        except InvalidTag as error:
+            raise BlobUnreadable from error
+
+
+def _bound_to(record_id: UUID, key: str) -> bytes:
+    return record_id.bytes + key.encode()

@@ -1,0 +1,1 @@
+"""The message bus: one port, two backends (memory and RabbitMQ), one contract suite."""

@@ -1,0 +1,195 @@
+"""The consumer: applies envelopes set-based, in one transaction, each event once, each aggregate in order.
+
+Inside a batch the order of writes is always the same: inbox rows, cursors (locked, keys sorted), state. Facts apply at
+version n+1, park when early, drop when old. Commands and replies are deduplicated by the inbox; their handlers are
+idempotent by business key besides. On a fault the batch is bisected, so one bad message never fails 99 good ones.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from shared.contracts.messages.base import Event, Refused
+from shared.kernel.refusals import Bug, Refusal
+from shared.runtime.bus.base import Delivery, Inlet
+from shared.runtime.cursors import Cursors
+from shared.runtime.db import is_transient
+from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, to_bytes
+from shared.runtime.runtime import Runtime
+from shared.runtime.service import Subscriptions
+from shared.runtime.work import Work
+
+log = structlog.get_logger()
+
+BATCH_EVENTS_MAX = 500
+BATCH_BYTES_MAX = 2 * 1024 * 1024
+LINGER_S = 0.003
+TRIES_AT_ONCE = 4
+ATTEMPTS_MAX = 6
+BACKOFF_S_MAX = 5.0
+
+_INBOX = "INSERT INTO inbox (event_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id"
+_RETRY = """
+INSERT INTO retry (event_id, event, attempts, reason, due_at)
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
+ON CONFLICT (event_id) DO UPDATE SET attempts = $3, reason = $4, due_at = EXCLUDED.due_at
+"""
+_DEAD = """
+INSERT INTO dead_letter (event_id, type, event, attempts, reason) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (event_id) DO UPDATE SET attempts = $4, reason = $5, dead_at = now(), replayed_at = NULL
+"""
+_DUE = "SELECT event_id, event, attempts FROM retry WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT 50"
+
+
+class Applier:
+    """Applies events to one service, whatever brought them: the bus, the retry table, a replay."""
+
+    def __init__(self, runtime: Runtime, subscriptions: Subscriptions) -> None:
+        self._runtime = runtime
+        self.routes = Routes(subscriptions)
+
+    async def settle(self, events: Sequence[Event], *, attempts: int = 0) -> None:
+        """Make every event applied, duplicate, parked, set for retry or dead-lettered, durably.
+
+        Raises: the fault itself when it is transient; then the whole call may be repeated.
+        """
+        for start in range(0, len(events), BATCH_EVENTS_MAX):
+            await self._settle(events[start : start + BATCH_EVENTS_MAX], attempts=attempts)
+
+    async def _settle(self, events: Sequence[Event], *, attempts: int) -> None:
+        try:
+            await self._apply(events, retried=attempts > 0)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if len(events) == 1:
+                await self._set_aside(events[0], error, attempts=attempts + 1)
+                return
+            half = len(events) // 2
+            await self._settle(events[:half], attempts=attempts)
+            await self._settle(events[half:], attempts=attempts)
+
+    async def _apply(self, events: Sequence[Event], *, retried: bool) -> None:
+        async with self._runtime.work(traceparent=events[0].traceparent) as work:
+            fresh = await self._first_seen(work, events)
+            if retried:
+                await work.connection.execute(
+                    "DELETE FROM retry WHERE event_id = ANY($1::uuid[])", [event.id for event in events]
+                )
+            facts = [event for event in fresh if event.aggregatetype]
+            if facts:
+                await Cursors(work, self.routes, self._run).apply(facts)
+            messages = [event for event in fresh if not event.aggregatetype]
+            for batch in rounds(messages, key=lambda event: event.subject):
+                await self._run(work, batch)
+        self._runtime.counts["applied"] += len(fresh)
+        self._runtime.counts["duplicates"] += len(events) - len(fresh)
+
+    async def _first_seen(self, work: Work, events: Sequence[Event]) -> list[Event]:
+        by_id: dict[UUID, Event] = {event.id: event for event in events}
+        rows = await work.connection.fetch(_INBOX, sorted(by_id))
+        new = {row["event_id"] for row in rows}
+        return [event for event in by_id.values() if event.id in new]
+
+    async def _run(self, work: Work, events: Sequence[Event]) -> None:
+        for event in events:
+            if self.routes.find(event) is None and not event.aggregatetype:
+                raise Unreadable(f"{event.type} is not accepted by {self._runtime.service.name}")
+        for route, group in by_handler(events, self.routes):
+            outcomes = await route.handler(work, [route.read(event) for event in group])
+            if outcomes is None:
+                continue
+            for event, outcome in zip(group, outcomes, strict=True):
+                reply = refused(outcome) if isinstance(outcome, Refusal) else outcome
+                work.reply(reply, to=event.replyto, saga=event.subject, number=event.sequence)
+
+    async def _set_aside(self, event: Event, error: Exception, *, attempts: int) -> None:
+        permanent = isinstance(error, Unreadable | Refusal | Bug) or attempts >= ATTEMPTS_MAX
+        reason = f"{type(error).__name__}: {error}"[:2_000]
+        async with self._runtime.work() as work:
+            if permanent:
+                await work.connection.execute(_DEAD, event.id, event.type, to_bytes(event), attempts, reason)
+                await work.connection.execute("DELETE FROM retry WHERE event_id = $1", event.id)
+            else:
+                backoff_s = float(2**attempts)
+                await work.connection.execute(_RETRY, event.id, to_bytes(event), attempts, reason, backoff_s)
+        name = "dead_lettered" if permanent else "set_for_retry"
+        self._runtime.counts[name] += 1
+        log.error(
+            "event.set_aside", outcome=name, event_id=str(event.id), type=event.type, attempts=attempts, exc_info=error
+        )
+
+
+def refused(refusal: Refusal) -> Refused:
+    """A refusal as it travels in a reply."""
+    return Refused(
+        code=refusal.code,
+        kind=refusal.kind.value,
+        article=refusal.article,
+        detail=refusal.detail,
+        facts=refusal.facts,
+    )
+
+
+class Consumer:
+    """Reads one queue of one service."""
+
+    def __init__(self, runtime: Runtime, applier: Applier, queue: str) -> None:
+        self._runtime = runtime
+        self._applier = applier
+        self._queue = queue
+
+    async def run(self) -> None:
+        """Receive and apply until cancelled; faults of the moment back off and go on."""
+        backoff_s = 0.1
+        while True:
+            inlet: Inlet | None = None
+            try:
+                inlet = await self._runtime.bus.listen(self._queue)
+                while True:
+                    deliveries = await inlet.receive(bytes_max=BATCH_BYTES_MAX, linger_s=LINGER_S)
+                    await self._handle(inlet, deliveries)
+                    backoff_s = 0.1
+            except Exception as error:  # noqa: BLE001 - the consumer must outlive every fault of broker and database
+                log.warning("consumer.failed", queue=self._queue, error=type(error).__name__, reason=str(error)[:200])
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
+            finally:
+                if inlet is not None:
+                    await inlet.close()
+
+    async def _handle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
+        readable: list[Delivery] = []
+        events: list[Event] = []
+        for delivery in deliveries:
+            try:
+                events.extend(read_batch(delivery.body))
+                readable.append(delivery)
+            except Unreadable as error:
+                log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
+                await inlet.reject(delivery)
+        for attempt in range(1, TRIES_AT_ONCE + 1):
+            try:
+                await self._applier.settle(events)
+                break
+            except Exception as error:
+                if attempt == TRIES_AT_ONCE or not is_transient(error):
+                    await inlet.give_back(readable)
+                    raise
+                await asyncio.sleep(0.05 * 2**attempt)
+        await inlet.acknowledge(readable)
+
+
+async def run_retries(runtime: Runtime, applier: Applier, *, every_s: float = 1.0) -> None:
+    """Apply what was set for retry and is due; runs until cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            async with runtime.reading() as connection:
+                rows = await connection.fetch(_DUE)
+            for row in rows:
+                await applier.settle([read_one(row["event"])], attempts=row["attempts"])
+        except Exception as error:  # noqa: BLE001 - retries must outlive every fault
+            log.warning("retries.failed", error=type(error).__name__, reason=str(error)[:200])

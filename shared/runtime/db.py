@@ -1,0 +1,131 @@
+"""PostgreSQL by asyncpg: one pool, one kind of connection; SQLAlchemy Core builds statements, asyncpg runs them.
+
+Hot paths write SQL with arrays and call asyncpg directly. Everything else builds Core statements and calls the four
+functions here, so that both kinds share the transaction of one Work.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypeAlias, cast
+
+import asyncpg
+import msgspec
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql import ClauseElement
+
+Connection: TypeAlias = asyncpg.Connection
+Record: TypeAlias = asyncpg.Record
+
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_MS = 15_000
+COMMAND_TIMEOUT_S = 40.0
+
+_DIALECT = asyncpg_dialect()
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+async def _keep(connection: Connection) -> None:
+    """Nothing to reset: no session state is ever set, and the default reset costs a statement each release."""
+    del connection
+
+
+async def create_pool(dsn: str, *, size_max: int, application: str) -> asyncpg.Pool:
+    """Connect lazily to one database with the bounds every session of the platform has."""
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size_max,
+        max_inactive_connection_lifetime=300,
+        command_timeout=COMMAND_TIMEOUT_S,
+        timeout=10,
+        init=_prepare,
+        reset=_keep,
+        server_settings={
+            "application_name": application,
+            "timezone": "UTC",
+            "jit": "off",
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        },
+    )
+    return cast("asyncpg.Pool", pool)
+
+
+def compile_statement(statement: ClauseElement) -> tuple[str, list[Any]]:
+    """The SQL text and positional arguments of a Core statement, as asyncpg takes them."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    names: Sequence[str] = compiled.positiontup or []  # type: ignore[attr-defined]
+    return str(compiled), [compiled.params[name] for name in names]
+
+
+async def fetch_all(connection: Connection, statement: ClauseElement) -> list[Record]:
+    """All rows of a Core statement."""
+    sql, arguments = compile_statement(statement)
+    return cast("list[Record]", await connection.fetch(sql, *arguments))
+
+
+async def fetch_one(connection: Connection, statement: ClauseElement) -> Record | None:
+    """The first row of a Core statement, or None."""
+    sql, arguments = compile_statement(statement)
+    return cast("Record | None", await connection.fetchrow(sql, *arguments))
+
+
+async def fetch_value(connection: Connection, statement: ClauseElement) -> Any:  # noqa: ANN401 - a column of any type
+    """The first column of the first row, or None."""
+    sql, arguments = compile_statement(statement)
+    return await connection.fetchval(sql, *arguments)
+
+
+async def execute(connection: Connection, statement: ClauseElement) -> int:
+    """Run a Core statement and return how many rows it touched."""
+    sql, arguments = compile_statement(statement)
+    status = await connection.execute(sql, *arguments)
+    return _count(status)
+
+
+@lru_cache(maxsize=4_096)
+def _count(status: str) -> int:
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
+
+
+TRANSIENT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    asyncpg.InsufficientResourcesError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+"""Faults of the moment: the same transaction may succeed when it is run again as a whole."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether running the whole transaction again may help."""
+    return isinstance(error, TRANSIENT)
+
+
+def wire_time(moment: datetime) -> str:
+    """RFC 3339 text of an aware moment."""
+    return moment.isoformat()

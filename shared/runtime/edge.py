@@ -1,0 +1,143 @@
+"""The edge of HTTP: who calls, what is asked, bounds on bodies, and one place where refusals become responses.
+
+Pure ASGI and plain functions; hot and cold routes share them.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.permissions import Permission
+from shared.kernel.refusals import Refusal, RefusalKind
+from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
+from shared.runtime.db import is_transient
+from shared.runtime.problems import BodyTooLarge, Unavailable, plain_problem, problem_response
+from shared.runtime.runtime import Runtime
+
+log = structlog.get_logger()
+
+BODY_BYTES_MAX = 256 * 1024
+UPLOAD_BYTES_MAX = 24 * 1024 * 1024
+WAIT_S_MAX = 30.0
+
+
+class PermissionMissing(Refusal):
+    """The caller's roles do not hold the route's permission."""
+
+    code = "auth.permission_missing"
+    kind = RefusalKind.FORBIDDEN
+    zh = "您的角色没有此项权限：{permission}"
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The running service that serves this request."""
+    found: Runtime = request.scope["yunquan.runtime"]
+    return found
+
+
+def principal_of(request: Request) -> Principal:
+    """The caller, from the bearer token. Raises: TokenInvalid, TokenExpired."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise TokenInvalid(reason="missing")
+    return runtime_of(request).ports.get(TokenVerifier).verify(token)
+
+
+def require(permission: Permission) -> Callable[[Request], Principal]:
+    """A dependency: the caller, who must hold `permission`. Raises: PermissionMissing."""
+
+    def checked(request: Request) -> Principal:
+        return allow(principal_of(request), permission)
+
+    checked.permission = permission  # type: ignore[attr-defined] # read by the test of role x route
+    return checked
+
+
+def allow(principal: Principal, permission: Permission) -> Principal:
+    """The same principal. Raises: PermissionMissing."""
+    if permission not in principal.permissions:
+        raise PermissionMissing(permission=permission.value)
+    return principal
+
+
+def wait_preference_s(request: Request) -> float:
+    """Seconds in `Prefer: wait=N` (RFC 7240), 0..30; 0 when absent or unreadable."""
+    for part in request.headers.get("prefer", "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "wait" and value.isdigit():
+            return min(float(value), WAIT_S_MAX)
+    return 0.0
+
+
+def fault_response(error: Exception, *, instance: str, request_id: str = "") -> Response:
+    """Any exception as a problem: refusals speak, faults of the moment are 503, the rest is a silent 500."""
+    if isinstance(error, Refusal):
+        return problem_response(error, instance=instance, request_id=request_id)
+    if is_transient(error):
+        log.warning("request.unavailable", path=instance, error=type(error).__name__)
+        return problem_response(Unavailable(), instance=instance, request_id=request_id)
+    log.error("request.failed", path=instance, request_id=request_id, exc_info=error)
+    return plain_problem(500, code="service.fault", detail="系统内部错误，已记录，请稍后重试", instance=instance)
+
+
+class Edge:
+    """Bounds the body, names the request, and answers for faults; wraps all routes of a host."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope["yunquan.request_id"] = request_id
+        guard = _Guard(scope, receive, send, request_id)
+        try:
+            await self._app(scope, guard.receive, guard.send)
+        except Exception as error:
+            if guard.started:
+                raise
+            response = fault_response(error, instance=scope["path"], request_id=request_id)
+            await response(scope, receive, guard.send)
+
+
+class _Guard:
+    """Counts what is received and marks what is sent."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._limit_bytes = UPLOAD_BYTES_MAX if "/documents" in scope["path"] else BODY_BYTES_MAX
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id.encode()
+        self._received_bytes = 0
+        self.started = False
+
+    async def receive(self) -> Message:
+        """Pass on a part of the body. Raises: BodyTooLarge."""
+        message = await self._receive()
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > self._limit_bytes:
+            raise BodyTooLarge(limit_bytes=self._limit_bytes)
+        return message
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Pass on a part of the response with the headers every response has."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [
+                *message.get("headers", []),
+                (b"request-id", self._request_id),
+                (b"x-content-type-options", b"nosniff"),
+                (b"cache-control", b"no-store"),
+            ]
+        await self._send(message)
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]

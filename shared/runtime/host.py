@@ -1,0 +1,293 @@
+"""Runs one service, or several in one process: opens everything, serves HTTP, and closes everything again.
+
+A mounted application's lifespan does not run, so nothing depends on lifespans: the host owns pools, buses and tasks.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.contracts.policy import PolicyPack, load_pack
+from shared.kernel.refusals import Refusal
+from shared.runtime.auth.tokens import TokenVerifier
+from shared.runtime.bus.base import Bus, command_queue, fact_queue
+from shared.runtime.consumer import Applier, Consumer, run_retries
+from shared.runtime.db import create_pool
+from shared.runtime.edge import Edge, fault_response
+from shared.runtime.hot_http import hot_routes
+from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
+from shared.runtime.openapi import describe_hot_routes
+from shared.runtime.operate import missing_parts, readiness
+from shared.runtime.operate import router as operate_router
+from shared.runtime.problems import BadRequest, plain_problem, problem_response
+from shared.runtime.relay import Relay
+from shared.runtime.runtime import Runtime
+from shared.runtime.schedule import run_jobs, run_timers
+from shared.runtime.service import Service
+from shared.runtime.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+SYNCHRONISE_S = 2.0
+STOP_S = 10.0
+
+
+class Host:
+    """The services of one process, opened."""
+
+    def __init__(self, runtimes: Sequence[Runtime], *, extra_routes: Sequence[BaseRoute] = ()) -> None:
+        self.runtimes = runtimes
+        self.appliers = {
+            runtime.service.name: Applier(runtime, {**RUNTIME_SUBSCRIPTIONS, **runtime.service.subscriptions})
+            for runtime in runtimes
+        }
+        self.app = Edge(Starlette(routes=[*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes]))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the background work of every service."""
+        for runtime in self.runtimes:
+            applier = self.appliers[runtime.service.name]
+            name = runtime.service.name
+            self._spawn(_synchronise(runtime))
+            for partition in runtime.wake:
+                self._spawn(Relay(runtime, partition).run())
+            self._spawn(Consumer(runtime, applier, command_queue(name)).run())
+            self._spawn(Consumer(runtime, applier, fact_queue(name)).run())
+            self._spawn(run_retries(runtime, applier))
+            self._spawn(run_timers(runtime))
+            for job in runtime.service.jobs:
+                self._spawn(run_jobs(runtime, job))
+
+    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
+        self._tasks.append(asyncio.create_task(work))
+
+    async def stop(self) -> None:
+        """End the background work, bounded in time."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
+        self._tasks.clear()
+
+
+@asynccontextmanager
+async def open_host(
+    services: Sequence[Service],
+    settings: Mapping[str, ServiceSettings],
+    buses: Mapping[str, Bus],
+    *,
+    extra_routes: Sequence[BaseRoute] = (),
+) -> AsyncIterator[Host]:
+    """Open pools, clocks, ports and buses of the services, then run their background work until the block ends."""
+    async with AsyncExitStack() as stack:
+        runtimes = [
+            await _open_runtime(stack, service, settings[service.name], buses[service.name]) for service in services
+        ]
+        host = Host(runtimes, extra_routes=extra_routes)
+        host.start()
+        stack.push_async_callback(host.stop)
+        # What lives from here on is garbage soon; what was imported is not worth walking again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        yield host
+
+
+async def _open_runtime(stack: AsyncExitStack, service: Service, settings: ServiceSettings, bus: Bus) -> Runtime:
+    pack = load_pack(settings.policy_file.read_text(encoding="utf-8"), name=str(settings.policy_file))
+    pool = await create_pool(
+        settings.database_url.get_secret_value(), size_max=settings.pool_size_max, application=service.name
+    )
+    stack.push_async_callback(_close_pool, pool)
+    await bus.open()
+    stack.push_async_callback(bus.close)
+    runtime = Runtime(service, settings, pool=pool, bus=bus)
+    verifier = TokenVerifier({}, audience=service.name, issuer=settings.token_issuer, now=time.time)
+    runtime.ports.add(PolicyPack, pack)
+    runtime.ports.add(TokenVerifier, verifier)
+    runtime.ports.add(KeyReload, KeyReload())
+    async with pool.acquire() as connection:
+        await runtime.clock.synchronise(connection)
+        await load_keys(connection, verifier)
+    if service.prepare is not None:
+        await service.prepare(runtime)
+    return runtime
+
+
+async def _close_pool(pool: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+    try:
+        await asyncio.wait_for(pool.close(), STOP_S)
+    except TimeoutError:
+        pool.terminate()
+
+
+async def _synchronise(runtime: Runtime) -> None:
+    """Read database time, the clock's offset and, when wanted, the keys; until cancelled."""
+    verifier, reload = runtime.ports.get(TokenVerifier), runtime.ports.get(KeyReload)
+    for turn in range(1_000_000_000):
+        try:
+            async with runtime.pool.acquire() as connection:
+                if turn % 10 == 0 or not runtime.settings.movable_clock:
+                    await runtime.clock.synchronise(connection)
+                if reload.wanted or turn % 30 == 0:
+                    reload.wanted = False
+                    await load_keys(connection, verifier)
+        except Exception as error:  # noqa: BLE001 - the clock must outlive every fault
+            log.warning("clock.failed", service=runtime.service.name, error=type(error).__name__)
+        for _ in range(20):
+            await asyncio.sleep(SYNCHRONISE_S / 20)
+            if reload.wanted:
+                break
+
+
+def _health_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
+    async def live(request: Request) -> Response:
+        del request
+        return JSONResponse({"live": True, "services": [runtime.service.name for runtime in runtimes]})
+
+    async def ready(request: Request) -> Response:
+        del request
+        return readiness({runtime.service.name: await missing_parts(runtime) for runtime in runtimes})
+
+    return [Route("/health/live", live), Route("/health/ready", ready)]
+
+
+def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
+    routes: list[BaseRoute] = []
+    for runtime in runtimes:
+        prefix = f"/api/{runtime.service.name}/v1"
+        bound: list[BaseRoute] = [
+            Route(route.path.removeprefix(prefix), _bind(route.endpoint, runtime), methods=route.methods)
+            for route in hot_routes(runtime)
+        ]
+        # Hot routes first: they cost no FastAPI at all. What they do not match goes on to the cold application.
+        inner = Starlette(routes=[*bound, Mount("", _bind_app(build_app(runtime), runtime))])
+        routes.append(Mount(prefix, inner))
+    return routes
+
+
+def _bind(endpoint: Any, runtime: Runtime) -> Callable[[Request], Any]:  # noqa: ANN401 - a hot endpoint
+    async def bound(request: Request) -> Response:
+        request.scope["yunquan.runtime"] = runtime
+        response: Response = await endpoint(request)
+        return response
+
+    return bound
+
+
+def _bind_app(app: ASGIApp, runtime: Runtime) -> ASGIApp:
+    async def bound(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["yunquan.runtime"] = runtime
+        await app(scope, receive, send)
+
+    return bound
+
+
+def build_app(runtime: Runtime) -> FastAPI:
+    """The FastAPI application of one service's cold routes and its OpenAPI document."""
+    name = runtime.service.name
+    app = FastAPI(
+        title=f"云券 {name}",
+        version="1",
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    if runtime.service.router is not None:
+        app.include_router(runtime.service.router)
+    app.include_router(operate_router)
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, error: Refusal) -> Response:
+        return problem_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        pointer = "/" + "/".join(str(part) for part in first["loc"][1:])
+        return problem_response(BadRequest(reason=str(first["msg"]), pointer=pointer), instance=request.url.path)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        code = {404: "resource.not_found", 405: "request.method_not_allowed"}.get(error.status_code, "request.refused")
+        detail = {404: "未找到所请求的内容", 405: "该地址不支持此请求方法"}.get(error.status_code, "请求被拒绝")
+        return plain_problem(error.status_code, code=code, detail=detail, instance=request.url.path)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        return fault_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
+
+    describe_hot_routes(app, runtime.service.hot_routes)
+    return app
+
+
+class PortInUse(RuntimeError):
+    """Another process listens there."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises: PortInUse with the cure in one line."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise PortInUse(f"cannot listen on {host}:{port} ({error.strerror}); set another port") from error
+    found.listen(2_048)
+    found.setblocking(False)  # noqa: FBT003 - the socket module knows no keyword
+    return found
+
+
+async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event) -> None:
+    """Serve HTTP until `stopping` is set, then finish what is under way."""
+    config = uvicorn.Config(
+        host.app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(STOP_S),
+        backlog=2_048,
+        limit_concurrency=None,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # the process owns its signals
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    waiting.cancel()
+
+
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """Set `stopping` on SIGINT and SIGTERM; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def request(number: int) -> None:
+        if stopping.is_set():
+            raise SystemExit(128 + number)
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, request, number)

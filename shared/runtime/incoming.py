@@ -1,0 +1,110 @@
+"""Events as a consumer sees them: decoded, matched with their handlers, and put into rounds that keep order."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from shared.contracts.messages.base import Event, Fact, Message, Reply
+from shared.runtime.service import MessageHandler, SagaReply, Subscriptions
+
+_BATCH = msgspec.json.Decoder(list[Event])
+_ONE = msgspec.json.Decoder(Event)
+_ENCODER = msgspec.json.Encoder()
+
+T = TypeVar("T")
+
+
+class Unreadable(Exception):
+    """An event that no later attempt can read: it is dead-lettered at once."""
+
+
+def read_batch(body: bytes) -> list[Event]:
+    """The events of an envelope. Raises: Unreadable."""
+    try:
+        return _BATCH.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def read_one(body: bytes) -> Event:
+    """One stored event. Raises: Unreadable."""
+    try:
+        return _ONE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def to_bytes(event: Event) -> bytes:
+    """One event as it is kept in parked, retry and dead_letter."""
+    return _ENCODER.encode(event)
+
+
+def stream_of(event: Event) -> str:
+    """The stream a fact belongs to."""
+    return f"{event.source}.{event.aggregatetype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one message type is read and who handles it."""
+
+    decoder: msgspec.json.Decoder[Message]
+    handler: MessageHandler
+    is_reply: bool
+
+    def read(self, event: Event) -> Message | SagaReply:
+        """The message of an event as its handler takes it. Raises: Unreadable."""
+        try:
+            message = self.decoder.decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Unreadable(f"{event.type}: {error}") from error
+        if isinstance(message, Reply):
+            return SagaReply(saga_id=event.subject, number=event.sequence, reply=message)
+        return message
+
+
+class Routes:
+    """The subscriptions of a service, by CloudEvents type."""
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._routes = {
+            kind.type_name(): Route(msgspec.json.Decoder(kind), handler, issubclass(kind, Reply))
+            for kind, handler in subscriptions.items()
+        }
+        self._names = {kind.name for kind in subscriptions}
+        self._producers = {kind.stream.partition(".")[0] for kind in subscriptions if issubclass(kind, Fact)}
+
+    def find(self, event: Event) -> Route | None:
+        """The route of an event's type, or None when nobody here handles it."""
+        return self._routes.get(event.type)
+
+    def knows_other_version(self, event: Event) -> bool:
+        """Whether the name is handled here, but not in this schema version: a newer producer is talking."""
+        return event.type not in self._routes and event.type.rpartition(".v")[0] in self._names
+
+
+def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Split events so that no round holds two of one key, and a key's events stay in order over the rounds."""
+    depth: dict[Hashable, int] = {}
+    found: list[list[T]] = []
+    for event in events:
+        place = depth.get(key(event), 0)
+        depth[key(event)] = place + 1
+        if place == len(found):
+            found.append([])
+        found[place].append(event)
+    return found
+
+
+def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, list[Event]]]:
+    """Group one round by handler. Replies share their conductor's handler; commands and facts go by type."""
+    groups: dict[object, tuple[Route, list[Event]]] = {}
+    for event in events:
+        route = routes.find(event)
+        if route is None:
+            continue
+        group: object = route.handler if route.is_reply else event.type
+        groups.setdefault(group, (route, []))[1].append(event)
+    return list(groups.values())

@@ -1,0 +1,86 @@
+"""Every service's copy of the published signing keys and of ended accounts, fed by identity's streams."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from shared.contracts.messages.identity import AccountEnded, KeyPublished, KeyRetired
+from shared.kernel.ids import AccountId
+from shared.runtime.auth.tokens import TokenVerifier
+from shared.runtime.db import Connection
+from shared.runtime.service import Subscriptions
+from shared.runtime.work import Work
+
+
+async def publish_keys(work: Work, facts: Sequence[KeyPublished]) -> None:
+    """Trust newly published keys."""
+    for fact in facts:
+        await work.connection.execute(
+            "INSERT INTO signing_key (kid, public_key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            fact.kid,
+            fact.public_key,
+        )
+    _reload_after(work)
+
+
+async def retire_keys(work: Work, facts: Sequence[KeyRetired]) -> None:
+    """Stop trusting retired keys."""
+    for fact in facts:
+        await work.connection.execute("UPDATE signing_key SET retired_at = now() WHERE kid = $1", fact.kid)
+    _reload_after(work)
+
+
+async def end_accounts(work: Work, facts: Sequence[AccountEnded]) -> None:
+    """Refuse every token issued before an account was ended or changed its roles."""
+    for fact in facts:
+        await work.connection.execute(
+            "INSERT INTO revocation (account_id, tokens_before) VALUES ($1, $2)"
+            " ON CONFLICT (account_id) DO UPDATE SET tokens_before = GREATEST(revocation.tokens_before, $2)",
+            fact.account_id,
+            fact.tokens_before,
+        )
+    verifier = work.ports.get(TokenVerifier)
+
+    def forget() -> None:
+        for fact in facts:
+            verifier.forget(AccountId(fact.account_id), issued_until=_seconds(fact.tokens_before))
+
+    work.after_commit.append(forget)
+
+
+async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
+    """Give the verifier what this database knows; run at the start, on a schedule and after a change."""
+    rows = await connection.fetch("SELECT kid, public_key FROM signing_key WHERE retired_at IS NULL")
+    verifier.replace_keys({row["kid"]: Ed25519PublicKey.from_public_bytes(row["public_key"]) for row in rows})
+    ended = await connection.fetch(
+        "SELECT account_id, tokens_before FROM revocation WHERE tokens_before > clock_timestamp() - interval '10 min'"
+    )
+    for row in ended:
+        verifier.forget(AccountId(row["account_id"]), issued_until=_seconds(row["tokens_before"]))
+
+
+def _reload_after(work: Work) -> None:
+    work.after_commit.append(work.ports.get(KeyReload).request)
+
+
+def _seconds(moment: datetime) -> float:
+    return moment.timestamp()
+
+
+class KeyReload:
+    """A wish to read the keys again, granted by the host's schedule."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def request(self) -> None:
+        """Ask for the keys to be read again soon."""
+        self.wanted = True
+
+
+RUNTIME_SUBSCRIPTIONS: Subscriptions = {
+    KeyPublished: publish_keys,
+    KeyRetired: retire_keys,
+    AccountEnded: end_accounts,
+}

@@ -1,0 +1,69 @@
+"""The main program of a service's process: read settings, open the host, serve until a signal."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import structlog
+from pydantic import ValidationError
+
+from shared.contracts.policy import PolicyPackInvalid
+from shared.runtime.bus.base import Bus
+from shared.runtime.bus.rabbitmq import RabbitBus
+from shared.runtime.host import PortInUse, listen, open_host, serve, stop_on_signals
+from shared.runtime.logging import configure
+from shared.runtime.service import Service
+from shared.runtime.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+EXIT_CONFIGURATION = 78
+"""sysexits' EX_CONFIG: a restart will not help before somebody changes the configuration."""
+
+
+def run(services: Sequence[Service]) -> None:
+    """Run services in this process until SIGINT or SIGTERM. Exits 78 on a configuration that cannot work."""
+    try:
+        settings = {service.name: service.settings() for service in services}  # type: ignore[call-arg] # from the environment
+    except ValidationError as error:
+        names = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
+        sys.exit(_refuse(f"settings are missing or wrong: {names}"))
+    first = settings[services[0].name]
+    configure(level=first.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_run(services, settings))
+    except (PolicyPackInvalid, PortInUse, OSError) as error:
+        sys.exit(_refuse(str(error)))
+
+
+def _refuse(reason: str) -> int:
+    print(f"cannot start: {reason}", file=sys.stderr)  # noqa: T201 - the process speaks to its operator
+    return EXIT_CONFIGURATION
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop  # noqa: PLC0415 - there is none on Windows
+
+    return uvloop.new_event_loop()
+
+
+def _bus(service: Service, settings: ServiceSettings) -> Bus:
+    url = settings.bus_url.get_secret_value()
+    if not url.startswith(("amqp://", "amqps://")):
+        sys.exit(_refuse("bus_url must be amqp:// or amqps:// (the memory bus serves the embedded platform only)"))
+    return RabbitBus(url, service=service.name)
+
+
+async def _run(services: Sequence[Service], settings: dict[str, ServiceSettings]) -> None:
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    first = settings[services[0].name]
+    listener = listen(first.host, first.port)
+    buses = {service.name: _bus(service, settings[service.name]) for service in services}
+    async with open_host(services, settings, buses) as host:
+        log.info("process.started", services=[service.name for service in services], port=first.port)
+        await serve(host, listener, stopping=stopping)
+    log.info("process.stopped")

@@ -1,0 +1,70 @@
+"""Adds the hot routes to a service's OpenAPI document; FastAPI knows only the cold ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from shared.runtime.hot import HotRoute
+
+_TEMPLATE = "#/components/schemas/{name}"
+
+
+def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
+    """Make `app.openapi()` describe these routes too."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            _add(document, routes)
+            app.openapi_schema = document
+        return app.openapi_schema or {}
+
+    app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way to extend the document
+
+
+def _add(document: dict[str, Any], routes: Sequence[HotRoute]) -> None:
+    kinds = [kind for route in routes for kind in (route.body, route.answer)]
+    if not kinds:
+        return
+    references, schemas = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+    pairs = zip(references[::2], references[1::2], strict=True)
+    for route, (body, answer) in zip(routes, pairs, strict=True):
+        path = document.setdefault("paths", {}).setdefault(route.path, {})
+        path[route.method.lower()] = _operation(route, body, answer)
+
+
+def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    headers = [("Idempotency-Key", True), ("If-Match", route.if_match == "required")]
+    if route.awaits is not None:
+        headers.append(("Prefer", False))
+    parameters = [
+        {"name": name, "in": "header", "required": required, "schema": {"type": "string"}} for name, required in headers
+    ]
+    parameters += [
+        {
+            "name": part.strip("{}").partition(":")[0],
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+        for part in route.path.split("/")
+        if part.startswith("{")
+    ]
+    refusals = "; ".join(sorted(f"{refusal.code} ({refusal.article})" for refusal in route.refusals))
+    return {
+        "summary": route.summary,
+        "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('{', '').replace('}', '')}",
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            str(route.status): {"description": "done", "content": {"application/json": {"schema": answer}}},
+            "default": {
+                "description": refusals or "a problem (RFC 9457)",
+                "content": {"application/problem+json": {}},
+            },
+        },
+    }

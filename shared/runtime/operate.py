@@ -1,0 +1,127 @@
+"""What every service offers beside its own routes: tasks of the clock, quiet, notices, health."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, NoticeItem, Page, decode_cursor, page_of
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.clock import ClockNotMovable
+from shared.runtime.db import Connection
+from shared.runtime.edge import require, runtime_of
+from shared.runtime.http import Body, Reading
+
+router = APIRouter()
+
+_QUIET = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1000) o) AS outbox,
+       (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers_due,
+       (SELECT count(*) FROM retry) AS retry,
+       (SELECT count(*) FROM parked) AS parked,
+       (SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL) AS dead_letters
+"""
+_NOTICES = """
+SELECT id, at, event, text, reason, article, subject_type, subject_id FROM notice
+WHERE recipient = ANY($1::text[]) AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+"""
+
+
+class ClockTarget(Body):
+    """Where the business clock shall stand: a moment with an offset, or null for real time."""
+
+    now: datetime | None
+
+
+class ClockReading(BaseModel):
+    """Where the business clock stands."""
+
+    now: datetime
+    offset_s: float
+    movable: bool
+
+
+class Quiet(BaseModel):
+    """What is still under way in this service; all zero means nothing."""
+
+    outbox: int
+    timers_due: int
+    retry: int
+    parked: int
+    dead_letters: int
+
+
+@router.get("/clock", summary="业务时钟")
+async def read_clock(request: Request) -> ClockReading:
+    """The business time of this service."""
+    runtime = runtime_of(request)
+    clock = runtime.clock
+    return ClockReading(now=clock.now(), offset_s=clock.offset.total_seconds(), movable=runtime.settings.movable_clock)
+
+
+@router.put("/test-clock", summary="调整业务时钟（仅演示与测试）")
+async def move_clock(request: Request, target: ClockTarget) -> ClockReading:
+    """Move the business clock forward; demonstration and tests only. Raises: ClockNotMovable, ClockBackwards."""
+    runtime = runtime_of(request)
+    if not runtime.settings.movable_clock:
+        raise ClockNotMovable
+    async with runtime.pool.acquire() as connection:
+        if target.now is None:
+            await runtime.clock.settle(connection)
+        else:
+            await runtime.clock.move_to(connection, target=target.now)
+    runtime.timers_changed.set()
+    return await read_clock(request)
+
+
+@router.get("/quiet", summary="尚在处理中的工作")
+async def read_quiet(request: Request, connection: Reading) -> Quiet:
+    """How much is still under way here: outbox rows, timers due, retries, parked facts, dead letters."""
+    return Quiet(**dict(await connection.fetchrow(_QUIET, runtime_of(request).clock.now())))
+
+
+def recipients(principal: Principal) -> list[str]:
+    """The recipient texts under which a principal finds its notices."""
+    found = [f"account:{principal.account_id}", *(f"role:{role.value}" for role in principal.roles)]
+    if principal.organisation_id is not None:
+        found.append(f"org:{principal.organisation_id}")
+    return found
+
+
+@router.get("/notices", summary="我的通知")
+async def list_notices(
+    connection: Reading,
+    principal: Annotated[Principal, Depends(require(Permission.PLATFORM_NOTICE_READ))],
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> Page[NoticeItem]:
+    """Every decision about me, with its reason, newest first."""
+    rows = await connection.fetch(_NOTICES, recipients(principal), decode_cursor(cursor), limit + 1)
+    items = [NoticeItem(**dict(row)) for row in rows]
+    return page_of(items, limit=limit, ids=[item.id for item in items])
+
+
+async def missing_parts(runtime: Any) -> list[str]:  # noqa: ANN401 - the running service
+    """What keeps a service from being ready, in words."""
+    missing: list[str] = []
+    if not runtime.bus.connected():
+        missing.append("bus: not connected")
+    try:
+        async with runtime.reading() as connection:
+            await _ping(connection)
+    except Exception as error:  # noqa: BLE001 - readiness reports every fault
+        missing.append(f"database: {type(error).__name__}")
+    return missing
+
+
+async def _ping(connection: Connection) -> None:
+    await connection.fetchval("SELECT 1", timeout=2)
+
+
+def readiness(missing: dict[str, list[str]]) -> Response:
+    """The body of /health/ready."""
+    bad = {name: parts for name, parts in missing.items() if parts}
+    return JSONResponse({"ready": not bad, "missing": bad}, status_code=503 if bad else 200)

@@ -1,0 +1,73 @@
+"""How a service declares itself: names, routes, what it listens to and its schedules. Wiring only, no logic."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from fastapi import APIRouter
+from sqlalchemy import MetaData
+
+from shared.contracts.messages.base import Command, Fact, Message, Reply
+from shared.kernel.refusals import Refusal
+from shared.runtime.bus.base import Wiring
+from shared.runtime.hot import HotRoute
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.work import Work
+
+Outcome: TypeAlias = Reply | Refusal
+MessageHandler: TypeAlias = Callable[[Work, Sequence[Any]], Awaitable[Sequence[Outcome] | None]]
+Subscriptions: TypeAlias = Mapping[type[Message], MessageHandler]
+TimerHandler: TypeAlias = Callable[[Work, Sequence[UUID]], Awaitable[None]]
+JobHandler: TypeAlias = Callable[[Work], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaReply:
+    """A reply with the saga and step it answers; the conductor's handlers receive these."""
+
+    saga_id: UUID
+    number: int
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something done on a schedule by one process at a time; the handler returns how much it did.
+
+    `every_s` is machine time. A handler that did `batch_max` is run again at once.
+    """
+
+    name: str
+    every_s: float
+    handler: JobHandler
+    batch_max: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service of the platform."""
+
+    name: str
+    metadata: MetaData
+    settings: type[ServiceSettings]
+    router: APIRouter | None = None
+    hot_routes: Sequence[HotRoute] = ()
+    subscriptions: Subscriptions = field(default_factory=dict)
+    timers: Mapping[str, TimerHandler] = field(default_factory=dict)
+    jobs: Sequence[Job] = ()
+    prepare: Callable[[Any], Awaitable[None]] | None = None
+    """Called with the Runtime once the pool is open and before anything is served: registers ports, first rows."""
+
+    def wiring(self) -> Wiring:
+        """The streams this service listens to."""
+        streams = {kind.stream for kind in self.subscriptions if issubclass(kind, Fact)}
+        return Wiring(service=self.name, streams=tuple(sorted(streams | RUNTIME_STREAMS)))
+
+    def commands(self) -> Sequence[type[Command]]:
+        """The commands this service accepts."""
+        return [kind for kind in self.subscriptions if issubclass(kind, Command)]
+
+
+RUNTIME_STREAMS = frozenset({"identity.key", "identity.account"})
+"""Streams every service follows: published signing keys and ended accounts."""

@@ -1,0 +1,25 @@
+"""Settings of a process: frozen, read once at the start, secrets without defaults, units in names."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs; each service subclasses it with its own environment prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    bus_url: SecretStr = SecretStr("memory://")
+    policy_file: Path = Path("policies/guizhou-2018.toml")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    instance: str = "0"
+    """A stable name of this process among its replicas: relay leases are taken over by name."""
+    pool_size_max: int = Field(default=8, ge=2, le=32)
+    movable_clock: bool = False
+    sandbox: bool = False
+    token_issuer: str = "yunquan"  # noqa: S105 - a name, no secret
+    log_level: str = "INFO"

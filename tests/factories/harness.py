@@ -1,0 +1,207 @@
+"""A whole platform, or some of its services, in one process for tests: real PostgreSQL, memory bus, HTTP by ASGI."""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import SecretStr
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from shared.contracts.messages.base import Event, Fact
+from shared.contracts.permissions import Role
+from shared.kernel.ids import AccountId, OrganisationId
+from shared.runtime.auth.tokens import TokenSigner
+from shared.runtime.bus.base import Envelope, fact_key
+from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.host import Host, open_host
+from shared.runtime.runtime import Runtime
+from shared.runtime.service import Service
+from shared.runtime.settings import ServiceSettings
+
+ISSUER = "yunquan"
+SETTLE_S = 30.0
+_SECRET = base64.b64encode(bytes(range(32))).decode()
+
+
+@dataclass
+class Platform:
+    """Services running for a test."""
+
+    host: Host
+    exchange: MemoryExchange
+    client: httpx.AsyncClient
+    signer: TokenSigner
+    databases: Mapping[str, str]
+    _outside: MemoryBus
+    _versions: dict[tuple[str, UUID], int] = field(default_factory=dict)
+
+    def runtime(self, service: str) -> Runtime:
+        """One running service."""
+        return next(runtime for runtime in self.host.runtimes if runtime.service.name == service)
+
+    def headers(
+        self,
+        role: Role,
+        *,
+        service: str | None = None,
+        organisation_id: UUID | None = None,
+        account_id: UUID | None = None,
+        region: str | None = None,
+        key: str | None = None,
+    ) -> dict[str, str]:
+        """Authorization for one service (the only one running when not given) and a fresh Idempotency-Key."""
+        token = self.signer.sign(
+            AccountId(account_id or UUID(int=abs(hash((role, organisation_id))) % 2**120)),
+            audience=service or self.host.runtimes[0].service.name,
+            organisation_id=None if organisation_id is None else OrganisationId(organisation_id),
+            roles=[role],
+            region=region,
+        )
+        return {"Authorization": f"Bearer {token}", "Idempotency-Key": key or uuid4().hex}
+
+    async def feed(self, fact: Fact) -> None:
+        """Publish a fact as if its producer had, once; its version counts up by itself when it is 0."""
+        identity = (fact.stream, fact.aggregate_id)
+        version = fact.version or self._versions.get(identity, 0) + 1
+        self._versions[identity] = version
+        fact = msgspec.structs.replace(fact, version=version)
+        producer, _, aggregate_type = fact.stream.partition(".")
+        event = Event(
+            id=uuid4(),
+            source=producer,
+            type=fact.type_name(),
+            subject=fact.aggregate_id,
+            time="",
+            sequence=version,
+            data=msgspec.Raw(msgspec.json.encode(fact)),
+            aggregatetype=aggregate_type,
+        )
+        await self.publish(producer, fact_key(fact.stream), [event], mandatory=False)
+
+    async def publish(
+        self, producer: str, routing_key: str, events: Sequence[Event], *, mandatory: bool = True
+    ) -> None:
+        """Publish events as an outside service would, and wait until they are applied."""
+        envelope = Envelope(producer, routing_key, msgspec.json.encode(list(events)), mandatory)
+        confirmed = await self._outside.publish([envelope])
+        assert confirmed == [True], f"{routing_key} was not applied"
+
+    async def settle(self, *, timeout_s: float = SETTLE_S) -> None:
+        """Wait until no service has anything under way: outboxes, due timers and retries are empty twice in a row."""
+        deadline = time.monotonic() + timeout_s
+        quiet = 0
+        state: dict[str, Any] = {}
+        while quiet < 2:
+            state = {runtime.service.name: await self._under_way(runtime) for runtime in self.host.runtimes}
+            quiet = quiet + 1 if not any(any(values.values()) for values in state.values()) else 0
+            assert time.monotonic() < deadline, f"not quiet after {timeout_s} s: {state}"
+            await asyncio.sleep(0.02)
+
+    async def _under_way(self, runtime: Runtime) -> dict[str, int]:
+        async with runtime.reading() as connection:
+            row = await connection.fetchrow(
+                "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM retry) AS retry,"
+                " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers",
+                runtime.clock.now(),
+            )
+        return dict(row)
+
+    async def move_clock(self, target: datetime) -> None:
+        """Move every service's business clock forward and let everything due happen."""
+        for runtime in self.host.runtimes:
+            async with runtime.pool.acquire() as connection:
+                await runtime.clock.move_to(connection, target=target)
+        for runtime in self.host.runtimes:
+            runtime.timers_changed.set()
+        await asyncio.sleep(0.05)
+        await self.settle()
+
+    async def dead_letters(self) -> list[str]:
+        """The reasons of all dead letters, for the end of a test."""
+        found: list[str] = []
+        for runtime in self.host.runtimes:
+            async with runtime.reading() as connection:
+                rows = await connection.fetch("SELECT type, reason FROM dead_letter")
+            found += [f"{runtime.service.name}: {row['type']}: {row['reason']}" for row in rows]
+        return found
+
+
+def settings_for(service: Service, dsn: str, folder: Path, extra: Mapping[str, Any]) -> ServiceSettings:
+    """Settings of a service for a test: every required secret gets a 32-byte base64 value, every folder a fresh one."""
+    values: dict[str, Any] = {"database_url": SecretStr(dsn), "movable_clock": True, "pool_size_max": 4}
+    for name, described in service.settings.model_fields.items():
+        if name in values or name in extra:
+            continue
+        if described.annotation is SecretStr and described.is_required():
+            values[name] = SecretStr(_SECRET)
+        elif name.endswith("folder"):
+            values[name] = folder / f"{service.name}-{name}"
+    return service.settings(**{**values, **extra})
+
+
+async def create_tables(dsn: str, metadata: MetaData) -> None:
+    """All tables of a service in an empty database."""
+    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def open_platform(
+    services: Sequence[Service],
+    fresh_database: Callable[[], str],
+    *,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    databases: Mapping[str, str] | None = None,
+) -> AsyncIterator[Platform]:
+    """Run services on fresh databases (or on `databases` left by an earlier run), until the block ends."""
+    if databases is None:
+        databases = {service.name: await asyncio.to_thread(fresh_database) for service in services}
+        for service in services:
+            await create_tables(databases[service.name], service.metadata)
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    await _trust(databases.values(), private.public_key())
+    exchange = MemoryExchange([service.wiring() for service in services])
+    buses = {service.name: MemoryBus(exchange) for service in services}
+    with TemporaryDirectory(prefix="yunquan-") as folder:
+        chosen = {
+            service.name: settings_for(
+                service, databases[service.name], Path(folder), (settings or {}).get(service.name, {})
+            )
+            for service in services
+        }
+        async with open_host(services, chosen, buses) as host:
+            transport = httpx.ASGITransport(app=host.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://platform", timeout=30) as client:
+                signer = TokenSigner(private, kid="test", issuer=ISSUER, ttl_s=300, now=time.time)
+                yield Platform(host, exchange, client, signer, databases, MemoryBus(exchange))
+
+
+async def _trust(databases: Any, key: Ed25519PublicKey) -> None:
+    for dsn in databases:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(
+            "INSERT INTO signing_key (kid, public_key) VALUES ('test', $1) ON CONFLICT DO NOTHING",
+            key.public_bytes_raw(),
+        )
+        await connection.close()
+
+
+def repository() -> Path:
+    """The checkout's root; the tests run from anywhere."""
+    return Path(__file__).resolve().parents[2]
