@@ -12,6 +12,7 @@ from shared.runtime.bus.base import Bus
 from shared.runtime.bus.rabbitmq import RabbitBus
 from shared.runtime.host import PortInUse, listen, open_host, serve, stop_on_signals
 from shared.runtime.logging import configure
+from shared.runtime.loop import new_loop
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
 
@@ -31,7 +32,7 @@ def run(services: Sequence[Service]) -> None:
     first = settings[services[0].name]
     configure(level=first.log_level)
     try:
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_run(services, settings))
     except (PolicyPackInvalid, PortInUse, OSError) as error:
         sys.exit(_refuse(str(error)))
@@ -40,14 +41,6 @@ def run(services: Sequence[Service]) -> None:
 def _refuse(reason: str) -> int:
     print(f"cannot start: {reason}", file=sys.stderr)  # noqa: T201 - the process speaks to its operator
     return EXIT_CONFIGURATION
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop  # noqa: PLC0415 - there is none on Windows
-
-    return uvloop.new_event_loop()
 
 
 def _bus(service: Service, settings: ServiceSettings) -> Bus:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 PARTITION_MONTHS_AHEAD = 12
 
 
-def _config(service: str) -> Config:
+def migration_config(service: str) -> Config:
+    """Alembic's configuration of one service; its migrations lie in the service's own folder."""
     found = importlib.import_module(f"services.{service}")
     folder = Path(str(found.__file__)).parent / "migrations"
     config = Config()
@@ -36,7 +37,7 @@ async def upgrade(service: str, dsn: str) -> None:
         async with engine.begin() as connection:
             # Two migration jobs at once must not both create tables.
             await connection.execute(text("SELECT pg_advisory_xact_lock(7365001)"))
-            await connection.run_sync(_run, _config(service))
+            await connection.run_sync(_run, migration_config(service))
             await connection.run_sync(_partition)
     finally:
         await engine.dispose()

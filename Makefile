@@ -1,0 +1,70 @@
+# Every target says in one line what it is for: make help
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint typecheck bench policy images format lock clean venv venv-dev
+
+ARGS ?=
+PYTEST_ARGS ?=
+BIN := .venv/bin
+COMPONENTS := $(sort $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py)))
+# A bundle of certificate authorities for sites behind an inspecting proxy; it never stays in an image.
+EXTRA_CA_FILE ?= $(or $(PIP_CERT),$(SSL_CERT_FILE),/dev/null)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
+	@exec $(BIN)/python -m embedded $(ARGS)
+
+test: lint ## lint, types, import rules and all tests, those in containers included
+	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
+	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: typecheck ## ruff, formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+typecheck: venv-dev ## mypy, strict
+	$(BIN)/mypy
+
+bench: venv-dev ## measure this machine; make bench ARGS=--help
+	$(BIN)/python -m bench $(ARGS)
+
+policy: venv-dev ## which tests prove which requirement of the scheme
+	@$(BIN)/python -m tools.policy_matrix
+
+images: ## an image for every component, named yunquan/<component>
+	deploy/engine.sh
+	@set -eu; source .data/images.env; \
+	build() { docker buildx build --load --quiet --file deploy/Dockerfile --secret id=ca,src="$(EXTRA_CA_FILE)" \
+	    --build-arg PYTHON_IMAGE="$$PYTHON_IMAGE" --build-arg VERSION="$(VERSION)" \
+	    --build-arg REVISION="$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
+	    --build-arg COMPONENT="$$1" --build-arg PACKAGE="$$2" --tag "yunquan/$$1:$(VERSION)" . >/dev/null; \
+	    echo "yunquan/$$1:$(VERSION)"; }; \
+	for component in $(COMPONENTS); do build "$$component" "services/$$component"; done; \
+	if [ -f portal/__main__.py ]; then build portal portal; fi
+
+format: venv-dev ## write the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: venv-dev ## pin every dependency again, from pyproject.toml
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(COMPILE) pyproject.toml --extra embedded --output-file requirements/runtime.txt
+	$(COMPILE) pyproject.toml --constraint requirements/runtime.txt --output-file requirements/services.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra dev --constraint requirements/runtime.txt \
+	    --output-file requirements/dev.txt
+
+clean: ## remove caches and the virtual environment; data stay
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@tools/venv.sh runtime
+
+venv-dev:
+	@tools/venv.sh dev

@@ -1,0 +1,110 @@
+"""All services and the bundled PostgreSQL in one process, on the memory bus, with secrets made once."""
+
+import json
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from starlette.routing import BaseRoute
+
+from embedded.postgres import EmbeddedPostgres
+from services.catalog.service import SERVICE as CATALOG
+from services.identity.service import SERVICE as IDENTITY
+from services.order.service import SERVICE as ORDER
+from services.settlement.service import SERVICE as SETTLEMENT
+from services.voucher.service import SERVICE as VOUCHER
+from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.host import Host, open_host
+from shared.runtime.migrate import upgrade
+from shared.runtime.service import Service
+from shared.runtime.settings import ServiceSettings
+
+SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformSettings:
+    """Where the embedded platform keeps its files and which policy it follows."""
+
+    folder: Path
+    policy_file: Path
+    host: str
+    port: int
+
+
+class Secrets:
+    """Secrets of the embedded platform, made at random on first use and kept in one file only we can read."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._values: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+
+    def get(self, name: str) -> str:
+        """32 random bytes as base64, the same at every start."""
+        if name not in self._values:
+            self._values[name] = b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+            self._write()
+        return self._values[name]
+
+    def _write(self) -> None:
+        fresh = self._file.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            json.dump(self._values, handle)
+        fresh.replace(self._file)
+
+
+def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept: Secrets) -> ServiceSettings:
+    """A service's settings: every required secret comes from the kept file, every folder lies under ours."""
+    values: dict[str, Any] = {
+        "database_url": SecretStr(dsn),
+        "policy_file": platform.policy_file,
+        "host": platform.host,
+        "port": platform.port,
+        "movable_clock": True,
+        "pool_size_max": 6,
+    }
+    for name, described in service.settings.model_fields.items():
+        if name in values:
+            continue
+        if described.annotation is SecretStr and described.is_required():
+            values[name] = SecretStr(kept.get(f"{service.name}.{name}"))
+        elif name.endswith("folder"):
+            values[name] = platform.folder / "files" / service.name
+    return service.settings(**values)
+
+
+async def prepare_databases(postgres: EmbeddedPostgres, kept: Secrets) -> Mapping[str, str]:
+    """A database and a role for each service, brought to the newest schema; the URLs by service."""
+    urls: dict[str, str] = {}
+    for service in SERVICES:
+        postgres.ensure_database(service.name, role=service.name, password=kept.get(f"{service.name}.database"))
+        urls[service.name] = postgres.dsn(service.name, service.name)
+        await upgrade(service.name, urls[service.name])
+    return urls
+
+
+@asynccontextmanager
+async def open_platform(
+    platform: PlatformSettings,
+    *,
+    databases: Mapping[str, str],
+    kept: Secrets,
+    extra_routes: Sequence[BaseRoute] = (),
+) -> AsyncIterator[Host]:
+    """Run all services until the block ends."""
+    exchange = MemoryExchange([service.wiring() for service in SERVICES])
+    buses = {service.name: MemoryBus(exchange) for service in SERVICES}
+    settings = {
+        service.name: settings_of(service, platform=platform, dsn=databases[service.name], kept=kept)
+        for service in SERVICES
+    }
+    async with open_host(SERVICES, settings, buses, extra_routes=extra_routes) as host:
+        yield host

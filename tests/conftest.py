@@ -1,0 +1,146 @@
+"""Servers for the tests, chosen by the environment: an outside URL, a container, the bundled PostgreSQL."""
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from embedded.binaries import default_folder
+from embedded.postgres import EmbeddedPostgres, PostgresSettings
+from tests.containers import (
+    OWNER_LABEL,
+    image,
+    owner_of_this_run,
+    read_images_file,
+    require_engine,
+    sweep_leftovers,
+)
+
+# testcontainers reads its settings while it is imported.
+read_images_file()
+
+_STATEMENT_TIMEOUT_SECONDS = 60
+_BROKER_PORT = 5672
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Sweep what killed runs left behind; once, not in each worker of xdist."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    owner_of_this_run()
+    sweep_leftovers()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `container` need an engine."""
+    if item.get_closest_marker("container") is not None:
+        require_engine()
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Callable[[], Path]]:
+    """A factory of empty folders for PostgreSQL, which another user can enter when the tests run as root."""
+    made: list[Path] = []
+    parent = default_folder() / "tests"
+    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def make() -> Path:
+        folder = Path(mkdtemp(dir=parent))
+        folder.chmod(0o755)
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Callable[[], Path]) -> Iterator[str]:
+    """The admin URL of a PostgreSQL server: TEST_POSTGRES_URL, else the bundled one without fsync."""
+    outside = os.environ.get("TEST_POSTGRES_URL")
+    if outside:
+        yield outside
+        return
+    with EmbeddedPostgres(PostgresSettings(folder=server_folder(), durable=False)) as server:
+        yield server.admin_dsn
+
+
+@pytest.fixture
+def fresh_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """A factory of empty databases: each call gives the admin's URL of a new one, dropped after the test."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test_{uuid4().hex}"
+        _execute(postgres_server, f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
+
+    yield make
+    for name in made:
+        _execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def container_labels() -> dict[str, str]:
+    """Labels for every container and network of a test, so that a later run can sweep what a kill leaves."""
+    return {OWNER_LABEL: owner_of_this_run()}
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(container_labels: dict[str, str]) -> Iterator[str]:
+    """The URL of a RabbitMQ 4: TEST_RABBITMQ_URL, else a container."""
+    outside = os.environ.get("TEST_RABBITMQ_URL")
+    if outside:
+        yield outside
+        return
+    require_engine()
+    # Imported here, because importing testcontainers takes a while and most runs need no container.
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+
+    password = uuid4().hex
+    container = (
+        DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+        .with_env("RABBITMQ_DEFAULT_USER", "test")
+        .with_env("RABBITMQ_DEFAULT_PASS", password)
+        .with_exposed_ports(_BROKER_PORT)
+        .with_kwargs(labels=container_labels)
+        .waiting_for(LogMessageWaitStrategy("Server startup complete").with_startup_timeout(60))
+    )
+    with container:
+        host, port = container.get_container_host_ip(), container.get_exposed_port(_BROKER_PORT)
+        yield f"amqp://test:{password}@{host}:{port}/"
+
+
+def _execute(dsn: str, statement: str) -> None:
+    """Run one statement outside any transaction, from a test with or without a running event loop."""
+    failure: list[BaseException] = []
+
+    async def run() -> None:
+        connection = await asyncpg.connect(dsn, timeout=_STATEMENT_TIMEOUT_SECONDS)
+        try:
+            await connection.execute(statement, timeout=_STATEMENT_TIMEOUT_SECONDS)
+        finally:
+            await connection.close()
+
+    def in_thread() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]

@@ -1,0 +1,317 @@
+"""Access tokens are believed only when they are exactly ours; refresh tokens rotate and tell on reuse."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.permissions import Permission, Role
+from shared.kernel.ids import AccountId, OrganisationId
+from shared.kernel.refusals import Bug, RefusalKind
+from shared.runtime.auth.tokens import (
+    RefreshExpired,
+    RefreshState,
+    RefreshToken,
+    RefreshUnknown,
+    ReuseDetected,
+    Rotate,
+    StoredRefreshToken,
+    TokenExpired,
+    TokenInvalid,
+    TokenSigner,
+    TokenVerifier,
+    hash_refresh_token,
+    judge_refresh,
+)
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+FOREIGN_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+ACCOUNT = AccountId(UUID(int=1))
+OTHER_ACCOUNT = AccountId(UUID(int=2))
+ORGANISATION = OrganisationId(UUID(int=3))
+ISSUER = "yunquan-identity"
+START = 1_700_000_000.0
+NOON = datetime(2018, 9, 3, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Machine time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        """Seconds since 1970."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def signer(clock: Clock) -> TokenSigner:
+    return TokenSigner(KEY, kid="k1", issuer=ISSUER, ttl_s=300, now=clock)
+
+
+@pytest.fixture
+def verifier(clock: Clock) -> TokenVerifier:
+    return TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock)
+
+
+def sign(signer: TokenSigner, *, account_id: AccountId = ACCOUNT, audience: str = "order") -> str:
+    return signer.sign(account_id, audience=audience, organisation_id=ORGANISATION, roles=[Role.PROVIDER], region=None)
+
+
+def forge(*, header: Mapping[str, object] | None = None, claims: Mapping[str, object] | None = None) -> str:
+    """A token signed with the right key, whatever its header and claims say."""
+    full_header = {"alg": "EdDSA", "kid": "k1", "typ": "at+jwt", **(header or {})}
+    full_claims: dict[str, object] = {
+        "iss": ISSUER,
+        "sub": str(ACCOUNT),
+        "aud": "order",
+        "org": None,
+        "roles": ["provider"],
+        "region": None,
+        "jti": "1",
+        "iat": START,
+        "exp": START + 300,
+        **(claims or {}),
+    }
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (full_header, full_claims)]
+    signed = b".".join(parts)
+    return (signed + b"." + base64.urlsafe_b64encode(KEY.sign(signed)).rstrip(b"=")).decode()
+
+
+def test_a_token_says_who_calls_and_what_they_may_do(signer: TokenSigner, verifier: TokenVerifier) -> None:
+    caller = verifier.verify(sign(signer))
+    assert (caller.account_id, caller.organisation_id, caller.region) == (ACCOUNT, ORGANISATION, None)
+    assert caller.roles == {Role.PROVIDER}
+    assert Permission.ORDER_ORDER_CONFIRM in caller.permissions
+    assert Permission.ORDER_ORDER_PLACE not in caller.permissions
+
+
+def test_another_jwt_library_reads_the_token_by_the_standard(signer: TokenSigner) -> None:
+    token = sign(signer)
+    options: jwt.types.Options = {"verify_exp": False, "verify_iat": False}
+    claims = jwt.decode(token, KEY.public_key(), algorithms=["EdDSA"], audience="order", issuer=ISSUER, options=options)
+    assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": "k1", "typ": "at+jwt"}
+    assert claims["sub"] == str(ACCOUNT)
+    assert claims["exp"] - claims["iat"] == 300
+
+
+def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: TokenVerifier) -> None:
+    assert verifier.verify(forge()).account_id == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "reason"),
+    [
+        ({"alg": "none"}, {}, "header"),
+        ({"alg": "HS256"}, {}, "header"),
+        ({"alg": "ES256"}, {}, "header"),
+        ({"typ": "JWT"}, {}, "header"),
+        ({"jku": "https://keys.example/jwks.json"}, {}, "header"),
+        ({"jwk": {"kty": "OKP"}}, {}, "header"),
+        ({"crit": ["exp"]}, {}, "header"),
+        ({"kid": "k2"}, {}, "key"),
+        ({"kid": "../../dev/null"}, {}, "key"),
+        ({}, {"aud": "settlement"}, "audience"),
+        ({}, {"aud": ["order", "settlement"]}, "claims"),
+        ({}, {"iss": "somebody-else"}, "issuer"),
+        ({}, {"sub": "admin"}, "claims"),
+        ({}, {"iat": START + 61, "exp": START + 200}, "times"),
+        ({}, {"exp": START + 301}, "times"),
+        ({}, {"exp": "never"}, "claims"),
+        ({}, {"exp": None}, "claims"),
+    ],
+)
+def test_a_token_that_is_not_exactly_ours_is_refused(
+    verifier: TokenVerifier, header: dict[str, object], claims: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(TokenInvalid) as refused:
+        verifier.verify(forge(header=header, claims=claims))
+    assert refused.value.facts == {"reason": reason}
+    assert refused.value.kind is RefusalKind.UNAUTHENTICATED
+
+
+def test_a_token_without_signature_is_refused(signer: TokenSigner, verifier: TokenVerifier) -> None:
+    with pytest.raises(TokenInvalid):
+        verifier.verify(sign(signer).rpartition(".")[0] + ".")
+
+
+def test_an_hmac_made_with_the_public_key_is_refused(verifier: TokenVerifier) -> None:
+    public = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for header in ({"alg": "HS256"}, {"alg": "EdDSA"}):
+        signed = forge(header=header).rpartition(".")[0]
+        mac = base64.urlsafe_b64encode(hmac.digest(public, signed.encode(), hashlib.sha256)).rstrip(b"=")
+        with pytest.raises(TokenInvalid):
+            verifier.verify(f"{signed}.{mac.decode()}")
+
+
+def test_a_signature_of_a_foreign_key_under_our_kid_is_refused(clock: Clock, verifier: TokenVerifier) -> None:
+    foreign = TokenSigner(FOREIGN_KEY, kid="k1", issuer=ISSUER, ttl_s=300, now=clock)
+    with pytest.raises(TokenInvalid) as refused:
+        verifier.verify(sign(foreign))
+    assert refused.value.facts == {"reason": "signature"}
+
+
+@given(at=st.integers(0, 10_000), character=st.characters(codec="ascii", exclude_characters=""))
+def test_changing_any_character_of_a_token_makes_it_invalid(at: int, character: str) -> None:
+    clock = Clock()
+    token = sign(TokenSigner(KEY, kid="k1", issuer=ISSUER, ttl_s=300, now=clock))
+    at %= len(token)
+    altered = token[:at] + character + token[at + 1 :]
+    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock)
+    if altered == token:
+        assert verifier.verify(altered).account_id == ACCOUNT
+        return
+    with pytest.raises(TokenInvalid):
+        verifier.verify(altered)
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "a.b", "a.b.c.d", "é.b.c", "=.=.=", "x" * 5000])
+def test_text_that_is_no_token_is_refused(verifier: TokenVerifier, text: str) -> None:
+    with pytest.raises(TokenInvalid):
+        verifier.verify(text)
+
+
+def test_a_token_ends_with_its_time_also_when_it_was_remembered(
+    clock: Clock, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    token = sign(signer)
+    verifier.verify(token)
+    clock.now = START + 299.9
+    verifier.verify(token)
+    clock.now = START + 300
+    for _ in range(2):
+        with pytest.raises(TokenExpired):
+            verifier.verify(token)
+
+
+def test_an_ended_account_is_refused_at_once_and_may_come_back_with_a_newer_token(
+    clock: Clock, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    before, never_seen, other = sign(signer), sign(signer), sign(signer, account_id=OTHER_ACCOUNT)
+    verifier.verify(before)
+    verifier.forget(ACCOUNT)
+    for token in (before, never_seen):
+        with pytest.raises(TokenInvalid) as refused:
+            verifier.verify(token)
+        assert refused.value.facts == {"reason": "ended"}
+    assert verifier.verify(other).account_id == OTHER_ACCOUNT
+    clock.now += 0.001
+    assert verifier.verify(sign(signer)).account_id == ACCOUNT
+
+
+def test_an_earlier_end_that_arrives_late_does_not_let_an_ended_token_in_again(
+    clock: Clock, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    token = sign(signer)
+    verifier.forget(ACCOUNT, issued_until=START + 1)
+    verifier.forget(ACCOUNT, issued_until=START - 10)
+    clock.now = START + 0.5
+    with pytest.raises(TokenInvalid):
+        verifier.verify(token)
+
+
+def test_a_full_list_of_ended_accounts_forgets_nobody_who_still_holds_a_token(
+    clock: Clock, signer: TokenSigner
+) -> None:
+    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, ended_max=2)
+    token = sign(signer)
+    verifier.forget(ACCOUNT)
+    for number in range(10, 20):
+        verifier.forget(AccountId(UUID(int=number)))
+    with pytest.raises(TokenInvalid):
+        verifier.verify(token)
+    assert len(verifier._ended_until) == 2  # noqa: SLF001
+
+
+def test_ended_accounts_leave_the_full_list_once_their_tokens_have_expired(clock: Clock, signer: TokenSigner) -> None:
+    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, ended_max=1)
+    verifier.forget(ACCOUNT)
+    clock.now += 400
+    verifier.forget(OTHER_ACCOUNT)
+    assert list(verifier._ended_until) == [OTHER_ACCOUNT]  # noqa: SLF001
+    assert verifier.verify(sign(signer)).account_id == ACCOUNT
+
+
+def test_a_key_that_was_taken_away_ends_remembered_tokens_too(
+    clock: Clock, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    token = sign(signer)
+    verifier.verify(token)
+    verifier.replace_keys({"k2": FOREIGN_KEY.public_key()})
+    with pytest.raises(TokenInvalid):
+        verifier.verify(token)
+    newer = TokenSigner(FOREIGN_KEY, kid="k2", issuer=ISSUER, ttl_s=60, now=clock)
+    assert verifier.verify(sign(newer)).account_id == ACCOUNT
+
+
+def test_the_memory_of_tokens_is_bounded_and_drops_the_longest_unused(clock: Clock, signer: TokenSigner) -> None:
+    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, remembered_max=2)
+    first, second, third = (sign(signer) for _ in range(3))
+    for token in (first, second, first, third):
+        verifier.verify(token)
+    assert list(verifier._remembered) == [first, third]  # noqa: SLF001
+
+
+def test_a_role_of_a_newer_release_gives_no_rights_and_locks_nobody_out(verifier: TokenVerifier) -> None:
+    caller = verifier.verify(forge(claims={"roles": ["provider", "archivist"]}))
+    assert caller.roles == {Role.PROVIDER}
+    assert verifier.verify(forge(claims={"roles": ["archivist"]})).permissions == frozenset()
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, 301])
+def test_an_access_token_that_lives_longer_than_five_minutes_cannot_be_made(clock: Clock, ttl_s: int) -> None:
+    with pytest.raises(Bug):
+        TokenSigner(KEY, kid="k1", issuer=ISSUER, ttl_s=ttl_s, now=clock)
+
+
+def a_row(token: RefreshToken, *, state: RefreshState = RefreshState.ACTIVE, days: int = 7) -> StoredRefreshToken:
+    return StoredRefreshToken(UUID(int=9), token.token_hash, state, NOON + timedelta(days=days))
+
+
+def test_only_the_hash_of_a_refresh_token_is_stored_and_its_text_is_not_shown() -> None:
+    token = RefreshToken.new()
+    assert token.token_hash == hashlib.sha256(token.text.encode()).digest() == hash_refresh_token(token.text)
+    assert len(base64.urlsafe_b64decode(token.text + "=")) == 32
+    assert token.text not in repr(token)
+    assert RefreshToken.new() != token
+
+
+def test_an_active_refresh_token_is_rotated() -> None:
+    token = RefreshToken.new()
+    row = a_row(token)
+    assert judge_refresh([a_row(RefreshToken.new()), row], presented=token.text, now=NOON) == Rotate(row)
+
+
+def test_a_rotated_token_that_comes_back_revokes_its_family_even_when_it_is_old() -> None:
+    token = RefreshToken.new()
+    for days in (7, -7):
+        rows = [a_row(token, state=RefreshState.ROTATED, days=days)]
+        assert judge_refresh(rows, presented=token.text, now=NOON) == ReuseDetected(UUID(int=9))
+
+
+def test_a_refresh_token_is_expired_from_the_moment_it_expires() -> None:
+    token = RefreshToken.new()
+    assert judge_refresh([a_row(token, days=0)], presented=token.text, now=NOON) == RefreshExpired()
+
+
+def test_a_token_of_nobody_and_one_of_a_revoked_family_are_unknown() -> None:
+    token = RefreshToken.new()
+    assert judge_refresh([], presented=token.text, now=NOON) == RefreshUnknown()
+    revoked = [a_row(token, state=RefreshState.REVOKED)]
+    assert judge_refresh(revoked, presented=token.text, now=NOON) == RefreshUnknown()
