@@ -29,8 +29,10 @@ from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.bus.base import Bus, command_queue, fact_queue
 from shared.runtime.consumer import Applier, Consumer, run_retries
 from shared.runtime.db import create_pool
+from shared.runtime.dead_letters import router as dead_letter_router
 from shared.runtime.edge import Edge, fault_response
 from shared.runtime.hot_http import hot_routes
+from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.openapi import describe_hot_routes
 from shared.runtime.operate import missing_parts, readiness
@@ -64,6 +66,7 @@ class Host:
         """Start the background work of every service."""
         for runtime in self.runtimes:
             applier = self.appliers[runtime.service.name]
+            runtime.ports.add(Applier, applier)
             name = runtime.service.name
             self._spawn(_synchronise(runtime))
             for partition in runtime.wake:
@@ -72,6 +75,7 @@ class Host:
             self._spawn(Consumer(runtime, applier, fact_queue(name)).run())
             self._spawn(run_retries(runtime, applier))
             self._spawn(run_timers(runtime))
+            self._spawn(run_jobs(runtime, HOUSEKEEPING))
             for job in runtime.service.jobs:
                 self._spawn(run_jobs(runtime, job))
 
@@ -213,6 +217,7 @@ def build_app(runtime: Runtime) -> FastAPI:
     if runtime.service.router is not None:
         app.include_router(runtime.service.router)
     app.include_router(operate_router)
+    app.include_router(dead_letter_router)
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, error: Refusal) -> Response:

@@ -60,9 +60,18 @@ class Route:
             message = self.decoder.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Unreadable(f"{event.type}: {error}") from error
+        if isinstance(message, Fact) and not _is_genuine(event, message):
+            raise Unreadable(f"{event.type}: source, subject or sequence contradicts the fact")
         if isinstance(message, Reply):
             return SagaReply(saga_id=event.subject, number=event.sequence, reply=message)
         return message
+
+
+def _is_genuine(event: Event, fact: Fact) -> bool:
+    """Whether the envelope of a fact says what the fact says: nobody speaks for another service or aggregate."""
+    producer, _, aggregate_type = fact.stream.partition(".")
+    said = (event.source, event.aggregatetype, event.subject, event.sequence)
+    return said == (producer, aggregate_type, fact.aggregate_id, fact.version)
 
 
 class Routes:

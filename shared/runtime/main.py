@@ -18,6 +18,7 @@ from shared.runtime.settings import ServiceSettings
 
 log = structlog.get_logger()
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 EXIT_CONFIGURATION = 78
 """sysexits' EX_CONFIG: a restart will not help before somebody changes the configuration."""
 
@@ -25,11 +26,13 @@ EXIT_CONFIGURATION = 78
 def run(services: Sequence[Service]) -> None:
     """Run services in this process until SIGINT or SIGTERM. Exits 78 on a configuration that cannot work."""
     try:
-        settings = {service.name: service.settings() for service in services}  # type: ignore[call-arg] # from the environment
+        settings = {service.name: service.settings() for service in services}
     except ValidationError as error:
         names = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
         sys.exit(_refuse(f"settings are missing or wrong: {names}"))
     first = settings[services[0].name]
+    if first.movable_clock and not (first.sandbox or first.host in LOOPBACK):
+        sys.exit(_refuse("movable_clock needs a loopback host or sandbox=true: money must not follow a movable clock"))
     configure(level=first.log_level)
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -147,6 +147,7 @@ def _receiving(metadata: MetaData) -> dict[str, Table]:
         Column("attempts", Integer, nullable=False),
         Column("reason", Text, nullable=False),
         Column("dead_at", MOMENT, nullable=False, server_default=text("now()")),
+        Column("proposed_by", Uuid),
         moment("replayed_at", nullable=True),
     )
     return {"inbox": inbox, "cursor": cursor, "parked": parked, "retry": retry, "dead_letter": dead_letter}

@@ -1,0 +1,23 @@
+"""What every service forgets on a schedule: stored response bodies, never the keys that make effects single."""
+
+from shared.runtime.service import Job
+from shared.runtime.work import Work
+
+BODY_DAYS = 30
+BATCH_MAX = 1_000
+
+_FORGET_BODIES = """
+UPDATE idempotency SET body = NULL WHERE (scope, key) IN (
+    SELECT scope, key FROM idempotency
+    WHERE body IS NOT NULL AND stored_at < clock_timestamp() - make_interval(days => $1) LIMIT $2
+)
+"""
+
+
+async def forget_bodies(work: Work) -> int:
+    """Drop response bodies older than 30 days; the key and its resource stay as long as the resource."""
+    status: str = await work.connection.execute(_FORGET_BODIES, BODY_DAYS, BATCH_MAX)
+    return int(status.rpartition(" ")[2])
+
+
+HOUSEKEEPING = Job(name="housekeeping", every_s=3_600, handler=forget_bodies, batch_max=BATCH_MAX)
