@@ -1,7 +1,7 @@
 """Write the next Alembic migration of a service from the difference between its tables and its migrations.
 
-`python -m tools.new_migration voucher "add the receipts"` starts a throw-away bundled PostgreSQL, upgrades to the newest
-migration, and lets Alembic write what is missing. Read what it wrote before you commit it.
+`python -m tools.new_migration voucher "add the receipts"` starts a throw-away bundled PostgreSQL, upgrades to the
+newest migration, and lets Alembic write what is missing. Read what it wrote before you commit it.
 """
 
 import argparse

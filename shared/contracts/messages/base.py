@@ -4,7 +4,7 @@ Messages are strict when built (mypy, and msgspec types) and tolerant when read:
 rolling updates work. A new optional field keeps the schema version; anything else is a new version.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -65,7 +65,7 @@ class Refused(Reply, frozen=True, kw_only=True):
     kind: str
     article: str
     detail: str
-    facts: dict[str, object] = {}
+    facts: dict[str, Any] = {}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
