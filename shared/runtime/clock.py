@@ -52,9 +52,12 @@ class BusinessClock:
         self.offset = timedelta(microseconds=row["offset_us"])
 
     async def move_to(self, connection: Connection, *, target: datetime) -> datetime:
-        """Persist the offset that makes `target` the business time. Raises: ClockBackwards."""
+        """Persist the offset that makes `target` the business time. Raises: ClockBackwards.
+
+        The first setting chooses where the story begins and may lie in the past; from then on it only goes forward.
+        """
         await self.synchronise(connection)
-        if target < self.now():
+        if target < self.now() and await connection.fetchval("SELECT EXISTS (SELECT FROM clock)"):
             raise ClockBackwards(now=self.now().isoformat())
         offset = target - self.machine_now()
         await connection.execute(

@@ -102,6 +102,9 @@ class Edge:
         try:
             await self._app(scope, guard.receive, guard.send)
         except Exception as error:
+            if guard.finished:
+                # The application answered the fault itself and raised it again for the server's log.
+                return
             if guard.started:
                 raise
             response = fault_response(error, instance=scope["path"], request_id=request_id)
@@ -118,6 +121,7 @@ class _Guard:
         self._request_id = request_id.encode()
         self._received_bytes = 0
         self.started = False
+        self.finished = False
 
     async def receive(self) -> Message:
         """Pass on a part of the body. Raises: BodyTooLarge."""
@@ -137,6 +141,8 @@ class _Guard:
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),
             ]
+        elif message["type"] == "http.response.body":
+            self.finished = not message.get("more_body", False)
         await self._send(message)
 
 

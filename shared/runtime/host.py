@@ -231,6 +231,9 @@ def build_app(runtime: Runtime) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
+        if isinstance(error.__cause__, Refusal):
+            # FastAPI wraps whatever goes wrong while it reads a body; a body over its bound is ours.
+            return problem_response(error.__cause__, instance=request.url.path)
         code = {404: "resource.not_found", 405: "request.method_not_allowed"}.get(error.status_code, "request.refused")
         detail = {404: "未找到所请求的内容", 405: "该地址不支持此请求方法"}.get(error.status_code, "请求被拒绝")
         return plain_problem(error.status_code, code=code, detail=detail, instance=request.url.path)

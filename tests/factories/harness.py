@@ -28,9 +28,12 @@ from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.bus.base import Envelope, fact_key
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.host import Host, open_host
+from shared.runtime.logging import configure
 from shared.runtime.runtime import Runtime
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+
+configure(level="CRITICAL")
 
 ISSUER = "yunquan"
 SETTLE_S = 30.0
