@@ -70,7 +70,7 @@ def main() -> int:
         changes = breaking_changes(json.loads(file.read_text(encoding="utf-8")), schema) if file.exists() else []
         if changes:
             refused += 1
-            print(f"{kind.type_name()} needs a new version: {'; '.join(changes)}", file=sys.stderr)  # noqa: T201 - a command speaks
+            print(f"{kind.type_name()} needs a new version: {'; '.join(changes)}", file=sys.stderr)
             continue
         file.write_text(text_of(schema), encoding="utf-8")
     return 1 if refused else 0

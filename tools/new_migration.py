@@ -7,6 +7,7 @@ newest migration, and lets Alembic write what is missing. Read what it wrote bef
 import argparse
 import asyncio
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,6 +70,16 @@ async def write(service: str, message: str, dsn: str) -> None:
         await connection.run_sync(_upgrade_and_write, config, f"{number:04d}", message)
     await engine.dispose()
     (folder / "script.py.mako").unlink()
+    _tidy(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Alembic's remarks go, and the house format comes."""
+    for file in (folder / "versions").glob("[0-9]*.py"):
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "###" not in line]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for arguments in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+        subprocess.run([sys.executable, "-m", "ruff", *arguments, str(folder)], check=True)
 
 
 def _upgrade_and_write(connection: "Connection", config: "Config", revision: str, message: str) -> None:

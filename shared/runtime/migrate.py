@@ -49,6 +49,7 @@ def _run(connection: "SqlConnection", config: Config) -> None:
 
 
 def _partition(connection: "SqlConnection") -> None:
+    connection.execute(text("CREATE TABLE IF NOT EXISTS fact_default PARTITION OF fact DEFAULT"))
     today = datetime.now(UTC).date().replace(day=1)
     for ahead in range(PARTITION_MONTHS_AHEAD + 1):
         first = _month(today.year, today.month + ahead)

@@ -75,7 +75,7 @@ class MemoryInlet:
     def __init__(self, exchange: MemoryExchange, queue: _Queue) -> None:
         self._exchange = exchange
         self._queue = queue
-        self._open: set[Delivery] = set()
+        self._open: dict[Delivery, None] = {}
 
     async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
         """Wait for at least one delivery, then gather more until `bytes_max` or `linger_s`."""
@@ -90,19 +90,20 @@ class MemoryInlet:
             delivery = self._queue.ready.popleft()
             taken.append(delivery)
             size_bytes += len(delivery.body)
-        self._open.update(taken)
+        self._open.update(dict.fromkeys(taken))
         return taken
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Confirm to the producers that their envelopes are durable here."""
         for delivery in deliveries:
-            self._open.discard(delivery)
+            self._open.pop(delivery, None)
             if isinstance(delivery.token, _Pending):
                 delivery.token.settle()
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries to the head of the queue."""
-        self._open.difference_update(deliveries)
+        for delivery in deliveries:
+            self._open.pop(delivery, None)
         self._queue.put_back(deliveries)
 
     async def reject(self, delivery: Delivery) -> None:
