@@ -26,7 +26,7 @@ log = structlog.get_logger()
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 2 * 1024 * 1024
 LINGER_S = 0.003
-TRIES_AT_ONCE = 4
+HOLD_S = 60.0
 ATTEMPTS_MAX = 6
 BACKOFF_S_MAX = 5.0
 
@@ -170,16 +170,26 @@ class Consumer:
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
                 await inlet.reject(delivery)
-        for attempt in range(1, TRIES_AT_ONCE + 1):
+        await self._settle(inlet, readable, events)
+        await inlet.acknowledge(readable)
+
+    async def _settle(self, inlet: Inlet, readable: Sequence[Delivery], events: Sequence[Event]) -> None:
+        """Apply; hold what waits for the database, because the broker counts what is given back and gives it up."""
+        clock = asyncio.get_running_loop()
+        hold_until = clock.time() + HOLD_S
+        pause_s = 0.1
+        while True:
             try:
                 await self._applier.settle(events)
-                break
             except Exception as error:
-                if attempt == TRIES_AT_ONCE or not is_transient(error):
+                if clock.time() >= hold_until or not is_transient(error):
                     await inlet.give_back(readable)
                     raise
-                await asyncio.sleep(0.05 * 2**attempt)
-        await inlet.acknowledge(readable)
+                log.warning("consumer.waits", queue=self._queue, error=type(error).__name__, reason=str(error)[:200])
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, BACKOFF_S_MAX)
+            else:
+                return
 
 
 async def run_retries(runtime: Runtime, applier: Applier, *, every_s: float = 1.0) -> None:

@@ -66,17 +66,21 @@ def pack(producer: str, rows: Sequence[Any], *, mandatory: bool) -> list[Packed]
 
     def close(routing_key: str) -> None:
         taken = open_rows.pop(routing_key)
+        del size_bytes[routing_key]
         body = b"[" + b",".join(row["body"] for row in taken) + b"]"
         envelope = Envelope(producer, routing_key, body, mandatory)
         packed.append(Packed(envelope, tuple(row["id"] for row in taken)))
 
     for row in rows:
         key = row["routing_key"]
-        full = len(open_rows.get(key, ())) >= ENVELOPE_EVENTS_MAX
-        if key in open_rows and (full or size_bytes[key] + len(row["body"]) > ENVELOPE_BYTES_MAX):
+        # Each body has a bracket or a comma before it, and the last one a bracket behind it.
+        added_bytes = len(row["body"]) + 1
+        taken = open_rows.get(key, ())
+        full = len(taken) >= ENVELOPE_EVENTS_MAX
+        if taken and (full or size_bytes[key] + added_bytes + 1 > ENVELOPE_BYTES_MAX):
             close(key)
         open_rows.setdefault(key, []).append(row)
-        size_bytes[key] = size_bytes.get(key, 0) + len(row["body"]) if len(open_rows[key]) > 1 else len(row["body"])
+        size_bytes[key] = size_bytes.get(key, 0) + added_bytes
     for key in list(open_rows):
         close(key)
     return packed

@@ -1,0 +1,106 @@
+"""Timers fire once, in business time, re-checked; the clock only moves forward; jobs run in one process at a time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Uuid
+
+from shared.runtime.schedule import fire_timers, take_lease
+from shared.runtime.service import Service
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.tables import attach
+from shared.runtime.work import Work
+from tests.factories.harness import open_platform
+
+METADATA = MetaData()
+attach(METADATA)
+FIRED = Table("fired", METADATA, Column("id", Uuid, primary_key=True), Column("times", Integer, nullable=False))
+
+
+async def note(work: Work, keys: Sequence[UUID]) -> None:
+    """Count how often each timer fired."""
+    await work.connection.execute(
+        "INSERT INTO fired SELECT unnest($1::uuid[]), 1 ON CONFLICT (id) DO UPDATE SET times = fired.times + 1", keys
+    )
+
+
+SERVICE = Service(name="toy", metadata=METADATA, settings=ServiceSettings, timers={"note": note})
+
+
+async def test_due_timers_fire_once_even_with_several_claimants_and_early_ones_wait(
+    fresh_database: Callable[[], str],
+) -> None:
+    async with open_platform([SERVICE], fresh_database) as platform:
+        runtime = platform.runtime("toy")
+        start = runtime.clock.now()
+        keys, dropped = [uuid4() for _ in range(250)], uuid4()
+        async with runtime.work() as work:
+            for number, key in enumerate(keys):
+                work.set_timer("note", key=key, due_at=start + timedelta(days=1 + number % 3))
+            work.set_timer("note", key=dropped, due_at=start + timedelta(days=1))
+        async with runtime.work() as work:
+            work.drop_timer("note", key=dropped)
+        assert await fire_timers(runtime, SERVICE.timers) == 0
+        async with runtime.pool.acquire() as connection:
+            await runtime.clock.move_to(connection, target=start + timedelta(days=5))
+        await asyncio.gather(*[fire_timers(runtime, SERVICE.timers) for _ in range(6)])
+        await platform.settle()
+        async with runtime.reading() as connection:
+            rows = await connection.fetch("SELECT id, times FROM fired")
+        assert {row["id"] for row in rows} == set(keys)
+        assert {row["times"] for row in rows} == {1}
+
+
+async def test_the_business_clock_moves_forward_is_kept_and_returns_to_real_time(
+    fresh_database: Callable[[], str],
+) -> None:
+    async with open_platform([SERVICE], fresh_database) as platform:
+        path = "/api/toy/v1/test-clock"
+        past = datetime.now(UTC) - timedelta(days=400)
+        first = await platform.client.put(path, json={"now": past.isoformat()})
+        assert first.status_code == 200, "the first setting chooses where the story begins"
+        earlier = await platform.client.put(path, json={"now": (past - timedelta(days=1)).isoformat()})
+        assert (earlier.status_code, earlier.json()["code"]) == (409, "clock.backwards")
+        today = await platform.client.put(path, json={"now": None})
+        assert (today.status_code, today.json()["offset_s"]) == (200, 0.0)
+        ahead = datetime.now(UTC) + timedelta(days=30)
+        moved = await platform.client.put(path, json={"now": ahead.isoformat()})
+        assert datetime.fromisoformat(moved.json()["now"]) >= ahead
+        back = await platform.client.put(path, json={"now": None})
+        assert (back.status_code, back.json()["code"]) == (409, "clock.backwards")
+        databases = platform.databases
+    async with open_platform([SERVICE], fresh_database, databases=databases) as platform:
+        assert platform.runtime("toy").clock.now() >= ahead
+
+
+async def test_a_deployed_service_has_no_movable_clock(fresh_database: Callable[[], str]) -> None:
+    async with open_platform([SERVICE], fresh_database, settings={"toy": {"movable_clock": False}}) as platform:
+        answer = await platform.client.put("/api/toy/v1/test-clock", json={"now": "2031-01-01T00:00:00Z"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "clock.not_movable")
+
+
+async def test_one_process_holds_a_lease_and_a_takeover_bumps_the_epoch(fresh_database: Callable[[], str]) -> None:
+    async with open_platform([SERVICE], fresh_database) as first:
+        other = {"toy": {"instance": "1"}}
+        async with open_platform([SERVICE], fresh_database, databases=first.databases, settings=other) as second:
+            mine, theirs = first.runtime("toy"), second.runtime("toy")
+            assert await take_lease(mine, "x", seconds=0.3) == 1
+            assert await take_lease(theirs, "x", seconds=0.3) is None
+            assert await take_lease(mine, "x", seconds=0.3) == 1
+            await asyncio.sleep(0.4)
+            assert await take_lease(theirs, "x", seconds=30) == 2
+            assert await take_lease(mine, "x", seconds=30) is None
+
+
+async def test_a_timer_of_an_unknown_kind_is_a_fault_and_stays(fresh_database: Callable[[], str]) -> None:
+    async with open_platform([SERVICE], fresh_database) as platform:
+        runtime = platform.runtime("toy")
+        async with runtime.work() as work:
+            work.set_timer("nobody", key=uuid4(), due_at=work.now - timedelta(seconds=1))
+        with pytest.raises(Exception, match="no handler for timer nobody"):
+            await fire_timers(runtime, SERVICE.timers)
+        async with runtime.reading() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM timer") == 1
