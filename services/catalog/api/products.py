@@ -1,0 +1,116 @@
+"""Products of the caller: draft, rewrite, submit, withdraw; lists, detail and tasks."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from services.catalog import handlers
+from services.catalog.api.bodies import ContentBody, SubmitBody, WithdrawBody
+from services.catalog.domain.product import EditionState, ProductState
+from services.catalog.views.models import ProductDetail, ProductSummary
+from services.catalog.views.products import list_products, read_product
+from services.catalog.views.tasks import list_tasks
+from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, Page, Task
+from shared.contracts.permissions import Permission
+from shared.contracts.policy import PolicyPack
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require, runtime_of
+from shared.runtime.http import Reading, Run, actor_of
+from shared.runtime.problems import VersionRequired
+
+router = APIRouter()
+
+Drafter = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_DRAFT))]
+Submitter = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_SUBMIT))]
+Withdrawer = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_WITHDRAW_OWN))]
+Reader = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_READ))]
+TaskReader = Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ))]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str | None, Query(max_length=64)]
+
+
+def _location(result: handlers.ProductResult) -> str:
+    return f"/api/catalog/v1/products/{result.id}"
+
+
+@router.post("/products", status_code=201, response_model=handlers.ProductResult, summary="新建产品草稿")
+async def draft_product(run: Run, body: ContentBody, principal: Drafter) -> Response:
+    """Begin a product."""
+    command = handlers.DraftProduct(content=body.content(), by=actor_of(principal))
+    return await run.run(handlers.draft_product, command, status=201, location=_location)
+
+
+@router.put("/products/{product_id}", response_model=handlers.ProductResult, summary="修改草稿或新建版次")
+async def revise_product(run: Run, product_id: UUID, body: ContentBody, principal: Drafter) -> Response:
+    """Rewrite the open edition, or begin a new one of a published product; If-Match is required."""
+    version = run.expected_version
+    if version is None:
+        raise VersionRequired
+    command = handlers.ReviseProduct(
+        product_id=product_id, expected_version=version, content=body.content(), by=actor_of(principal)
+    )
+    return await run.run(handlers.revise_product, command)
+
+
+@router.post("/products/{product_id}/submit", response_model=handlers.ProductResult, summary="提交审核")
+async def submit_product(run: Run, product_id: UUID, body: SubmitBody, principal: Submitter) -> Response:
+    """Hand the open edition in for both reviews."""
+    command = handlers.SubmitProduct(
+        product_id=product_id,
+        expected_version=run.expected_version,
+        declaration_version=body.declaration_version,
+        checklist=tuple(body.checklist),
+        by=actor_of(principal),
+    )
+    return await run.run(handlers.submit_product, command)
+
+
+@router.post("/products/{product_id}/withdraw", response_model=handlers.ProductResult, summary="自行下架产品")
+async def withdraw_product(run: Run, product_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
+    """Take the own product off the directory at once."""
+    command = handlers.WithdrawProduct(
+        product_id=product_id, expected_version=run.expected_version, reason=body.reason, by=actor_of(principal)
+    )
+    return await run.run(handlers.withdraw_product, command)
+
+
+@router.get("/products", summary="产品列表")
+async def get_products(  # noqa: PLR0913, PLR0917 - the filters of the list
+    connection: Reading,
+    principal: Reader,
+    state: ProductState | None = None,
+    edition_state: EditionState | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[ProductSummary]:
+    """Own products for a provider, all for operator, bureau and auditor; newest first."""
+    return await list_products(
+        connection, principal=principal, state=state, edition_state=edition_state, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/products/{product_id}", summary="产品详情")
+async def get_product(
+    request: Request, response: Response, connection: Reading, product_id: UUID, principal: Reader
+) -> ProductDetail:
+    """One product with all editions, reviews and delistings; its ETag is what If-Match wants."""
+    pack = runtime_of(request).ports.get(PolicyPack)
+    found = await read_product(connection, product_id, principal=principal, pack=pack)
+    response.headers["ETag"] = f'"{found.version}"'
+    return found
+
+
+@router.get("/tasks", summary="待我办理")
+async def get_tasks(
+    request: Request,
+    connection: Reading,
+    principal: TaskReader,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[Task]:
+    """What waits for the caller, since when and due when."""
+    runtime = runtime_of(request)
+    pack, now = runtime.ports.get(PolicyPack), runtime.clock.now()
+    return await list_tasks(connection, principal=principal, limit=limit, cursor=cursor, pack=pack, now=now)

@@ -1,0 +1,1 @@
+"""The rules of products, reviews, prices and delisting; pure values, no IO and no clock."""

@@ -1,0 +1,230 @@
+"""Off the directory: by the provider's own will at once, by force with evidence and a second person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.catalog import store
+from services.catalog.domain import delisting as proposals
+from services.catalog.domain import rules
+from services.catalog.domain.delisting import WITHDRAWN, Delisting, DelistingState
+from services.catalog.domain.product import Product, ProductState
+from services.catalog.domain.refusals import (
+    DelistingOpen,
+    ProductNotPublished,
+    ProductOffDirectory,
+)
+from services.catalog.handlers.loading import (
+    ProductResult,
+    load_own_product,
+    load_product,
+    person_of,
+    result_of,
+    tell_provider,
+)
+from shared.runtime.http import Resource
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Decision, Work
+
+_RULE = "A12(2)"
+
+
+class DelistingResult(Resource):
+    """A proposal after a command; `version` is its ETag."""
+
+    id: UUID
+    product_id: UUID
+    version: int
+    state: DelistingState
+    ground: str
+
+
+class CorrectionState(Resource):
+    """A correction order."""
+
+    id: UUID
+    product_id: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawProduct:
+    """A provider takes its own product off."""
+
+    product_id: UUID
+    expected_version: int | None
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCorrection:
+    """The operator sets the provider a time to correct a breach of the voucher rules."""
+
+    product_id: UUID
+    text: str
+    due_at: datetime
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeDelisting:
+    """The operator proposes to take a product off, naming the ground and the evidence."""
+
+    product_id: UUID
+    ground: str
+    evidence: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDelisting:
+    """The provider is heard before a second person decides."""
+
+    delisting_id: UUID
+    statement: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideDelisting:
+    """A second person approves or refuses a proposal."""
+
+    delisting_id: UUID
+    approve: bool
+    reason: str
+    by: Actor
+
+
+async def withdraw_product(work: Work, command: WithdrawProduct) -> ProductResult:
+    """Take the own product off at once; emits ProductDelisted with the ground "withdrawn"."""
+    before = await load_own_product(work, command.product_id, by=command.by, expected_version=command.expected_version)
+    after = await _delist(work, before, ground=WITHDRAWN)
+    work.decide(_decision(before, act="withdraw", by=command.by, ground=command.reason, rule="A12(1)"))
+    text = f"产品“{after.newest.content.name}”已按贵单位申请下架。"
+    tell_provider(work, after, event="delisted", text=text, reason=command.reason, article="A12(1)")
+    return result_of(after)
+
+
+async def order_correction(work: Work, command: OrderCorrection) -> CorrectionState:
+    """Set a time to correct; it must lie ahead. Raises: CorrectionDueOutOfRange. Source: A12(2)5, R54."""
+    product = await load_product(work, command.product_id)
+    if product.state is ProductState.DELISTED:
+        raise ProductOffDirectory
+    proposals.check_correction_due(command.due_at, now=work.now)
+    correction_id = await store.insert_correction(
+        work, product_id=product.id, text=command.text, by=person_of(command.by), due_at=command.due_at
+    )
+    work.decide(_decision(product, act="order_correction", by=command.by, ground=command.text, rule="A12(2)5"))
+    text = f"产品“{product.newest.content.name}”须限期整改，逾期未改正的将依规下架。"
+    tell_provider(work, product, event="correction_ordered", text=text, reason=command.text, article="A12(2)5")
+    return CorrectionState(id=correction_id, product_id=product.id, due_at=command.due_at)
+
+
+async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingResult:
+    """Propose; the product stays bought until a second person approves, and the provider is told.
+
+    Raises: GroundUnknown, CorrectionFirst, ProductNotPublished, DelistingOpen. Source: R50-R54, Q18.
+    """
+    product = await load_product(work, command.product_id)
+    ground = proposals.ground_of(command.ground, pack=work.pack)
+    if product.state is not ProductState.PUBLISHED:
+        raise ProductNotPublished
+    proposals.check_correction(
+        ground, corrections_due_at=await store.corrections_due_at(work, product.id), now=work.now
+    )
+    proposal = Delisting(
+        id=work.new_id(),
+        product_id=product.id,
+        version=1,
+        state=DelistingState.PROPOSED,
+        ground=ground.code,
+        evidence=command.evidence,
+        proposed_by=person_of(command.by),
+    )
+    if not await store.insert_delisting(work, proposal):
+        raise DelistingOpen
+    work.decide(_decision(product, act="propose_delisting", by=command.by, ground=command.evidence, rule=_RULE))
+    text = f"系统运营方提出下架产品“{product.newest.content.name}”，情形：{ground.text}。贵单位可在审批前提交陈述意见。"
+    tell_provider(work, product, event="delisting_proposed", text=text, reason=command.evidence, article=_RULE)
+    return _result(proposal)
+
+
+async def answer_delisting(work: Work, command: AnswerDelisting) -> DelistingResult:
+    """Keep the provider's own words with the proposal. Raises: NotFound, DelistingDecided. Source: Q18."""
+    product_id = await _product_of(work, command.delisting_id)
+    product = await load_own_product(work, product_id, by=command.by, expected_version=None)
+    before = await _load_delisting(work, command.delisting_id)
+    after = proposals.answer(before, statement=command.statement)
+    await store.save_delisting(work, after)
+    work.decide(_decision(product, act="answer_delisting", by=command.by, ground=command.statement, rule=_RULE))
+    return _result(after)
+
+
+async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingResult:
+    """Approve or refuse as a second person; approval emits ProductDelisted, effective now.
+
+    Raises: NotFound, DelistingDecided, DelistingSamePerson. Source: Q18.
+    """
+    # The product row is locked before the proposal, as everywhere, so that no two commands wait for each other.
+    product = await load_product(work, await _product_of(work, command.delisting_id))
+    before = await _load_delisting(work, command.delisting_id)
+    by = person_of(command.by)
+    outcome = DelistingState.APPROVED if command.approve else DelistingState.REFUSED
+    after = proposals.decide(before, by=by, outcome=outcome)
+    await store.save_delisting(work, after, decided_by=by, reason=command.reason, decided_at=work.now)
+    ground = proposals.ground_of(after.ground, pack=work.pack)
+    name = product.newest.content.name
+    if outcome is DelistingState.APPROVED:
+        await _delist(work, product, ground=after.ground)
+        event, text = "delisted", f"产品“{name}”已下架，情形：{ground.text}。贵单位可依规申诉。"
+    else:
+        event, text = "delisting_refused", f"对产品“{name}”的下架提议未获批准，产品继续上架。"
+    act = f"delisting_{outcome}"
+    work.decide(_decision(product, act=act, by=command.by, ground=command.reason, rule=_RULE))
+    tell_provider(work, product, event=event, text=text, reason=command.reason, article=_RULE)
+    return _result(after)
+
+
+async def _delist(work: Work, before: Product, *, ground: str) -> Product:
+    after, delisted = rules.delist(before, ground=ground, now=work.now)
+    await store.save_delisted_product(work, after, ground=ground)
+    work.emit(delisted)
+    return after
+
+
+async def _product_of(work: Work, delisting_id: UUID) -> UUID:
+    product_id = await store.product_of_delisting(work, delisting_id)
+    if product_id is None:
+        raise NotFound
+    return product_id
+
+
+async def _load_delisting(work: Work, delisting_id: UUID) -> Delisting:
+    found = await store.find_delisting(work, delisting_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _decision(product: Product, *, act: str, by: Actor, ground: str, rule: str) -> Decision:
+    return Decision(
+        subject_type="product",
+        subject_id=product.id,
+        act=act,
+        by=by,
+        rule=rule,
+        ground=ground,
+        before=product.state,
+        facts={"edition": product.newest.number},
+    )
+
+
+def _result(proposal: Delisting) -> DelistingResult:
+    return DelistingResult(
+        id=proposal.id,
+        product_id=proposal.product_id,
+        version=proposal.version,
+        state=proposal.state,
+        ground=proposal.ground,
+    )

@@ -1,0 +1,74 @@
+"""What every handler of a product does first and last: find, check the version, prove the person, tell the provider."""
+
+from uuid import UUID
+
+from services.catalog import store
+from services.catalog.domain.product import EditionState, Product, ProductState
+from shared.kernel.refusals import invariant
+from shared.runtime.http import Resource
+from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.work import Actor, Notice, Work
+
+
+class ProductResult(Resource):
+    """A product after a command; `version` is its ETag."""
+
+    id: UUID
+    version: int
+    state: ProductState
+    edition: int
+    edition_state: EditionState
+    published_edition: int | None
+
+
+def result_of(product: Product) -> ProductResult:
+    """What a command answers about a product."""
+    return ProductResult(
+        id=product.id,
+        version=product.version,
+        state=product.state,
+        edition=product.newest.number,
+        edition_state=product.newest.state,
+        published_edition=product.published_edition,
+    )
+
+
+async def load_product(work: Work, product_id: UUID, *, expected_version: int | None = None) -> Product:
+    """The locked product. Raises: NotFound, VersionMismatch."""
+    product = await store.find_product(work, product_id)
+    if product is None:
+        raise NotFound
+    if expected_version is not None and expected_version != product.version:
+        raise VersionMismatch(version=product.version)
+    return product
+
+
+async def load_own_product(work: Work, product_id: UUID, *, by: Actor, expected_version: int | None) -> Product:
+    """The locked product of the caller's own organisation; another's looks like none. Raises: NotFound."""
+    product = await store.find_product(work, product_id)
+    if product is None or product.provider_id != by.organisation_id:
+        raise NotFound
+    if expected_version is not None and expected_version != product.version:
+        raise VersionMismatch(version=product.version)
+    return product
+
+
+def person_of(actor: Actor) -> UUID:
+    """The account that acts; every act of the catalog is a person's. Raises: Bug."""
+    invariant(actor.account_id is not None, "catalog's acts are signed by an account")
+    return actor.account_id  # type: ignore[return-value] # the invariant has just proved it
+
+
+def tell_provider(work: Work, product: Product, *, event: str, text: str, reason: str = "", article: str) -> None:  # noqa: PLR0913 - the parts of a notice
+    """A notice to the product's provider."""
+    work.notify(
+        Notice(
+            recipient=f"org:{product.provider_id}",
+            subject_type="product",
+            subject_id=product.id,
+            event=event,
+            text=text,
+            reason=reason,
+            article=article,
+        )
+    )

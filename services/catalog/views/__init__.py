@@ -1,0 +1,1 @@
+"""Read-only SQL of the catalog and the bodies it answers with."""

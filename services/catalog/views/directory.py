@@ -1,0 +1,209 @@
+"""The public directory: published products of providers that may act now. Source: R15, R33-R35."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+
+from services.catalog.domain.search import fold, like_pattern, words_of
+from services.catalog.tables import edition, listing, party
+from services.catalog.views.models import DirectoryDetail, DirectoryItem, ProviderItem
+from services.catalog.views.products import components_of
+from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, page_of
+from shared.contracts.policy import PolicyPack
+from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.problems import NotFound
+
+_PRICE_BYTES = 8
+_ID_BYTES = 16
+
+
+class Sort(StrEnum):
+    """The orders of the directory."""
+
+    NEWEST = "newest"
+    PRICE = "price"
+    PRICE_DESC = "-price"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a visitor asks the directory for; None means anything."""
+
+    query: str | None = None
+    class_code: str | None = None
+    layer: str | None = None
+    voucher: bool | None = None
+    provider_id: UUID | None = None
+
+
+def _open_providers(now: datetime) -> ColumnElement[bool]:
+    """Providers that may act: a suspension hides them from its effective moment until they are reinstated."""
+    in_suspension = and_(party.c.suspended_since.is_not(None), party.c.suspended_since <= now)
+    return and_(party.c.authenticated, ~party.c.closed, ~in_suspension)
+
+
+def _takes_vouchers() -> ColumnElement[bool]:
+    return and_(listing.c.voucher, party.c.recognised)
+
+
+def _listings(now: datetime) -> Select[Any]:
+    of_listing = (edition.c.product_id == listing.c.product_id) & (edition.c.number == listing.c.edition)
+    return (
+        select(
+            listing.c.product_id,
+            listing.c.edition,
+            edition.c.name,
+            edition.c.description,
+            edition.c.service_standard,
+            edition.c.components,
+            listing.c.provider_id,
+            party.c.name.label("provider_name"),
+            listing.c.class_code,
+            _takes_vouchers().label("voucher"),
+            listing.c.lowest_price_fen,
+            listing.c.published_at,
+        )
+        .join_from(listing, edition, of_listing)
+        .join(party, party.c.organisation_id == listing.c.provider_id)
+        .where(_open_providers(now))
+    )
+
+
+def _conditions(filters: Filters, *, pack: PolicyPack) -> list[ColumnElement[bool]]:
+    found = [_word_condition(word, pack=pack) for word in words_of(filters.query or "")]
+    if filters.class_code is not None:
+        found.append(listing.c.class_code == filters.class_code)
+    if filters.layer is not None:
+        classes = [item.code for item in pack.classes if item.layer == filters.layer]
+        found.append(listing.c.class_code.in_(classes))
+    if filters.voucher is not None:
+        found.append(_takes_vouchers() == filters.voucher)
+    if filters.provider_id is not None:
+        found.append(listing.c.provider_id == filters.provider_id)
+    return found
+
+
+def _word_condition(word: str, *, pack: PolicyPack) -> ColumnElement[bool]:
+    """A word is found in the product's or the provider's name, or in the name or guidance of the class."""
+    pattern = like_pattern(word)
+    classes = [item.code for item in pack.classes if word in fold(item.name) or word in fold(item.guidance)]
+    return or_(
+        listing.c.search_text.like(pattern),
+        party.c.search_text.like(pattern),
+        listing.c.class_code.in_(classes),
+    )
+
+
+async def list_directory(  # noqa: PLR0913 - a list has filters, an order and a place
+    connection: Connection,
+    filters: Filters,
+    *,
+    sort: Sort,
+    limit: int,
+    cursor: str | None,
+    pack: PolicyPack,
+    now: datetime,
+) -> Page[DirectoryItem]:
+    """One page of the directory. Raises: CursorInvalid."""
+    statement = _listings(now).where(*_conditions(filters, pack=pack))
+    statement = _newest_first(statement, cursor) if sort is Sort.NEWEST else _by_price(statement, sort, cursor)
+    rows = await fetch_all(connection, statement.limit(limit + 1))
+    items = [DirectoryItem(**_item(row, pack=pack)) for row in rows]
+    if sort is Sort.NEWEST:
+        return page_of(items, limit=limit, ids=[item.product_id for item in items])
+    return _priced_page(items, limit=limit)
+
+
+def _newest_first(statement: Select[Any], cursor: str | None) -> Select[Any]:
+    after = decode_cursor(cursor)
+    if after is not None:
+        statement = statement.where(listing.c.product_id < after)
+    return statement.order_by(listing.c.product_id.desc())
+
+
+def _by_price(statement: Select[Any], sort: Sort, cursor: str | None) -> Select[Any]:
+    place = tuple_(listing.c.lowest_price_fen, listing.c.product_id)
+    after = None if cursor is None else _decode_price_cursor(cursor)
+    if sort is Sort.PRICE:
+        if after is not None:
+            statement = statement.where(place > tuple_(*after))
+        return statement.order_by(listing.c.lowest_price_fen, listing.c.product_id)
+    if after is not None:
+        statement = statement.where(place < tuple_(*after))
+    return statement.order_by(listing.c.lowest_price_fen.desc(), listing.c.product_id.desc())
+
+
+def _priced_page(items: Sequence[DirectoryItem], *, limit: int) -> Page[DirectoryItem]:
+    has_more = len(items) > limit
+    cursor = None
+    if has_more:
+        last = items[limit - 1]
+        place = last.lowest_price_fen.to_bytes(_PRICE_BYTES) + last.product_id.bytes
+        cursor = base64.urlsafe_b64encode(place).rstrip(b"=").decode()
+    return Page(data=list(items[:limit]), has_more=has_more, next_cursor=cursor)
+
+
+def _decode_price_cursor(text: str) -> tuple[int, UUID]:
+    try:
+        place = base64.urlsafe_b64decode(text + "==")
+    except (ValueError, binascii.Error) as error:
+        raise CursorInvalid from error
+    if len(place) != _PRICE_BYTES + _ID_BYTES or place[0] > 0x7F:
+        raise CursorInvalid
+    return int.from_bytes(place[:_PRICE_BYTES]), UUID(bytes=place[_PRICE_BYTES:])
+
+
+async def read_directory(
+    connection: Connection, product_id: UUID, *, pack: PolicyPack, now: datetime
+) -> DirectoryDetail:
+    """One product of the directory. Raises: NotFound."""
+    row = await fetch_one(connection, _listings(now).where(listing.c.product_id == product_id))
+    if row is None:
+        raise NotFound
+    return DirectoryDetail(**_item(row, pack=pack))
+
+
+def _item(row: Any, *, pack: PolicyPack) -> dict[str, Any]:  # noqa: ANN401 - a Record
+    """A row with what the pack in force says of its class; a class that left the pack has no support."""
+    service_class = pack.class_of(row["class_code"])
+    layers = {layer.code: layer for layer in pack.layers}
+    layer = None if service_class is None else layers[service_class.layer]
+    return {
+        **dict(row),
+        "components": components_of(row["components"]),
+        "class_name": row["class_code"] if service_class is None else service_class.name,
+        "layer": "" if layer is None else layer.code,
+        "layer_name": "" if layer is None else layer.name,
+        "rate_bp": 0 if layer is None else layer.rate_bp,
+    }
+
+
+async def list_providers(
+    connection: Connection, *, limit: int, cursor: str | None, now: datetime
+) -> Page[ProviderItem]:
+    """The provider directory: providers that offer something now, newest first. Source: N三(二), R15."""
+    statement = (
+        select(
+            party.c.organisation_id.label("provider_id"),
+            party.c.name,
+            party.c.region,
+            party.c.recognised,
+            func.count().label("products"),
+        )
+        .join_from(party, listing, listing.c.provider_id == party.c.organisation_id)
+        .where(_open_providers(now))
+        .group_by(party.c.organisation_id)
+    )
+    after = decode_cursor(cursor)
+    if after is not None:
+        statement = statement.where(party.c.organisation_id < after)
+    rows = await fetch_all(connection, statement.order_by(party.c.organisation_id.desc()).limit(limit + 1))
+    items = [ProviderItem(**dict(row)) for row in rows]
+    return page_of(items, limit=limit, ids=[item.provider_id for item in items])

@@ -1,0 +1,153 @@
+"""Products as their provider and the authorities see them, scoped by role in SQL."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, false, select, true
+
+from services.catalog.domain import product as domain
+from services.catalog.domain.product import Content, EditionState, ProductState
+from services.catalog.tables import correction, delisting, edition, party, product, review
+from services.catalog.views.models import (
+    CorrectionItem,
+    DelistingItem,
+    EditionItem,
+    PriceComponent,
+    PriceFlag,
+    ProductDetail,
+    ProductSummary,
+    ReviewItem,
+)
+from services.catalog.views.prices import price_outliers
+from shared.contracts.http.lists import Page, decode_cursor, page_of
+from shared.contracts.permissions import Role
+from shared.contracts.policy import PolicyPack
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.problems import NotFound
+
+_AUTHORITIES = frozenset({Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_OFFICER, Role.BUREAU_LEAD, Role.AUDITOR})
+
+
+def is_authority(principal: Principal) -> bool:
+    """Whether the caller oversees all providers. Source: R1, R3, R9."""
+    return bool(principal.roles & _AUTHORITIES)
+
+
+def visible_to(principal: Principal) -> ColumnElement[bool]:
+    """The products a caller may see: all, those of its own organisation, or none."""
+    if is_authority(principal):
+        return true()
+    if principal.organisation_id is None:
+        return false()
+    return product.c.provider_id == principal.organisation_id
+
+
+def _summaries() -> Select[Any]:
+    newest = (edition.c.product_id == product.c.id) & (edition.c.number == product.c.edition)
+    return (
+        select(
+            product.c.id,
+            product.c.version,
+            product.c.provider_id,
+            party.c.name.label("provider_name"),
+            product.c.state,
+            product.c.edition,
+            edition.c.state.label("edition_state"),
+            product.c.published_edition,
+            edition.c.name,
+            edition.c.class_code,
+            edition.c.voucher,
+            product.c.changed_at,
+            product.c.delisted_at,
+            product.c.delisting_ground,
+        )
+        .join_from(product, edition, newest)
+        .join(party, party.c.organisation_id == product.c.provider_id)
+    )
+
+
+async def list_products(  # noqa: PLR0913 - the filters of the list
+    connection: Connection,
+    *,
+    principal: Principal,
+    state: ProductState | None,
+    edition_state: EditionState | None,
+    limit: int,
+    cursor: str | None,
+) -> Page[ProductSummary]:
+    """The caller's products, newest first. Raises: CursorInvalid."""
+    statement = _summaries().where(visible_to(principal))
+    if state is not None:
+        statement = statement.where(product.c.state == state)
+    if edition_state is not None:
+        statement = statement.where(edition.c.state == edition_state)
+    after = decode_cursor(cursor)
+    if after is not None:
+        statement = statement.where(product.c.id < after)
+    rows = await fetch_all(connection, statement.order_by(product.c.id.desc()).limit(limit + 1))
+    return page_of([ProductSummary(**dict(row)) for row in rows], limit=limit, ids=[row["id"] for row in rows])
+
+
+async def read_product(
+    connection: Connection, product_id: UUID, *, principal: Principal, pack: PolicyPack
+) -> ProductDetail:
+    """One product with its whole history. Raises: NotFound, also when it is somebody else's."""
+    head = await fetch_one(connection, _summaries().where(product.c.id == product_id, visible_to(principal)))
+    if head is None:
+        raise NotFound
+    editions = await fetch_all(
+        connection, select(edition).where(edition.c.product_id == product_id).order_by(edition.c.number.desc())
+    )
+    flags = await _price_flags(connection, editions[0], pack=pack) if is_authority(principal) else []
+    return ProductDetail(
+        **dict(head),
+        editions=[EditionItem.model_validate(dict(row)) for row in editions],
+        reviews=await _reviews(connection, product_id, principal=principal),
+        corrections=await _corrections(connection, product_id),
+        delistings=await _delistings(connection, product_id, principal=principal, pack=pack),
+        price_flags=flags,
+    )
+
+
+async def _price_flags(connection: Connection, row: Any, *, pack: PolicyPack) -> list[PriceFlag]:  # noqa: ANN401 - a Record
+    components = domain.components_of(row["components"])
+    content = Content(
+        **{name: row[name] for name in Content.__dataclass_fields__ if name != "components"}, components=components
+    )
+    found = await price_outliers(connection, content, but=row["product_id"], pack=pack)
+    return [PriceFlag.model_validate(item) for item in found]
+
+
+async def _reviews(connection: Connection, product_id: UUID, *, principal: Principal) -> list[ReviewItem]:
+    rows = await fetch_all(
+        connection, select(review).where(review.c.product_id == product_id).order_by(review.c.id.desc())
+    )
+    hidden = {} if is_authority(principal) else {"account_id": None}
+    return [ReviewItem.model_validate({**dict(row), **hidden}) for row in rows]
+
+
+async def _corrections(connection: Connection, product_id: UUID) -> list[CorrectionItem]:
+    rows = await fetch_all(
+        connection, select(correction).where(correction.c.product_id == product_id).order_by(correction.c.id.desc())
+    )
+    return [CorrectionItem.model_validate(dict(row)) for row in rows]
+
+
+async def _delistings(
+    connection: Connection, product_id: UUID, *, principal: Principal, pack: PolicyPack
+) -> list[DelistingItem]:
+    rows = await fetch_all(
+        connection, select(delisting).where(delisting.c.product_id == product_id).order_by(delisting.c.id.desc())
+    )
+    texts = {ground.code: ground.text for ground in pack.delisting_grounds}
+    hidden = {} if is_authority(principal) else {"proposed_by": None, "decided_by": None}
+    return [
+        DelistingItem.model_validate({**dict(row), **hidden, "ground_text": texts.get(row["ground"], row["ground"])})
+        for row in rows
+    ]
+
+
+def components_of(rows: Any) -> list[PriceComponent]:  # noqa: ANN401 - a JSON column
+    """Price components as response bodies."""
+    return [PriceComponent.model_validate(row) for row in rows]
