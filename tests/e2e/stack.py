@@ -122,10 +122,12 @@ class Stack:
     async def _prepare(self) -> None:
         """A database and a role for each service, and the broker's topology."""
         connection = await self._connect("postgres")
-        for service in SERVICES:
-            await connection.execute(f"CREATE ROLE {service.name} LOGIN PASSWORD '{self.password}'")
-            await connection.execute(f"CREATE DATABASE {service.name} OWNER {service.name}")
-        await connection.close()
+        try:
+            for service in SERVICES:
+                await connection.execute(f"""CREATE ROLE "{service.name}" LOGIN PASSWORD '{self.password}'""")
+                await connection.execute(f'CREATE DATABASE "{service.name}" OWNER "{service.name}"')
+        finally:
+            await connection.close()
         host, port = self.outside("mq", 5672)
         wirings = [service.wiring() for service in SERVICES]
         await declare(f"amqp://yunquan:{self.password}@{host}:{port}/", topology(wirings))
@@ -168,7 +170,10 @@ class Stack:
 
     def _service(self, service: Service) -> DockerContainer:
         files = {"/files": "uid=10001,gid=10001,mode=0700"}
-        return self._component(service).with_exposed_ports(HTTP_PORT).with_kwargs(read_only=True, tmpfs=files)
+        container = self._component(service).with_exposed_ports(HTTP_PORT).with_kwargs(read_only=True)
+        for folder, options in files.items():
+            container.with_tmpfs_mount(folder, options)
+        return container
 
     def _migrate(self, service: Service) -> None:
         container = self._component(service).with_command(f"python -m shared.runtime.migrate {service.name}")
