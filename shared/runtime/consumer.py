@@ -98,7 +98,7 @@ class Applier:
             if self.routes.find(event) is None and not event.aggregatetype:
                 raise Unreadable(f"{event.type} is not accepted by {self._runtime.service.name}")
         for route, group in by_handler(events, self.routes):
-            outcomes = await route.handler(work, [route.read(event) for event in group])
+            outcomes = await route.handler(work, [self.routes.read(event) for event in group])
             if outcomes is None:
                 continue
             for event, outcome in zip(group, outcomes, strict=True):

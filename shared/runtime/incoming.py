@@ -89,6 +89,13 @@ class Routes:
         """The route of an event's type, or None when nobody here handles it."""
         return self._routes.get(event.type)
 
+    def read(self, event: Event) -> Message | SagaReply:
+        """The message of an event, read as its own type: a group may hold several. Raises: Unreadable."""
+        route = self.find(event)
+        if route is None:
+            raise Unreadable(f"{event.type} has no handler here")
+        return route.read(event)
+
     def knows_other_version(self, event: Event) -> bool:
         """Whether the name is handled here, but not in this schema version: a newer producer is talking."""
         return event.type not in self._routes and event.type.rpartition(".v")[0] in self._names

@@ -153,15 +153,15 @@ async def test_an_envelope_that_says_another_kid_does_not_open(local: LocalBlobs
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255), cut=st.booleans())
 def test_any_altered_or_torn_envelope_is_refused(at: int, flip: int, cut: bool) -> None:  # noqa: FBT001
     sealed = EncryptedBlobs(LocalBlobs(Path("unused")), KeyRing("2018", {"2018": OLD_KEY}))
-    envelope = bytearray(sealed._seal(b"some content", RECORD.bytes))  # noqa: SLF001
-    assert sealed._open(bytes(envelope), RECORD.bytes) == b"some content"  # noqa: SLF001
+    envelope = bytearray(sealed._seal(b"some content", RECORD.bytes))
+    assert sealed._open(bytes(envelope), RECORD.bytes) == b"some content"
     at %= len(envelope)
     if cut:
         del envelope[at:]
     else:
         envelope[at] ^= flip
     with pytest.raises(BlobUnreadable):
-        sealed._open(bytes(envelope), RECORD.bytes)  # noqa: SLF001
+        sealed._open(bytes(envelope), RECORD.bytes)
 
 
 @pytest.mark.parametrize(

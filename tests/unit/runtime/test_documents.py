@@ -173,7 +173,7 @@ def test_a_script_in_a_text_chunk_of_an_image_is_refused() -> None:
 
 def a_pdf_with(extra: DictionaryObject, *, compressed: bool) -> bytes:
     writer = PdfWriter(clone_from=PdfReader(BytesIO(paper_pdf(1))))
-    writer.root_object[NameObject("/PieceInfo")] = ArrayObject([writer._add_object(extra)])  # noqa: SLF001
+    writer.root_object[NameObject("/PieceInfo")] = ArrayObject([writer._add_object(extra)])
     file = BytesIO()
     writer.write(file)
     content = file.getvalue()

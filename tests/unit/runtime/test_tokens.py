@@ -124,7 +124,7 @@ def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: Token
         ({"typ": "JWT"}, {}, "header"),
         ({"jku": "https://keys.example/jwks.json"}, {}, "header"),
         ({"jwk": {"kty": "OKP"}}, {}, "header"),
-        ({"crit": ["exp"]}, {}, "header"),
+        ({"crit": ["exp"]}, {}, "form"),
         ({"kid": "k2"}, {}, "key"),
         ({"kid": "../../dev/null"}, {}, "key"),
         ({}, {"aud": "settlement"}, "audience"),
@@ -236,7 +236,7 @@ def test_a_full_list_of_ended_accounts_forgets_nobody_who_still_holds_a_token(
         verifier.forget(AccountId(UUID(int=number)))
     with pytest.raises(TokenInvalid):
         verifier.verify(token)
-    assert len(verifier._ended_until) == 2  # noqa: SLF001
+    assert len(verifier._ended_until) == 2
 
 
 def test_ended_accounts_leave_the_full_list_once_their_tokens_have_expired(clock: Clock, signer: TokenSigner) -> None:
@@ -244,7 +244,7 @@ def test_ended_accounts_leave_the_full_list_once_their_tokens_have_expired(clock
     verifier.forget(ACCOUNT)
     clock.now += 400
     verifier.forget(OTHER_ACCOUNT)
-    assert list(verifier._ended_until) == [OTHER_ACCOUNT]  # noqa: SLF001
+    assert list(verifier._ended_until) == [OTHER_ACCOUNT]
     assert verifier.verify(sign(signer)).account_id == ACCOUNT
 
 
@@ -265,7 +265,7 @@ def test_the_memory_of_tokens_is_bounded_and_drops_the_longest_unused(clock: Clo
     first, second, third = (sign(signer) for _ in range(3))
     for token in (first, second, first, third):
         verifier.verify(token)
-    assert list(verifier._remembered) == [first, third]  # noqa: SLF001
+    assert list(verifier._remembered) == [first, third]
 
 
 def test_a_role_of_a_newer_release_gives_no_rights_and_locks_nobody_out(verifier: TokenVerifier) -> None:

@@ -1,0 +1,72 @@
+"""Buses that do something to what passes through them: double it, hold it up, count it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.runtime.bus.base import Bus, Envelope, Inlet
+
+
+@dataclass
+class Around:
+    """A bus that passes everything on; the ones below do something in between."""
+
+    bus: Bus
+
+    async def open(self) -> None:
+        """Open the bus within."""
+        await self.bus.open()
+
+    async def close(self) -> None:
+        """Close the bus within."""
+        await self.bus.close()
+
+    async def listen(self, queue: str) -> Inlet:
+        """Listen on the bus within."""
+        return await self.bus.listen(queue)
+
+    def connected(self) -> bool:
+        """Ask the bus within."""
+        return self.bus.connected()
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Publish on the bus within."""
+        return await self.bus.publish(envelopes)
+
+
+@dataclass
+class Twice(Around):
+    """Publishes every envelope twice."""
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Publish, and publish again."""
+        first = await self.bus.publish(envelopes)
+        second = await self.bus.publish(envelopes)
+        return [one and other for one, other in zip(first, second, strict=True)]
+
+
+@dataclass
+class Stalling(Around):
+    """Publishes, and keeps the confirms to itself until it is told to go on."""
+
+    published: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Publish, then wait."""
+        confirms = await self.bus.publish(envelopes)
+        self.published.set()
+        await self.go_on.wait()
+        return confirms
+
+
+@dataclass
+class Counting(Around):
+    """Counts what goes through."""
+
+    envelopes: int = 0
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Count and publish."""
+        self.envelopes += len(envelopes)
+        return await self.bus.publish(envelopes)

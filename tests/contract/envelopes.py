@@ -1,0 +1,58 @@
+"""What the tests of the bus publish, and how they receive it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from shared.runtime.bus.base import Bus, Delivery, Envelope, Inlet, Wiring, command_key, fact_key
+
+WIRINGS = (
+    Wiring("sender", ()),
+    Wiring("reader", ("sender.thing",)),
+    Wiring("auditor", ("sender.thing",)),
+)
+BYTES_MAX = 2 * 1024 * 1024
+
+
+def a_command(body: bytes, *, target: str = "reader") -> Envelope:
+    """A command of the sender."""
+    return Envelope("sender", command_key("sender", target), body, mandatory=True)
+
+
+def a_fact(body: bytes, *, aggregate: str = "thing") -> Envelope:
+    """A fact of the sender."""
+    return Envelope("sender", fact_key(f"sender.{aggregate}"), body, mandatory=False)
+
+
+async def take(inlet: Inlet, count: int) -> list[Delivery]:
+    """The next deliveries of an inlet, unacknowledged."""
+    found: list[Delivery] = []
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            found += await inlet.receive(bytes_max=BYTES_MAX, linger_s=0.003)
+    assert len(found) == count
+    return found
+
+
+async def none_arrives(inlet: Inlet) -> bool:
+    """Whether nothing comes for a while."""
+    try:
+        async with asyncio.timeout(0.4):
+            await inlet.receive(bytes_max=BYTES_MAX, linger_s=0)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for a state that a backend shows without telling anybody."""
+    while not true():  # noqa: ASYNC110 - nobody sets an event here
+        await asyncio.sleep(0.02)
+
+
+async def publish_and_acknowledge(bus: Bus, inlet: Inlet, envelopes: Sequence[Envelope]) -> list[bytes]:
+    """Publish, receive all, acknowledge all; the bodies as they came."""
+    publishing = asyncio.create_task(bus.publish(envelopes))
+    deliveries = await take(inlet, len(envelopes))
+    await inlet.acknowledge(deliveries)
+    assert await publishing == [True] * len(envelopes)
+    return [delivery.body for delivery in deliveries]
