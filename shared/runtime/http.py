@@ -84,7 +84,9 @@ class Commands:
         scope = account or str(principal_of(self._request).account_id)
         path = self._request.url.path
         header = self._request.headers.get("idempotency-key")
-        key = call_key(header, account=scope, method=self._request.method, path=path, body=raw)
+        key = call_key(
+            header, account=scope, method=self._request.method, path=path, query=self._request.url.query, body=raw
+        )
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 return await self._once(handler, command, key, status, location)

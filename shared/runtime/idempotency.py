@@ -38,12 +38,14 @@ class Answer:
     resource: str
 
 
-def call_key(header: str | None, *, account: str, method: str, path: str, body: bytes) -> CallKey:
+def call_key(  # noqa: PLR0913 - the parts of a request
+    header: str | None, *, account: str, method: str, path: str, query: str = "", body: bytes
+) -> CallKey:
     """The key of one call. Bare and quoted forms are equal. Raises: IdempotencyKeyMissing."""
     match = _VISIBLE.fullmatch(header or "")
     if match is None:
         raise IdempotencyKeyMissing
-    digest = hashlib.sha256(path.encode() + b"\n" + body).digest()
+    digest = hashlib.sha256(f"{path}?{query}\n".encode() + body).digest()
     return CallKey(f"{account}:{method}:{path}", match[1], digest)
 
 

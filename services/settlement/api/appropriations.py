@@ -1,0 +1,159 @@
+"""Requests for appropriation, their approval, the recorded payment and the export for finance."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from services.settlement.api.scopes import DEFAULT_LIMIT, Limit, ScopedReader
+from services.settlement.domain.appropriations import ApprovedItem
+from services.settlement.domain.states import AppropriationState
+from services.settlement.handlers import appropriations
+from services.settlement.handlers.appropriations import AppropriationStatus
+from services.settlement.views import appropriations as views
+from shared.contracts.http.lists import Page, decode_cursor
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require
+from shared.runtime.http import Body, Reading, Run, actor_of
+
+router = APIRouter(tags=["资金拨付"])
+
+CLAIMS_MAX = 50
+ITEMS_MAX = 10_000
+BYTE_ORDER_MARK = "\ufeff"
+
+Requester = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_REQUEST))]
+Approver = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]
+Payer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_PAYMENT_RECORD))]
+Exporter = Annotated[Principal, Depends(require(Permission.SETTLEMENT_EXPORT_MAKE))]
+
+
+class RequestBody(Body):
+    """The passed claims, and the version of the truth declaration that is signed off."""
+
+    claim_ids: Annotated[list[UUID], Field(min_length=1, max_length=CLAIMS_MAX)]
+    declaration_version: Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class ApprovedItemBody(Body):
+    """The amount of one order in fen; a reason when it is lower than claimed."""
+
+    order_id: UUID
+    approved_fen: Annotated[int, Field(ge=1, le=MAX_FEN)]
+    reason: Annotated[str, Field(max_length=1_000)] = ""
+
+
+class ApproveBody(Body):
+    """The amount of every order of the request."""
+
+    items: Annotated[list[ApprovedItemBody], Field(min_length=1, max_length=ITEMS_MAX)]
+
+
+class RefuseBody(Body):
+    """Why nothing is appropriated."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
+class PaymentBody(Body):
+    """What the fund's own system paid."""
+
+    reference: Annotated[str, Field(min_length=1, max_length=64)]
+    paid_on: date
+    amount_fen: Annotated[int, Field(ge=1, le=MAX_FEN)]
+
+
+def _location(status: AppropriationStatus) -> str:
+    return f"/api/settlement/v1/appropriations/{status.id}"
+
+
+@router.post("/appropriations", status_code=201, response_model=AppropriationStatus, summary="集中提交资金拨付申请")
+async def request(run: Run, body: RequestBody, principal: Requester) -> Response:
+    """Ask for the money of all passed orders of several claims."""
+    command = appropriations.RequestAppropriation(
+        claim_ids=body.claim_ids, declaration_version=body.declaration_version, by=actor_of(principal)
+    )
+    return await run.run(appropriations.request_appropriation, command, status=201, location=_location)
+
+
+@router.post("/appropriations/{appropriation_id}/approve", response_model=AppropriationStatus, summary="核定拨付金额")
+async def approve(run: Run, appropriation_id: UUID, body: ApproveBody, principal: Approver) -> Response:
+    """Fix the amount of every order, at most what is claimed."""
+    items = [
+        ApprovedItem(order_id=item.order_id, approved_fen=item.approved_fen, reason=item.reason) for item in body.items
+    ]
+    command = appropriations.ApproveAppropriation(
+        appropriation_id=appropriation_id, items=items, by=actor_of(principal)
+    )
+    return await run.run(appropriations.approve_appropriation, command)
+
+
+@router.post("/appropriations/{appropriation_id}/refuse", response_model=AppropriationStatus, summary="不予拨付")
+async def refuse(run: Run, appropriation_id: UUID, body: RefuseBody, principal: Approver) -> Response:
+    """Refuse a request as a whole, with the reason."""
+    command = appropriations.RefuseAppropriation(
+        appropriation_id=appropriation_id, reason=body.reason, by=actor_of(principal)
+    )
+    return await run.run(appropriations.refuse_appropriation, command)
+
+
+@router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationStatus, summary="登记拨付")
+async def pay(run: Run, appropriation_id: UUID, body: PaymentBody, principal: Payer) -> Response:
+    """Record the payment of an approved request."""
+    command = appropriations.RecordPayment(
+        appropriation_id=appropriation_id,
+        reference=body.reference,
+        paid_on=body.paid_on,
+        amount_fen=body.amount_fen,
+        by=actor_of(principal),
+    )
+    return await run.run(appropriations.record_payment, command, location=_location)
+
+
+@router.get("/appropriations", summary="资金拨付申请列表")
+async def list_appropriations(
+    connection: Reading,
+    reader: ScopedReader,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: str | None = None,
+    state: AppropriationState | None = None,
+) -> Page[views.AppropriationCard]:
+    """Requests the caller may see, newest first."""
+    return await views.list_appropriations(
+        connection,
+        provider_id=reader.provider_id,
+        state=None if state is None else state.value,
+        after=decode_cursor(cursor),
+        limit=limit,
+    )
+
+
+@router.get("/appropriations/{appropriation_id}", summary="资金拨付申请")
+async def read_appropriation(
+    connection: Reading, appropriation_id: UUID, reader: ScopedReader, response: Response
+) -> views.AppropriationCard:
+    """One request with its orders."""
+    card = await views.read_appropriation(connection, appropriation_id, provider_id=reader.provider_id)
+    response.headers["ETag"] = f'"{card.version}"'
+    return card
+
+
+@router.get("/exports/payments", response_model=views.PaymentsExport, summary="导出拨付清单")
+async def export_payments(
+    connection: Reading,
+    _exporter: Exporter,
+    year: Annotated[int, Query(ge=2018, le=2100)],
+    form: Annotated[Literal["json", "csv", "csv_bom"], Query(alias="format")] = "json",
+) -> Response:
+    """What was approved in a year, paid or not yet; `csv_bom` begins with a byte order mark for spreadsheets."""
+    export = await views.read_payments(connection, year=year)
+    if form == "json":
+        return Response(export.model_dump_json(), media_type="application/json")
+    mark = BYTE_ORDER_MARK if form == "csv_bom" else ""
+    headers = {"Content-Disposition": f'attachment; filename="payments-{year}.csv"'}
+    return Response((mark + views.payments_csv(export)).encode(), media_type="text/csv; charset=utf-8", headers=headers)

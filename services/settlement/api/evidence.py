@@ -1,0 +1,94 @@
+"""Evidence in and out: raw files, judged before anything is stored, sealed before they are written."""
+
+import asyncio
+from datetime import date
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from services.settlement.api.scopes import ScopedReader
+from services.settlement.domain.evidence import EvidenceFacts
+from services.settlement.handlers.claims import provider_of
+from services.settlement.handlers.evidence import FileEvidence, file_evidence
+from services.settlement.views import claims as views
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.kernel.refusals import Refusal
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.blobs import EncryptedBlobs
+from shared.runtime.documents import DocumentLimits, inspect_document
+from shared.runtime.edge import require, runtime_of
+from shared.runtime.http import Reading, Run, actor_of
+
+router = APIRouter(tags=["兑现材料"])
+
+LIMITS = DocumentLimits()
+
+Filer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_FILE))]
+Kind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+@router.put("/claims/{claim_id}/documents/{order_id}/{kind}", response_model=views.EvidenceCard, summary="上传兑现材料")
+async def put_evidence(  # noqa: PLR0913 - the parts of one upload
+    *,
+    request: Request,
+    run: Run,
+    claim_id: UUID,
+    order_id: UUID,
+    kind: Kind,
+    principal: Filer,
+    reference: Annotated[str, Query(max_length=64)] = "",
+    amount_fen: Annotated[int | None, Query(ge=1, le=MAX_FEN)] = None,
+    dated_on: date | None = None,
+) -> Response:
+    """The body is the file (PDF, PNG or JPEG); number, amount and date are given in the query."""
+    provider_id = provider_of(actor_of(principal))
+    runtime = runtime_of(request)
+    async with runtime.reading() as connection:
+        await views.read_claim(connection, claim_id, provider_id=provider_id)
+    data = await request.body()
+    document = await asyncio.to_thread(inspect_document, data, limits=LIMITS)
+    blobs = runtime.ports.get(EncryptedBlobs)
+    blob_key = f"evidence/{uuid4().hex}"
+    await blobs.put(blob_key, data, record_id=claim_id)
+    command = FileEvidence(
+        claim_id=claim_id,
+        order_id=order_id,
+        evidence_kind=kind,
+        facts=EvidenceFacts(reference=reference.strip(), amount_fen=amount_fen, dated_on=dated_on),
+        document=document,
+        blob_key=blob_key,
+        by=actor_of(principal),
+    )
+    return await _run_or_discard(run, command, blobs=blobs)
+
+
+async def _run_or_discard(run: Run, command: FileEvidence, *, blobs: EncryptedBlobs) -> Response:
+    """Run the command; the file of a refused or repeated one is not kept."""
+    try:
+        response = await run.run(file_evidence, command)
+    except Refusal:
+        await blobs.delete(command.blob_key)
+        raise
+    if response.status_code >= 400 or "idempotent-replayed" in response.headers:
+        await blobs.delete(command.blob_key)
+    return response
+
+
+@router.get("/claims/{claim_id}/documents/{order_id}/{kind}", summary="查看兑现材料")
+async def get_evidence(  # noqa: PLR0913 - the parts of an address
+    *, request: Request, connection: Reading, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader
+) -> Response:
+    """The file itself, for its provider and for the reviewers."""
+    stored = await views.find_document(
+        connection, claim_id, order_id=order_id, kind=kind, provider_id=reader.provider_id
+    )
+    data = await runtime_of(request).ports.get(EncryptedBlobs).get(stored.blob_key, record_id=claim_id)
+    headers = {
+        "Content-Disposition": "attachment",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "ETag": f'"{stored.sha256}"',
+    }
+    return Response(data, media_type=stored.media_type, headers=headers)

@@ -1,0 +1,40 @@
+"""Whose rows a reader may see, and the shapes that routes share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+
+from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import allow, principal_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A caller who may read; `provider_id` is None for staff, who read everything."""
+
+    principal: Principal
+    provider_id: UUID | None
+
+
+def read_scope(request: Request) -> Reader:
+    """Everything for who holds read_all, else the own organisation's rows. Raises: PermissionMissing."""
+    principal = principal_of(request)
+    if Permission.SETTLEMENT_CLAIM_READ_ALL in principal.permissions:
+        return Reader(principal, None)
+    allow(principal, Permission.SETTLEMENT_CLAIM_READ_OWN)
+    # A provider's token without an organisation owns nothing: the nil id matches no row.
+    return Reader(principal, principal.organisation_id or UUID(int=0))
+
+
+read_scope.permissions = (  # type: ignore[attr-defined] # read by the test of role x route
+    Permission.SETTLEMENT_CLAIM_READ_OWN,
+    Permission.SETTLEMENT_CLAIM_READ_ALL,
+)
+
+ScopedReader = Annotated[Reader, Depends(read_scope)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+DEFAULT_LIMIT = LIMIT_DEFAULT

@@ -1,0 +1,1 @@
+"""Pure rules of settlement: states, evidence, windows, questions, appropriations."""

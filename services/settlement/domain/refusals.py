@@ -1,0 +1,263 @@
+"""Every business "no" of settlement, one class each."""
+
+from shared.kernel.refusals import Refusal, RefusalKind
+
+
+class OrderNotClaimable(Refusal):
+    """An order is not the provider's, not confirmed, under refund, or has no voucher part. Source: A20, A22, R76."""
+
+    code = "settlement.order_not_claimable"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "有 {count} 个订单不能申请兑现：须为本单位已确认、使用了云使用券、未在退款中且未在其他兑现申请中的订单。"
+
+
+class ClaimNotDraft(Refusal):
+    """A submitted claim is not edited; it can be withdrawn. Source: A20, R74."""
+
+    code = "settlement.claim_not_draft"
+    kind = RefusalKind.STATE
+    article = "A22"
+    zh = "该兑现申请已提交，不能再修改；当前状态为 {state}。"
+
+
+class EvidenceKindUnknown(Refusal):
+    """The scheme names no such kind of evidence. Source: A22, R76."""
+
+    code = "settlement.evidence_kind_unknown"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "不接受此类材料：{evidence_kind}。"
+
+
+class EvidenceReferenceMissing(Refusal):
+    """Invoices and transfers are filed with number, amount and date. Source: A22, R76."""
+
+    code = "settlement.evidence_reference_missing"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "发票和转账信息须填写号码、金额和日期，缺少：{missing}。"
+
+
+class EvidenceDateInFuture(Refusal):
+    """A paper is not dated later than the day it is filed on. Source: A22."""
+
+    code = "settlement.evidence_date_in_future"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "材料日期不能晚于提交当日。"
+
+
+class DuplicateEvidence(Refusal):
+    """The piece of evidence was used before; whose it was is not said. Source: A22, R10."""
+
+    code = "settlement.duplicate_evidence"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "该材料（{evidence_kind}）已在其他订单的兑现申请中使用，每份材料只能使用一次。"
+
+
+class EvidenceIncomplete(Refusal):
+    """Every order of a claim needs every required kind of evidence. Source: A22, R76."""
+
+    code = "settlement.evidence_incomplete"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "兑现材料不齐全，缺少 {count} 份；请补齐发票、合同、转账信息和上云企业使用情况等材料后再提交。"
+
+
+class DeclarationOutdated(Refusal):
+    """The truth declaration signed off is not the one in force. Source: R10."""
+
+    code = "settlement.declaration_outdated"
+    kind = RefusalKind.RULE
+    article = "N五(四)"
+    zh = "请阅读并确认现行版本（{version}）的真实性承诺后再提交。"
+
+
+class ClaimUnanswered(Refusal):
+    """The orders of the claim are being locked; a moment later it can be withdrawn."""
+
+    code = "settlement.claim_unanswered"
+    kind = RefusalKind.STATE
+    article = "A22"
+    zh = "该兑现申请正在核对订单，请稍后再操作。"
+
+
+class ItemPastWithdrawal(Refusal):
+    """Approved, paid or ended items cannot be withdrawn. Source: A24, Q13."""
+
+    code = "settlement.item_past_withdrawal"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "该申请项当前状态为 {state}，不能撤回。"
+
+
+class ItemAlreadyAnswered(Refusal):
+    """The item was closed with the other answer; the first answer holds."""
+
+    code = "settlement.item_already_answered"
+    kind = RefusalKind.STATE
+    article = "A22"
+    zh = "该申请项已有结论：{state}。"
+
+
+class ItemUnknown(Refusal):
+    """No submitted claim holds this order."""
+
+    code = "settlement.item_unknown"
+    kind = RefusalKind.NOT_FOUND
+    article = "A22"
+    zh = "没有该兑现申请项。"
+
+
+class ClaimNotInFirstReview(Refusal):
+    """First review begins when the claim's window has closed. Source: A22, R77."""
+
+    code = "settlement.claim_not_in_first_review"
+    kind = RefusalKind.STATE
+    article = "A22"
+    zh = "该兑现申请不在初审阶段（当前状态为 {state}）；运营方在兑现节点后集中办理。"
+
+
+class ClaimNotInBureauReview(Refusal):
+    """The bureau judges what passed first review. Source: A23, R78."""
+
+    code = "settlement.claim_not_in_bureau_review"
+    kind = RefusalKind.STATE
+    article = "A23"
+    zh = "该兑现申请不在主管部门审核阶段（当前状态为 {state}）。"
+
+
+class ItemNotWaiting(Refusal):
+    """The item was judged already, or ended. Source: A23."""
+
+    code = "settlement.item_not_waiting"
+    kind = RefusalKind.STATE
+    article = "A23"
+    zh = "该申请项当前状态为 {state}，不能再作此项审核。"
+
+
+class SamePerson(Refusal):
+    """Two consecutive acts on the same money need two persons. Source: A23, A24."""
+
+    code = "settlement.same_person"
+    kind = RefusalKind.RULE
+    article = "A23"
+    zh = "前后两道审核须由不同的人办理。"
+
+
+class QuestionOpen(Refusal):
+    """Nothing is decided while the operator owes an answer. Source: A25, Q15."""
+
+    code = "settlement.question_open"
+    kind = RefusalKind.STATE
+    article = "A25"
+    zh = "主管部门反馈的问题尚未答复，答复前不能作出审核决定。"
+
+
+class QuestionNotPossible(Refusal):
+    """The bureau asks during its own review. Source: A25, R81."""
+
+    code = "settlement.question_not_possible"
+    kind = RefusalKind.STATE
+    article = "A25"
+    zh = "该兑现申请不在主管部门审核过程中（当前状态为 {state}），不能反馈问题。"
+
+
+class QuestionAnswered(Refusal):
+    """The question has its answer. Source: A25."""
+
+    code = "settlement.question_answered"
+    kind = RefusalKind.STATE
+    article = "A25"
+    zh = "该问题已答复。"
+
+
+class ClaimNotPassed(Refusal):
+    """Appropriation is requested for claims that passed their reviews. Source: A24, R79."""
+
+    code = "settlement.claim_not_passed"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "有 {count} 个兑现申请尚未通过审核或已申请拨付，不能一并申请拨付。"
+
+
+class AppropriationNotRequested(Refusal):
+    """The request was decided already, or withdrawn. Source: A24."""
+
+    code = "settlement.appropriation_not_requested"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "该拨付申请当前状态为 {state}，不能再作决定。"
+
+
+class AppropriationNotApproved(Refusal):
+    """Money is paid only after approval, and once. Source: A24, R80."""
+
+    code = "settlement.appropriation_not_approved"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "该拨付申请当前状态为 {state}，审核通过后方可登记拨付。"
+
+
+class ApprovedItemsDiffer(Refusal):
+    """An approval names every item of the request once, and no other. Source: A24."""
+
+    code = "settlement.approved_items_differ"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "核定清单须与拨付申请的全部订单一致：申请 {requested} 项，核定 {given} 项。"
+
+
+class ApprovedAboveClaimed(Refusal):
+    """Approved is at most claimed. Source: A24, R80, Q17."""
+
+    code = "settlement.approved_above_claimed"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "核定金额（{approved_fen} 分）不能超过申请金额（{claimed_fen} 分）。"
+
+
+class ReductionUnexplained(Refusal):
+    """Less than claimed needs a reason. Source: Q17."""
+
+    code = "settlement.reduction_unexplained"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "核定金额低于申请金额时须说明理由。"
+
+
+class PaymentAmountDiffers(Refusal):
+    """The payment must equal the approved sum. Source: A24, R80."""
+
+    code = "settlement.payment_amount_differs"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "拨付金额（{paid_fen} 分）与核定金额（{approved_fen} 分）不一致。"
+
+
+class PaymentReferenceUsed(Refusal):
+    """A payment reference stands for one payment. Source: A24, R80."""
+
+    code = "settlement.payment_reference_used"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "该拨付凭证号已登记，或不含任何字母和数字。"
+
+
+class PaymentDateWrong(Refusal):
+    """Money is paid on or after the day of approval and not in the future. Source: A24, R80."""
+
+    code = "settlement.payment_date_wrong"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "拨付日期须不早于核定日 {approved_on}，且不晚于当日。"
+
+
+class ExportTooLarge(Refusal):
+    """The export holds more rows than one file may have."""
+
+    code = "settlement.export_too_large"
+    kind = RefusalKind.RULE
+    zh = "导出内容超过 {rows_max} 行，请联系运营方分批导出。"

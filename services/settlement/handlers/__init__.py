@@ -1,0 +1,1 @@
+"""What settlement does: one function per command or fact; load, decide, save, emit."""

@@ -1,0 +1,244 @@
+"""Drafting, submitting and withdrawing claims. Source: A22, R10, R76, Q13."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.settlement.domain.claims import Claim, claim_number, withdrawn_item
+from services.settlement.domain.evidence import (
+    EvidenceKey,
+    EvidenceUse,
+    check_complete,
+    check_unused,
+    keys_of,
+)
+from services.settlement.domain.refusals import (
+    ClaimNotDraft,
+    ClaimUnanswered,
+    DeclarationOutdated,
+    ItemPastWithdrawal,
+    OrderNotClaimable,
+)
+from services.settlement.domain.states import CLAIM_MOVES, AppropriationState, ClaimState, ItemState
+from services.settlement.domain.windows import closing_day
+from services.settlement.handlers.progress import (
+    ClaimStatus,
+    conclude,
+    lock_claim,
+    number_of,
+    status_of,
+    tell_provider,
+)
+from services.settlement.store import appropriations, claims, copies, evidence
+from shared.contracts.messages.settlement import ClaimSubmitted
+from shared.kernel.calendar import business_year
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Decision, Work
+
+WINDOW_TIMER = "window_closes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftClaim:
+    """A provider picks 1 to 200 of its orders."""
+
+    order_ids: Sequence[UUID]
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitClaim:
+    """A provider files a draft and signs off the truth declaration."""
+
+    claim_id: UUID
+    declaration_version: str
+    by: Actor
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawClaim:
+    """A provider takes back a claim, or some orders of it; no orders named means all."""
+
+    claim_id: UUID
+    order_ids: Sequence[UUID]
+    reason: str
+    by: Actor
+    expected_version: int | None = None
+
+
+def provider_of(actor: Actor) -> UUID:
+    """The provider an actor acts for. Raises: NotFound for a token without an organisation."""
+    if actor.organisation_id is None:
+        raise NotFound
+    return actor.organisation_id
+
+
+async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
+    """Open a draft for orders that can be claimed now. Raises: OrderNotClaimable. Source: A22, R76."""
+    provider_id = provider_of(command.by)
+    order_ids = set(command.order_ids)
+    await _check_claimable(work, order_ids, provider_id=provider_id)
+    claim_id = work.new_id()
+    serial = await claims.insert_draft(
+        work.connection, claim_id, provider_id=provider_id, order_ids=order_ids, now=work.now
+    )
+    number = claim_number(serial, year=business_year(work.now))
+    return ClaimStatus(id=claim_id, number=number, state=ClaimState.DRAFT, version=0)
+
+
+async def _check_claimable(work: Work, order_ids: set[UUID], *, provider_id: UUID) -> None:
+    missing = order_ids - await copies.lock_claimable(work.connection, order_ids, provider_id=provider_id)
+    if missing:
+        raise OrderNotClaimable(count=len(missing), orders=sorted(str(order_id) for order_id in missing))
+
+
+async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
+    """File a draft: its evidence is bound, its window assigned; emits ClaimSubmitted.
+
+    Raises: ClaimNotDraft, DeclarationOutdated, OrderNotClaimable, EvidenceIncomplete, DuplicateEvidence.
+    Source: A22, R10, R76, R77.
+    """
+    provider_id = provider_of(command.by)
+    claim = await lock_claim(work, command.claim_id, provider_id=provider_id, expected_version=command.expected_version)
+    if claim.state is not ClaimState.DRAFT:
+        raise ClaimNotDraft(state=claim.state.value)
+    declaration = work.pack.truth_declaration
+    if command.declaration_version != declaration.version:
+        raise DeclarationOutdated(version=declaration.version, pointer="/declaration_version")
+    await _check_claimable(work, set(claim.items), provider_id=provider_id)
+    await _bind_evidence(work, claim)
+    filed = await _file(work, claim)
+    work.decide(
+        Decision(
+            subject_type="claim",
+            subject_id=claim.id,
+            act="claim.submit",
+            by=command.by,
+            rule="A22",
+            before=claim.state.value,
+            after=filed.state.value,
+            facts={"declaration_version": declaration.version, "items": len(claim.items)},
+        )
+    )
+    return status_of(filed)
+
+
+async def _bind_evidence(work: Work, claim: Claim) -> None:
+    rows = await evidence.evidence_of(work.connection, claim.id)
+    filed: dict[UUID, set[str]] = {order_id: set() for order_id in claim.items}
+    uses: dict[EvidenceKey, EvidenceUse] = {}
+    for row in rows:
+        filed[row["order_id"]].add(row["kind"])
+        use = EvidenceUse(row["order_id"], row["kind"])
+        keys = keys_of(row["kind"], sha256=row["sha256"], reference=row["reference"])
+        check_unused(use, keys, used=uses)
+        uses |= dict.fromkeys(keys, use)
+    check_complete(filed, kinds=work.pack.evidence)
+    await evidence.bind_keys(work.connection, uses)
+    _check_bound(uses, bound=await evidence.uses_of(work.connection, uses))
+
+
+def _check_bound(uses: Mapping[EvidenceKey, EvidenceUse], *, bound: Mapping[EvidenceKey, EvidenceUse]) -> None:
+    for key, use in uses.items():
+        check_unused(use, [key], used=bound)
+
+
+async def _file(work: Work, claim: Claim) -> Claim:
+    closes_at = work.pack.claim_window_closes_at(work.now)
+    CLAIM_MOVES.check(claim.state, ClaimState.SUBMITTED)
+    items = [item.moved(ItemState.SUBMITTED) for item in claim.items.values()]
+    filed = replace(
+        claim.with_items(*items), state=ClaimState.SUBMITTED, version=claim.version + 1, window_closes_at=closes_at
+    )
+    await claims.save_items(work.connection, items)
+    await claims.save_filing(
+        work.connection,
+        claim.id,
+        declaration_version=work.pack.truth_declaration.version,
+        pack_version=work.pack.version,
+        filed_at=work.now,
+    )
+    await claims.save_claim(work.connection, filed, expected_version=claim.version, now=work.now)
+    work.emit(
+        ClaimSubmitted(
+            version=filed.version,
+            claim_id=claim.id,
+            provider_id=claim.provider_id,
+            order_ids=tuple(sorted(claim.items)),
+            window_closes_on=closing_day(closes_at),
+        )
+    )
+    work.set_timer(WINDOW_TIMER, key=claim.id, due_at=closes_at)
+    return filed
+
+
+async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
+    """Take items back before they are approved; emits ClaimItemEnded for each. Discards a draft.
+
+    Raises: ClaimUnanswered, ItemUnknown, ItemPastWithdrawal. Source: A20, A24, Q13.
+    """
+    claim = await lock_claim(
+        work,
+        command.claim_id,
+        provider_id=provider_of(command.by),
+        expected_version=command.expected_version,
+    )
+    if claim.state is ClaimState.SUBMITTED:
+        raise ClaimUnanswered
+    if claim.state is ClaimState.DRAFT:
+        after = await _discard(work, claim)
+    else:
+        after = await _withdraw(work, claim, command)
+    work.decide(
+        Decision(
+            subject_type="claim",
+            subject_id=claim.id,
+            act="claim.withdraw",
+            by=command.by,
+            rule="A22",
+            ground=command.reason,
+            before=claim.state.value,
+            after=after.state.value,
+        )
+    )
+    return status_of(after)
+
+
+async def _discard(work: Work, claim: Claim) -> Claim:
+    """Discard a draft; nobody was told of it, so no fact is said."""
+    items = [item.moved(ItemState.WITHDRAWN) for item in claim.items.values()]
+    after = replace(claim.with_items(*items), state=ClaimState.WITHDRAWN)
+    await claims.save_items(work.connection, items)
+    await claims.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+    return after
+
+
+async def _withdraw(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
+    chosen = [claim.item(order_id) for order_id in sorted(set(command.order_ids))] or claim.live_items()
+    if not chosen:
+        raise ItemPastWithdrawal(state=claim.state.value)
+    items = [withdrawn_item(item, reason=command.reason) for item in chosen]
+    after = await conclude(work, claim, changed=items, ended=items)
+    for appropriation_id in sorted({item.appropriation_id for item in chosen if item.appropriation_id is not None}):
+        await _empty_appropriation(work, appropriation_id)
+    if after.state is ClaimState.WITHDRAWN:
+        work.drop_timer(WINDOW_TIMER, key=claim.id)
+    tell_provider(
+        work,
+        claim,
+        event="claim.withdrawn",
+        text=f"兑现申请{number_of(claim)}已撤回{len(items)}个订单，订单恢复为已确认。",
+        reason=command.reason,
+        article="A22",
+    )
+    return after
+
+
+async def _empty_appropriation(work: Work, appropriation_id: UUID) -> None:
+    """A request whose last item was withdrawn is withdrawn itself."""
+    row = await appropriations.lock_appropriation(work.connection, appropriation_id)
+    if row is not None and not await appropriations.has_live_items(work.connection, appropriation_id):
+        await appropriations.move_appropriation(
+            work.connection, row, to=AppropriationState.WITHDRAWN, now=work.now, values={}
+        )

@@ -1,0 +1,83 @@
+"""Filing evidence with a draft. Source: A22, R10, R76."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.settlement.domain.evidence import EvidenceFacts, EvidenceUse, check_facts, check_unused, keys_of
+from services.settlement.domain.refusals import ClaimNotDraft
+from services.settlement.domain.states import ClaimState
+from services.settlement.handlers.claims import provider_of
+from services.settlement.handlers.progress import lock_claim
+from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, uses_of
+from services.settlement.views.claims import EvidenceCard
+from shared.kernel.calendar import business_date
+from shared.runtime.documents import InspectedDocument
+from shared.runtime.work import Actor, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEvidence:
+    """A judged file, sealed under `blob_key`, as one kind of evidence for one order of a draft."""
+
+    claim_id: UUID
+    order_id: UUID
+    evidence_kind: str
+    facts: EvidenceFacts
+    document: InspectedDocument
+    blob_key: str
+    by: Actor
+
+
+async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
+    """Put a piece into a draft, in place of an earlier one of its kind.
+
+    Raises: ClaimNotDraft, ItemUnknown, EvidenceKindUnknown, EvidenceReferenceMissing, DuplicateEvidence.
+    Source: A22, R76.
+    """
+    claim = await lock_claim(work, command.claim_id, provider_id=provider_of(command.by))
+    if claim.state is not ClaimState.DRAFT:
+        raise ClaimNotDraft(state=claim.state.value)
+    claim.item(command.order_id)
+    check_facts(command.evidence_kind, command.facts, kinds=work.pack.evidence, today=business_date(work.now))
+    await _check_unused(work, command)
+    filed = _filed(work, command)
+    await put_evidence(work.connection, filed)
+    return card_of(filed)
+
+
+async def _check_unused(work: Work, command: FileEvidence) -> None:
+    use = EvidenceUse(command.order_id, command.evidence_kind)
+    keys = keys_of(command.evidence_kind, sha256=command.document.sha256, reference=command.facts.reference)
+    used = await uses_of(work.connection, keys)
+    for row in await evidence_of(work.connection, command.claim_id):
+        other = EvidenceUse(row["order_id"], row["kind"])
+        if other != use:
+            used |= dict.fromkeys(keys_of(row["kind"], sha256=row["sha256"], reference=row["reference"]), other)
+    check_unused(use, keys, used=used)
+
+
+def _filed(work: Work, command: FileEvidence) -> FiledEvidence:
+    document = command.document
+    return FiledEvidence(
+        id=work.new_id(),
+        claim_id=command.claim_id,
+        order_id=command.order_id,
+        kind=command.evidence_kind,
+        reference=command.facts.reference,
+        amount_fen=command.facts.amount_fen,
+        dated_on=command.facts.dated_on,
+        sha256=document.sha256,
+        media_type=document.media_type.value,
+        size_bytes=document.size_bytes,
+        pages=document.pages,
+        legible=document.legibility.legible,
+        blob_key=command.blob_key,
+        filed_by=command.by.account_id,
+        filed_at=work.now,
+    )
+
+
+def card_of(filed: FiledEvidence) -> EvidenceCard:
+    """A piece of evidence as people read it."""
+    values = {name: getattr(filed, name) for name in EvidenceCard.model_fields if name != "sha256"}
+    return EvidenceCard(**values, sha256=filed.sha256.hex())

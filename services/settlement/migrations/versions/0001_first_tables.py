@@ -1,0 +1,418 @@
+"""first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "appropriation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("serial", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("provider_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("declaration_version", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.Uuid(), nullable=True),
+        sa.Column("requested_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("approved_fen", sa.BigInteger(), nullable=True),
+        sa.Column("payment_reference", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("payment_key", sa.Text(), nullable=True),
+        sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("paid_fen", sa.BigInteger(), nullable=True),
+        sa.Column("paid_by", sa.Uuid(), nullable=True),
+        sa.Column("paid_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("state_since", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("(state = 'paid') = (payment_key IS NOT NULL)", name=op.f("appropriation_paid_once_check")),
+        sa.CheckConstraint(
+            "state <> 'paid' OR (paid_fen IS NOT NULL AND paid_fen = approved_fen)",
+            name=op.f("appropriation_paid_as_approved_check"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('approved', 'paid', 'refused', 'requested', 'withdrawn')", name=op.f("appropriation_state_check")
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('approved', 'paid') OR approved_fen > 0", name=op.f("appropriation_approved_check")
+        ),
+        sa.CheckConstraint("paid_by <> decided_by", name=op.f("appropriation_two_persons_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("appropriation_pkey")),
+        sa.UniqueConstraint("payment_key", name=op.f("appropriation_payment_key_key")),
+        sa.UniqueConstraint("serial", name=op.f("appropriation_serial_key")),
+    )
+    op.create_index("appropriation_provider_id_id", "appropriation", ["provider_id", "id"], unique=False)
+    op.create_index("appropriation_state_id", "appropriation", ["state", "id"], unique=False)
+    op.create_table(
+        "claim",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("serial", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("provider_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("declaration_version", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("pack_version", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("filed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("window_closes_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("state_since", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('accepted', 'approved', 'bureau_review', 'draft', 'in_review', 'paid', 'passed', 'refused', 'rejected', 'requested', 'submitted', 'withdrawn')",
+            name=op.f("claim_state_check"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('draft', 'withdrawn') OR (version > 0 AND filed_at IS NOT NULL AND window_closes_at IS NOT NULL)",
+            name=op.f("claim_filed_check"),
+        ),
+        sa.CheckConstraint("version >= 0", name=op.f("claim_version_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("claim_pkey")),
+        sa.UniqueConstraint("serial", name=op.f("claim_serial_key")),
+    )
+    op.create_index("claim_provider_id_id", "claim", ["provider_id", "id"], unique=False)
+    op.create_index("claim_state_id", "claim", ["state", "id"], unique=False)
+    op.create_table(
+        "clock",
+        sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("offset_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("one", name=op.f("clock_clock_one_row_check")),
+        sa.PrimaryKeyConstraint("one", name=op.f("clock_pkey")),
+    )
+    op.create_table(
+        "cursor",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("version >= 0", name=op.f("cursor_cursor_version_check")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("cursor_pkey")),
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "dead_letter",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("dead_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("proposed_by", sa.Uuid(), nullable=True),
+        sa.Column("replayed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("dead_letter_pkey")),
+    )
+    op.create_table(
+        "decision",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subject_type", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("ground", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("after", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("decision_pkey")),
+    )
+    op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
+    op.create_table(
+        "evidence",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("claim_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), nullable=True),
+        sa.Column("dated_on", sa.Date(), nullable=True),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("legible", sa.Boolean(), nullable=False),
+        sa.Column("blob_key", sa.Text(), nullable=False),
+        sa.Column("filed_by", sa.Uuid(), nullable=True),
+        sa.Column("filed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_fen > 0", name=op.f("evidence_amount_positive_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("evidence_pkey")),
+        sa.UniqueConstraint("blob_key", name=op.f("evidence_blob_key_key")),
+        sa.UniqueConstraint("claim_id", "order_id", "kind", name=op.f("evidence_claim_id_order_id_kind_key")),
+    )
+    op.create_table(
+        "evidence_key",
+        sa.Column("scheme", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("scheme", "value", name=op.f("evidence_key_pkey")),
+    )
+    op.create_table(
+        "fact",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("aggregate_type", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("fact_pkey")),
+        postgresql_partition_by="RANGE (recorded_at)",
+    )
+    op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
+    op.create_table(
+        "idempotency",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("resource", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("stored_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("idempotency_pkey")),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("inbox_pkey")),
+    )
+    op.create_index("inbox_received_at", "inbox", ["received_at"], unique=False, postgresql_using="brin")
+    op.create_table(
+        "lease",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("lease_pkey")),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject_type", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("article", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("notice_pkey")),
+    )
+    op.create_index("notice_recipient_id", "notice", ["recipient", "id"], unique=False)
+    op.create_table(
+        "order_copy",
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
+        sa.Column("provider_id", sa.Uuid(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("refund_open", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("claim_id", sa.Uuid(), nullable=True),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("fee_fen", sa.BigInteger(), nullable=False),
+        sa.Column("voucher_fen", sa.BigInteger(), nullable=False),
+        sa.Column("placed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("confirmed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "voucher_fen >= 0 AND voucher_fen <= fee_fen", name=op.f("order_copy_voucher_within_fee_check")
+        ),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("order_copy_pkey")),
+    )
+    op.create_index("order_copy_provider_id_order_id", "order_copy", ["provider_id", "order_id"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("routing_key", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
+        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+    )
+    op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
+    op.create_table(
+        "parked",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("parked_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("parked_pkey")),
+    )
+    op.create_table(
+        "party",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("credit_code", sa.Text(), nullable=False),
+        sa.Column("recognised", sa.Boolean(), nullable=False),
+        sa.Column("suspended_since", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("closed", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("party_pkey")),
+    )
+    op.create_table(
+        "relay_partition",
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("partition", name=op.f("relay_partition_pkey")),
+    )
+    op.create_table(
+        "retry",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("retry_pkey")),
+    )
+    op.create_table(
+        "revocation",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("tokens_before", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("revocation_pkey")),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("kid", name=op.f("signing_key_pkey")),
+    )
+    op.create_table(
+        "timer",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("timer_pkey")),
+    )
+    op.create_index("timer_due_at", "timer", ["due_at"], unique=False)
+    op.create_table(
+        "claim_item",
+        sa.Column("claim_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("voucher_fen", sa.BigInteger(), nullable=True),
+        sa.Column("refusal_code", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("refusal_article", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("refusal_detail", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("truth_opinion", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("validity_opinion", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("first_reviewed_by", sa.Uuid(), nullable=True),
+        sa.Column("first_reviewed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("bureau_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("bureau_reviewed_by", sa.Uuid(), nullable=True),
+        sa.Column("bureau_reviewed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("ended_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("appropriation_id", sa.Uuid(), nullable=True),
+        sa.Column("approved_fen", sa.BigInteger(), nullable=True),
+        sa.Column("approved_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.CheckConstraint(
+            "approved_fen = voucher_fen OR approved_reason <> ''", name=op.f("claim_item_reduction_explained_check")
+        ),
+        sa.CheckConstraint(
+            "state IN ('approved', 'draft', 'endorsed', 'open', 'paid', 'passed', 'refused', 'rejected', 'submitted', 'withdrawn')",
+            name=op.f("claim_item_state_check"),
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('approved', 'paid') OR approved_fen IS NOT NULL", name=op.f("claim_item_approved_check")
+        ),
+        sa.CheckConstraint(
+            "approved_fen > 0 AND approved_fen <= voucher_fen", name=op.f("claim_item_approved_within_claimed_check")
+        ),
+        sa.CheckConstraint("bureau_reviewed_by <> first_reviewed_by", name=op.f("claim_item_two_persons_check")),
+        sa.CheckConstraint("voucher_fen > 0", name=op.f("claim_item_voucher_positive_check")),
+        sa.ForeignKeyConstraint(
+            ["appropriation_id"], ["appropriation.id"], name=op.f("claim_item_appropriation_id_fkey")
+        ),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("claim_item_claim_id_fkey")),
+        sa.ForeignKeyConstraint(["order_id"], ["order_copy.order_id"], name=op.f("claim_item_order_id_fkey")),
+        sa.PrimaryKeyConstraint("claim_id", "order_id", name=op.f("claim_item_pkey")),
+    )
+    op.create_index("claim_item_appropriation_id", "claim_item", ["appropriation_id"], unique=False)
+    op.create_index(
+        "claim_item_live_order",
+        "claim_item",
+        ["order_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('approved', 'endorsed', 'open', 'paid', 'passed', 'submitted')"),
+    )
+    op.create_table(
+        "question",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("claim_id", sa.Uuid(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("answer", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("answered_by", sa.Uuid(), nullable=True),
+        sa.Column("answered_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("escalated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.CheckConstraint("(answered_at IS NULL) = (answer = '')", name=op.f("question_answered_check")),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("question_claim_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("question_pkey")),
+    )
+    op.create_index("question_claim_id", "question", ["claim_id"], unique=False)
+    op.create_index("question_open", "question", ["id"], unique=False, postgresql_where=sa.text("answered_at IS NULL"))
+
+
+def downgrade() -> None:
+    op.drop_index("question_open", table_name="question", postgresql_where=sa.text("answered_at IS NULL"))
+    op.drop_index("question_claim_id", table_name="question")
+    op.drop_table("question")
+    op.drop_index(
+        "claim_item_live_order",
+        table_name="claim_item",
+        postgresql_where=sa.text("state IN ('approved', 'endorsed', 'open', 'paid', 'passed', 'submitted')"),
+    )
+    op.drop_index("claim_item_appropriation_id", table_name="claim_item")
+    op.drop_table("claim_item")
+    op.drop_index("timer_due_at", table_name="timer")
+    op.drop_table("timer")
+    op.drop_table("signing_key")
+    op.drop_table("revocation")
+    op.drop_table("retry")
+    op.drop_table("relay_partition")
+    op.drop_table("party")
+    op.drop_table("parked")
+    op.drop_index("outbox_partition_id", table_name="outbox")
+    op.drop_table("outbox")
+    op.drop_index("order_copy_provider_id_order_id", table_name="order_copy")
+    op.drop_table("order_copy")
+    op.drop_index("notice_recipient_id", table_name="notice")
+    op.drop_table("notice")
+    op.drop_table("lease")
+    op.drop_index("inbox_received_at", table_name="inbox", postgresql_using="brin")
+    op.drop_table("inbox")
+    op.drop_table("idempotency")
+    op.drop_index("fact_aggregate", table_name="fact")
+    op.drop_table("fact")
+    op.drop_table("evidence_key")
+    op.drop_table("evidence")
+    op.drop_index("decision_subject", table_name="decision")
+    op.drop_table("decision")
+    op.drop_table("dead_letter")
+    op.drop_table("cursor")
+    op.drop_table("clock")
+    op.drop_index("claim_state_id", table_name="claim")
+    op.drop_index("claim_provider_id_id", table_name="claim")
+    op.drop_table("claim")
+    op.drop_index("appropriation_state_id", table_name="appropriation")
+    op.drop_index("appropriation_provider_id_id", table_name="appropriation")
+    op.drop_table("appropriation")

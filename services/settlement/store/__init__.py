@@ -1,0 +1,1 @@
+"""Write SQL of settlement: lock, insert, save."""

@@ -1,0 +1,75 @@
+"""Evidence and the keys by which a piece is used once."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from services.settlement.domain.evidence import EvidenceKey, EvidenceUse, KeyScheme
+from services.settlement.tables import EVIDENCE, EVIDENCE_KEY
+from shared.runtime.db import Connection, Record, execute, fetch_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledEvidence:
+    """A row of evidence."""
+
+    id: UUID
+    claim_id: UUID
+    order_id: UUID
+    kind: str
+    reference: str
+    amount_fen: int | None
+    dated_on: date | None
+    sha256: bytes
+    media_type: str
+    size_bytes: int
+    pages: int
+    legible: bool
+    blob_key: str
+    filed_by: UUID | None
+    filed_at: datetime
+
+
+async def put_evidence(connection: Connection, evidence: FiledEvidence) -> None:
+    """Store a piece in place of an earlier one of its kind."""
+    values = {name: getattr(evidence, name) for name in evidence.__slots__}
+    statement = insert(EVIDENCE).values(**values)
+    replaced = statement.on_conflict_do_update(index_elements=["claim_id", "order_id", "kind"], set_=values)
+    await execute(connection, replaced)
+
+
+async def evidence_of(connection: Connection, claim_id: UUID) -> list[Record]:
+    """Order, kind, content and number of every piece of a claim."""
+    columns = (EVIDENCE.c.order_id, EVIDENCE.c.kind, EVIDENCE.c.sha256, EVIDENCE.c.reference)
+    statement = select(*columns).where(EVIDENCE.c.claim_id == claim_id)
+    return await fetch_all(connection, statement.order_by(EVIDENCE.c.order_id, EVIDENCE.c.kind))
+
+
+async def uses_of(connection: Connection, keys: Collection[EvidenceKey]) -> dict[EvidenceKey, EvidenceUse]:
+    """What each known key stands for."""
+    if not keys:
+        return {}
+    wanted = sorted((key.scheme.value, key.value) for key in keys)
+    statement = select(EVIDENCE_KEY).where(tuple_(EVIDENCE_KEY.c.scheme, EVIDENCE_KEY.c.value).in_(wanted))
+    rows = await fetch_all(connection, statement)
+    return {
+        EvidenceKey(KeyScheme(row["scheme"]), row["value"]): EvidenceUse(row["order_id"], row["kind"]) for row in rows
+    }
+
+
+async def bind_keys(connection: Connection, uses: Mapping[EvidenceKey, EvidenceUse]) -> None:
+    """Bind keys that are free; the caller reads them again to see who has them.
+
+    Rows go in sorted, so two claims with the same papers wait for each other instead of deadlocking.
+    """
+    if not uses:
+        return
+    rows = [
+        {"scheme": key.scheme.value, "value": key.value, "order_id": use.order_id, "kind": use.evidence_kind}
+        for key, use in sorted(uses.items(), key=lambda pair: (pair[0].scheme.value, pair[0].value))
+    ]
+    await execute(connection, insert(EVIDENCE_KEY).values(rows).on_conflict_do_nothing())

@@ -1,0 +1,226 @@
+"""The tables of settlement. The CHECKs repeat what the rules hold; amounts are fen."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState
+from shared.runtime.tables import attach, moment
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+RUNTIME = attach(METADATA)
+
+
+def _listed(values: object) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload] # an iterable of states
+
+
+def _states(states: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"state IN ({_listed(states)})", name="state")
+
+
+PARTY = Table(
+    "party",
+    METADATA,
+    Column("organisation_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("credit_code", Text, nullable=False),
+    Column("recognised", Boolean, nullable=False),
+    moment("suspended_since", nullable=True),
+    Column("closed", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+ORDER = Table(
+    "order_copy",
+    METADATA,
+    Column("order_id", Uuid, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("provider_id", Uuid, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("refund_open", Boolean, nullable=False, server_default=text("false")),
+    Column("claim_id", Uuid),
+    # The lines that are not refunded, as the order's fact has them.
+    Column("lines", JSONB, nullable=False),
+    Column("fee_fen", BigInteger, nullable=False),
+    Column("voucher_fen", BigInteger, nullable=False),
+    moment("placed_at"),
+    moment("confirmed_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("voucher_fen >= 0 AND voucher_fen <= fee_fen", name="voucher_within_fee"),
+    Index("order_copy_provider_id_order_id", "provider_id", "order_id"),
+)
+
+CLAIM = Table(
+    "claim",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("serial", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("provider_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("declaration_version", Text, nullable=False, server_default=text("''")),
+    Column("pack_version", Text, nullable=False, server_default=text("''")),
+    moment("created_at"),
+    moment("filed_at", nullable=True),
+    moment("window_closes_at", nullable=True),
+    moment("state_since"),
+    _states(ClaimState),
+    CheckConstraint("version >= 0", name="version"),
+    CheckConstraint(
+        "state IN ('draft', 'withdrawn') OR (version > 0 AND filed_at IS NOT NULL AND window_closes_at IS NOT NULL)",
+        name="filed",
+    ),
+    Index("claim_provider_id_id", "provider_id", "id"),
+    Index("claim_state_id", "state", "id"),
+)
+
+ITEM = Table(
+    "claim_item",
+    METADATA,
+    Column("claim_id", Uuid, ForeignKey("claim.id"), nullable=False),
+    Column("order_id", Uuid, ForeignKey("order_copy.order_id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("voucher_fen", BigInteger),
+    Column("refusal_code", Text, nullable=False, server_default=text("''")),
+    Column("refusal_article", Text, nullable=False, server_default=text("''")),
+    Column("refusal_detail", Text, nullable=False, server_default=text("''")),
+    Column("truth_opinion", Text, nullable=False, server_default=text("''")),
+    Column("validity_opinion", Text, nullable=False, server_default=text("''")),
+    Column("first_reviewed_by", Uuid),
+    moment("first_reviewed_at", nullable=True),
+    Column("bureau_reason", Text, nullable=False, server_default=text("''")),
+    Column("bureau_reviewed_by", Uuid),
+    moment("bureau_reviewed_at", nullable=True),
+    Column("ended_reason", Text, nullable=False, server_default=text("''")),
+    Column("appropriation_id", Uuid, ForeignKey("appropriation.id")),
+    Column("approved_fen", BigInteger),
+    Column("approved_reason", Text, nullable=False, server_default=text("''")),
+    PrimaryKeyConstraint("claim_id", "order_id"),
+    _states(ItemState),
+    CheckConstraint("voucher_fen > 0", name="voucher_positive"),
+    CheckConstraint("approved_fen > 0 AND approved_fen <= voucher_fen", name="approved_within_claimed"),
+    CheckConstraint("approved_fen = voucher_fen OR approved_reason <> ''", name="reduction_explained"),
+    CheckConstraint("bureau_reviewed_by <> first_reviewed_by", name="two_persons"),
+    CheckConstraint("state NOT IN ('approved', 'paid') OR approved_fen IS NOT NULL", name="approved"),
+    Index(
+        "claim_item_live_order",
+        "order_id",
+        unique=True,
+        postgresql_where=text(f"state IN ({_listed(LIVE_ITEMS)})"),
+    ),
+    Index("claim_item_appropriation_id", "appropriation_id"),
+)
+
+EVIDENCE = Table(
+    "evidence",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("claim_id", Uuid, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("amount_fen", BigInteger),
+    Column("dated_on", Date),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("legible", Boolean, nullable=False),
+    Column("blob_key", Text, nullable=False, unique=True),
+    Column("filed_by", Uuid),
+    moment("filed_at"),
+    UniqueConstraint("claim_id", "order_id", "kind"),
+    CheckConstraint("amount_fen > 0", name="amount_positive"),
+)
+
+# A key is bound when its claim is submitted and is never freed: what was filed for one order cannot serve another.
+EVIDENCE_KEY = Table(
+    "evidence_key",
+    METADATA,
+    Column("scheme", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    PrimaryKeyConstraint("scheme", "value"),
+)
+
+QUESTION = Table(
+    "question",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("claim_id", Uuid, ForeignKey("claim.id"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("asked_by", Uuid, nullable=False),
+    moment("asked_at"),
+    moment("due_at"),
+    Column("answer", Text, nullable=False, server_default=text("''")),
+    Column("answered_by", Uuid),
+    moment("answered_at", nullable=True),
+    Column("late", Boolean, nullable=False, server_default=text("false")),
+    moment("escalated_at", nullable=True),
+    CheckConstraint("(answered_at IS NULL) = (answer = '')", name="answered"),
+    Index("question_claim_id", "claim_id"),
+    Index("question_open", "id", postgresql_where=text("answered_at IS NULL")),
+)
+
+APPROPRIATION = Table(
+    "appropriation",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("serial", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("provider_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("declaration_version", Text, nullable=False),
+    Column("requested_by", Uuid),
+    moment("requested_at"),
+    Column("decided_by", Uuid),
+    moment("decided_at", nullable=True),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("approved_fen", BigInteger),
+    Column("payment_reference", Text, nullable=False, server_default=text("''")),
+    Column("payment_key", Text, unique=True),
+    Column("paid_on", Date),
+    Column("paid_fen", BigInteger),
+    Column("paid_by", Uuid),
+    moment("paid_at", nullable=True),
+    moment("state_since"),
+    _states(AppropriationState),
+    CheckConstraint("(state = 'paid') = (payment_key IS NOT NULL)", name="paid_once"),
+    CheckConstraint("state <> 'paid' OR (paid_fen IS NOT NULL AND paid_fen = approved_fen)", name="paid_as_approved"),
+    CheckConstraint("state NOT IN ('approved', 'paid') OR approved_fen > 0", name="approved"),
+    CheckConstraint("paid_by <> decided_by", name="two_persons"),
+    Index("appropriation_provider_id_id", "provider_id", "id"),
+    Index("appropriation_state_id", "state", "id"),
+)
