@@ -58,6 +58,19 @@ def require(permission: Permission) -> Callable[[Request], Principal]:
     return checked
 
 
+def require_any(*permissions: Permission) -> Callable[[Request], Principal]:
+    """A dependency: the caller, who must hold one of the permissions. Raises: PermissionMissing."""
+
+    def checked(request: Request) -> Principal:
+        principal = principal_of(request)
+        if principal.permissions.isdisjoint(permissions):
+            raise PermissionMissing(permission=permissions[0].value)
+        return principal
+
+    checked.permissions = permissions  # type: ignore[attr-defined] # read by the test of role x route
+    return checked
+
+
 def allow(principal: Principal, permission: Permission) -> Principal:
     """The same principal. Raises: PermissionMissing."""
     if permission not in principal.permissions:

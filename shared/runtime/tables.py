@@ -26,6 +26,19 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 MOMENT = TIMESTAMP(timezone=True)
 
 
+def new_metadata() -> MetaData:
+    """Metadata whose constraints have predictable names, so that migrations can name them."""
+    return MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
 def moment(name: str, *, nullable: bool = False) -> Column[object]:
     """A timestamptz column."""
     return Column(name, MOMENT, nullable=nullable)

@@ -1,0 +1,174 @@
+"""Request bodies of identity; every text is bounded."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, SecretStr
+
+from services.identity.domain.organisations import SizeClass
+from services.identity.handlers.affiliations import AffiliationKind
+from services.identity.handlers.standing import RecognitionOutcome
+from shared.contracts.permissions import Role
+from shared.contracts.policy import PartyKind
+from shared.runtime.auth.passwords import LENGTH_MAX
+from shared.runtime.http import Body
+
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
+OptionalReason = Annotated[str, Field(max_length=2_000)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=LENGTH_MAX * 2)]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+RegionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+
+
+class RegisterBody(Body):
+    """A registration form."""
+
+    kind: PartyKind
+    credit_code: Name
+    name: Line
+    region: RegionCode
+    contact_name: Name
+    contact_phone: Annotated[str, Field(pattern=r"^[0-9+ -]{5,24}$")]
+    sign_in_name: Name
+    password: Password
+    check_override: OptionalReason = ""
+    """Why a code whose check place fails is right all the same."""
+
+
+class SignInBody(Body):
+    """A try to sign in."""
+
+    sign_in_name: Annotated[str, Field(max_length=256)]
+    password: Password
+
+
+class RefreshBody(Body):
+    """A refresh token, used once."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class PasswordBody(Body):
+    """The present password and the new one."""
+
+    present: Password
+    new: Password
+
+
+class SubmitBody(Body):
+    """An authentication form; `declaration_version` is the truth declaration that was signed off."""
+
+    legal_person: bool
+    established_on: Annotated[date, Field(ge=date(1900, 1, 1))]
+    size_class: SizeClass
+    declaration_version: Name
+    id_number: Annotated[str, Field(max_length=40)] = ""
+    illegible_reasons: Annotated[dict[Code, Reason], Field(max_length=20, default_factory=dict)]
+
+
+class SendBackBody(Body):
+    """Why material goes back, as a whole and by document."""
+
+    reason: Reason
+    documents: Annotated[dict[Code, Reason], Field(max_length=20, default_factory=dict)]
+
+
+class ReasonBody(Body):
+    """The reason of an act."""
+
+    reason: Reason
+
+
+class TickBody(Body):
+    """One line of the reviewer's checklist."""
+
+    condition: Code
+    met: bool
+    evidence: Reason
+
+
+class ApproveBody(Body):
+    """The ticked checklist."""
+
+    reason: OptionalReason = ""
+    checklist: Annotated[Sequence[TickBody], Field(max_length=100)]
+
+
+class RecognitionBody(Body):
+    """The bureau's decision; `exception_reason` recognises a provider that is no legal person (Q8)."""
+
+    outcome: RecognitionOutcome
+    criteria: Annotated[Sequence[Line], Field(min_length=1, max_length=50)]
+    reason: Reason
+    exception_reason: OptionalReason = ""
+
+
+class SuspendBody(Body):
+    """Why, and from when; without a moment, from now."""
+
+    reason: Reason
+    effective_at: AwareDatetime | None = None
+
+
+class PriorityBody(Body):
+    """Whether the enterprise is listed, and the published list that says so."""
+
+    listed: bool
+    source: Reason
+
+
+class AffiliationBody(Body):
+    """A tie with the party of the other kind that holds this code."""
+
+    organisation_id: UUID
+    counterpart_code: Name
+    kind: AffiliationKind
+    source: Reason
+
+
+class BlacklistBody(Body):
+    """A code to be listed and the external decision behind it (Q19)."""
+
+    credit_code: Name
+    organisation_name: Line
+    organ: Line
+    number: Line
+    decided_on: date
+    reason: Reason
+
+
+class StaffBody(Body):
+    """A new staff account."""
+
+    sign_in_name: Name
+    password: Password
+    display_name: Name
+    roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
+    region: RegionCode | None = None
+
+
+class RolesBody(Body):
+    """The roles an account holds from now on."""
+
+    roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
+    region: RegionCode | None = None
+
+
+class DesignateBody(Body):
+    """Who is designated as operator, by which act, from when to when."""
+
+    operator_name: Line
+    act: Line
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+
+
+class EndDesignationBody(Body):
+    """Why a designation ends, and when; without a moment, now."""
+
+    reason: Reason
+    ends_at: AwareDatetime | None = None

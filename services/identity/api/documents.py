@@ -1,0 +1,77 @@
+"""Documents: uploaded by their party, read by it and by those who review."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from services.identity.api.asking import KindCode, SealedRun
+from services.identity.handlers.documents import DocumentRecorded, open_document
+from services.identity.uploads import Upload, upload
+from shared.contracts.permissions import Permission, Role
+from shared.contracts.policy import PartyKind
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.blobs import EncryptedBlobs
+from shared.runtime.edge import require, require_any, runtime_of
+from shared.runtime.http import actor_of
+from shared.runtime.problems import NotFound
+
+router = APIRouter()
+
+_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
+
+
+@router.put(
+    "/organisations/{organisation_id}/documents/{kind}",
+    status_code=201,
+    response_model=DocumentRecorded,
+    summary="上传实名认证材料",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in _ENDINGS},
+        }
+    },
+)
+async def upload_document(
+    request: Request,
+    run: SealedRun,
+    organisation_id: UUID,
+    kind: KindCode,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_SUBMIT))],
+) -> Response:
+    """Upload the file itself as the body; what it is, is judged by its content. Source: A11(2), A14(2)."""
+    if principal.organisation_id != organisation_id:
+        raise NotFound
+    given = Upload(
+        organisation_id=organisation_id,
+        party=PartyKind.ENTERPRISE if Role.ENTERPRISE in principal.roles else PartyKind.PROVIDER,
+        kind=kind,
+        content=await request.body(),
+        by=actor_of(principal),
+    )
+    return await upload(runtime_of(request), run, given)
+
+
+@router.get("/documents/{document_id}", summary="下载材料", response_class=Response)
+async def read_document(
+    request: Request,
+    document_id: UUID,
+    principal: Annotated[
+        Principal,
+        Depends(require_any(Permission.IDENTITY_DOCUMENT_READ_OWN, Permission.IDENTITY_DOCUMENT_READ_ALL)),
+    ],
+) -> Response:
+    """The opened document as an attachment; that it was read is recorded. Source: R7, R8, ASVS 3.2.1."""
+    runtime = runtime_of(request)
+    own_only = Permission.IDENTITY_DOCUMENT_READ_ALL not in principal.permissions
+    async with runtime.work() as work:
+        document = await open_document(work, document_id, by=actor_of(principal), own_only=own_only)
+    content = await runtime.ports.get(EncryptedBlobs).get(document.blob_key, record_id=document.id)
+    file_name = f"{document.kind}-{document.version}.{_ENDINGS[document.media_type]}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file_name}"',
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return Response(content, media_type=document.media_type, headers=headers)

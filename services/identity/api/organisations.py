@@ -1,0 +1,137 @@
+"""Organisations: lists and views, handing in for authentication, suspension, priority."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Reader, SealedRun
+from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
+from services.identity.domain.organisations import AuthenticationState, RecognitionState
+from services.identity.handlers import authentication, standing
+from services.identity.handlers.organisations import OrganisationOutcome
+from services.identity.sealing import Vault
+from services.identity.views import organisations as views
+from services.identity.views.models import OrganisationItem, OrganisationView
+from services.identity.views.organisations import OrganisationFilter, Viewing
+from shared.contracts.http.lists import Page
+from shared.contracts.permissions import Permission
+from shared.contracts.policy import PartyKind, PolicyPack
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require, runtime_of
+from shared.runtime.http import Reading, actor_of
+from shared.runtime.problems import NotFound
+
+router = APIRouter(prefix="/organisations")
+
+
+@router.get("", summary="单位列表")
+async def list_organisations(  # noqa: PLR0913, PLR0917 - the filters of a list
+    connection: Reading,
+    principal: Reader,
+    kind: PartyKind | None = None,
+    state: AuthenticationState | None = None,
+    recognition: RecognitionState | None = None,
+    region: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
+    text: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[OrganisationItem]:
+    """The organisations the caller may see, newest first."""
+    chosen = OrganisationFilter(kind=kind, state=state, recognition=recognition, region=region, text=text)
+    return await views.list_organisations(connection, principal, chosen=chosen, limit=limit, cursor=cursor)
+
+
+@router.get("/{organisation_id}", summary="单位详情")
+async def read_organisation(
+    request: Request, response: Response, connection: Reading, principal: Reader, organisation_id: UUID
+) -> OrganisationView:
+    """One organisation; somebody else's is not found."""
+    runtime = runtime_of(request)
+    viewing = Viewing(
+        principal=principal,
+        pack=runtime.ports.get(PolicyPack),
+        clock=runtime.clock,
+        vault=runtime.ports.get(Vault),
+    )
+    found = await views.read_organisation(connection, organisation_id, viewing=viewing)
+    response.headers["ETag"] = f'"{found.version}"'
+    return found
+
+
+@router.post("/{organisation_id}/authentication", response_model=OrganisationOutcome, summary="提交实名认证")
+async def submit(
+    run: SealedRun,
+    organisation_id: UUID,
+    body: SubmitBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_SUBMIT))],
+) -> Response:
+    """Hand in for real-name authentication. Source: A11(2), A14(2)."""
+    if principal.organisation_id != organisation_id:
+        raise NotFound
+    command = authentication.Submit(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        legal_person=body.legal_person,
+        established_on=body.established_on,
+        size_class=body.size_class,
+        declaration_version=body.declaration_version,
+        id_number=body.id_number,
+        illegible_reasons=body.illegible_reasons,
+        by=actor_of(principal),
+    )
+    return await run.run(authentication.submit, command)
+
+
+@router.post("/{organisation_id}/suspension", response_model=OrganisationOutcome, summary="暂停使用")
+async def suspend(
+    run: SealedRun,
+    organisation_id: UUID,
+    body: SuspendBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_SUSPEND))],
+) -> Response:
+    """Stop an organisation from acting. Source: A9, Q18, Q25."""
+    command = standing.Suspend(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        reason=body.reason,
+        effective_at=body.effective_at,
+        by=actor_of(principal),
+    )
+    return await run.run(standing.suspend, command)
+
+
+@router.post("/{organisation_id}/reinstatement", response_model=OrganisationOutcome, summary="恢复使用")
+async def reinstate(
+    run: SealedRun,
+    organisation_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_REINSTATE))],
+) -> Response:
+    """Let a suspended organisation act again. Source: A9, Q18, Q25."""
+    command = standing.Reinstate(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(standing.reinstate, command)
+
+
+@router.put("/{organisation_id}/priority", response_model=OrganisationOutcome, summary="调整优先名单")
+async def change_priority(
+    run: SealedRun,
+    organisation_id: UUID,
+    body: PriorityBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_RECOGNITION_DECIDE))],
+) -> Response:
+    """Put an enterprise on the priority list, or take it off. Source: A18, R31."""
+    command = standing.ChangePriority(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        listed=body.listed,
+        source=body.source,
+        by=actor_of(principal),
+    )
+    return await run.run(standing.change_priority, command)

@@ -1,0 +1,84 @@
+"""Open to everybody: registration, forms, the directory, the blacklist and the public keys."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Network, SealedRun
+from services.identity.api.bodies import RegisterBody
+from services.identity.domain.accounts import accept_sign_in_name
+from services.identity.handlers.registration import Register, Registered, register
+from services.identity.sealing import Vault
+from services.identity.views import registers
+from services.identity.views.models import BlacklistItem, DirectoryItem, Form, JsonWebKeys
+from shared.contracts.http.lists import Page
+from shared.contracts.policy import PartyKind, PolicyPack
+from shared.runtime.auth.passwords import Passwords, check_password_rule
+from shared.runtime.edge import principal_of, runtime_of
+from shared.runtime.http import Reading
+
+router = APIRouter()
+
+
+@router.post("/registrations", status_code=201, response_model=Registered, summary="注册企业或服务机构")
+async def register_organisation(request: Request, run: SealedRun, body: RegisterBody, network: Network) -> Response:
+    """Register with the unified social credit code and open the first account. Source: A11(1), A14(1)."""
+    ports = runtime_of(request).ports
+    sign_in_name = accept_sign_in_name(body.sign_in_name)
+    password = body.password.get_secret_value()
+    check_password_rule(password, login_name=sign_in_name)
+    command = Register(
+        kind=body.kind,
+        credit_code=body.credit_code,
+        name=body.name,
+        region=body.region,
+        contact_name=body.contact_name,
+        contact_phone=body.contact_phone,
+        sign_in_name=sign_in_name,
+        password_hash=await ports.get(Passwords).hash(password),
+        check_evidence=body.check_override,
+    )
+    # Nobody is signed in: the key belongs to the network it comes from, of which only a keyed hash is stored.
+    caller = ports.get(Vault).index(network.encode(), purpose="anonymous").hex()[:16]
+    return await run.run(
+        register,
+        command,
+        status=201,
+        location=lambda registered: f"/api/identity/v1/organisations/{registered.organisation_id}",
+        account=f"anonymous-{caller}",
+    )
+
+
+@router.get("/forms/{party}", summary="注册和实名认证所需材料")
+async def read_form(request: Request, party: PartyKind) -> Form:
+    """What a party files and signs off."""
+    return registers.form_of(runtime_of(request).ports.get(PolicyPack), party)
+
+
+@router.get("/directory", summary="云服务商名录")
+async def read_directory(
+    request: Request, connection: Reading, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[DirectoryItem]:
+    """The recognised providers. Source: N三(二), R15."""
+    return await registers.list_directory(connection, runtime_of(request).clock, limit=limit, cursor=cursor)
+
+
+@router.get("/blacklist", summary="黑名单公示")
+async def read_blacklist(
+    request: Request,
+    connection: Reading,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    proposals: Annotated[str | None, Query(pattern="^include$")] = None,
+) -> Page[BlacklistItem]:
+    """Blacklisted codes; `proposals=include` adds proposals for those who propose or approve. Source: A12, R16."""
+    principal = principal_of(request) if proposals else None
+    states = registers.blacklist_states_of(principal)
+    return await registers.list_blacklist(connection, states=states, limit=limit, cursor=cursor)
+
+
+@router.get("/keys", summary="令牌签名公钥（JWKS）")
+async def read_keys(connection: Reading) -> JsonWebKeys:
+    """The public keys that access tokens are signed with. Source: RFC 7517, RFC 8037."""
+    return await registers.read_keys(connection)

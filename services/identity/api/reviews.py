@@ -1,0 +1,106 @@
+"""The operator's review of authentications and the bureau's recognition of providers."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, SealedRun
+from services.identity.api.bodies import ApproveBody, ReasonBody, RecognitionBody, SendBackBody
+from services.identity.domain.reviewing import Tick
+from services.identity.handlers import authentication, standing
+from services.identity.handlers.authentication import Review
+from services.identity.handlers.organisations import OrganisationOutcome
+from services.identity.views.models import OrganisationItem
+from services.identity.views.organisations import OrganisationFilter, list_organisations
+from shared.contracts.http.lists import Page
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import allow, require
+from shared.runtime.http import Reading, actor_of
+
+router = APIRouter()
+
+Reviewer = Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_REVIEW))]
+
+
+@router.get("/authentications", summary="待审核的实名认证")
+async def read_queue(
+    connection: Reading, principal: Reviewer, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[OrganisationItem]:
+    """Submitted authentications. Source: A11(3), A14(3)."""
+    chosen = OrganisationFilter(state="submitted")
+    return await list_organisations(connection, principal, chosen=chosen, limit=limit, cursor=cursor)
+
+
+@router.post(
+    "/organisations/{organisation_id}/authentication/send-back",
+    response_model=OrganisationOutcome,
+    summary="退回实名认证材料",
+)
+async def send_back(run: SealedRun, organisation_id: UUID, body: SendBackBody, principal: Reviewer) -> Response:
+    """Ask for better documents. Source: R45."""
+    command = Review(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        reason=body.reason,
+        document_reasons=body.documents,
+        by=actor_of(principal),
+    )
+    return await run.run(authentication.send_back, command)
+
+
+@router.post(
+    "/organisations/{organisation_id}/authentication/refuse",
+    response_model=OrganisationOutcome,
+    summary="实名认证不予通过",
+)
+async def refuse(run: SealedRun, organisation_id: UUID, body: ReasonBody, principal: Reviewer) -> Response:
+    """Refuse authentication. Source: A11(3), A14(3)."""
+    command = Review(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(authentication.refuse, command)
+
+
+@router.post(
+    "/organisations/{organisation_id}/authentication/approve",
+    response_model=OrganisationOutcome,
+    summary="通过实名认证",
+)
+async def approve(run: SealedRun, organisation_id: UUID, body: ApproveBody, principal: Reviewer) -> Response:
+    """Approve authentication on a full checklist. Source: A11(3), A14(3), R37-R42, R60-R62."""
+    command = Review(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        reason=body.reason,
+        ticks=[Tick(condition=t.condition, met=t.met, evidence=t.evidence) for t in body.checklist],
+        by=actor_of(principal),
+    )
+    return await run.run(authentication.approve, command)
+
+
+@router.post("/organisations/{organisation_id}/recognition", response_model=OrganisationOutcome, summary="认定云服务商")
+async def decide_recognition(
+    run: SealedRun,
+    organisation_id: UUID,
+    body: RecognitionBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_RECOGNITION_DECIDE))],
+) -> Response:
+    """Recognise a provider, or not; an exception takes a right of its own. Source: N三(二), R43, Q8, Q9."""
+    if body.exception_reason:
+        allow(principal, Permission.IDENTITY_RECOGNITION_EXCEPT)
+    command = standing.DecideRecognition(
+        organisation_id=organisation_id,
+        expected_version=run.expected_version,
+        outcome=body.outcome,
+        criteria=body.criteria,
+        reason=body.reason,
+        exception_reason=body.exception_reason,
+        by=actor_of(principal),
+    )
+    return await run.run(standing.decide_recognition, command)

@@ -1,0 +1,1 @@
+"""The rules of identity: frozen values in, frozen values or refusals out."""

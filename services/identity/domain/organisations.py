@@ -1,0 +1,274 @@
+"""An organisation's states and what each act makes of it. Each function gives the next version, or refuses."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.identity.domain.refusals import (
+    AuthenticationNotOpen,
+    EstablishedInFuture,
+    LegalPersonContradicted,
+    LegalPersonRequired,
+    NotEnterprise,
+    NotProvider,
+    PriorityUnchanged,
+    RecognitionNeedsException,
+    RecognitionNotOpen,
+    SuspensionNotOpen,
+)
+from shared.contracts.messages.identity import Party
+from shared.contracts.policy import PartyKind
+from shared.kernel.calendar import anniversary, business_date
+from shared.kernel.credit_code import CreditCodeCheck, examine
+from shared.kernel.states import Transitions
+
+
+class AuthenticationState(StrEnum):
+    """How far real-name authentication has come. Source: A11, A14."""
+
+    REGISTERED = "registered"
+    SUBMITTED = "submitted"
+    SENT_BACK = "sent_back"
+    REFUSED = "refused"
+    AUTHENTICATED = "authenticated"
+
+
+class RecognitionState(StrEnum):
+    """How far the bureau's recognition of a provider has come. Source: N三(二), Q9."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    RECOGNISED = "recognised"
+    REFUSED = "refused"
+
+
+class SizeClass(StrEnum):
+    """The statistical size of an enterprise; recorded and reported, never a bar (Q7)."""
+
+    MICRO = "micro"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+_A = AuthenticationState
+AUTHENTICATION_MOVES = Transitions(
+    {
+        (_A.REGISTERED, _A.SUBMITTED),
+        (_A.SENT_BACK, _A.SUBMITTED),
+        (_A.REFUSED, _A.SUBMITTED),
+        (_A.SUBMITTED, _A.SENT_BACK),
+        (_A.SUBMITTED, _A.REFUSED),
+        (_A.SUBMITTED, _A.AUTHENTICATED),
+    }
+)
+_R = RecognitionState
+RECOGNITION_MOVES = Transitions(
+    {
+        (_R.NONE, _R.REQUESTED),
+        (_R.REQUESTED, _R.RECOGNISED),
+        (_R.REQUESTED, _R.REFUSED),
+        (_R.REFUSED, _R.RECOGNISED),
+    }
+)
+STATE_ZH = {
+    _A.REGISTERED: "已注册",
+    _A.SUBMITTED: "待审核",
+    _A.SENT_BACK: "已退回",
+    _A.REFUSED: "未通过",
+    _A.AUTHENTICATED: "已认证",
+}
+RECOGNITION_ZH = {_R.NONE: "未申请", _R.REQUESTED: "待认定", _R.RECOGNISED: "已认定", _R.REFUSED: "未认定"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """An enterprise or a provider as identity knows it."""
+
+    id: UUID
+    kind: PartyKind
+    name: str
+    credit_code: str
+    region: str
+    state: AuthenticationState = AuthenticationState.REGISTERED
+    recognition: RecognitionState = RecognitionState.NONE
+    legal_person: bool
+    established_on: date | None = None
+    size_class: str = ""
+    priority_listed: bool = False
+    suspended_since: datetime | None = None
+    closed: bool = False
+    check_flagged: bool = False
+    check_evidence: str = ""
+    reviewed_by: UUID | None = None
+    registered_at: datetime
+    submitted_at: datetime | None = None
+    recognised_at: datetime | None = None
+    version: int = 1
+
+    def party(self) -> Party:
+        """What other services may know of it."""
+        return Party(
+            kind=self.kind.value,
+            name=self.name,
+            credit_code=self.credit_code,
+            region=self.region,
+            authenticated=self.state is AuthenticationState.AUTHENTICATED,
+            recognised=self.recognition is RecognitionState.RECOGNISED,
+            legal_person=self.legal_person,
+            established_on=self.established_on,
+            size_class=self.size_class,
+            priority_listed=self.priority_listed,
+            suspended_since=self.suspended_since,
+            closed=self.closed,
+        )
+
+
+def register(  # noqa: PLR0913 - what a registration form holds
+    organisation_id: UUID,
+    *,
+    kind: PartyKind,
+    name: str,
+    check: CreditCodeCheck,
+    region: str,
+    evidence: str,
+    now: datetime,
+) -> Organisation:
+    """A new organisation; a failing check place with evidence flags it for the operator. Source: A11(1), A14(1)."""
+    return Organisation(
+        id=organisation_id,
+        kind=kind,
+        name=name,
+        credit_code=check.code,
+        region=region,
+        legal_person=check.may_be_legal_person,
+        check_flagged=check.check_digit_fails,
+        check_evidence=evidence if check.check_digit_fails else "",
+        registered_at=now,
+    )
+
+
+def submit(
+    before: Organisation, *, legal_person: bool, established_on: date, size_class: SizeClass, now: datetime
+) -> Organisation:
+    """Hand in for authentication.
+
+    Raises: AuthenticationNotOpen, LegalPersonContradicted, LegalPersonRequired, EstablishedInFuture. Source: A11(2),
+    A14(2), A13(2).
+    """
+    _check_move(before, AuthenticationState.SUBMITTED)
+    if legal_person and not examine(before.credit_code).may_be_legal_person:
+        raise LegalPersonContradicted
+    if before.kind is PartyKind.ENTERPRISE and not legal_person:
+        raise LegalPersonRequired
+    if established_on > business_date(now):
+        raise EstablishedInFuture
+    return replace(
+        before,
+        state=AuthenticationState.SUBMITTED,
+        legal_person=legal_person,
+        established_on=established_on,
+        size_class=size_class.value,
+        submitted_at=now,
+        version=before.version + 1,
+    )
+
+
+def send_back(before: Organisation) -> Organisation:
+    """Ask for better material. Raises: AuthenticationNotOpen. Source: R45."""
+    _check_move(before, AuthenticationState.SENT_BACK)
+    return replace(before, state=AuthenticationState.SENT_BACK, version=before.version + 1)
+
+
+def refuse_authentication(before: Organisation) -> Organisation:
+    """Refuse. Raises: AuthenticationNotOpen. Source: A11(3), A14(3)."""
+    _check_move(before, AuthenticationState.REFUSED)
+    return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
+
+
+def authenticate(before: Organisation, *, reviewer_id: UUID | None) -> Organisation:
+    """Approve; a provider then waits for recognition. Raises: AuthenticationNotOpen. Source: A11(3), A14(3), Q9."""
+    _check_move(before, AuthenticationState.AUTHENTICATED)
+    provider = before.kind is PartyKind.PROVIDER
+    return replace(
+        before,
+        state=AuthenticationState.AUTHENTICATED,
+        recognition=RecognitionState.REQUESTED if provider else before.recognition,
+        check_flagged=False,
+        reviewed_by=reviewer_id,
+        version=before.version + 1,
+    )
+
+
+def recognise(before: Organisation, *, exception_reason: str, now: datetime) -> Organisation:
+    """Recognise a provider on merit.
+
+    Raises: NotProvider, RecognitionNotOpen, RecognitionNeedsException. Source: N三(二), A10(1), R43, Q8, Q9.
+    """
+    _check_recognition(before, RecognitionState.RECOGNISED)
+    if not before.legal_person and not exception_reason:
+        raise RecognitionNeedsException
+    return replace(before, recognition=RecognitionState.RECOGNISED, recognised_at=now, version=before.version + 1)
+
+
+def refuse_recognition(before: Organisation) -> Organisation:
+    """Do not recognise a provider. Raises: NotProvider, RecognitionNotOpen. Source: N三(二)."""
+    _check_recognition(before, RecognitionState.REFUSED)
+    return replace(before, recognition=RecognitionState.REFUSED, version=before.version + 1)
+
+
+def suspend(before: Organisation, *, effective_at: datetime) -> Organisation:
+    """Stop an organisation from acting from a moment on. Raises: SuspensionNotOpen. Source: Q18, Q25."""
+    if before.suspended_since is not None:
+        raise SuspensionNotOpen
+    return replace(before, suspended_since=effective_at, version=before.version + 1)
+
+
+def reinstate(before: Organisation) -> Organisation:
+    """End a suspension. Raises: SuspensionNotOpen. Source: Q18, Q25."""
+    if before.suspended_since is None:
+        raise SuspensionNotOpen
+    return replace(before, suspended_since=None, version=before.version + 1)
+
+
+def list_priority(before: Organisation) -> Organisation:
+    """Put an enterprise on the priority list. Raises: NotEnterprise, PriorityUnchanged. Source: A18, R31."""
+    return _priority(before, listed=True)
+
+
+def unlist_priority(before: Organisation) -> Organisation:
+    """Take an enterprise off the priority list. Raises: NotEnterprise, PriorityUnchanged. Source: A18, R31."""
+    return _priority(before, listed=False)
+
+
+def _priority(before: Organisation, *, listed: bool) -> Organisation:
+    if before.kind is not PartyKind.ENTERPRISE:
+        raise NotEnterprise
+    if before.priority_listed == listed:
+        raise PriorityUnchanged
+    return replace(before, priority_listed=listed, version=before.version + 1)
+
+
+def may_change_documents(organisation: Organisation) -> bool:
+    """Whether documents may be uploaded: not while the operator looks at them, nor afterwards."""
+    return AUTHENTICATION_MOVES.allows(organisation.state, AuthenticationState.SUBMITTED)
+
+
+def registered_long_enough(established_on: date | None, *, years: int, now: datetime) -> bool | None:
+    """A hint for the reviewer; voucher decides at application time. None without a date. Source: R60, Q6."""
+    if established_on is None:
+        return None
+    return anniversary(established_on, years=years) <= business_date(now)
+
+
+def _check_move(before: Organisation, after: AuthenticationState) -> None:
+    if not AUTHENTICATION_MOVES.allows(before.state, after):
+        raise AuthenticationNotOpen(state=STATE_ZH[before.state])
+
+
+def _check_recognition(before: Organisation, after: RecognitionState) -> None:
+    if before.kind is not PartyKind.PROVIDER:
+        raise NotProvider
+    if not RECOGNITION_MOVES.allows(before.recognition, after):
+        raise RecognitionNotOpen(recognition=RECOGNITION_ZH[before.recognition])

@@ -1,0 +1,1 @@
+"""What identity does on command, split by aggregate: load, decide by the rules, save, emit."""

@@ -1,0 +1,183 @@
+"""Real-name authentication: handing in, sending back, refusing, approving."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from uuid import UUID
+
+from services.identity.domain import organisations as rules
+from services.identity.domain.organisations import Organisation, SizeClass
+from services.identity.domain.refusals import DeclarationOutdated, DocumentKindUnknown, IdNumberRequired
+from services.identity.domain.reviewing import Tick, check_checklist, check_documents
+from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
+from services.identity.sealing import Vault
+from services.identity.store import organisations as store
+from services.identity.store.documents import filed_documents
+from shared.contracts.messages.identity import (
+    AuthenticationRefused,
+    AuthenticationSentBack,
+    AuthenticationSubmitted,
+    OrganisationAuthenticated,
+)
+from shared.contracts.policy import PartyKind
+from shared.kernel.resident_id import accept
+from shared.runtime.work import Actor, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Submit:
+    """An authentication form; `illegible_reasons` says, by kind, why a hard to read document is handed in."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    legal_person: bool
+    established_on: date
+    size_class: SizeClass
+    declaration_version: str
+    id_number: str
+    illegible_reasons: Mapping[str, str]
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """The operator's decision on a submission: reasons as a whole and by document, or the ticked checklist."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    reason: str
+    document_reasons: Mapping[str, str] = field(default_factory=dict)
+    ticks: Sequence[Tick] = ()
+    by: Actor
+
+
+async def submit(work: Work, command: Submit) -> OrganisationOutcome:
+    """Hand in for authentication.
+
+    Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, DeclarationOutdated, IdNumberRequired,
+    ResidentIdMalformed, ResidentIdCheckDigit, and the refusals of the rules. Source: A11(2), A14(2), R10, R45, R65.
+    """
+    before = await store.load_organisation(
+        work.connection, command.organisation_id, expected_version=command.expected_version
+    )
+    after = rules.submit(
+        before,
+        legal_person=command.legal_person,
+        established_on=command.established_on,
+        size_class=command.size_class,
+        now=work.now,
+    )
+    declaration = work.pack.truth_declaration
+    if command.declaration_version != declaration.version:
+        raise DeclarationOutdated(version=declaration.version)
+    filed = await filed_documents(work.connection, before.id)
+    check_documents(work.pack.documents_of(before.kind), filed=filed, illegible_reasons=command.illegible_reasons)
+    await _keep_id_number(work, before, command)
+    submission = {
+        "id": work.new_id(),
+        "organisation_id": before.id,
+        "documents": {
+            kind: {"id": str(document.id), "illegible_reason": command.illegible_reasons.get(kind, "")}
+            for kind, document in filed.items()
+        },
+        "declaration_version": declaration.version,
+        "declared_by": command.by.account_id,
+        "submitted_at": work.now,
+    }
+    await store.add_submission(work.connection, submission)
+    telling = _telling(before, after, act="submit", ground="", text=f"{after.name}的实名认证材料已提交，请等待审核。")
+    return await move(work, after, fact=AuthenticationSubmitted, by=command.by, telling=telling)
+
+
+async def _keep_id_number(work: Work, organisation: Organisation, command: Submit) -> None:
+    """Raises: IdNumberRequired, ResidentIdMalformed, ResidentIdCheckDigit."""
+    if not command.id_number:
+        given = await store.has_id_number(work.connection, organisation.id)
+        if organisation.kind is PartyKind.ENTERPRISE and not given:
+            raise IdNumberRequired
+        return
+    number = accept(command.id_number).encode()
+    vault = work.ports.get(Vault)
+    await store.set_id_number(
+        work.connection,
+        organisation.id,
+        sealed=vault.seal(number, record_id=organisation.id, field="id_number"),
+        index=vault.index(number, purpose="id_number"),
+    )
+
+
+async def send_back(work: Work, command: Review) -> OrganisationOutcome:
+    """Ask for better documents.
+
+    Emits: AuthenticationSentBack. Raises: NotFound, VersionMismatch, AuthenticationNotOpen, DocumentKindUnknown.
+    Source: R45.
+    """
+    before = await _load(work, command)
+    names = {kind.code: kind.name for kind in work.pack.documents_of(before.kind)}
+    for code in command.document_reasons:
+        if code not in names:
+            raise DocumentKindUnknown(kind=code)
+    after = rules.send_back(before)
+    details = "；".join(f"{names[code]}：{reason}" for code, reason in command.document_reasons.items())
+    ground = "；".join(part for part in (command.reason, details) if part)
+    await _close(work, command, outcome="sent_back")
+    text = f"{after.name}的实名认证材料已退回，请补正后重新提交：{ground}"
+    telling = _telling(before, after, act="send_back", ground=ground, text=text)
+    return await move(work, after, fact=AuthenticationSentBack, by=command.by, telling=telling)
+
+
+async def refuse(work: Work, command: Review) -> OrganisationOutcome:
+    """Refuse authentication.
+
+    Emits: AuthenticationRefused. Raises: NotFound, VersionMismatch, AuthenticationNotOpen. Source: A11(3), A14(3).
+    """
+    before = await _load(work, command)
+    after = rules.refuse_authentication(before)
+    await _close(work, command, outcome="refused")
+    text = f"{after.name}的实名认证未通过：{command.reason}"
+    telling = _telling(before, after, act="refuse", ground=command.reason, text=text)
+    return await move(work, after, fact=AuthenticationRefused, by=command.by, telling=telling)
+
+
+async def approve(work: Work, command: Review) -> OrganisationOutcome:
+    """Approve authentication on a full checklist.
+
+    Emits: OrganisationAuthenticated. Raises: NotFound, VersionMismatch, AuthenticationNotOpen, ConditionUnknown,
+    ChecklistIncomplete. Source: A11(3), A14(3), R37-R42, R46, R60-R62, R66.
+    """
+    before = await _load(work, command)
+    after = rules.authenticate(before, reviewer_id=command.by.account_id)
+    check_checklist(work.pack.conditions_of(before.kind), ticks=command.ticks, legal_person=before.legal_person)
+    await _close(work, command, outcome="authenticated")
+    telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
+    return await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+
+
+async def _load(work: Work, command: Review) -> Organisation:
+    return await store.load_organisation(
+        work.connection, command.organisation_id, expected_version=command.expected_version
+    )
+
+
+async def _close(work: Work, command: Review, *, outcome: str) -> None:
+    values = {
+        "outcome": outcome,
+        "reason": command.reason,
+        "document_reasons": dict(command.document_reasons),
+        "checklist": [asdict(tick) for tick in command.ticks],
+        "decided_by": command.by.account_id,
+        "decided_at": work.now,
+    }
+    await store.close_submission(work.connection, command.organisation_id, values)
+
+
+def _telling(before: Organisation, after: Organisation, *, act: str, ground: str, text: str) -> Telling:
+    step = "2" if act == "submit" else "3"
+    return Telling(
+        act=f"authentication.{act}",
+        rule=f"A11({step})" if after.kind is PartyKind.PROVIDER else f"A14({step})",
+        ground=ground,
+        text=text,
+        before=before.state.value,
+        after=after.state.value,
+    )

@@ -1,0 +1,125 @@
+"""Uploaded documents: recorded after they were judged and sealed, and read under a record of who read them."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+
+from services.identity.domain.organisations import STATE_ZH, may_change_documents
+from services.identity.domain.refusals import (
+    AuthenticationNotOpen,
+    DocumentKindUnknown,
+    DocumentUploadsExhausted,
+)
+from services.identity.store import documents as store
+from services.identity.store.organisations import load_organisation
+from services.identity.tables import DOCUMENT
+from shared.runtime.db import fetch_one
+from shared.runtime.documents import InspectedDocument
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Decision, Work
+
+UPLOADS_MAX: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDocument:
+    """An upload that was judged and lies sealed under `blob_key`."""
+
+    document_id: UUID
+    organisation_id: UUID
+    kind: str
+    blob_key: str
+    inspected: InspectedDocument
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecorded:
+    """The new upload; `version` counts uploads of this kind."""
+
+    id: UUID
+    kind: str
+    version: int
+    media_type: str
+    sha256: str
+    size_bytes: int
+    legible: bool
+    legibility: str
+
+
+async def record_document(work: Work, command: RecordDocument) -> DocumentRecorded:
+    """Record an upload as the newest of its kind.
+
+    Raises: NotFound, AuthenticationNotOpen, DocumentKindUnknown, DocumentUploadsExhausted. Source: R45, R65.
+    """
+    organisation = await load_organisation(work.connection, command.organisation_id)
+    if not may_change_documents(organisation):
+        raise AuthenticationNotOpen(state=STATE_ZH[organisation.state])
+    if command.kind not in {kind.code for kind in work.pack.documents_of(organisation.kind)}:
+        raise DocumentKindUnknown(kind=command.kind)
+    uploads = await store.newest_version(work.connection, organisation.id, kind=command.kind)
+    if uploads >= UPLOADS_MAX:
+        raise DocumentUploadsExhausted(uploads_max=UPLOADS_MAX)
+    await store.add_document(work.connection, _row(work, command, version=uploads + 1))
+    _record(work, command.document_id, act="document.upload", by=command.by, ground=command.kind)
+    inspected, legibility = command.inspected, command.inspected.legibility
+    return DocumentRecorded(
+        id=command.document_id,
+        kind=command.kind,
+        version=uploads + 1,
+        media_type=inspected.media_type.value,
+        size_bytes=inspected.size_bytes,
+        legibility=legibility.reason.value,
+        sha256=inspected.sha256.hex(),
+        legible=legibility.legible,
+    )
+
+
+def _row(work: Work, command: RecordDocument, *, version: int) -> dict[str, Any]:
+    inspected = command.inspected
+    return {
+        "id": command.document_id,
+        "organisation_id": command.organisation_id,
+        "kind": command.kind,
+        "version": version,
+        "blob_key": command.blob_key,
+        "media_type": inspected.media_type.value,
+        "sha256": inspected.sha256,
+        "size_bytes": inspected.size_bytes,
+        "width_px": inspected.width_px,
+        "height_px": inspected.height_px,
+        "pages": inspected.pages,
+        "legibility": inspected.legibility.reason.value,
+        "uploaded_by": command.by.account_id,
+        "uploaded_at": work.now,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """Where a document lies and what it is."""
+
+    id: UUID
+    kind: str
+    version: int
+    media_type: str
+    blob_key: str
+
+
+async def open_document(work: Work, document_id: UUID, *, by: Actor, own_only: bool) -> StoredDocument:
+    """Find a document that the actor may read, and record that it was read. Raises: NotFound. Source: R7, R8."""
+    columns = [DOCUMENT.c[name] for name in ("id", "kind", "version", "media_type", "blob_key")]
+    statement = select(*columns).where(DOCUMENT.c.id == document_id)
+    if own_only:
+        statement = statement.where(DOCUMENT.c.organisation_id == by.organisation_id)
+    row = await fetch_one(work.connection, statement)
+    if row is None:
+        raise NotFound
+    _record(work, document_id, act="document.read", by=by, ground=row["kind"])
+    return StoredDocument(**dict(row))
+
+
+def _record(work: Work, document_id: UUID, *, act: str, by: Actor, ground: str) -> None:
+    work.decide(Decision(subject_type="document", subject_id=document_id, act=act, by=by, rule="R7", ground=ground))

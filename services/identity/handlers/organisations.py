@@ -1,0 +1,79 @@
+"""The parts that every act on an organisation shares."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
+from services.identity.store import organisations as store
+from shared.contracts.messages.identity import OrganisationFact
+from shared.runtime.work import Actor, Decision, Notice, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationOutcome:
+    """An organisation after an act, as the command's answer."""
+
+    id: UUID
+    state: AuthenticationState
+    recognition: RecognitionState
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What is recorded and told of an act: the act, its rule and ground, and the sentence for the party."""
+
+    act: str
+    rule: str
+    ground: str
+    text: str
+    before: str = ""
+    after: str = ""
+
+
+async def move(
+    work: Work, after: Organisation, *, fact: type[OrganisationFact], by: Actor, telling: Telling
+) -> OrganisationOutcome:
+    """Save the next version of an organisation, emit its fact, record the decision and tell the party."""
+    await store.save_organisation(work.connection, after)
+    announce(work, after, fact=fact, by=by, telling=telling)
+    return outcome_of(after)
+
+
+def announce(work: Work, after: Organisation, *, fact: type[OrganisationFact], by: Actor, telling: Telling) -> None:
+    """Emit an organisation's fact, record the decision and tell the party."""
+    work.emit(fact(version=after.version, organisation_id=after.id, party=after.party()))
+    work.decide(
+        Decision(
+            subject_type="organisation",
+            subject_id=after.id,
+            act=telling.act,
+            by=by,
+            rule=telling.rule,
+            ground=telling.ground,
+            before=telling.before,
+            after=telling.after,
+            facts={"version": after.version},
+        )
+    )
+    work.notify(
+        Notice(
+            recipient=f"org:{after.id}",
+            subject_type="organisation",
+            subject_id=after.id,
+            event=telling.act,
+            text=telling.text,
+            reason=telling.ground,
+            article=telling.rule,
+        )
+    )
+
+
+def outcome_of(organisation: Organisation) -> OrganisationOutcome:
+    """An organisation as a command's answer."""
+    return OrganisationOutcome(
+        id=organisation.id,
+        state=organisation.state,
+        recognition=organisation.recognition,
+        version=organisation.version,
+    )

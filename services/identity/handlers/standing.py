@@ -1,0 +1,178 @@
+"""Recognition by the bureau, suspension, and the priority list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.identity.domain import organisations as rules
+from services.identity.domain.organisations import Organisation
+from services.identity.domain.refusals import SamePerson
+from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
+from services.identity.store import organisations as store
+from shared.contracts.messages.identity import (
+    OrganisationReinstated,
+    OrganisationSuspended,
+    PriorityListed,
+    ProviderRecognised,
+    ProviderRecognitionRefused,
+)
+from shared.runtime.work import Actor, Work
+
+
+class RecognitionOutcome(StrEnum):
+    """What the bureau decides on a provider."""
+
+    RECOGNISED = "recognised"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideRecognition:
+    """The bureau's decision; `exception_reason` is for a provider that is no legal person (Q8)."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    outcome: RecognitionOutcome
+    criteria: Sequence[str]
+    reason: str
+    exception_reason: str
+    by: Actor
+
+
+async def decide_recognition(work: Work, command: DecideRecognition) -> OrganisationOutcome:
+    """Recognise a provider, or not.
+
+    Emits: ProviderRecognised or ProviderRecognitionRefused. Raises: NotFound, VersionMismatch, NotProvider,
+    RecognitionNotOpen, RecognitionNeedsException, SamePerson. Source: N三(二), R43, Q8, Q9.
+    """
+    before = await _load(work, command.organisation_id, command.expected_version)
+    recognised = command.outcome is RecognitionOutcome.RECOGNISED
+    if recognised:
+        after = rules.recognise(before, exception_reason=command.exception_reason, now=work.now)
+    else:
+        after = rules.refuse_recognition(before)
+    if before.reviewed_by == command.by.account_id:
+        raise SamePerson
+    values = {
+        "id": work.new_id(),
+        "organisation_id": before.id,
+        "outcome": command.outcome.value,
+        "criteria": list(command.criteria),
+        "reason": command.reason,
+        "exception_reason": command.exception_reason,
+        "decided_by": command.by.account_id,
+        "decided_at": work.now,
+    }
+    await store.add_recognition(work.connection, values)
+    verdict = "已经省大数据局认定为云服务商" if recognised else "未获认定为云服务商"
+    telling = Telling(
+        act="recognition.decide",
+        rule="N三(二)",
+        ground="；".join(part for part in (command.reason, command.exception_reason) if part),
+        text=f"{after.name}{verdict}。",
+        before=before.recognition.value,
+        after=after.recognition.value,
+    )
+    fact = ProviderRecognised if recognised else ProviderRecognitionRefused
+    return await move(work, after, fact=fact, by=command.by, telling=telling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend:
+    """Stop an organisation from acting; `effective_at` None means now."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    reason: str
+    effective_at: datetime | None
+    by: Actor
+
+
+async def suspend(work: Work, command: Suspend) -> OrganisationOutcome:
+    """Suspend an organisation from a moment on.
+
+    Emits: OrganisationSuspended. Raises: NotFound, VersionMismatch, SuspensionNotOpen. Source: A9, Q18, Q25.
+    """
+    before = await _load(work, command.organisation_id, command.expected_version)
+    after = rules.suspend(before, effective_at=command.effective_at or work.now)
+    since = after.suspended_since.isoformat() if after.suspended_since else ""
+    telling = Telling(
+        act="organisation.suspend",
+        rule="A9, A12",
+        ground=command.reason,
+        text=f"{after.name}已被暂停使用本系统，如有异议可向系统运营方申诉。",
+        after=since,
+    )
+    return await move(work, after, fact=OrganisationSuspended, by=command.by, telling=telling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinstate:
+    """Let a suspended organisation act again."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    reason: str
+    by: Actor
+
+
+async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
+    """End a suspension.
+
+    Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, SuspensionNotOpen. Source: A9, Q18, Q25.
+    """
+    before = await _load(work, command.organisation_id, command.expected_version)
+    after = rules.reinstate(before)
+    telling = Telling(
+        act="organisation.reinstate",
+        rule="A9, A12",
+        ground=command.reason,
+        text=f"{after.name}已恢复使用本系统。",
+        before=before.suspended_since.isoformat() if before.suspended_since else "",
+    )
+    return await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePriority:
+    """Put an enterprise on the priority list, or take it off; `source` names the published list."""
+
+    organisation_id: UUID
+    expected_version: int | None
+    listed: bool
+    source: str
+    by: Actor
+
+
+async def change_priority(work: Work, command: ChangePriority) -> OrganisationOutcome:
+    """Change the priority list.
+
+    Emits: PriorityListed. Raises: NotFound, VersionMismatch, NotEnterprise, PriorityUnchanged. Source: A18, R31, Q2.
+    """
+    before = await _load(work, command.organisation_id, command.expected_version)
+    after = rules.list_priority(before) if command.listed else rules.unlist_priority(before)
+    values = {
+        "id": work.new_id(),
+        "organisation_id": before.id,
+        "listed": command.listed,
+        "source": command.source,
+        "recorded_by": command.by.account_id,
+        "recorded_at": work.now,
+    }
+    await store.add_priority_entry(work.connection, values)
+    verb = "列入" if command.listed else "移出"
+    telling = Telling(
+        act="priority.change",
+        rule="A18",
+        ground=command.source,
+        text=f"{after.name}已{verb}“万企融合”优先名单。",
+        before=str(before.priority_listed).lower(),
+        after=str(after.priority_listed).lower(),
+    )
+    return await move(work, after, fact=PriorityListed, by=command.by, telling=telling)
+
+
+async def _load(work: Work, organisation_id: UUID, expected_version: int | None) -> Organisation:
+    return await store.load_organisation(work.connection, organisation_id, expected_version=expected_version)

@@ -1,0 +1,43 @@
+"""What identity does on a schedule, in machine time."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.identity.signing import retire_outlived_keys
+from shared.runtime.auth.throttle import NETWORK_RULE
+from shared.runtime.service import Job
+from shared.runtime.work import Work
+
+SWEEP_BATCH_MAX: Final = 1_000
+
+_SWEEP_TOKENS = """
+DELETE FROM refresh_token WHERE token_hash IN (
+    SELECT token_hash FROM refresh_token WHERE expires_at < clock_timestamp() LIMIT $1
+)
+"""
+_SWEEP_COUNTERS = """
+DELETE FROM failed_sign_in WHERE (scope, key) IN (
+    SELECT scope, key FROM failed_sign_in WHERE last_failed_at < clock_timestamp() - $1::interval LIMIT $2
+)
+"""
+
+
+async def sweep_refresh_tokens(work: Work) -> int:
+    """Delete refresh tokens past the end of their session."""
+    return _deleted(await work.connection.execute(_SWEEP_TOKENS, SWEEP_BATCH_MAX))
+
+
+async def sweep_counters(work: Work) -> int:
+    """Delete counters of failed sign-ins that are worth nothing any more."""
+    return _deleted(await work.connection.execute(_SWEEP_COUNTERS, NETWORK_RULE.forget_after, SWEEP_BATCH_MAX))
+
+
+def _deleted(status: str) -> int:
+    return int(status.rpartition(" ")[2])
+
+
+JOBS: Sequence[Job] = (
+    Job(name="retire_keys", every_s=60, handler=retire_outlived_keys),
+    Job(name="sweep_refresh_tokens", every_s=600, handler=sweep_refresh_tokens, batch_max=SWEEP_BATCH_MAX),
+    Job(name="sweep_counters", every_s=600, handler=sweep_counters, batch_max=SWEEP_BATCH_MAX),
+)

@@ -1,0 +1,485 @@
+"""first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "blacklist_entry",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("credit_code", sa.Text(), nullable=False),
+        sa.Column("organisation_name", sa.Text(), nullable=False),
+        sa.Column("organ", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("decided_on", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.Uuid(), nullable=False),
+        sa.Column("proposed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'approved') = (approved_by IS NOT NULL)", name=op.f("blacklist_entry_approved_check")
+        ),
+        sa.CheckConstraint("state IN ('proposed', 'approved')", name=op.f("blacklist_entry_state_check")),
+        sa.CheckConstraint("approved_by <> proposed_by", name=op.f("blacklist_entry_four_eyes_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("blacklist_entry_pkey")),
+        sa.UniqueConstraint("credit_code", name=op.f("blacklist_entry_credit_code_key")),
+    )
+    op.create_table(
+        "clock",
+        sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("offset_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("one", name=op.f("clock_clock_one_row_check")),
+        sa.PrimaryKeyConstraint("one", name=op.f("clock_pkey")),
+    )
+    op.create_table(
+        "cursor",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("version >= 0", name=op.f("cursor_cursor_version_check")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("cursor_pkey")),
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "dead_letter",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("dead_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("proposed_by", sa.Uuid(), nullable=True),
+        sa.Column("replayed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("dead_letter_pkey")),
+    )
+    op.create_table(
+        "decision",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subject_type", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("ground", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("after", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("decision_pkey")),
+    )
+    op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
+    op.create_table(
+        "designation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("operator_name", sa.Text(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("starts_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("ends_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name=op.f("designation_in_order_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("designation_pkey")),
+    )
+    op.create_table(
+        "fact",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("aggregate_type", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("fact_pkey")),
+        postgresql_partition_by="RANGE (recorded_at)",
+    )
+    op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
+    op.create_table(
+        "failed_sign_in",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_failed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("scope IN ('account', 'network')", name=op.f("failed_sign_in_scope_check")),
+        sa.CheckConstraint("failures >= 1", name=op.f("failed_sign_in_failures_check")),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("failed_sign_in_pkey")),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("resource", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("stored_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("idempotency_pkey")),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("inbox_pkey")),
+    )
+    op.create_index("inbox_received_at", "inbox", ["received_at"], unique=False, postgresql_using="brin")
+    op.create_table(
+        "issuing_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("private_key_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("usable_from", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "version = CASE WHEN retired_at IS NULL THEN 1 ELSE 2 END", name=op.f("issuing_key_version_check")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("issuing_key_pkey")),
+        sa.UniqueConstraint("kid", name=op.f("issuing_key_kid_key")),
+    )
+    op.create_table(
+        "lease",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("lease_pkey")),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject_type", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("article", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("notice_pkey")),
+    )
+    op.create_index("notice_recipient_id", "notice", ["recipient", "id"], unique=False)
+    op.create_table(
+        "organisation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("credit_code", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("recognition", sa.Text(), nullable=False),
+        sa.Column("legal_person", sa.Boolean(), nullable=False),
+        sa.Column("established_on", sa.Date(), nullable=True),
+        sa.Column("size_class", sa.Text(), nullable=False),
+        sa.Column("priority_listed", sa.Boolean(), nullable=False),
+        sa.Column("suspended_since", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("closed", sa.Boolean(), nullable=False),
+        sa.Column("check_flagged", sa.Boolean(), nullable=False),
+        sa.Column("check_evidence", sa.Text(), nullable=False),
+        sa.Column("reviewed_by", sa.Uuid(), nullable=True),
+        sa.Column("registered_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("submitted_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("recognised_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name=op.f("organisation_priority_check")),
+        sa.CheckConstraint(
+            "kind = 'provider' OR legal_person OR state <> 'authenticated'",
+            name=op.f("organisation_legal_person_check"),
+        ),
+        sa.CheckConstraint("kind IN ('enterprise', 'provider')", name=op.f("organisation_kind_check")),
+        sa.CheckConstraint(
+            "recognition = 'none' OR (kind = 'provider' AND state = 'authenticated')",
+            name=op.f("organisation_recognised_after_check"),
+        ),
+        sa.CheckConstraint(
+            "recognition IN ('none', 'requested', 'recognised', 'refused')", name=op.f("organisation_recognition_check")
+        ),
+        sa.CheckConstraint(
+            "state IN ('registered', 'submitted', 'sent_back', 'refused', 'authenticated')",
+            name=op.f("organisation_state_check"),
+        ),
+        sa.CheckConstraint("version >= 1", name=op.f("organisation_version_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("organisation_pkey")),
+        sa.UniqueConstraint("kind", "credit_code", name=op.f("organisation_kind_credit_code_key")),
+    )
+    op.create_index("organisation_region_id", "organisation", ["region", "id"], unique=False)
+    op.create_index("organisation_state_id", "organisation", ["state", "id"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("routing_key", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
+        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+    )
+    op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
+    op.create_table(
+        "parked",
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("aggregate_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("parked_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("parked_pkey")),
+    )
+    op.create_table(
+        "relay_partition",
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("partition", name=op.f("relay_partition_pkey")),
+    )
+    op.create_table(
+        "retry",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("retry_pkey")),
+    )
+    op.create_table(
+        "revocation",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("tokens_before", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("revocation_pkey")),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("kid", name=op.f("signing_key_pkey")),
+    )
+    op.create_table(
+        "timer",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Uuid(), nullable=False),
+        sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("timer_pkey")),
+    )
+    op.create_index("timer_due_at", "timer", ["due_at"], unique=False)
+    op.create_table(
+        "account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("sign_in_name", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=True),
+        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("region", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("opened_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name=op.f("account_region_check")),
+        sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("account_state_check")),
+        sa.CheckConstraint("cardinality(roles) >= 1", name=op.f("account_roles_check")),
+        sa.CheckConstraint("version >= 1", name=op.f("account_version_check")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("account_organisation_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("account_pkey")),
+        sa.UniqueConstraint("sign_in_name", name=op.f("account_sign_in_name_key")),
+    )
+    op.create_index(op.f("account_organisation_id"), "account", ["organisation_id"], unique=False)
+    op.create_table(
+        "affiliation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
+        sa.Column("provider_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+        sa.Column("recorded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("ended_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('subordination', 'joint_establishment', 'property_tie')", name=op.f("affiliation_kind_check")
+        ),
+        sa.CheckConstraint(
+            "version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name=op.f("affiliation_version_check")
+        ),
+        sa.ForeignKeyConstraint(["enterprise_id"], ["organisation.id"], name=op.f("affiliation_enterprise_id_fkey")),
+        sa.ForeignKeyConstraint(["provider_id"], ["organisation.id"], name=op.f("affiliation_provider_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("affiliation_pkey")),
+    )
+    op.create_index(
+        "affiliation_open",
+        "affiliation",
+        ["enterprise_id", "provider_id", "kind"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index("affiliation_provider_id", "affiliation", ["provider_id"], unique=False)
+    op.create_table(
+        "contact",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("name_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("phone_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("id_number_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("id_number_index", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint(
+            "(id_number_sealed IS NULL) = (id_number_index IS NULL)", name=op.f("contact_id_number_check")
+        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("contact_organisation_id_fkey")),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("contact_pkey")),
+    )
+    op.create_index(op.f("contact_id_number_index"), "contact", ["id_number_index"], unique=False)
+    op.create_table(
+        "document",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("blob_key", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("width_px", sa.Integer(), nullable=True),
+        sa.Column("height_px", sa.Integer(), nullable=True),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("legibility", sa.Text(), nullable=False),
+        sa.Column("uploaded_by", sa.Uuid(), nullable=False),
+        sa.Column("uploaded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("document_version_check")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("document_organisation_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("document_pkey")),
+        sa.UniqueConstraint("blob_key", name=op.f("document_blob_key_key")),
+        sa.UniqueConstraint(
+            "organisation_id", "kind", "version", name=op.f("document_organisation_id_kind_version_key")
+        ),
+    )
+    op.create_table(
+        "priority_entry",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("listed", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+        sa.Column("recorded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("priority_entry_organisation_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("priority_entry_pkey")),
+    )
+    op.create_index(op.f("priority_entry_organisation_id"), "priority_entry", ["organisation_id"], unique=False)
+    op.create_table(
+        "recognition",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("criteria", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("exception_reason", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=False),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("outcome IN ('recognised', 'refused')", name=op.f("recognition_outcome_check")),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("recognition_organisation_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("recognition_pkey")),
+    )
+    op.create_index(op.f("recognition_organisation_id"), "recognition", ["organisation_id"], unique=False)
+    op.create_table(
+        "submission",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("documents", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("declaration_version", sa.Text(), nullable=False),
+        sa.Column("declared_by", sa.Uuid(), nullable=False),
+        sa.Column("submitted_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("outcome", sa.Text(), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column(
+            "document_reasons", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("checklist", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.CheckConstraint("(outcome = 'open') = (decided_at IS NULL)", name=op.f("submission_decided_check")),
+        sa.CheckConstraint(
+            "outcome IN ('open', 'sent_back', 'refused', 'authenticated')", name=op.f("submission_outcome_check")
+        ),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("submission_organisation_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("submission_pkey")),
+    )
+    op.create_index(op.f("submission_organisation_id"), "submission", ["organisation_id"], unique=False)
+    op.create_table(
+        "refresh_token",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("family_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("expires_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'rotated', 'revoked')", name=op.f("refresh_token_state_check")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("refresh_token_account_id_fkey")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("refresh_token_pkey")),
+    )
+    op.create_index(op.f("refresh_token_account_id"), "refresh_token", ["account_id"], unique=False)
+    op.create_index("refresh_token_expires_at", "refresh_token", ["expires_at"], unique=False)
+    op.create_index(op.f("refresh_token_family_id"), "refresh_token", ["family_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("refresh_token_family_id"), table_name="refresh_token")
+    op.drop_index("refresh_token_expires_at", table_name="refresh_token")
+    op.drop_index(op.f("refresh_token_account_id"), table_name="refresh_token")
+    op.drop_table("refresh_token")
+    op.drop_index(op.f("submission_organisation_id"), table_name="submission")
+    op.drop_table("submission")
+    op.drop_index(op.f("recognition_organisation_id"), table_name="recognition")
+    op.drop_table("recognition")
+    op.drop_index(op.f("priority_entry_organisation_id"), table_name="priority_entry")
+    op.drop_table("priority_entry")
+    op.drop_table("document")
+    op.drop_index(op.f("contact_id_number_index"), table_name="contact")
+    op.drop_table("contact")
+    op.drop_index("affiliation_provider_id", table_name="affiliation")
+    op.drop_index("affiliation_open", table_name="affiliation", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_table("affiliation")
+    op.drop_index(op.f("account_organisation_id"), table_name="account")
+    op.drop_table("account")
+    op.drop_index("timer_due_at", table_name="timer")
+    op.drop_table("timer")
+    op.drop_table("signing_key")
+    op.drop_table("revocation")
+    op.drop_table("retry")
+    op.drop_table("relay_partition")
+    op.drop_table("parked")
+    op.drop_index("outbox_partition_id", table_name="outbox")
+    op.drop_table("outbox")
+    op.drop_index("organisation_state_id", table_name="organisation")
+    op.drop_index("organisation_region_id", table_name="organisation")
+    op.drop_table("organisation")
+    op.drop_index("notice_recipient_id", table_name="notice")
+    op.drop_table("notice")
+    op.drop_table("lease")
+    op.drop_table("issuing_key")
+    op.drop_index("inbox_received_at", table_name="inbox", postgresql_using="brin")
+    op.drop_table("inbox")
+    op.drop_table("idempotency")
+    op.drop_table("failed_sign_in")
+    op.drop_index("fact_aggregate", table_name="fact")
+    op.drop_table("fact")
+    op.drop_table("designation")
+    op.drop_index("decision_subject", table_name="decision")
+    op.drop_table("decision")
+    op.drop_table("dead_letter")
+    op.drop_table("cursor")
+    op.drop_table("clock")
+    op.drop_table("blacklist_entry")

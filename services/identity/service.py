@@ -1,0 +1,63 @@
+"""The wiring of identity, and the parts its handlers find by type."""
+
+import asyncio
+from datetime import timedelta
+
+from services.identity.api import router
+from services.identity.bootstrap import ensure_first_admin
+from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
+from services.identity.jobs import JOBS
+from services.identity.sealing import Vault
+from services.identity.sessions import ProxyRules, SessionRules
+from services.identity.settings import IdentitySettings
+from services.identity.signing import SigningKeys, ensure_key
+from services.identity.tables import METADATA
+from services.identity.uploads import Inspections
+from shared.kernel.refusals import bug
+from shared.runtime.auth.passwords import Passwords
+from shared.runtime.blobs import EncryptedBlobs
+from shared.runtime.runtime import Runtime
+from shared.runtime.sealed import key_ring, open_documents, secret_key
+from shared.runtime.service import Service
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Register the parts, then make the first signing key and the first administrator when there are none."""
+    settings = runtime.settings
+    if not isinstance(settings, IdentitySettings):
+        bug("identity runs with its own settings")
+    vault = Vault(key_ring(settings), index_key=secret_key(settings.index_key))
+    passwords = await asyncio.to_thread(
+        Passwords, threads=settings.password_threads, waiting_max=settings.passwords_waiting_max
+    )
+    keys = SigningKeys(
+        vault=vault,
+        issuer=settings.token_issuer,
+        ttl_s=settings.access_token_ttl_s,
+        lead=timedelta(seconds=settings.key_lead_s),
+    )
+    runtime.ports.add(Vault, vault)
+    runtime.ports.add(Passwords, passwords)
+    runtime.ports.add(SigningKeys, keys)
+    runtime.ports.add(EncryptedBlobs, open_documents(settings))
+    runtime.ports.add(Inspections, Inspections())
+    runtime.ports.add(SessionRules, SessionRules(timedelta(hours=settings.refresh_ttl_hours)))
+    runtime.ports.add(ProxyRules, ProxyRules(settings.forwarded_hops))
+    async with runtime.work() as work:
+        await ensure_key(work)
+    await ensure_first_admin(
+        runtime,
+        sign_in_name=settings.first_admin_name,
+        password=settings.first_admin_password.get_secret_value(),
+    )
+
+
+SERVICE = Service(
+    name="identity",
+    metadata=METADATA,
+    settings=IdentitySettings,
+    router=router,
+    timers={DESIGNATION_ENDS: end_operator_rights},
+    jobs=JOBS,
+    prepare=prepare,
+)

@@ -1,0 +1,1 @@
+"""Write SQL of identity, split by aggregate."""

@@ -1,0 +1,132 @@
+"""Organisations and what belongs to them: contacts, submissions, recognitions, priority entries."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
+from services.identity.tables import CONTACT, ORGANISATION, PRIORITY_ENTRY, RECOGNITION, SUBMISSION
+from shared.contracts.policy import PartyKind
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
+from shared.runtime.problems import NotFound, VersionMismatch
+
+_FIELDS = tuple(field.name for field in fields(Organisation))
+_COLUMNS = [ORGANISATION.c[name] for name in _FIELDS]
+
+
+def organisation_of(row: Record) -> Organisation:
+    """An organisation from its row."""
+    values = dict(row)
+    return Organisation(
+        **{
+            **values,
+            "kind": PartyKind(values["kind"]),
+            "state": AuthenticationState(values["state"]),
+            "recognition": RecognitionState(values["recognition"]),
+        }
+    )
+
+
+def _values(organisation: Organisation) -> dict[str, Any]:
+    return {name: getattr(organisation, name) for name in _FIELDS}
+
+
+async def add_organisation(connection: Connection, organisation: Organisation) -> None:
+    """Insert an organisation at version 1. Raises: asyncpg.UniqueViolationError."""
+    await execute(connection, insert(ORGANISATION).values(**_values(organisation)))
+
+
+async def load_organisation(
+    connection: Connection, organisation_id: UUID, *, expected_version: int | None = None
+) -> Organisation:
+    """The organisation, locked until the commit. Raises: NotFound, VersionMismatch."""
+    statement = select(*_COLUMNS).where(ORGANISATION.c.id == organisation_id).with_for_update()
+    row = await fetch_one(connection, statement)
+    if row is None:
+        raise NotFound
+    if expected_version is not None and row["version"] != expected_version:
+        raise VersionMismatch(version=row["version"])
+    return organisation_of(row)
+
+
+async def find_by_code(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
+    """The id of the party of that kind with that code."""
+    statement = select(ORGANISATION.c.id).where(
+        ORGANISATION.c.credit_code == credit_code, ORGANISATION.c.kind == kind.value
+    )
+    found: UUID | None = await fetch_value(connection, statement)
+    return found
+
+
+async def ids_of_code(connection: Connection, credit_code: str) -> list[UUID]:
+    """Every party registered with a code, in lock order."""
+    rows = await connection.fetch("SELECT id FROM organisation WHERE credit_code = $1 ORDER BY id", credit_code)
+    return [row["id"] for row in rows]
+
+
+async def save_organisation(connection: Connection, after: Organisation) -> None:
+    """Store the next version of a loaded organisation. Raises: Bug."""
+    statement = (
+        update(ORGANISATION)
+        .where(ORGANISATION.c.id == after.id, ORGANISATION.c.version == after.version - 1)
+        .values(**_values(after))
+    )
+    invariant(await execute(connection, statement) == 1, "an organisation moves by one version at a time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedContact:
+    """A contact as it is stored."""
+
+    name_sealed: bytes
+    phone_sealed: bytes
+
+
+async def add_contact(connection: Connection, organisation_id: UUID, *, contact: SealedContact) -> None:
+    """Insert an organisation's contact."""
+    values = {"name_sealed": contact.name_sealed, "phone_sealed": contact.phone_sealed}
+    await execute(connection, insert(CONTACT).values(organisation_id=organisation_id, **values))
+
+
+async def set_id_number(connection: Connection, organisation_id: UUID, *, sealed: bytes, index: bytes) -> None:
+    """Store the contact's ID number, sealed and indexed."""
+    statement = (
+        update(CONTACT)
+        .where(CONTACT.c.organisation_id == organisation_id)
+        .values(id_number_sealed=sealed, id_number_index=index)
+    )
+    await execute(connection, statement)
+
+
+async def has_id_number(connection: Connection, organisation_id: UUID) -> bool:
+    """Whether an ID number of the contact is stored."""
+    statement = select(CONTACT.c.id_number_index).where(CONTACT.c.organisation_id == organisation_id)
+    return await fetch_value(connection, statement) is not None
+
+
+async def add_submission(connection: Connection, values: dict[str, Any]) -> None:
+    """Insert a submission for authentication."""
+    await execute(connection, insert(SUBMISSION).values(**values))
+
+
+async def close_submission(connection: Connection, organisation_id: UUID, values: dict[str, Any]) -> None:
+    """Store the reviewer's decision on the open submission. Raises: Bug."""
+    statement = (
+        update(SUBMISSION)
+        .where(SUBMISSION.c.organisation_id == organisation_id, SUBMISSION.c.outcome == "open")
+        .values(**values)
+    )
+    invariant(await execute(connection, statement) == 1, "a submitted organisation has one open submission")
+
+
+async def add_recognition(connection: Connection, values: dict[str, Any]) -> None:
+    """Insert a decision on recognition."""
+    await execute(connection, insert(RECOGNITION).values(**values))
+
+
+async def add_priority_entry(connection: Connection, values: dict[str, Any]) -> None:
+    """Insert a change of the priority list."""
+    await execute(connection, insert(PRIORITY_ENTRY).values(**values))

@@ -1,0 +1,255 @@
+"""The tables of identity. Personal values are sealed envelopes; the CHECKs repeat what the rules hold."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.runtime.tables import attach, moment, new_metadata
+
+METADATA = new_metadata()
+RUNTIME = attach(METADATA)
+
+ORGANISATION = Table(
+    "organisation",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("credit_code", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("recognition", Text, nullable=False),
+    Column("legal_person", Boolean, nullable=False),
+    Column("established_on", Date),
+    Column("size_class", Text, nullable=False),
+    Column("priority_listed", Boolean, nullable=False),
+    moment("suspended_since", nullable=True),
+    Column("closed", Boolean, nullable=False),
+    # The check place fails and the registrant gave evidence: the reviewer must look at the licence twice.
+    Column("check_flagged", Boolean, nullable=False),
+    Column("check_evidence", Text, nullable=False),
+    Column("reviewed_by", Uuid),
+    moment("registered_at"),
+    moment("submitted_at", nullable=True),
+    moment("recognised_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("kind", "credit_code"),
+    Index("organisation_state_id", "state", "id"),
+    Index("organisation_region_id", "region", "id"),
+    CheckConstraint("kind IN ('enterprise', 'provider')", name="kind"),
+    CheckConstraint("state IN ('registered', 'submitted', 'sent_back', 'refused', 'authenticated')", name="state"),
+    CheckConstraint("recognition IN ('none', 'requested', 'recognised', 'refused')", name="recognition"),
+    CheckConstraint("recognition = 'none' OR (kind = 'provider' AND state = 'authenticated')", name="recognised_after"),
+    CheckConstraint("kind = 'provider' OR legal_person OR state <> 'authenticated'", name="legal_person"),
+    CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name="priority"),
+    CheckConstraint("version >= 1", name="version"),
+)
+
+CONTACT = Table(
+    "contact",
+    METADATA,
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), primary_key=True),
+    Column("name_sealed", LargeBinary, nullable=False),
+    Column("phone_sealed", LargeBinary, nullable=False),
+    Column("id_number_sealed", LargeBinary),
+    Column("id_number_index", LargeBinary, index=True),
+    CheckConstraint("(id_number_sealed IS NULL) = (id_number_index IS NULL)", name="id_number"),
+)
+
+DOCUMENT = Table(
+    "document",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("blob_key", Text, nullable=False, unique=True),
+    Column("media_type", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("width_px", Integer),
+    Column("height_px", Integer),
+    Column("pages", Integer, nullable=False),
+    Column("legibility", Text, nullable=False),
+    Column("uploaded_by", Uuid, nullable=False),
+    moment("uploaded_at"),
+    UniqueConstraint("organisation_id", "kind", "version"),
+    CheckConstraint("version >= 1", name="version"),
+)
+
+SUBMISSION = Table(
+    "submission",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), nullable=False, index=True),
+    # What was handed in, by kind: the document's id and, for a hard to read one, why it is handed in all the same.
+    Column("documents", JSONB, nullable=False),
+    Column("declaration_version", Text, nullable=False),
+    Column("declared_by", Uuid, nullable=False),
+    moment("submitted_at"),
+    Column("outcome", Text, nullable=False, server_default=text("'open'")),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("document_reasons", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("checklist", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("decided_by", Uuid),
+    moment("decided_at", nullable=True),
+    CheckConstraint("outcome IN ('open', 'sent_back', 'refused', 'authenticated')", name="outcome"),
+    CheckConstraint("(outcome = 'open') = (decided_at IS NULL)", name="decided"),
+)
+
+RECOGNITION = Table(
+    "recognition",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("outcome", Text, nullable=False),
+    Column("criteria", JSONB, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("exception_reason", Text, nullable=False),
+    Column("decided_by", Uuid, nullable=False),
+    moment("decided_at"),
+    CheckConstraint("outcome IN ('recognised', 'refused')", name="outcome"),
+)
+
+PRIORITY_ENTRY = Table(
+    "priority_entry",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("listed", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("recorded_by", Uuid, nullable=False),
+    moment("recorded_at"),
+)
+
+BLACKLIST_ENTRY = Table(
+    "blacklist_entry",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("credit_code", Text, nullable=False, unique=True),
+    Column("organisation_name", Text, nullable=False),
+    # The external decision without which nobody is listed (Q19).
+    Column("organ", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposed_by", Uuid, nullable=False),
+    moment("proposed_at"),
+    Column("approved_by", Uuid),
+    moment("approved_at", nullable=True),
+    CheckConstraint("state IN ('proposed', 'approved')", name="state"),
+    CheckConstraint("(state = 'approved') = (approved_by IS NOT NULL)", name="approved"),
+    CheckConstraint("approved_by <> proposed_by", name="four_eyes"),
+)
+
+AFFILIATION = Table(
+    "affiliation",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("enterprise_id", Uuid, ForeignKey("organisation.id"), nullable=False),
+    Column("provider_id", Uuid, ForeignKey("organisation.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("recorded_by", Uuid, nullable=False),
+    moment("recorded_at"),
+    Column("ended_reason", Text, nullable=False, server_default=text("''")),
+    moment("ended_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    Index(
+        "affiliation_open",
+        "enterprise_id",
+        "provider_id",
+        "kind",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("affiliation_provider_id", "provider_id"),
+    CheckConstraint("kind IN ('subordination', 'joint_establishment', 'property_tie')", name="kind"),
+    CheckConstraint("version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name="version"),
+)
+
+DESIGNATION = Table(
+    "designation",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("operator_name", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    moment("starts_at"),
+    moment("ends_at", nullable=True),
+    Column("recorded_by", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name="in_order"),
+)
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("sign_in_name", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), index=True),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("region", Text),
+    Column("display_name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    moment("opened_at"),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("state IN ('active', 'disabled')", name="state"),
+    CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name="region"),
+    CheckConstraint("cardinality(roles) >= 1", name="roles"),
+    CheckConstraint("version >= 1", name="version"),
+)
+
+REFRESH_TOKEN = Table(
+    "refresh_token",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("family_id", Uuid, nullable=False, index=True),
+    Column("account_id", Uuid, ForeignKey("account.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    # Machine time, as everything about tokens.
+    moment("expires_at"),
+    CheckConstraint("state IN ('active', 'rotated', 'revoked')", name="state"),
+    Index("refresh_token_expires_at", "expires_at"),
+)
+
+FAILED_SIGN_IN = Table(
+    "failed_sign_in",
+    METADATA,
+    Column("scope", Text, nullable=False),
+    # A keyed hash: what people type into the name field is sometimes their password.
+    Column("key", LargeBinary, nullable=False),
+    Column("failures", Integer, nullable=False),
+    moment("last_failed_at"),
+    PrimaryKeyConstraint("scope", "key"),
+    CheckConstraint("scope IN ('account', 'network')", name="scope"),
+    CheckConstraint("failures >= 1", name="failures"),
+)
+
+ISSUING_KEY = Table(
+    "issuing_key",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("kid", Text, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("private_key_sealed", LargeBinary, nullable=False),
+    moment("usable_from"),
+    moment("retired_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("version = CASE WHEN retired_at IS NULL THEN 1 ELSE 2 END", name="version"),
+)

@@ -1,0 +1,199 @@
+"""Lists beside the organisations: public ones, ties, priority entries, recognitions, staff, designations."""
+
+import base64
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+
+from services.identity.domain.reviewing import conditions_to_tick
+from services.identity.tables import (
+    ACCOUNT,
+    AFFILIATION,
+    BLACKLIST_ENTRY,
+    DESIGNATION,
+    ISSUING_KEY,
+    ORGANISATION,
+    PRIORITY_ENTRY,
+    RECOGNITION,
+)
+from services.identity.views.models import (
+    AffiliationItem,
+    BlacklistItem,
+    ConditionItem,
+    DesignationItem,
+    DirectoryItem,
+    Form,
+    FormDocument,
+    FormRegion,
+    JsonWebKey,
+    JsonWebKeys,
+    Me,
+    PriorityItem,
+    RecognitionItem,
+    StaffItem,
+)
+from services.identity.views.organisations import scope_of
+from shared.contracts.http.lists import Page, decode_cursor, page_of
+from shared.contracts.permissions import Permission
+from shared.contracts.policy import PartyKind, PolicyPack
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.clock import BusinessClock
+from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.http import Resource
+
+R = TypeVar("R", bound=Resource)
+
+
+async def _page(  # noqa: PLR0913 - the parts of one keyset page
+    connection: Connection,
+    statement: Select[tuple[object, ...]],
+    *,
+    key: ColumnElement[UUID],
+    item: type[R],
+    limit: int,
+    cursor: str | None,
+) -> Page[R]:
+    after = decode_cursor(cursor)
+    if after is not None:
+        statement = statement.where(key < after)
+    rows = await fetch_all(connection, statement.order_by(key.desc()).limit(limit + 1))
+    items = [item(**dict(row)) for row in rows]
+    return page_of(items, limit=limit, ids=[row["id"] for row in rows])
+
+
+async def list_directory(
+    connection: Connection, clock: BusinessClock, *, limit: int, cursor: str | None
+) -> Page[DirectoryItem]:
+    """The recognised providers that may act now. Source: N三(二), R15."""
+    suspended = ORGANISATION.c.suspended_since
+    statement = select(ORGANISATION).where(
+        ORGANISATION.c.recognition == "recognised",
+        ORGANISATION.c.closed.is_(False),
+        (suspended.is_(None)) | (suspended > clock.now()),
+    )
+    return await _page(connection, statement, key=ORGANISATION.c.id, item=DirectoryItem, limit=limit, cursor=cursor)
+
+
+async def list_blacklist(
+    connection: Connection, *, states: tuple[str, ...], limit: int, cursor: str | None
+) -> Page[BlacklistItem]:
+    """Blacklist entries in the given states. Source: A12, R16."""
+    statement = select(BLACKLIST_ENTRY).where(BLACKLIST_ENTRY.c.state.in_(states))
+    return await _page(connection, statement, key=BLACKLIST_ENTRY.c.id, item=BlacklistItem, limit=limit, cursor=cursor)
+
+
+async def list_affiliations(
+    connection: Connection, principal: Principal, *, limit: int, cursor: str | None
+) -> Page[AffiliationItem]:
+    """The ties of the organisations the caller may see. Source: A13(4), R63."""
+    enterprise, provider = ORGANISATION.alias("enterprise"), ORGANISATION.alias("provider")
+    visible = select(ORGANISATION.c.id).where(scope_of(principal))
+    statement = (
+        select(AFFILIATION, enterprise.c.name.label("enterprise_name"), provider.c.name.label("provider_name"))
+        .join(enterprise, enterprise.c.id == AFFILIATION.c.enterprise_id)
+        .join(provider, provider.c.id == AFFILIATION.c.provider_id)
+        .where(AFFILIATION.c.enterprise_id.in_(visible) | AFFILIATION.c.provider_id.in_(visible))
+    )
+    return await _page(connection, statement, key=AFFILIATION.c.id, item=AffiliationItem, limit=limit, cursor=cursor)
+
+
+async def list_priority_entries(
+    connection: Connection, principal: Principal, *, limit: int, cursor: str | None
+) -> Page[PriorityItem]:
+    """Changes of the priority list with their sources. Source: A18, R31."""
+    statement = (
+        select(PRIORITY_ENTRY, ORGANISATION.c.name.label("organisation_name"))
+        .join(ORGANISATION, ORGANISATION.c.id == PRIORITY_ENTRY.c.organisation_id)
+        .where(scope_of(principal))
+    )
+    return await _page(connection, statement, key=PRIORITY_ENTRY.c.id, item=PriorityItem, limit=limit, cursor=cursor)
+
+
+async def list_recognitions(
+    connection: Connection, principal: Principal, *, limit: int, cursor: str | None
+) -> Page[RecognitionItem]:
+    """The bureau's decisions on providers, with criteria and reasons. Source: N三(二), R43."""
+    statement = (
+        select(RECOGNITION)
+        .join(ORGANISATION, ORGANISATION.c.id == RECOGNITION.c.organisation_id)
+        .where(scope_of(principal))
+    )
+    return await _page(connection, statement, key=RECOGNITION.c.id, item=RecognitionItem, limit=limit, cursor=cursor)
+
+
+async def list_staff(connection: Connection, *, limit: int, cursor: str | None) -> Page[StaffItem]:
+    """Staff accounts."""
+    statement = select(ACCOUNT).where(ACCOUNT.c.organisation_id.is_(None))
+    return await _page(connection, statement, key=ACCOUNT.c.id, item=StaffItem, limit=limit, cursor=cursor)
+
+
+async def list_designations(connection: Connection, *, limit: int, cursor: str | None) -> Page[DesignationItem]:
+    """Designations of the operator. Source: N三(三), A4, R2."""
+    return await _page(
+        connection,
+        select(DESIGNATION),
+        key=DESIGNATION.c.id,
+        item=DesignationItem,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+async def read_keys(connection: Connection) -> JsonWebKeys:
+    """The public signing keys, those included that are published and not yet used. Source: RFC 7517, RFC 8037."""
+    statement = select(ISSUING_KEY.c.kid, ISSUING_KEY.c.public_key).where(ISSUING_KEY.c.retired_at.is_(None))
+    rows = await fetch_all(connection, statement.order_by(ISSUING_KEY.c.usable_from))
+    return JsonWebKeys(
+        keys=[
+            JsonWebKey(kid=row["kid"], x=base64.urlsafe_b64encode(row["public_key"]).rstrip(b"=").decode())
+            for row in rows
+        ]
+    )
+
+
+async def read_me(connection: Connection, principal: Principal) -> Me:
+    """The caller's account, organisation and rights."""
+    statement = (
+        select(
+            ACCOUNT.c.sign_in_name,
+            ACCOUNT.c.display_name,
+            ORGANISATION.c.name.label("organisation_name"),
+            ORGANISATION.c.state.label("organisation_state"),
+        )
+        .outerjoin(ORGANISATION, ORGANISATION.c.id == ACCOUNT.c.organisation_id)
+        .where(ACCOUNT.c.id == principal.account_id)
+    )
+    row = await fetch_one(connection, statement)
+    names = ("sign_in_name", "display_name", "organisation_name", "organisation_state")
+    known = dict.fromkeys(names) if row is None else dict(row)
+    return Me(
+        **known,
+        account_id=principal.account_id,
+        organisation_id=principal.organisation_id,
+        roles=sorted(role.value for role in principal.roles),
+        permissions=sorted(permission.value for permission in principal.permissions),
+        region=principal.region,
+    )
+
+
+def form_of(pack: PolicyPack, party: PartyKind) -> Form:
+    """What a party files and signs off. Source: A11(2), A14(2), R10, R45, R65."""
+    return Form(
+        party=party.value,
+        documents=[FormDocument.model_validate(kind) for kind in pack.documents_of(party)],
+        regions=[FormRegion.model_validate(region) for region in pack.regions],
+        conditions=[
+            ConditionItem.model_validate(condition) for condition in conditions_to_tick(pack.conditions_of(party))
+        ],
+        declaration_version=pack.truth_declaration.version,
+        declaration_text=pack.truth_declaration.text,
+    )
+
+
+def blacklist_states_of(principal: Principal | None) -> tuple[str, ...]:
+    """The public sees what is listed; who proposes or approves sees proposals too."""
+    watching = {Permission.IDENTITY_BLACKLIST_PROPOSE, Permission.IDENTITY_BLACKLIST_APPROVE}
+    if principal is not None and watching & principal.permissions:
+        return ("proposed", "approved")
+    return ("approved",)

@@ -1,0 +1,81 @@
+"""Settings of services that seal what they store, and the parts built from them: key ring and document store."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from shared.kernel.refusals import invariant
+from shared.runtime.blobs import Blobs, EncryptedBlobs, KeyRing, LocalBlobs, S3Blobs, S3Settings
+from shared.runtime.settings import ServiceSettings
+
+KEY_BYTES = 32
+
+
+class SealingSettings(ServiceSettings):
+    """Keys for sealing: `encryption_key` is 32 bytes in base64.
+
+    `former_encryption_keys` are `kid:base64` pairs joined by commas, kept so that older envelopes open.
+    """
+
+    encryption_key: SecretStr
+    encryption_kid: str = Field(default="1", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    former_encryption_keys: SecretStr = SecretStr("")
+
+
+class DocumentSettings(SealingSettings):
+    """Where sealed documents lie: in a folder or in an S3-compatible bucket, never in both."""
+
+    documents_folder: Path | None = None
+    s3_endpoint: str = ""
+    s3_bucket: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _one_place_for_documents(self) -> Self:
+        if (self.documents_folder is None) == (not self.s3_endpoint):
+            prefix = self.model_config.get("env_prefix", "")
+            raise ValueError(f"give either {prefix}DOCUMENTS_FOLDER or {prefix}S3_ENDPOINT")
+        return self
+
+
+def secret_key(text: SecretStr) -> bytes:
+    """A 32-byte key from its base64. Raises: Bug."""
+    try:
+        key = base64.b64decode(text.get_secret_value(), validate=True)
+    except binascii.Error:
+        key = b""
+    invariant(len(key) == KEY_BYTES, "a key is 32 bytes in base64")
+    return key
+
+
+def key_ring(settings: SealingSettings) -> KeyRing:
+    """The current key and those that still open older envelopes. Raises: Bug."""
+    keys = {settings.encryption_kid: secret_key(settings.encryption_key)}
+    for pair in filter(None, settings.former_encryption_keys.get_secret_value().split(",")):
+        kid, _, key = pair.strip().partition(":")
+        keys.setdefault(kid, secret_key(SecretStr(key)))
+    return KeyRing(current=settings.encryption_kid, keys=keys)
+
+
+def open_documents(settings: DocumentSettings) -> EncryptedBlobs:
+    """The sealed store that the settings name. Raises: Bug."""
+    return EncryptedBlobs(_place(settings), key_ring(settings))
+
+
+def _place(settings: DocumentSettings) -> Blobs:
+    if settings.documents_folder is not None:
+        return LocalBlobs(settings.documents_folder)
+    return S3Blobs(
+        S3Settings(
+            endpoint=settings.s3_endpoint,
+            bucket=settings.s3_bucket,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=settings.s3_secret_access_key.get_secret_value(),
+            region=settings.s3_region,
+        )
+    )

@@ -1,0 +1,418 @@
+"""All services in one process, year after year: people's acts over HTTP, a client's log, and kills that keep the data.
+
+A history begins with a new business year, plan and enterprise, so the databases need no emptying between histories.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from embedded.papers import paper_pdf
+from services.catalog.service import SERVICE as CATALOG
+from services.identity.service import SERVICE as IDENTITY
+from services.order.service import SERVICE as ORDER
+from services.settlement.service import SERVICE as SETTLEMENT
+from services.voucher.service import SERVICE as VOUCHER
+from shared.contracts.messages.catalog import Component, ProductPublished
+from shared.contracts.messages.identity import OrganisationAuthenticated, Party
+from shared.contracts.permissions import Role
+from shared.kernel.calendar import BEIJING, business_date, year_closes_at
+from shared.runtime.auth.tokens import TokenSigner
+from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.host import open_host
+from shared.runtime.schedule import run_job
+from shared.runtime.service import Service
+from tests.factories.harness import ISSUER, Platform, _trust, settings_for
+
+SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
+PRICE_FEN = 10_000
+# The class compute carries 40 % voucher.
+VOUCHER_MAX_FEN = 4_000
+TOTAL_FEN = 10_000_000
+DECLARATION = AGREEMENT = "1.0.0"
+KINDS = ("invoice", "contract", "transfer", "usage")
+ROUNDS_MAX = 40
+_STAFF = UUID(int=77)
+_RESTLESS = """
+SELECT count(*) FROM saga WHERE state NOT IN
+    ('held', 'refused', 'committed', 'released', 'returned', 'open', 'ended', 'redeemed')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A success that a client was told: what it is about and the version it was told."""
+
+    service: str
+    path: str
+    key: str
+    status: int
+    subject: UUID
+    version: int
+
+
+@dataclass
+class World:
+    """A running platform and what its clients remember."""
+
+    platform: Platform
+    year: int = 0
+    plan_id: UUID = UUID(int=0)
+    enterprise_id: UUID = UUID(int=0)
+    provider_id: UUID = UUID(int=0)
+    product_id: UUID = UUID(int=0)
+    log: list[Acknowledged] = field(default_factory=list)
+    _papers: int = field(default_factory=lambda: time.time_ns() % 10**12)
+
+    # Requests.
+
+    async def send(
+        self,
+        path: str,
+        role: Role,
+        body: object = None,
+        *,
+        key: str | None = None,
+        account_id: UUID | None = None,
+        wait_s: int = 0,
+    ) -> httpx.Response:
+        """POST `<service>/<rest>` as a role of this history's parties; a success goes into the client's log."""
+        service, _, rest = path.partition("/")
+        own = {Role.ENTERPRISE: self.enterprise_id, Role.PROVIDER: self.provider_id}.get(role)
+        account_id = account_id or uuid5(_STAFF, role.value)
+        headers = self.platform.headers(role, service=service, organisation_id=own, account_id=account_id, key=key)
+        headers |= {"Prefer": f"wait={wait_s}"} if wait_s else {}
+        url = f"/api/{service}/v1/{rest}"
+        response = await self.platform.client.post(url, json=body if body is not None else {}, headers=headers)
+        if response.is_success:
+            self._remember(service, rest, headers["Idempotency-Key"], response)
+        return response
+
+    def _remember(self, service: str, path: str, key: str, response: httpx.Response) -> None:
+        told = response.json()
+        subject = UUID(told.get("id") or told["application_id"])
+        self.log.append(Acknowledged(service, path, key, response.status_code, subject, told.get("version", 0)))
+
+    async def done(self, path: str, role: Role, body: object = None, **others: Any) -> dict[str, Any]:
+        """A request that must succeed."""
+        response = await self.send(path, role, body, **others)
+        assert response.is_success, f"{path}: {response.status_code} {response.text}"
+        found: dict[str, Any] = response.json()
+        return found
+
+    # The year, its plan and its parties.
+
+    @property
+    def now(self) -> datetime:
+        """Business time."""
+        return self.platform.runtime("order").clock.now()
+
+    async def move_clock(self, target: datetime) -> None:
+        """Move every business clock and wake what waits for it; nothing is awaited."""
+        for runtime in self.platform.host.runtimes:
+            async with runtime.pool.acquire() as connection:
+                await runtime.clock.move_to(connection, target=max(target, runtime.clock.now()))
+            runtime.timers_changed.set()
+
+    async def pass_days(self, days: int) -> None:
+        """Let days pass."""
+        await self.move_clock(self.now + timedelta(days=days))
+
+    async def begin_year(self, *, granted_fen: int = 20_000) -> "World":
+        """The next business year with a published plan, a new enterprise with quota, a provider and a product."""
+        year = await self._next_year()
+        await self.move_clock(datetime(year, 1, 2, 9, tzinfo=BEIJING))
+        self.year = year
+        body = {"year": year, "total_fen": TOTAL_FEN, "lane_share_bp": 0, "opens_at": f"{year}-01-01T00:00:00+08:00"}
+        plan = await self.done("voucher/plans", Role.BUREAU_OFFICER, body)
+        self.plan_id = UUID(plan["id"])
+        await self.done(f"voucher/plans/{self.plan_id}/approve", Role.BUREAU_LEAD)
+        await self.done(f"voucher/plans/{self.plan_id}/publish", Role.OPERATOR_LEAD)
+        return await self.new_parties(granted_fen=granted_fen)
+
+    async def _next_year(self) -> int:
+        async with self.platform.runtime("voucher").reading() as connection:
+            last: int | None = await connection.fetchval("SELECT max(year) FROM plan")
+        this_year = self.now.astimezone(BEIJING).year
+        return this_year + 1 if last is None else max(this_year, last + 1)
+
+    async def new_parties(self, *, granted_fen: int) -> "World":
+        """A new enterprise with quota, a new provider and its product, told by identity's and catalog's outboxes."""
+        self.enterprise_id, self.provider_id, self.product_id = uuid4(), uuid4(), uuid4()
+        async with self.platform.runtime("identity").work() as work:
+            for organisation_id, kind in ((self.enterprise_id, "enterprise"), (self.provider_id, "provider")):
+                party = a_party(kind)
+                work.emit(OrganisationAuthenticated(version=1, organisation_id=organisation_id, party=party))
+        async with self.platform.runtime("catalog").work() as work:
+            work.emit(a_product(self.product_id, provider_id=self.provider_id))
+        await self.platform.settle()
+        if granted_fen:
+            await self.grant(granted_fen)
+        return self
+
+    async def apply(self, amount_fen: int) -> httpx.Response:
+        """The enterprise applies for quota."""
+        body = {
+            "plan_id": str(self.plan_id),
+            "amount_fen": amount_fen,
+            "truth_declaration_version": DECLARATION,
+        }
+        return await self.send("voucher/applications", Role.ENTERPRISE, body)
+
+    async def grant(self, amount_fen: int) -> None:
+        """An application, decided by the allocator and granted by the operator."""
+        applied = await self.apply(amount_fen)
+        assert applied.status_code == 201, applied.text
+        application_id = UUID(applied.json()["application_id"])
+        await self.until("voucher", "SELECT state = 'earmarked' FROM application WHERE id = $1", application_id)
+        await self.done(f"voucher/applications/{application_id}/grant", Role.OPERATOR_LEAD, {})
+
+    # Orders.
+
+    def order_body(self, vouchers_fen: Sequence[int]) -> dict[str, Any]:
+        """An order of as many lines as there are shares; voucher shares are spread by the service's own rule."""
+        line = {"product_id": str(self.product_id), "edition": 1, "component": "month"}
+        lines = [{**line, "quantity": number} for number, _ in enumerate(vouchers_fen, start=1)]
+        return {"lines": lines, "voucher_fen": sum(vouchers_fen), "agreement_version": AGREEMENT}
+
+    async def place(self, *vouchers_fen: int, **others: Any) -> httpx.Response:
+        """Place an order."""
+        return await self.send("order/orders", Role.ENTERPRISE, self.order_body(vouchers_fen), **others)
+
+    async def placed(self, *vouchers_fen: int) -> UUID:
+        """A placed order whose voucher is still asked for."""
+        response = await self.place(*vouchers_fen)
+        assert response.status_code == 201, response.text
+        return UUID(response.json()["id"])
+
+    async def awaiting(self, *vouchers_fen: int) -> UUID:
+        """An order that waits for its provider."""
+        order_id = await self.placed(*vouchers_fen)
+        await self.until("order", "SELECT state = 'awaiting_confirmation' FROM cloud_order WHERE id = $1", order_id)
+        return order_id
+
+    async def confirmed(self, *vouchers_fen: int) -> UUID:
+        """A confirmed order whose voucher is committed and which every service knows of."""
+        order_id = await self.awaiting(*vouchers_fen)
+        await self.confirm(order_id)
+        await self.platform.settle()
+        return order_id
+
+    async def confirm(self, order_id: UUID) -> httpx.Response:
+        """The provider confirms."""
+        return await self.send(f"order/orders/{order_id}/confirm", Role.PROVIDER)
+
+    async def cancel(self, order_id: UUID) -> httpx.Response:
+        """The enterprise cancels."""
+        return await self.send(f"order/orders/{order_id}/cancel", Role.ENTERPRISE)
+
+    async def request_refund(self, order_id: UUID, *lines: int) -> httpx.Response:
+        """The enterprise wants lines back."""
+        body = {"lines": list(lines), "reason": "不再需要"}
+        return await self.send(f"order/orders/{order_id}/refund-requests", Role.ENTERPRISE, body)
+
+    async def consent(self, order_id: UUID) -> httpx.Response:
+        """The provider consents to the refund."""
+        return await self.send(f"order/orders/{order_id}/refund/consent", Role.PROVIDER, {"reason": "同意"})
+
+    async def refuse_refund(self, order_id: UUID) -> httpx.Response:
+        """The provider refuses the refund."""
+        return await self.send(f"order/orders/{order_id}/refund/refuse", Role.PROVIDER, {"reason": "已交付"})
+
+    # Claims.
+
+    async def draft(self, *order_ids: UUID) -> UUID | None:
+        """A draft with all its evidence, or None when settlement does not offer an order for a claim."""
+        body = {"order_ids": [str(order_id) for order_id in order_ids]}
+        response = await self.send("settlement/claims", Role.PROVIDER, body)
+        if not response.is_success:
+            return None
+        claim_id = UUID(response.json()["id"])
+        for order_id in order_ids:
+            for kind in KINDS:
+                await self._evidence(claim_id, order_id, kind)
+        return claim_id
+
+    async def _evidence(self, claim_id: UUID, order_id: UUID, kind: str) -> None:
+        self._papers += 1
+        facts = {"reference": f"{kind}-{self._papers}", "amount_fen": "1000", "dated_on": str(business_date(self.now))}
+        headers = self.platform.headers(Role.PROVIDER, service="settlement", organisation_id=self.provider_id)
+        response = await self.platform.client.put(
+            f"/api/settlement/v1/claims/{claim_id}/documents/{order_id}/{kind}",
+            params=facts if kind in {"invoice", "transfer"} else {},
+            content=paper_pdf(self._papers),
+            headers=headers,
+        )
+        assert response.status_code == 200, response.text
+
+    async def submit(self, claim_id: UUID) -> httpx.Response:
+        """File a draft."""
+        body = {"declaration_version": DECLARATION}
+        return await self.send(f"settlement/claims/{claim_id}/submit", Role.PROVIDER, body)
+
+    async def claimed(self, *order_ids: UUID) -> UUID:
+        """A claim whose items are all open."""
+        claim_id = await self.draft(*order_ids)
+        assert claim_id is not None
+        assert (await self.submit(claim_id)).status_code == 202
+        await self.until("settlement", "SELECT state = 'accepted' FROM claim WHERE id = $1", claim_id)
+        await self.platform.settle()
+        return claim_id
+
+    async def withdraw(self, claim_id: UUID) -> httpx.Response:
+        """The provider takes its claim back."""
+        return await self.send(f"settlement/claims/{claim_id}/withdraw", Role.PROVIDER, {"reason": "材料有误"})
+
+    async def reviewed(self, claim_id: UUID, *, passed: bool = True) -> None:
+        """The window closes and the operator judges every open item."""
+        async with self.platform.runtime("settlement").reading() as connection:
+            closes_at = await connection.fetchval("SELECT window_closes_at FROM claim WHERE id = $1", claim_id)
+        await self.move_clock(closes_at)
+        await self.until("settlement", "SELECT state = 'in_review' FROM claim WHERE id = $1", claim_id)
+        body = {"pass": passed, "truth_opinion": "材料与业务一致", "validity_opinion": "服务已交付"}
+        for order_id in await self.items(claim_id, "open"):
+            await self.done(f"settlement/claims/{claim_id}/items/{order_id}/first-review", Role.OPERATOR_CLERK, body)
+
+    async def items(self, claim_id: UUID, state: str) -> list[UUID]:
+        """The orders of a claim's items in a state."""
+        async with self.platform.runtime("settlement").reading() as connection:
+            rows = await connection.fetch(
+                "SELECT order_id FROM claim_item WHERE claim_id = $1 AND state = $2", claim_id, state
+            )
+        return [row["order_id"] for row in rows]
+
+    async def approved(self, claim_id: UUID, *, short_fen: int = 0) -> tuple[UUID, int]:
+        """Both reviews and the bureau's approval; the appropriation, and what is to be paid in fen."""
+        await self.reviewed(claim_id)
+        agreed = {"approve": True, "reason": "符合规定"}
+        for order_id in await self.items(claim_id, "passed"):
+            await self.done(f"settlement/claims/{claim_id}/items/{order_id}/bureau-review", Role.BUREAU_OFFICER, agreed)
+        async with self.platform.runtime("settlement").reading() as connection:
+            rows = await connection.fetch(
+                "SELECT order_id, voucher_fen FROM claim_item WHERE claim_id = $1 AND state = 'endorsed'", claim_id
+            )
+        body = {"claim_ids": [str(claim_id)], "declaration_version": DECLARATION}
+        asked = await self.done("settlement/appropriations", Role.PROVIDER, body)
+        amounts = [
+            {"order_id": str(row["order_id"]), "approved_fen": max(1, row["voucher_fen"] - short_fen), "reason": "核减"}
+            for row in rows
+        ]
+        await self.done(
+            f"settlement/appropriations/{asked['id']}/approve", Role.BUREAU_LEAD, {"items": amounts}
+        )
+        return UUID(asked["id"]), sum(int(str(item["approved_fen"])) for item in amounts)
+
+    async def pay(self, appropriation_id: UUID, *, amount_fen: int) -> httpx.Response:
+        """Finance records the payment."""
+        body = {
+            "reference": f"ZF{appropriation_id.hex}",
+            "paid_on": str(business_date(self.now)),
+            "amount_fen": amount_fen,
+        }
+        return await self.send(f"settlement/appropriations/{appropriation_id}/payments", Role.FINANCE, body)
+
+    async def end_year(self) -> None:
+        """24:00 on 31 December; the order service's job cancels what is unconfirmed."""
+        await self.move_clock(year_closes_at(self.year))
+        await self.run_order_job("end_years")
+
+    # Waiting.
+
+    async def run_order_job(self, name: str) -> None:
+        """Run one of the order service's jobs now instead of in seconds."""
+        runtime = self.platform.runtime("order")
+        (job,) = [job for job in runtime.service.jobs if job.name == name]
+        await run_job(runtime, job)
+
+    async def until(self, service: str, statement: str, *arguments: object, timeout_s: float = 20) -> None:
+        """Wait until a query says true."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                async with self.platform.runtime(service).reading() as connection:
+                    if await connection.fetchval(statement, *arguments):
+                        return
+                await asyncio.sleep(0.005)
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way; what a participant refused is asked again at once, not in 30 seconds."""
+        for _ in range(ROUNDS_MAX):
+            for runtime in self.platform.host.runtimes:
+                runtime.timers_changed.set()
+            await self.platform.settle()
+            async with self.platform.runtime("order").pool.acquire() as connection:
+                if not await connection.fetchval(_RESTLESS):
+                    return
+                await connection.execute("UPDATE saga SET resend_at = clock_timestamp() WHERE resend_at IS NOT NULL")
+            await self.run_order_job("sweep_sagas")
+        raise AssertionError("I11: a saga never rests")
+
+
+def a_party(kind: str) -> Party:
+    """An organisation in good standing."""
+    return Party(
+        kind=kind,
+        name="贵州示例科技有限公司",
+        credit_code="91520100MA6DK0X17T",
+        region="520100",
+        authenticated=True,
+        recognised=kind == "provider",
+        legal_person=True,
+        established_on=date(2010, 5, 1),
+    )
+
+
+def a_product(product_id: UUID, *, provider_id: UUID) -> ProductPublished:
+    """A product on offer for a voucher."""
+    return ProductPublished(
+        version=1,
+        product_id=product_id,
+        provider_id=provider_id,
+        edition=1,
+        product_name="云服务器",
+        class_code="compute",
+        components=(Component(code="month", name="包月", unit="月", price_fen=PRICE_FEN),),
+        voucher=True,
+        service_standard="可用性不低于 99.9%",
+        effective_at=datetime(2018, 1, 1, tzinfo=UTC),
+    )
+
+
+@asynccontextmanager
+async def open_world(
+    databases: Mapping[str, str],
+    *,
+    exchange: MemoryExchange | None = None,
+    prepare: Callable[[Platform], None] | None = None,
+) -> AsyncIterator[World]:
+    """Run all services on their databases until the block ends; `prepare` may change the platform before it is used."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    await _trust(databases.values(), private.public_key())
+    exchange = exchange or MemoryExchange([service.wiring() for service in SERVICES])
+    buses = {service.name: MemoryBus(exchange) for service in SERVICES}
+    with TemporaryDirectory(prefix="yunquan-") as folder:
+        settings = {service.name: settings_for(service, databases[service.name], Path(folder), {}) for service in SERVICES}
+        async with open_host(SERVICES, settings, buses) as host:
+            transport = httpx.ASGITransport(app=host.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://platform", timeout=30) as client:
+                signer = TokenSigner(private, kid="test", issuer=ISSUER, ttl_s=300, now=time.time)
+                platform = Platform(host, exchange, client, signer, databases, MemoryBus(exchange))
+                if prepare is not None:
+                    prepare(platform)
+                yield World(platform)
+
+
+async def ended(task: "asyncio.Task[Any]") -> None:
+    """Cancel a client's task and wait until it has ended."""
+    task.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await task

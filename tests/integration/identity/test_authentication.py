@@ -1,0 +1,399 @@
+"""Documents, real-name authentication, recognition and standing over HTTP."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.contracts.permissions import Role
+from tests.factories.documents import a_blank_png, a_png_claiming, paper_pdf, paper_png
+from tests.integration.identity.conftest import (
+    BASE,
+    CONTACT_NAME,
+    CONTACT_PHONE,
+    ENTERPRISE_CODE,
+    ID_NUMBER,
+    INDIVIDUAL_CODE,
+    OTHER_ENTERPRISE_CODE,
+    PROVIDER_CODE,
+    Office,
+    Party,
+)
+
+
+async def recognise(office: Office, party: Party, role: Role = Role.BUREAU_OFFICER, **changes: Any) -> Any:
+    body = {"outcome": "recognised", "criteria": ["重点领域"], "reason": "平台能力突出", **changes}
+    return await office.post(f"/organisations/{party.id}/recognition", body, office.headers(role))
+
+
+@pytest.mark.requirement("R65")
+async def test_an_uploaded_document_is_sealed_and_comes_back_as_an_attachment(office: Office) -> None:
+    party, content = await office.party("enterprise", ENTERPRISE_CODE), paper_png(7)
+    uploaded = await office.upload(party, "licence", content)
+    assert uploaded.status_code == 201
+    assert uploaded.json()["sha256"] == hashlib.sha256(content).hexdigest()
+    got = await office.client.get(uploaded.headers["location"], headers=office.own(party))
+    assert got.content == content
+    assert got.headers["content-type"] == "image/png"
+    assert got.headers["content-disposition"] == 'attachment; filename="licence-1.png"'
+    assert got.headers["x-content-type-options"] == "nosniff"
+    folder = office.platform.runtime("identity").settings.documents_folder  # type: ignore[attr-defined]
+    stored = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert len(stored) == 1
+    assert content[:64] not in stored[0]
+
+
+@pytest.mark.requirement("R7")
+async def test_who_read_a_document_is_recorded(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    document_id = (await office.upload(party, "licence")).json()["id"]
+    clerk = uuid4()
+    await office.get(f"/documents/{document_id}", office.headers(Role.OPERATOR_CLERK, account_id=clerk))
+    rows = await office.fetch("SELECT account_id, role FROM decision WHERE act = 'document.read'")
+    assert [tuple(row) for row in rows] == [(clerk, "operator_clerk")]
+
+
+@pytest.mark.requirement("R45")
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"<html><script>alert(1)</script></html>", 415, "documents.unsupported_type"),
+        (paper_png(1) + b"<script>", 415, "documents.trailing_content"),
+        (a_png_claiming(width_px=50_000, height_px=50_000), 413, "documents.too_many_pixels"),
+        (paper_png(1)[:-20], 415, "documents.broken"),
+        (b"", 415, "documents.unsupported_type"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(11 * 1024 * 1024), 413, "documents.too_large"),
+    ],
+)
+async def test_a_disguised_or_hostile_file_is_refused_and_nothing_is_kept(
+    office: Office, content: bytes, status: int, code: str
+) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    response = await office.upload(party, "licence", content)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert await office.fetch("SELECT 1 FROM document") == []
+
+
+async def test_a_new_upload_is_a_new_version_and_unknown_kinds_are_refused(office: Office) -> None:
+    party = await office.party("provider", PROVIDER_CODE)
+    versions = [
+        (await office.upload(party, "licence", file)).json()["version"] for file in (paper_pdf(1), paper_png(2))
+    ]
+    assert versions == [1, 2]
+    refused = await office.upload(party, "id_front")
+    assert (refused.status_code, refused.json()["code"]) == (422, "identity.document_kind_unknown")
+
+
+async def test_a_repeated_upload_leaves_one_row_and_one_file(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    headers = office.own(party)
+    url = f"{BASE}/organisations/{party.id}/documents/licence"
+    first = await office.client.put(url, content=paper_png(1), headers=headers)
+    second = await office.client.put(url, content=paper_png(1), headers=headers)
+    assert first.json() == second.json()
+    other = await office.client.put(url, content=paper_png(2), headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
+    folder = office.platform.runtime("identity").settings.documents_folder  # type: ignore[attr-defined]
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
+
+
+async def test_what_belongs_to_another_party_is_not_found(office: Office) -> None:
+    party = await office.authenticated("enterprise", ENTERPRISE_CODE)
+    other = await office.party("enterprise", OTHER_ENTERPRISE_CODE)
+    document = (await office.fetch("SELECT id FROM document LIMIT 1"))[0]["id"]
+    intruder = Party(party.id, other.account_id, "enterprise", "")
+    stranger = office.headers(Role.ENTERPRISE, organisation_id=other.id, account_id=other.account_id)
+    assert (await office.get(f"/organisations/{party.id}", stranger)).status_code == 404
+    assert (await office.get(f"/documents/{document}", stranger)).status_code == 404
+    put = await office.client.put(
+        f"{BASE}/organisations/{intruder.id}/documents/licence", content=paper_png(1), headers=office.own(other)
+    )
+    assert put.status_code == 404
+    body = {
+        "legal_person": True,
+        "established_on": "2015-03-01",
+        "size_class": "small",
+        "declaration_version": "1.0.0",
+    }
+    posted = await office.post(f"/organisations/{party.id}/authentication", body, office.own(other))
+    assert posted.status_code == 404
+    tie = {
+        "organisation_id": str(party.id),
+        "counterpart_code": PROVIDER_CODE,
+        "kind": "property_tie",
+        "source": "申报",
+    }
+    assert (await office.post("/affiliations", tie, office.own(other))).status_code == 404
+    assert [row["id"] for row in (await office.get("/organisations", stranger)).json()["data"]] == [str(other.id)]
+
+
+@pytest.mark.requirement("R5")
+async def test_a_regional_authority_sees_its_own_region_only(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    other = await office.party("enterprise", OTHER_ENTERPRISE_CODE, region="520300")
+    region = office.headers(Role.REGION, region="520300")
+    listed = (await office.get("/organisations", region)).json()["data"]
+    assert [row["id"] for row in listed] == [str(other.id)]
+    assert (await office.get(f"/organisations/{party.id}", region)).status_code == 404
+    seen = (await office.get(f"/organisations/{other.id}", region)).json()
+    assert seen["contact"] is None
+    document_id = (await office.upload(other, "licence")).json()["id"]
+    assert (await office.get(f"/documents/{document_id}", region)).status_code == 403
+
+
+@pytest.mark.requirement("R66")
+async def test_an_enterprise_is_authenticated_step_by_step(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    missing = await office.submit(party)
+    assert (missing.status_code, missing.json()["code"]) == (422, "identity.documents_missing")
+    assert missing.json()["facts"]["kinds"] == ["licence", "id_front", "id_back", "enterprise_form"]
+    await office.upload_all(party)
+    assert (await office.submit(party)).json()["state"] == "submitted"
+    assert (await office.upload(party, "licence")).status_code == 409
+    queue = (await office.get("/authentications", office.headers(Role.OPERATOR_CLERK))).json()["data"]
+    assert [row["id"] for row in queue] == [str(party.id)]
+    assert (await office.approve(party)).json()["state"] == "authenticated"
+    await office.platform.settle()
+    assert [name for _, name in await office.facts(party.id)] == [
+        "identity.organisation_registered.v1",
+        "identity.authentication_submitted.v1",
+        "identity.organisation_authenticated.v1",
+    ]
+    again = await office.approve(party)
+    assert (again.status_code, again.json()["code"]) == (409, "identity.authentication_not_open")
+
+
+@pytest.mark.requirement("R65")
+async def test_the_contact_is_shown_to_its_party_and_reviewers_with_a_masked_id_number(office: Office) -> None:
+    party = await office.authenticated("enterprise", ENTERPRISE_CODE)
+    for headers, elsewhere in ((office.own(party), None), (office.headers(Role.OPERATOR_CLERK), 0)):
+        contact = (await office.get(f"/organisations/{party.id}", headers)).json()["contact"]
+        assert contact == {
+            "name": CONTACT_NAME,
+            "phone": CONTACT_PHONE,
+            "id_number_masked": "110***********002X",
+            "same_id_number_elsewhere": elsewhere,
+        }
+    for role in (Role.AUDITOR, Role.BUREAU_LEAD):
+        response = await office.get(f"/organisations/{party.id}", office.headers(role))
+        assert response.json()["contact"] is None
+        assert CONTACT_PHONE not in response.text
+
+
+async def test_a_reviewer_sees_that_one_person_stands_for_two_companies(office: Office) -> None:
+    party = await office.authenticated("enterprise", ENTERPRISE_CODE)
+    await office.authenticated("enterprise", OTHER_ENTERPRISE_CODE)
+    seen = (await office.get(f"/organisations/{party.id}", office.headers(Role.OPERATOR_CLERK))).json()
+    assert seen["contact"]["same_id_number_elsewhere"] == 1
+    assert (seen["province_hint"], seen["registered_long_enough"]) == ("52", True)
+
+
+@pytest.mark.requirement("R45")
+async def test_material_goes_back_with_a_reason_for_each_document_and_comes_again(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    await office.submit(party)
+    body = {"reason": "请补正", "documents": {"licence": "公章不清晰"}}
+    path = f"/organisations/{party.id}/authentication/send-back"
+    sent_back = await office.post(path, body, office.headers(Role.OPERATOR_CLERK))
+    assert sent_back.json()["state"] == "sent_back"
+    notices = (await office.get("/notices", office.own(party))).json()["data"]
+    assert notices[0]["event"] == "authentication.send_back"
+    assert "公章不清晰" in notices[0]["text"]
+    tasks = (await office.get("/tasks", office.own(party))).json()["data"]
+    assert [task["kind"] for task in tasks] == ["authentication.submit"]
+    assert (await office.upload(party, "licence", paper_png(9))).json()["version"] == 2
+    assert (await office.submit(party)).json()["state"] == "submitted"
+
+
+async def test_a_refused_party_may_hand_in_again(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    await office.submit(party)
+    path = f"/organisations/{party.id}/authentication/refuse"
+    refused = await office.post(path, {"reason": "资料虚假"}, office.headers(Role.OPERATOR_CLERK))
+    assert refused.json()["state"] == "refused"
+    assert (await office.submit(party)).status_code == 200
+
+
+@pytest.mark.requirement("R65")
+async def test_a_hard_to_read_document_needs_an_explanation(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    assert (await office.upload(party, "licence", a_blank_png())).json()["legible"] is False
+    refused = await office.submit(party)
+    assert (refused.status_code, refused.json()["code"]) == (422, "identity.documents_illegible")
+    assert (await office.submit(party, illegible_reasons={"licence": "原件老旧褪色"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"declaration_version": "0.9.0"}, "identity.declaration_outdated"),
+        ({"legal_person": False}, "identity.legal_person_required"),
+        ({"established_on": "2999-01-01"}, "identity.established_in_future"),
+        ({"id_number": ""}, "identity.id_number_required"),
+    ],
+)
+async def test_a_submission_that_breaks_a_rule_says_which(
+    office: Office, changes: dict[str, object], code: str
+) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    response = await office.submit(party, **changes)
+    assert (response.status_code, response.json()["code"]) == (422, code)
+
+
+async def test_an_id_number_with_a_wrong_check_place_is_refused_and_not_echoed(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    wrong = ID_NUMBER[:-1] + "1"
+    response = await office.submit(party, id_number=wrong)
+    assert (response.status_code, response.json()["code"]) == (400, "resident_id.check_digit")
+    assert wrong not in response.text
+
+
+@pytest.mark.requirement("R61")
+async def test_an_individual_business_cannot_pass_as_an_enterprise(office: Office) -> None:
+    party = await office.party("enterprise", INDIVIDUAL_CODE)
+    await office.upload_all(party)
+    assert (await office.submit(party)).json()["code"] == "identity.legal_person_contradicted"
+    assert (await office.submit(party, legal_person=False)).json()["code"] == "identity.legal_person_required"
+
+
+@pytest.mark.requirement("R62")
+async def test_approval_needs_every_condition_ticked_with_evidence(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    await office.submit(party)
+    body = {"checklist": [{"condition": "legal_person", "met": True, "evidence": "执照"}]}
+    path = f"/organisations/{party.id}/authentication/approve"
+    response = await office.post(path, body, office.headers(Role.OPERATOR_LEAD))
+    assert (response.status_code, response.json()["code"]) == (422, "identity.checklist_incomplete")
+    assert response.json()["facts"]["conditions"] == ["operating_normally", "no_illegal_record", "no_bad_credit"]
+
+
+@pytest.mark.requirement("R43")
+async def test_the_bureau_recognises_an_authenticated_provider_and_the_directory_shows_it(office: Office) -> None:
+    party = await office.party("provider", PROVIDER_CODE)
+    early = await recognise(office, party)
+    assert (early.status_code, early.json()["code"]) == (409, "identity.recognition_not_open")
+    await office.upload_all(party)
+    assert (await office.submit(party)).status_code == 200
+    assert (await office.approve(party)).json()["recognition"] == "requested"
+    assert (await office.get("/directory")).json()["data"] == []
+    tasks = (await office.get("/tasks", office.headers(Role.BUREAU_OFFICER))).json()["data"]
+    assert [task["kind"] for task in tasks] == ["recognition.decide"]
+    assert (await recognise(office, party)).json()["recognition"] == "recognised"
+    directory = (await office.get("/directory")).json()["data"]
+    assert [row["credit_code"] for row in directory] == [PROVIDER_CODE]
+
+
+async def test_the_reviewer_of_an_authentication_does_not_recognise_it(office: Office) -> None:
+    party, person = await office.party("provider", PROVIDER_CODE), uuid4()
+    await office.upload_all(party)
+    await office.submit(party)
+    await office.approve(party, account_id=person)
+    body = {"outcome": "recognised", "criteria": ["重点领域"], "reason": "平台能力突出"}
+    headers = office.headers(Role.BUREAU_OFFICER, account_id=person)
+    response = await office.post(f"/organisations/{party.id}/recognition", body, headers)
+    assert (response.status_code, response.json()["code"]) == (422, "identity.same_person")
+
+
+@pytest.mark.requirement("R37")
+async def test_a_provider_that_is_no_legal_person_is_recognised_by_exception_of_the_lead(office: Office) -> None:
+    party = await office.party("provider", INDIVIDUAL_CODE)
+    await office.upload_all(party)
+    await office.submit(party, legal_person=False)
+    assert (await office.approve(party)).status_code == 200
+    plain = await recognise(office, party)
+    assert (plain.status_code, plain.json()["code"]) == (422, "identity.recognition_needs_exception")
+    officer = await recognise(office, party, exception_reason="独有技术")
+    assert officer.status_code == 403
+    lead = await recognise(office, party, Role.BUREAU_LEAD, exception_reason="独有技术")
+    assert lead.json()["recognition"] == "recognised"
+
+
+async def test_a_suspended_provider_leaves_the_directory_until_it_is_reinstated(office: Office) -> None:
+    party = await office.authenticated("provider", PROVIDER_CODE)
+    await recognise(office, party)
+    lead = Role.OPERATOR_LEAD
+    effective_at = datetime.now(UTC) + timedelta(days=3)
+    body = {"reason": "涉嫌虚假服务", "effective_at": effective_at.isoformat()}
+    path = f"/organisations/{party.id}/suspension"
+    assert (await office.post(path, body, office.headers(Role.OPERATOR_CLERK))).status_code == 403
+    assert (await office.post(path, body, office.headers(lead))).status_code == 200
+    assert len((await office.get("/directory")).json()["data"]) == 1
+    await office.platform.move_clock(effective_at)
+    assert (await office.get("/directory")).json()["data"] == []
+    twice = await office.post(path, body, office.headers(lead))
+    assert (twice.status_code, twice.json()["code"]) == (409, "identity.suspension_not_open")
+    path = f"/organisations/{party.id}/reinstatement"
+    assert (await office.post(path, {"reason": "查无此事"}, office.headers(lead))).status_code == 200
+    assert len((await office.get("/directory")).json()["data"]) == 1
+    assert [version for version, _ in await office.facts(party.id)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.requirement("R31")
+async def test_the_priority_list_keeps_its_source(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    url, body = f"{BASE}/organisations/{party.id}/priority", {"listed": True, "source": "万企融合名单第一批"}
+    put = await office.client.put(url, json=body, headers=office.headers(Role.BUREAU_OFFICER))
+    assert put.status_code == 200
+    again = await office.client.put(url, json=body, headers=office.headers(Role.BUREAU_OFFICER))
+    assert (again.status_code, again.json()["code"]) == (409, "identity.priority_unchanged")
+    entries = (await office.get("/priority-entries", office.own(party))).json()["data"]
+    assert [(entry["listed"], entry["source"]) for entry in entries] == [(True, "万企融合名单第一批")]
+    assert (await office.facts(party.id))[-1] == (2, "identity.priority_listed.v1")
+
+
+@pytest.mark.requirement("R63")
+async def test_a_tie_is_declared_by_a_party_and_ended_by_the_operator(office: Office) -> None:
+    enterprise = await office.party("enterprise", ENTERPRISE_CODE)
+    provider = await office.party("provider", PROVIDER_CODE)
+    body = {
+        "organisation_id": str(provider.id),
+        "counterpart_code": ENTERPRISE_CODE,
+        "kind": "property_tie",
+        "source": "持股30%",
+    }
+    declared = await office.post("/affiliations", body, office.own(provider))
+    assert declared.status_code == 201
+    assert declared.json()["enterprise_id"] == str(enterprise.id)
+    again = await office.post("/affiliations", body, office.headers(Role.OPERATOR_CLERK))
+    assert (again.status_code, again.json()["code"]) == (409, "identity.affiliation_recorded_already")
+    path = f"/affiliations/{declared.json()['id']}/end"
+    assert (await office.post(path, {"reason": "转让"}, office.own(provider))).status_code == 403
+    ended = await office.post(path, {"reason": "已转让股权"}, office.headers(Role.OPERATOR_CLERK))
+    assert (ended.status_code, ended.json()["version"]) == (200, 2)
+    listed = (await office.get("/affiliations", office.own(enterprise))).json()["data"]
+    assert [item["ended_reason"] for item in listed] == ["已转让股权"]
+    renewed = await office.post("/affiliations", body, office.own(provider))
+    assert renewed.status_code == 201
+
+
+async def test_a_decision_on_an_older_version_is_refused(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    seen = await office.get(f"/organisations/{party.id}", office.headers(Role.OPERATOR_LEAD))
+    etag = seen.headers["etag"]
+    await office.upload_all(party)
+    await office.submit(party)
+    headers = {**office.headers(Role.OPERATOR_LEAD), "If-Match": etag}
+    response = await office.post(f"/organisations/{party.id}/suspension", {"reason": "核查"}, headers)
+    assert response.status_code == 412
+
+
+async def test_lists_are_narrowed_and_paged(office: Office) -> None:
+    first = await office.party("enterprise", ENTERPRISE_CODE)
+    second = await office.party("enterprise", OTHER_ENTERPRISE_CODE, name="遵义百分百%公司")
+    auditor = office.headers(Role.AUDITOR)
+    page = (await office.get("/organisations?limit=1", auditor)).json()
+    assert ([row["id"] for row in page["data"]], page["has_more"]) == ([str(second.id)], True)
+    rest = (await office.get(f"/organisations?limit=1&cursor={page['next_cursor']}", auditor)).json()
+    assert ([row["id"] for row in rest["data"]], rest["has_more"]) == ([str(first.id)], False)
+    for query in ("text=%25", f"text={OTHER_ENTERPRISE_CODE.lower()}"):
+        found = (await office.get(f"/organisations?{query}", auditor)).json()["data"]
+        assert [row["id"] for row in found] == [str(second.id)]
+    assert (await office.get("/organisations?state=authenticated", auditor)).json()["data"] == []
