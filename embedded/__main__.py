@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from embedded.binaries import default_folder
+from embedded.demonstration.client import StoryFailed
 from embedded.postgres import PostgresNotStarted
 from embedded.run import EmbeddedSettings, run
 from shared.contracts.policy import PolicyPackInvalid
@@ -46,6 +47,9 @@ def main() -> int:
             return runner.run(run(settings))
     except (PortInUse, PostgresNotStarted, PolicyPackInvalid, OSError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
+        return 1
+    except StoryFailed as error:
+        print(f"the demonstration cannot go on: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from embedded.proof import PlanProof, Proof
+from embedded.proof import Check, PlanProof, Proof
 from shared.kernel.money import Fen, format_yuan
 
 
@@ -54,8 +54,11 @@ section{background:var(--paper);border:1px solid var(--line);border-radius:10px;
 h2{margin:0 0 12px;font-size:18px}table{border-collapse:collapse;width:100%;min-width:640px}
 th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:500;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-a{color:var(--blue)}code{font:13px/1.4 ui-monospace,Menlo,monospace;background:var(--back);padding:1px 5px;border-radius:4px}
-.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}footer{color:var(--soft);padding:0 24px 32px;text-align:center}
+a{color:var(--blue)}
+code{font:13px/1.4 ui-monospace,Menlo,monospace}
+code{background:var(--back);padding:1px 5px;border-radius:4px}
+.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}
+footer{color:var(--soft);padding:0 24px 32px;text-align:center}
 """
 
 
@@ -105,18 +108,21 @@ def _proof(proof: Proof | None) -> str:
     head = "".join(f'<th class="n">{title}</th>' for _, title in COLUMNS)
     rows = "".join(_plan_row(plan) for plan in proof.plans)
     verdict = '<span class="good">全部平衡</span>' if proof.balances else '<span class="bad">存在差异</span>'
-    checks = "".join(
-        f"<tr><td>{escape(check.title)}</td><td class=n>{check.examined}</td>"
-        f"<td>{'<span class=good>0</span>' if not check.differences else f'<span class=bad>{len(check.differences)}</span>'}"
-        "</td></tr>"
-        for check in proof.checks
-    )
+    checks = "".join(_check_row(check) for check in proof.checks)
     return (
         f"<section><h2>平衡证明 {verdict}</h2>"
         "<p>计划总额 = 未分配 + 已预留 + 可用 + 冻结 + 已承诺 + 申请兑现 + 已兑现 + 已收回，"
         "各数均由账本分录重新计算（单位：元）。</p>"
         f'<table><tr><th>年度</th><th class="n">计划总额</th>{head}</tr>{rows}</table><br>'
         f'<table><tr><th>核对项</th><th class="n">核对数</th><th>差异</th></tr>{checks}</table></section>'
+    )
+
+
+def _check_row(check: Check) -> str:
+    kind = "bad" if check.differences else "good"
+    return (
+        f'<tr><td>{escape(check.title)}</td><td class="n">{check.examined}</td>'
+        f'<td><span class="{kind}">{len(check.differences)}</span></td></tr>'
     )
 
 

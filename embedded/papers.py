@@ -67,8 +67,7 @@ def _page(seed: int, *, lines: Sequence[str]) -> Image.Image:
 
 def _pdf_text(lines: Sequence[str]) -> bytes:
     shown = [
-        b"(%b) Tj T*" % line.translate({40: r"\(", 41: r"\)", 92: r"\\"}).encode("ascii", "replace")
-        for line in lines
+        b"(%b) Tj T*" % line.translate({40: r"\(", 41: r"\)", 92: r"\\"}).encode("ascii", "replace") for line in lines
     ]
     return b"BT /F1 14 Tf 24 TL 72 760 Td\n" + b"\n".join(shown) + b"\nET"
 
@@ -83,7 +82,5 @@ def _pdf_file(objects: Sequence[bytes]) -> bytes:
     table_at = file.tell()
     file.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
     file.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
-    file.write(
-        b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table_at)
-    )
+    file.write(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table_at))
     return file.getvalue()

@@ -56,7 +56,7 @@ async def run(settings: EmbeddedSettings) -> int:
         async with open_platform(platform, databases=databases, kept=kept, extra_routes=[_front_route(front)]) as host:
             serving = asyncio.create_task(serve(host, listener, stopping=stopping))
             console.print(f"started in {time.monotonic() - began:.1f} s")
-            code = await _demonstrate(settings, host, front, console, kept, stopping)
+            code = await _demonstrate(settings, host=host, front=front, console=console, kept=kept, stopping=stopping)
             if not settings.once and not stopping.is_set():
                 console.print("Ctrl-C stops it; the data stay.")
                 await stopping.wait()
@@ -66,12 +66,13 @@ async def run(settings: EmbeddedSettings) -> int:
 
 
 async def _demonstrate(  # noqa: PLR0913 - the parts of one start
-    settings: EmbeddedSettings, host: Host, front: Front, console: Console, kept: Secrets, stopping: asyncio.Event
+    settings: EmbeddedSettings, *, host: Host, front: Front, console: Console, kept: Secrets, stopping: asyncio.Event
 ) -> int:
     base = f"http://{settings.host}:{settings.port}"
     mark = settings.folder / DEMONSTRATION_MARK
     async with httpx.AsyncClient(base_url=base, timeout=60) as client:
-        playing = asyncio.create_task(play(client, console=console, kept=kept, mark=mark, wanted=settings.demonstration))
+        story = play(client, console=console, kept=kept, mark=mark, wanted=settings.demonstration)
+        playing = asyncio.create_task(story)
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({playing, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()

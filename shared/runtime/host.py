@@ -274,6 +274,8 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
         lifespan="off",
         timeout_graceful_shutdown=int(STOP_S),
         backlog=2_048,
+        # Longer than a client or proxy keeps an idle connection, so that it is never closed under a request.
+        timeout_keep_alive=75,
         limit_concurrency=None,
         h11_max_incomplete_event_size=64 * 1024,
     )

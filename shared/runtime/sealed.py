@@ -64,10 +64,11 @@ def key_ring(settings: SealingSettings) -> KeyRing:
 
 def open_documents(settings: DocumentSettings) -> EncryptedBlobs:
     """The sealed store that the settings name. Raises: Bug."""
-    return EncryptedBlobs(_place(settings), key_ring(settings))
+    return EncryptedBlobs(blobs_of(settings), key_ring(settings))
 
 
-def _place(settings: DocumentSettings) -> Blobs:
+def blobs_of(settings: DocumentSettings) -> Blobs:
+    """The unsealed place below: a folder or a bucket."""
     if settings.documents_folder is not None:
         return LocalBlobs(settings.documents_folder)
     return S3Blobs(

@@ -1,0 +1,154 @@
+"""The balance proof: every plan recomputed from its ledger entries, and the services compared with one another.
+
+It reads what the services wrote and corrects nothing. Source: invariants I1 to I5, I8, I9, I11, I13, I14.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+
+from embedded.crosschecks import check_services
+from embedded.findings import Check
+from services.voucher.proof import prove
+from shared.kernel.money import Fen, format_yuan
+from shared.runtime.db import Connection
+from shared.runtime.host import Host
+
+__all__ = ["Check", "PlanProof", "Proof", "print_proof", "read_proof"]
+
+DIFFERENCES_SHOWN = 20
+
+_BALANCES = (
+    ("left", "未分配"),
+    ("earmarked", "已预留"),
+    ("available", "可用"),
+    ("held", "冻结"),
+    ("committed", "已承诺"),
+    ("claimed", "申请兑现"),
+    ("redeemed", "已兑现"),
+    ("taken_back", "已收回"),
+)
+_PLANS = "SELECT id, year, total_fen FROM plan WHERE state NOT IN ('draft', 'approved') ORDER BY year"
+_POSTED = """
+SELECT plan_id, account, sum(fen)::bigint AS fen FROM (
+    SELECT plan_id, credit_account AS account, amount_fen AS fen FROM posting
+    UNION ALL SELECT plan_id, debit_account, -amount_fen FROM posting
+) moved GROUP BY plan_id, account
+"""
+_COUNTS = """
+SELECT (SELECT count(*) FROM posting) AS postings, (SELECT count(*) FROM quota_account) AS accounts,
+       (SELECT count(*) FROM hold_line) AS lines
+"""
+_TITLES: Mapping[str, tuple[str, str]] = {
+    "plan_total": ("I1 计划总额等于各账户之和", "postings"),
+    "plan_balance_equals_postings": ("I1 计划余额等于账本分录", "postings"),
+    "account_balance_equals_postings": ("I1 企业账户余额等于账本分录", "accounts"),
+    "account_balance_equals_lines": ("I1 冻结、承诺、申请兑现等于各订单行之和", "accounts"),
+    "account_earmark_equals_applications": ("I1 已预留等于各申领之和", "accounts"),
+    "cap": ("I2 每企业每年度不超过额度上限", "accounts"),
+    "line_flow": ("I4 每订单行的资金流入等于流出", "lines"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanProof:
+    """One plan year: its total, and every balance recomputed from the ledger's entries, in fen."""
+
+    year: int
+    total_fen: int
+    left_fen: int
+    earmarked_fen: int
+    available_fen: int
+    held_fen: int
+    committed_fen: int
+    claimed_fen: int
+    redeemed_fen: int
+    taken_back_fen: int
+
+    @property
+    def balances(self) -> bool:
+        """Whether the parts make the total."""
+        parts_fen: list[int] = [getattr(self, f"{name}_fen") for name, _ in _BALANCES]
+        return self.total_fen == sum(parts_fen) and min(parts_fen) >= 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The whole proof."""
+
+    plans: Sequence[PlanProof]
+    checks: Sequence[Check]
+
+    @property
+    def balances(self) -> bool:
+        """Whether every plan balances and no check found a difference."""
+        return all(plan.balances for plan in self.plans) and not any(check.differences for check in self.checks)
+
+
+async def read_proof(host: Host) -> Proof:
+    """Recompute everything from what the services of `host` wrote; run it when they are quiet."""
+    runtimes = {runtime.service.name: runtime for runtime in host.runtimes}
+    async with runtimes["voucher"].reading() as connection:
+        plans = await _read_plans(connection)
+        ledger = await _check_ledger(connection)
+    return Proof(plans=plans, checks=[*ledger, *await check_services(runtimes)])
+
+
+async def _read_plans(connection: Connection) -> list[PlanProof]:
+    posted: dict[UUID, dict[str, int]] = {}
+    for row in await connection.fetch(_POSTED):
+        posted.setdefault(row["plan_id"], {})[row["account"]] = row["fen"]
+    return [
+        PlanProof(
+            year=row["year"],
+            total_fen=row["total_fen"],
+            **{f"{name}_fen": posted.get(row["id"], {}).get(name, 0) for name, _ in _BALANCES},
+        )
+        for row in await connection.fetch(_PLANS)
+    ]
+
+
+async def _check_ledger(connection: Connection) -> list[Check]:
+    counts = await connection.fetchrow(_COUNTS)
+    found = await prove(connection)
+    by_check: dict[str, list[str]] = {name: [] for name in _TITLES}
+    for difference in found.differences:
+        by_check.setdefault(difference.check, []).append(
+            f"{difference.subject} {difference.account}："
+            f"记载 {format_yuan(Fen(difference.stored_fen))} 元，应为 {format_yuan(Fen(difference.computed_fen))} 元"
+        )
+    return [_ledger_check(name, differences, counts) for name, differences in by_check.items()]
+
+
+def _ledger_check(name: str, differences: Sequence[str], counts: Mapping[str, int]) -> Check:
+    title, counted = _TITLES.get(name, (name, "postings"))
+    return Check(title=title, examined=counts[counted], differences=differences)
+
+
+def print_proof(console: Console, proof: Proof) -> None:
+    """Print the proof as tables in yuan, the differences, and the verdict."""
+    plans = Table(title="平衡证明（元，由账本分录重新计算）")
+    plans.add_column("年度")
+    for title in ("计划总额", *(title for _, title in _BALANCES)):
+        plans.add_column(title, justify="right")
+    plans.add_column("结论")
+    for plan in proof.plans:
+        parts = [format_yuan(Fen(getattr(plan, f"{name}_fen"))) for name, _ in _BALANCES]
+        verdict = "平衡" if plan.balances else "[red]不平衡[/red]"
+        plans.add_row(str(plan.year), format_yuan(Fen(plan.total_fen)), *parts, verdict)
+    checks = Table(title="核对项")
+    checks.add_column("核对")
+    checks.add_column("核对数", justify="right")
+    checks.add_column("差异", justify="right")
+    for check in proof.checks:
+        count = len(check.differences)
+        checks.add_row(check.title, str(check.examined), f"[red]{count}[/red]" if count else "0")
+    console.print(plans)
+    console.print(checks)
+    for check in proof.checks:
+        for difference in check.differences[:DIFFERENCES_SHOWN]:
+            console.print(f"  {check.title}：{difference}", markup=False)
+    console.print("[green]结论：全部平衡[/green]" if proof.balances else "[bold red]结论：存在差异[/bold red]")
