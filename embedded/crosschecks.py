@@ -5,13 +5,15 @@ They hold when the platform is quiet. Source: invariants I3, I5, I8, I9, I11, I1
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 from uuid import UUID
 
 from embedded.findings import Check
 from services.order.domain.saga import RESTING
 from services.settlement.domain.states import LIVE_ITEMS, ItemState
-from shared.runtime.runtime import Runtime
+from shared.runtime.db import Connection
+from shared.runtime.service import Service
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -74,7 +76,20 @@ _HOLD_OF_ORDER: Mapping[str, tuple[frozenset[str], str]] = {
 }
 
 
-async def check_services(runtimes: Mapping[str, Runtime]) -> list[Check]:
+class Books(Protocol):
+    """What one service wrote, wherever it runs."""
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection to its database."""
+        ...
+
+
+async def check_services(runtimes: Mapping[str, Books]) -> list[Check]:
     """Every check across the services, in the order of the invariants."""
     orders = await _read(runtimes["order"], _ORDERS)
     items = await _read(runtimes["settlement"], _ITEMS)
@@ -91,13 +106,13 @@ async def check_services(runtimes: Mapping[str, Runtime]) -> list[Check]:
     ]
 
 
-async def _read(runtime: Runtime, statement: str) -> Rows:
+async def _read(runtime: Books, statement: str) -> Rows:
     async with runtime.reading() as connection:
         rows: Rows = await connection.fetch(statement)
         return rows
 
 
-async def _check_holds(runtimes: Mapping[str, Runtime], orders: Rows) -> Check:
+async def _check_holds(runtimes: Mapping[str, Books], orders: Rows) -> Check:
     """I3: each order's voucher state agrees with its hold, line by line."""
     holds = {row["order_id"]: row for row in await _read(runtimes["voucher"], _HOLDS)}
     held_lines = _by_order(await _read(runtimes["voucher"], _HOLD_LINES))
@@ -178,7 +193,7 @@ def item_problem(item: Mapping[str, Any], order: Mapping[str, Any], flows: Mappi
     return ""
 
 
-async def _check_refund_or_redeem(voucher: Runtime) -> Check:
+async def _check_refund_or_redeem(voucher: Books) -> Check:
     """I5: a line is refunded or redeemed, never both."""
     rows = await _read(voucher, _BOTH)
     counted = await _read(voucher, "SELECT count(*) AS lines FROM hold_line")
@@ -197,7 +212,7 @@ def _check_money_back(orders: Rows, flows: Mapping[UUID, Mapping[str, Any]]) -> 
     return Check(title="I9 取消或退款的云券已退回", examined=len(ended), differences=differences)
 
 
-async def _check_cursors(runtimes: Mapping[str, Runtime]) -> Check:
+async def _check_cursors(runtimes: Mapping[str, Books]) -> Check:
     """I8: facts of an aggregate have versions 1, 2, 3 and so on, and every consumer has read to the newest."""
     differences: list[str] = []
     newest: dict[str, dict[UUID, int]] = defaultdict(dict)
@@ -219,7 +234,7 @@ async def _check_cursors(runtimes: Mapping[str, Runtime]) -> Check:
     return Check(title="I8 各服务已按序读完全部事实", examined=examined, differences=differences)
 
 
-async def _check_sagas(order: Runtime) -> Check:
+async def _check_sagas(order: Books) -> Check:
     """I11: every saga has ended or waits for people."""
     sagas = await _read(order, _SAGAS)
     differences = [
@@ -230,7 +245,7 @@ async def _check_sagas(order: Runtime) -> Check:
     return Check(title="I11 流程均已结束或在等待人工", examined=len(sagas), differences=differences)
 
 
-async def _check_tickets(voucher: Runtime) -> Check:
+async def _check_tickets(voucher: Books) -> Check:
     """I13: tickets and decisions are numbered without a gap, and every ticket is decided."""
     differences = []
     examined = 0
@@ -243,7 +258,7 @@ async def _check_tickets(voucher: Runtime) -> Check:
     return Check(title="I13 申领编号与分配决定连续", examined=examined, differences=differences)
 
 
-async def _check_leftovers(runtimes: Mapping[str, Runtime]) -> Check:
+async def _check_leftovers(runtimes: Mapping[str, Books]) -> Check:
     """I14: every message received was applied; nothing is parked, waits for a retry or is a dead letter."""
     differences: list[str] = []
     examined = 0

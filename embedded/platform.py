@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from starlette.routing import BaseRoute
+
+from embedded.postgres import EmbeddedPostgres
 from services.catalog.service import SERVICE as CATALOG
 from services.identity.service import SERVICE as IDENTITY
 from services.order.service import SERVICE as ORDER
 from services.settlement.service import SERVICE as SETTLEMENT
 from services.voucher.service import SERVICE as VOUCHER
-from starlette.routing import BaseRoute
-
-from embedded.postgres import EmbeddedPostgres
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.host import Host, open_host
 from shared.runtime.migrate import upgrade

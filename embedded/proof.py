@@ -10,12 +10,10 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from embedded.crosschecks import check_services
-from embedded.findings import Check
+from embedded.crosschecks import Books, check_services
+from embedded.findings import Check, signed_yuan
 from services.voucher.proof import prove
-from shared.kernel.money import Fen, format_yuan
 from shared.runtime.db import Connection
-from shared.runtime.host import Host
 
 __all__ = ["Check", "PlanProof", "Proof", "print_proof", "read_proof"]
 
@@ -88,13 +86,12 @@ class Proof:
         return all(plan.balances for plan in self.plans) and not any(check.differences for check in self.checks)
 
 
-async def read_proof(host: Host) -> Proof:
-    """Recompute everything from what the services of `host` wrote; run it when they are quiet."""
-    runtimes = {runtime.service.name: runtime for runtime in host.runtimes}
-    async with runtimes["voucher"].reading() as connection:
+async def read_proof(books: Mapping[str, Books]) -> Proof:
+    """Recompute everything from what the services wrote, by service name; run it when they are quiet."""
+    async with books["voucher"].reading() as connection:
         plans = await _read_plans(connection)
         ledger = await _check_ledger(connection)
-    return Proof(plans=plans, checks=[*ledger, *await check_services(runtimes)])
+    return Proof(plans=plans, checks=[*ledger, *await check_services(books)])
 
 
 async def _read_plans(connection: Connection) -> list[PlanProof]:
@@ -118,7 +115,7 @@ async def _check_ledger(connection: Connection) -> list[Check]:
     for difference in found.differences:
         by_check.setdefault(difference.check, []).append(
             f"{difference.subject} {difference.account}："
-            f"记载 {format_yuan(Fen(difference.stored_fen))} 元，应为 {format_yuan(Fen(difference.computed_fen))} 元"
+            f"记载 {signed_yuan(difference.stored_fen)} 元，应为 {signed_yuan(difference.computed_fen)} 元"
         )
     return [_ledger_check(name, differences, counts) for name, differences in by_check.items()]
 
@@ -130,15 +127,16 @@ def _ledger_check(name: str, differences: Sequence[str], counts: Mapping[str, in
 
 def print_proof(console: Console, proof: Proof) -> None:
     """Print the proof as tables in yuan, the differences, and the verdict."""
+    # Accounts downwards and years across: it fits a terminal of 80 columns.
     plans = Table(title="平衡证明（元，由账本分录重新计算）")
-    plans.add_column("年度")
-    for title in ("计划总额", *(title for _, title in _BALANCES)):
-        plans.add_column(title, justify="right")
-    plans.add_column("结论")
+    plans.add_column("账户")
     for plan in proof.plans:
-        parts = [format_yuan(Fen(getattr(plan, f"{name}_fen"))) for name, _ in _BALANCES]
-        verdict = "平衡" if plan.balances else "[red]不平衡[/red]"
-        plans.add_row(str(plan.year), format_yuan(Fen(plan.total_fen)), *parts, verdict)
+        plans.add_column(f"{plan.year} 年", justify="right", no_wrap=True)
+    for name, title in (("total", "计划总额"), *_BALANCES):
+        cells = [signed_yuan(getattr(plan, f"{name}_fen")) for plan in proof.plans]
+        indent = "" if name == "total" else "  "
+        plans.add_row(indent + title, *cells, end_section=name in {"total", "taken_back"})
+    plans.add_row("结论", *("平衡" if plan.balances else "[red]不平衡[/red]" for plan in proof.plans))
     checks = Table(title="核对项")
     checks.add_column("核对")
     checks.add_column("核对数", justify="right")

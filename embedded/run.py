@@ -82,7 +82,7 @@ async def _demonstrate(  # noqa: PLR0913 - the parts of one start
             console.print("stopped; the demonstration goes on at the next start")
             return 130
         front.sign_ins = playing.result()
-        proof: Proof = await read_proof(host)
+        proof: Proof = await read_proof({runtime.service.name: runtime for runtime in host.runtimes})
     front.proof = proof
     print_proof(console, proof)
     console.print(f"\nopen {base}/")

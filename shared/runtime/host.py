@@ -9,7 +9,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ from shared.runtime.consumer import Applier, Consumer, run_retries
 from shared.runtime.db import create_pool
 from shared.runtime.dead_letters import router as dead_letter_router
 from shared.runtime.edge import Edge, fault_response
-from shared.runtime.hot_http import hot_routes
+from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.openapi import describe_hot_routes
@@ -59,7 +59,8 @@ class Host:
             runtime.service.name: Applier(runtime, {**RUNTIME_SUBSCRIPTIONS, **runtime.service.subscriptions})
             for runtime in runtimes
         }
-        self.app = Edge(Starlette(routes=[*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes]))
+        cold = Starlette(routes=[*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes])
+        self.app = Edge(HotFirst(cold, runtimes))
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -174,26 +175,7 @@ def _health_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
 
 
 def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
-    routes: list[BaseRoute] = []
-    for runtime in runtimes:
-        prefix = f"/api/{runtime.service.name}/v1"
-        bound: list[BaseRoute] = [
-            Route(route.path.removeprefix(prefix), _bind(route.endpoint, runtime), methods=route.methods)
-            for route in hot_routes(runtime)
-        ]
-        # Hot routes first: they cost no FastAPI at all. What they do not match goes on to the cold application.
-        inner = Starlette(routes=[*bound, Mount("", _bind_app(build_app(runtime), runtime))])
-        routes.append(Mount(prefix, inner))
-    return routes
-
-
-def _bind(endpoint: Any, runtime: Runtime) -> Callable[[Request], Any]:  # noqa: ANN401 - a hot endpoint
-    async def bound(request: Request) -> Response:
-        request.scope["yunquan.runtime"] = runtime
-        response: Response = await endpoint(request)
-        return response
-
-    return bound
+    return [Mount(f"/api/{runtime.service.name}/v1", _bind_app(build_app(runtime), runtime)) for runtime in runtimes]
 
 
 def _bind_app(app: ASGIApp, runtime: Runtime) -> ASGIApp:

@@ -1,12 +1,14 @@
-"""Serves hot routes with plain Starlette: token, permission, key, body, then the gatherer."""
+"""Serves hot routes without a router: token, permission, key, body, then the gatherer."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.runtime.edge import allow, fault_response, principal_of, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
@@ -17,6 +19,7 @@ from shared.runtime.runtime import Runtime
 
 _ENCODER = msgspec.json.Encoder()
 _JSON = "application/json"
+_API = "/api/"
 
 
 class HotEndpoint:
@@ -33,7 +36,7 @@ class HotEndpoint:
         try:
             return await self._answer(request)
         except Exception as error:  # noqa: BLE001 - every refusal and fault becomes a problem here
-            return fault_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
+            return fault_response(error, instance=request.scope["path"], request_id=request.scope["yunquan.request_id"])
 
     async def _answer(self, request: Request) -> Response:
         principal = allow(principal_of(request), self._route.permission)
@@ -42,7 +45,7 @@ class HotEndpoint:
             request.headers.get("idempotency-key"),
             account=str(principal.account_id),
             method=self._route.method,
-            path=request.url.path,
+            path=request.scope["path"],
             body=_ENCODER.encode(body),
         )
         call = HotCall(principal=principal, path=request.path_params, version=self._version(request))
@@ -113,10 +116,36 @@ def bad_request(message: str) -> BadRequest:
     return BadRequest(reason=reason, pointer=pointer)
 
 
-def hot_routes(runtime: Runtime) -> Sequence[Route]:
-    """Starlette routes of a service's hot commands."""
-    prefix = f"/api/{runtime.service.name}/v1"
-    return [
-        Route(prefix + route.path, HotEndpoint(runtime, route), methods=[route.method])
-        for route in runtime.service.hot_routes
-    ]
+class HotFirst:
+    """Answers hot routes before any router is asked; everything else goes on to the application behind it.
+
+    Two nested applications with their own middleware cost a hot request more than its own work does.
+    """
+
+    def __init__(self, app: ASGIApp, runtimes: Sequence[Runtime]) -> None:
+        self._app = app
+        self._endpoints: dict[tuple[str, str], list[tuple[re.Pattern[str], HotEndpoint, Runtime]]] = {}
+        for runtime in runtimes:
+            for route in runtime.service.hot_routes:
+                pattern, _, _ = compile_path(f"{_API}{runtime.service.name}/v1{route.path}")
+                found = self._endpoints.setdefault((runtime.service.name, route.method), [])
+                found.append((pattern, HotEndpoint(runtime, route), runtime))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        found = self._find(scope) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["path_params"], endpoint, scope["yunquan.runtime"] = found
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[dict[str, str], HotEndpoint, Runtime] | None:
+        path: str = scope["path"]
+        service = path[len(_API) :].partition("/")[0] if path.startswith(_API) else ""
+        for pattern, endpoint, runtime in self._endpoints.get((service, scope["method"]), ()):
+            match = pattern.match(path)
+            if match is not None:
+                return match.groupdict(), endpoint, runtime
+        return None

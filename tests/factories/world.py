@@ -120,8 +120,10 @@ class World:
     async def move_clock(self, target: datetime) -> None:
         """Move every business clock and wake what waits for it; nothing is awaited."""
         for runtime in self.platform.host.runtimes:
-            async with runtime.pool.acquire() as connection:
-                await runtime.clock.move_to(connection, target=max(target, runtime.clock.now()))
+            # A clock that is there already, or a moment past it, stays.
+            if target > runtime.clock.now() + timedelta(seconds=1):
+                async with runtime.pool.acquire() as connection:
+                    await runtime.clock.move_to(connection, target=target)
             runtime.timers_changed.set()
 
     async def pass_days(self, days: int) -> None:
@@ -133,11 +135,26 @@ class World:
         year = await self._next_year()
         await self.move_clock(datetime(year, 1, 2, 9, tzinfo=BEIJING))
         self.year = year
+        await self._tell_parties()
         body = {"year": year, "total_fen": TOTAL_FEN, "lane_share_bp": 0, "opens_at": f"{year}-01-01T00:00:00+08:00"}
         plan = await self.done("voucher/plans", Role.BUREAU_OFFICER, body)
         self.plan_id = UUID(plan["id"])
         await self.done(f"voucher/plans/{self.plan_id}/approve", Role.BUREAU_LEAD)
         await self.done(f"voucher/plans/{self.plan_id}/publish", Role.OPERATOR_LEAD)
+        await self._await_parties()
+        await self.grant(granted_fen)
+        return self
+
+    async def join_year(self, *, granted_fen: int) -> "World":
+        """New parties in the plan of the business year, which is begun when it has none."""
+        async with self.platform.runtime("voucher").reading() as connection:
+            plan = await connection.fetchrow(
+                "SELECT id, year FROM plan WHERE state = 'published' AND closes_at > $1 ORDER BY year DESC LIMIT 1",
+                self.now,
+            )
+        if plan is None:
+            return await self.begin_year(granted_fen=granted_fen)
+        self.plan_id, self.year = plan["id"], plan["year"]
         return await self.new_parties(granted_fen=granted_fen)
 
     async def _next_year(self) -> int:
@@ -147,7 +164,15 @@ class World:
         return this_year + 1 if last is None else max(this_year, last + 1)
 
     async def new_parties(self, *, granted_fen: int) -> "World":
-        """A new enterprise with quota, a new provider and its product, told by identity's and catalog's outboxes."""
+        """A new enterprise with quota in this year's plan, and a new provider with its product."""
+        await self._tell_parties()
+        await self._await_parties()
+        if granted_fen:
+            await self.grant(granted_fen)
+        return self
+
+    async def _tell_parties(self) -> None:
+        """Identity's and catalog's outboxes tell of new parties and a product."""
         self.enterprise_id, self.provider_id, self.product_id = uuid4(), uuid4(), uuid4()
         async with self.platform.runtime("identity").work() as work:
             for organisation_id, kind in ((self.enterprise_id, "enterprise"), (self.provider_id, "provider")):
@@ -155,10 +180,13 @@ class World:
                 work.emit(OrganisationAuthenticated(version=1, organisation_id=organisation_id, party=party))
         async with self.platform.runtime("catalog").work() as work:
             work.emit(a_product(self.product_id, provider_id=self.provider_id))
-        await self.platform.settle()
-        if granted_fen:
-            await self.grant(granted_fen)
-        return self
+
+    async def _await_parties(self) -> None:
+        """Wait until whoever decides about them knows the parties."""
+        known = "SELECT count(*) = 2 FROM party WHERE organisation_id = ANY($1::uuid[])"
+        for service in ("voucher", "order", "settlement"):
+            await self.until(service, known, [self.enterprise_id, self.provider_id])
+        await self.until("order", "SELECT true FROM offer WHERE product_id = $1", self.product_id)
 
     async def apply(self, amount_fen: int) -> httpx.Response:
         """The enterprise applies for quota."""

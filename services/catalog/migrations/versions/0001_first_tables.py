@@ -315,7 +315,9 @@ def upgrade() -> None:
         sa.Column("published_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint("lowest_price_fen BETWEEN 1 AND 1000000000000000", name=op.f("ck_listing_lowest_price_fen")),
         sa.ForeignKeyConstraint(
-            ["product_id", "edition"], ["edition.product_id", "edition.number"], name=op.f("fk_listing_product_id")
+            ["product_id", "edition"],
+            ["edition.product_id", "edition.number"],
+            name=op.f("fk_listing_product_id_edition"),
         ),
         sa.PrimaryKeyConstraint("product_id", name=op.f("pk_listing")),
     )
@@ -337,7 +339,9 @@ def upgrade() -> None:
             "verdict IN ('favourable', 'unfavourable', 'sent_back', 'approved')", name=op.f("ck_review_verdict")
         ),
         sa.ForeignKeyConstraint(
-            ["product_id", "edition"], ["edition.product_id", "edition.number"], name=op.f("fk_review_product_id")
+            ["product_id", "edition"],
+            ["edition.product_id", "edition.number"],
+            name=op.f("fk_review_product_id_edition"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
     )

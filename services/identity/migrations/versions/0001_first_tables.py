@@ -26,27 +26,27 @@ def upgrade() -> None:
         sa.Column("approved_by", sa.Uuid(), nullable=True),
         sa.Column("approved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(state = 'approved') = (approved_by IS NOT NULL)", name=op.f("blacklist_entry_approved_check")
+            "(state = 'approved') = (approved_by IS NOT NULL)", name=op.f("ck_blacklist_entry_approved")
         ),
-        sa.CheckConstraint("state IN ('proposed', 'approved')", name=op.f("blacklist_entry_state_check")),
-        sa.CheckConstraint("approved_by <> proposed_by", name=op.f("blacklist_entry_four_eyes_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("blacklist_entry_pkey")),
-        sa.UniqueConstraint("credit_code", name=op.f("blacklist_entry_credit_code_key")),
+        sa.CheckConstraint("state IN ('proposed', 'approved')", name=op.f("ck_blacklist_entry_state")),
+        sa.CheckConstraint("approved_by <> proposed_by", name=op.f("ck_blacklist_entry_four_eyes")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_blacklist_entry")),
+        sa.UniqueConstraint("credit_code", name=op.f("uq_blacklist_entry_credit_code")),
     )
     op.create_table(
         "clock",
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("offset_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.CheckConstraint("one", name=op.f("clock_clock_one_row_check")),
-        sa.PrimaryKeyConstraint("one", name=op.f("clock_pkey")),
+        sa.CheckConstraint("one", name=op.f("ck_clock_clock_one_row")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_clock")),
     )
     op.create_table(
         "cursor",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("version >= 0", name=op.f("cursor_cursor_version_check")),
-        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("cursor_pkey")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_cursor_cursor_version")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("pk_cursor")),
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("dead_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("proposed_by", sa.Uuid(), nullable=True),
         sa.Column("replayed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("dead_letter_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_dead_letter")),
     )
     op.create_table(
         "decision",
@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("decision_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -88,8 +88,8 @@ def upgrade() -> None:
         sa.Column("ends_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("recorded_by", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name=op.f("designation_in_order_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("designation_pkey")),
+        sa.CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name=op.f("ck_designation_in_order")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_designation")),
     )
     op.create_table(
         "fact",
@@ -104,7 +104,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("fact_pkey")),
+        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -114,9 +114,9 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_failed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("scope IN ('account', 'network')", name=op.f("failed_sign_in_scope_check")),
-        sa.CheckConstraint("failures >= 1", name=op.f("failed_sign_in_failures_check")),
-        sa.PrimaryKeyConstraint("scope", "key", name=op.f("failed_sign_in_pkey")),
+        sa.CheckConstraint("scope IN ('account', 'network')", name=op.f("ck_failed_sign_in_scope")),
+        sa.CheckConstraint("failures >= 1", name=op.f("ck_failed_sign_in_failures")),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_failed_sign_in")),
     )
     op.create_table(
         "idempotency",
@@ -127,13 +127,13 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("resource", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("stored_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("scope", "key", name=op.f("idempotency_pkey")),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency")),
     )
     op.create_table(
         "inbox",
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("inbox_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_inbox")),
     )
     op.create_index("inbox_received_at", "inbox", ["received_at"], unique=False, postgresql_using="brin")
     op.create_table(
@@ -146,10 +146,10 @@ def upgrade() -> None:
         sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "version = CASE WHEN retired_at IS NULL THEN 1 ELSE 2 END", name=op.f("issuing_key_version_check")
+            "version = CASE WHEN retired_at IS NULL THEN 1 ELSE 2 END", name=op.f("ck_issuing_key_version")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("issuing_key_pkey")),
-        sa.UniqueConstraint("kid", name=op.f("issuing_key_kid_key")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issuing_key")),
+        sa.UniqueConstraint("kid", name=op.f("uq_issuing_key_kid")),
     )
     op.create_table(
         "lease",
@@ -157,7 +157,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("lease_pkey")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
     op.create_table(
         "notice",
@@ -170,7 +170,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("article", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("notice_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
     )
     op.create_index("notice_recipient_id", "notice", ["recipient", "id"], unique=False)
     op.create_table(
@@ -195,26 +195,25 @@ def upgrade() -> None:
         sa.Column("submitted_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("recognised_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name=op.f("organisation_priority_check")),
+        sa.CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name=op.f("ck_organisation_priority")),
         sa.CheckConstraint(
-            "kind = 'provider' OR legal_person OR state <> 'authenticated'",
-            name=op.f("organisation_legal_person_check"),
+            "kind = 'provider' OR legal_person OR state <> 'authenticated'", name=op.f("ck_organisation_legal_person")
         ),
-        sa.CheckConstraint("kind IN ('enterprise', 'provider')", name=op.f("organisation_kind_check")),
+        sa.CheckConstraint("kind IN ('enterprise', 'provider')", name=op.f("ck_organisation_kind")),
         sa.CheckConstraint(
             "recognition = 'none' OR (kind = 'provider' AND state = 'authenticated')",
-            name=op.f("organisation_recognised_after_check"),
+            name=op.f("ck_organisation_recognised_after"),
         ),
         sa.CheckConstraint(
-            "recognition IN ('none', 'requested', 'recognised', 'refused')", name=op.f("organisation_recognition_check")
+            "recognition IN ('none', 'requested', 'recognised', 'refused')", name=op.f("ck_organisation_recognition")
         ),
         sa.CheckConstraint(
             "state IN ('registered', 'submitted', 'sent_back', 'refused', 'authenticated')",
-            name=op.f("organisation_state_check"),
+            name=op.f("ck_organisation_state"),
         ),
-        sa.CheckConstraint("version >= 1", name=op.f("organisation_version_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("organisation_pkey")),
-        sa.UniqueConstraint("kind", "credit_code", name=op.f("organisation_kind_credit_code_key")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_organisation_version")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
+        sa.UniqueConstraint("kind", "credit_code", name=op.f("uq_organisation_kind_credit_code")),
     )
     op.create_index("organisation_region_id", "organisation", ["region", "id"], unique=False)
     op.create_index("organisation_state_id", "organisation", ["state", "id"], unique=False)
@@ -224,7 +223,7 @@ def upgrade() -> None:
         sa.Column("partition", sa.SmallInteger(), nullable=False),
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
@@ -235,7 +234,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("event", sa.LargeBinary(), nullable=False),
         sa.Column("parked_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("parked_pkey")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("pk_parked")),
     )
     op.create_table(
         "relay_partition",
@@ -243,7 +242,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("partition", name=op.f("relay_partition_pkey")),
+        sa.PrimaryKeyConstraint("partition", name=op.f("pk_relay_partition")),
     )
     op.create_table(
         "retry",
@@ -252,27 +251,27 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("retry_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_retry")),
     )
     op.create_table(
         "revocation",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("tokens_before", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("revocation_pkey")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_revocation")),
     )
     op.create_table(
         "signing_key",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("kid", name=op.f("signing_key_pkey")),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_key")),
     )
     op.create_table(
         "timer",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Uuid(), nullable=False),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "key", name=op.f("timer_pkey")),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_timer")),
     )
     op.create_index("timer_due_at", "timer", ["due_at"], unique=False)
     op.create_table(
@@ -287,15 +286,15 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("opened_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name=op.f("account_region_check")),
-        sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("account_state_check")),
-        sa.CheckConstraint("cardinality(roles) >= 1", name=op.f("account_roles_check")),
-        sa.CheckConstraint("version >= 1", name=op.f("account_version_check")),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("account_organisation_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("account_pkey")),
-        sa.UniqueConstraint("sign_in_name", name=op.f("account_sign_in_name_key")),
+        sa.CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name=op.f("ck_account_region")),
+        sa.CheckConstraint("state IN ('active', 'disabled')", name=op.f("ck_account_state")),
+        sa.CheckConstraint("cardinality(roles) >= 1", name=op.f("ck_account_roles")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_account_version")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_account_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("sign_in_name", name=op.f("uq_account_sign_in_name")),
     )
-    op.create_index(op.f("account_organisation_id"), "account", ["organisation_id"], unique=False)
+    op.create_index(op.f("ix_account_organisation_id"), "account", ["organisation_id"], unique=False)
     op.create_table(
         "affiliation",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -309,14 +308,14 @@ def upgrade() -> None:
         sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('subordination', 'joint_establishment', 'property_tie')", name=op.f("affiliation_kind_check")
+            "kind IN ('subordination', 'joint_establishment', 'property_tie')", name=op.f("ck_affiliation_kind")
         ),
         sa.CheckConstraint(
-            "version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name=op.f("affiliation_version_check")
+            "version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name=op.f("ck_affiliation_version")
         ),
-        sa.ForeignKeyConstraint(["enterprise_id"], ["organisation.id"], name=op.f("affiliation_enterprise_id_fkey")),
-        sa.ForeignKeyConstraint(["provider_id"], ["organisation.id"], name=op.f("affiliation_provider_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("affiliation_pkey")),
+        sa.ForeignKeyConstraint(["enterprise_id"], ["organisation.id"], name=op.f("fk_affiliation_enterprise_id")),
+        sa.ForeignKeyConstraint(["provider_id"], ["organisation.id"], name=op.f("fk_affiliation_provider_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_affiliation")),
     )
     op.create_index(
         "affiliation_open",
@@ -333,13 +332,11 @@ def upgrade() -> None:
         sa.Column("phone_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("id_number_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("id_number_index", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint(
-            "(id_number_sealed IS NULL) = (id_number_index IS NULL)", name=op.f("contact_id_number_check")
-        ),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("contact_organisation_id_fkey")),
-        sa.PrimaryKeyConstraint("organisation_id", name=op.f("contact_pkey")),
+        sa.CheckConstraint("(id_number_sealed IS NULL) = (id_number_index IS NULL)", name=op.f("ck_contact_id_number")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_contact_organisation_id")),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_contact")),
     )
-    op.create_index(op.f("contact_id_number_index"), "contact", ["id_number_index"], unique=False)
+    op.create_index(op.f("ix_contact_id_number_index"), "contact", ["id_number_index"], unique=False)
     op.create_table(
         "document",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -356,12 +353,12 @@ def upgrade() -> None:
         sa.Column("legibility", sa.Text(), nullable=False),
         sa.Column("uploaded_by", sa.Uuid(), nullable=False),
         sa.Column("uploaded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("version >= 1", name=op.f("document_version_check")),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("document_organisation_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("document_pkey")),
-        sa.UniqueConstraint("blob_key", name=op.f("document_blob_key_key")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_document_version")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_document_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
+        sa.UniqueConstraint("blob_key", name=op.f("uq_document_blob_key")),
         sa.UniqueConstraint(
-            "organisation_id", "kind", "version", name=op.f("document_organisation_id_kind_version_key")
+            "organisation_id", "kind", "version", name=op.f("uq_document_organisation_id_kind_version")
         ),
     )
     op.create_table(
@@ -373,11 +370,11 @@ def upgrade() -> None:
         sa.Column("recorded_by", sa.Uuid(), nullable=False),
         sa.Column("recorded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisation.id"], name=op.f("priority_entry_organisation_id_fkey")
+            ["organisation_id"], ["organisation.id"], name=op.f("fk_priority_entry_organisation_id")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("priority_entry_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_entry")),
     )
-    op.create_index(op.f("priority_entry_organisation_id"), "priority_entry", ["organisation_id"], unique=False)
+    op.create_index(op.f("ix_priority_entry_organisation_id"), "priority_entry", ["organisation_id"], unique=False)
     op.create_table(
         "recognition",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -388,13 +385,11 @@ def upgrade() -> None:
         sa.Column("exception_reason", sa.Text(), nullable=False),
         sa.Column("decided_by", sa.Uuid(), nullable=False),
         sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("outcome IN ('recognised', 'refused')", name=op.f("recognition_outcome_check")),
-        sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisation.id"], name=op.f("recognition_organisation_id_fkey")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("recognition_pkey")),
+        sa.CheckConstraint("outcome IN ('recognised', 'refused')", name=op.f("ck_recognition_outcome")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_recognition_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recognition")),
     )
-    op.create_index(op.f("recognition_organisation_id"), "recognition", ["organisation_id"], unique=False)
+    op.create_index(op.f("ix_recognition_organisation_id"), "recognition", ["organisation_id"], unique=False)
     op.create_table(
         "submission",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -411,14 +406,14 @@ def upgrade() -> None:
         sa.Column("checklist", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("decided_by", sa.Uuid(), nullable=True),
         sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("(outcome = 'open') = (decided_at IS NULL)", name=op.f("submission_decided_check")),
+        sa.CheckConstraint("(outcome = 'open') = (decided_at IS NULL)", name=op.f("ck_submission_decided")),
         sa.CheckConstraint(
-            "outcome IN ('open', 'sent_back', 'refused', 'authenticated')", name=op.f("submission_outcome_check")
+            "outcome IN ('open', 'sent_back', 'refused', 'authenticated')", name=op.f("ck_submission_outcome")
         ),
-        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("submission_organisation_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("submission_pkey")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_submission_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_submission")),
     )
-    op.create_index(op.f("submission_organisation_id"), "submission", ["organisation_id"], unique=False)
+    op.create_index(op.f("ix_submission_organisation_id"), "submission", ["organisation_id"], unique=False)
     op.create_table(
         "refresh_token",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -426,33 +421,33 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("expires_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("state IN ('active', 'rotated', 'revoked')", name=op.f("refresh_token_state_check")),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("refresh_token_account_id_fkey")),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("refresh_token_pkey")),
+        sa.CheckConstraint("state IN ('active', 'rotated', 'revoked')", name=op.f("ck_refresh_token_state")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_refresh_token_account_id")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_refresh_token")),
     )
-    op.create_index(op.f("refresh_token_account_id"), "refresh_token", ["account_id"], unique=False)
+    op.create_index(op.f("ix_refresh_token_account_id"), "refresh_token", ["account_id"], unique=False)
+    op.create_index(op.f("ix_refresh_token_family_id"), "refresh_token", ["family_id"], unique=False)
     op.create_index("refresh_token_expires_at", "refresh_token", ["expires_at"], unique=False)
-    op.create_index(op.f("refresh_token_family_id"), "refresh_token", ["family_id"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index(op.f("refresh_token_family_id"), table_name="refresh_token")
     op.drop_index("refresh_token_expires_at", table_name="refresh_token")
-    op.drop_index(op.f("refresh_token_account_id"), table_name="refresh_token")
+    op.drop_index(op.f("ix_refresh_token_family_id"), table_name="refresh_token")
+    op.drop_index(op.f("ix_refresh_token_account_id"), table_name="refresh_token")
     op.drop_table("refresh_token")
-    op.drop_index(op.f("submission_organisation_id"), table_name="submission")
+    op.drop_index(op.f("ix_submission_organisation_id"), table_name="submission")
     op.drop_table("submission")
-    op.drop_index(op.f("recognition_organisation_id"), table_name="recognition")
+    op.drop_index(op.f("ix_recognition_organisation_id"), table_name="recognition")
     op.drop_table("recognition")
-    op.drop_index(op.f("priority_entry_organisation_id"), table_name="priority_entry")
+    op.drop_index(op.f("ix_priority_entry_organisation_id"), table_name="priority_entry")
     op.drop_table("priority_entry")
     op.drop_table("document")
-    op.drop_index(op.f("contact_id_number_index"), table_name="contact")
+    op.drop_index(op.f("ix_contact_id_number_index"), table_name="contact")
     op.drop_table("contact")
     op.drop_index("affiliation_provider_id", table_name="affiliation")
     op.drop_index("affiliation_open", table_name="affiliation", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("affiliation")
-    op.drop_index(op.f("account_organisation_id"), table_name="account")
+    op.drop_index(op.f("ix_account_organisation_id"), table_name="account")
     op.drop_table("account")
     op.drop_index("timer_due_at", table_name="timer")
     op.drop_table("timer")

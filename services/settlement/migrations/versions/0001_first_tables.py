@@ -32,21 +32,21 @@ def upgrade() -> None:
         sa.Column("paid_by", sa.Uuid(), nullable=True),
         sa.Column("paid_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("state_since", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("(state = 'paid') = (payment_key IS NOT NULL)", name=op.f("appropriation_paid_once_check")),
+        sa.CheckConstraint("(state = 'paid') = (payment_key IS NOT NULL)", name=op.f("ck_appropriation_paid_once")),
         sa.CheckConstraint(
             "state <> 'paid' OR (paid_fen IS NOT NULL AND paid_fen = approved_fen)",
-            name=op.f("appropriation_paid_as_approved_check"),
+            name=op.f("ck_appropriation_paid_as_approved"),
         ),
         sa.CheckConstraint(
-            "state IN ('approved', 'paid', 'refused', 'requested', 'withdrawn')", name=op.f("appropriation_state_check")
+            "state IN ('approved', 'paid', 'refused', 'requested', 'withdrawn')", name=op.f("ck_appropriation_state")
         ),
         sa.CheckConstraint(
-            "state NOT IN ('approved', 'paid') OR approved_fen > 0", name=op.f("appropriation_approved_check")
+            "state NOT IN ('approved', 'paid') OR approved_fen > 0", name=op.f("ck_appropriation_approved")
         ),
-        sa.CheckConstraint("paid_by <> decided_by", name=op.f("appropriation_two_persons_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("appropriation_pkey")),
-        sa.UniqueConstraint("payment_key", name=op.f("appropriation_payment_key_key")),
-        sa.UniqueConstraint("serial", name=op.f("appropriation_serial_key")),
+        sa.CheckConstraint("paid_by <> decided_by", name=op.f("ck_appropriation_two_persons")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_appropriation")),
+        sa.UniqueConstraint("payment_key", name=op.f("uq_appropriation_payment_key")),
+        sa.UniqueConstraint("serial", name=op.f("uq_appropriation_serial")),
     )
     op.create_index("appropriation_provider_id_id", "appropriation", ["provider_id", "id"], unique=False)
     op.create_index("appropriation_state_id", "appropriation", ["state", "id"], unique=False)
@@ -65,15 +65,15 @@ def upgrade() -> None:
         sa.Column("state_since", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint(
             "state IN ('accepted', 'approved', 'bureau_review', 'draft', 'in_review', 'paid', 'passed', 'refused', 'rejected', 'requested', 'submitted', 'withdrawn')",
-            name=op.f("claim_state_check"),
+            name=op.f("ck_claim_state"),
         ),
         sa.CheckConstraint(
             "state IN ('draft', 'withdrawn') OR (version > 0 AND filed_at IS NOT NULL AND window_closes_at IS NOT NULL)",
-            name=op.f("claim_filed_check"),
+            name=op.f("ck_claim_filed"),
         ),
-        sa.CheckConstraint("version >= 0", name=op.f("claim_version_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("claim_pkey")),
-        sa.UniqueConstraint("serial", name=op.f("claim_serial_key")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_claim_version")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claim")),
+        sa.UniqueConstraint("serial", name=op.f("uq_claim_serial")),
     )
     op.create_index("claim_provider_id_id", "claim", ["provider_id", "id"], unique=False)
     op.create_index("claim_state_id", "claim", ["state", "id"], unique=False)
@@ -81,16 +81,16 @@ def upgrade() -> None:
         "clock",
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("offset_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.CheckConstraint("one", name=op.f("clock_clock_one_row_check")),
-        sa.PrimaryKeyConstraint("one", name=op.f("clock_pkey")),
+        sa.CheckConstraint("one", name=op.f("ck_clock_clock_one_row")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_clock")),
     )
     op.create_table(
         "cursor",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint("version >= 0", name=op.f("cursor_cursor_version_check")),
-        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("cursor_pkey")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_cursor_cursor_version")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", name=op.f("pk_cursor")),
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
@@ -103,7 +103,7 @@ def upgrade() -> None:
         sa.Column("dead_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("proposed_by", sa.Uuid(), nullable=True),
         sa.Column("replayed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("dead_letter_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_dead_letter")),
     )
     op.create_table(
         "decision",
@@ -120,7 +120,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("decision_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -140,10 +140,10 @@ def upgrade() -> None:
         sa.Column("blob_key", sa.Text(), nullable=False),
         sa.Column("filed_by", sa.Uuid(), nullable=True),
         sa.Column("filed_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("amount_fen > 0", name=op.f("evidence_amount_positive_check")),
-        sa.PrimaryKeyConstraint("id", name=op.f("evidence_pkey")),
-        sa.UniqueConstraint("blob_key", name=op.f("evidence_blob_key_key")),
-        sa.UniqueConstraint("claim_id", "order_id", "kind", name=op.f("evidence_claim_id_order_id_kind_key")),
+        sa.CheckConstraint("amount_fen > 0", name=op.f("ck_evidence_amount_positive")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
+        sa.UniqueConstraint("blob_key", name=op.f("uq_evidence_blob_key")),
+        sa.UniqueConstraint("claim_id", "order_id", "kind", name=op.f("uq_evidence_claim_id_order_id_kind")),
     )
     op.create_table(
         "evidence_key",
@@ -151,7 +151,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("scheme", "value", name=op.f("evidence_key_pkey")),
+        sa.PrimaryKeyConstraint("scheme", "value", name=op.f("pk_evidence_key")),
     )
     op.create_table(
         "fact",
@@ -166,7 +166,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("fact_pkey")),
+        sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -179,13 +179,13 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("resource", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("stored_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("scope", "key", name=op.f("idempotency_pkey")),
+        sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency")),
     )
     op.create_table(
         "inbox",
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("inbox_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_inbox")),
     )
     op.create_index("inbox_received_at", "inbox", ["received_at"], unique=False, postgresql_using="brin")
     op.create_table(
@@ -194,7 +194,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("lease_pkey")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
     op.create_table(
         "notice",
@@ -207,7 +207,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("article", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("notice_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
     )
     op.create_index("notice_recipient_id", "notice", ["recipient", "id"], unique=False)
     op.create_table(
@@ -227,9 +227,9 @@ def upgrade() -> None:
         sa.Column("confirmed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "voucher_fen >= 0 AND voucher_fen <= fee_fen", name=op.f("order_copy_voucher_within_fee_check")
+            "voucher_fen >= 0 AND voucher_fen <= fee_fen", name=op.f("ck_order_copy_voucher_within_fee")
         ),
-        sa.PrimaryKeyConstraint("order_id", name=op.f("order_copy_pkey")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_order_copy")),
     )
     op.create_index("order_copy_provider_id_order_id", "order_copy", ["provider_id", "order_id"], unique=False)
     op.create_table(
@@ -238,7 +238,7 @@ def upgrade() -> None:
         sa.Column("partition", sa.SmallInteger(), nullable=False),
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
@@ -249,7 +249,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("event", sa.LargeBinary(), nullable=False),
         sa.Column("parked_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("parked_pkey")),
+        sa.PrimaryKeyConstraint("stream", "aggregate_id", "version", name=op.f("pk_parked")),
     )
     op.create_table(
         "party",
@@ -261,7 +261,7 @@ def upgrade() -> None:
         sa.Column("suspended_since", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("closed", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("organisation_id", name=op.f("party_pkey")),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_party")),
     )
     op.create_table(
         "relay_partition",
@@ -269,7 +269,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("partition", name=op.f("relay_partition_pkey")),
+        sa.PrimaryKeyConstraint("partition", name=op.f("pk_relay_partition")),
     )
     op.create_table(
         "retry",
@@ -278,27 +278,27 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("event_id", name=op.f("retry_pkey")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_retry")),
     )
     op.create_table(
         "revocation",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("tokens_before", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("revocation_pkey")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_revocation")),
     )
     op.create_table(
         "signing_key",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("retired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("kid", name=op.f("signing_key_pkey")),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_key")),
     )
     op.create_table(
         "timer",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Uuid(), nullable=False),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "key", name=op.f("timer_pkey")),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_timer")),
     )
     op.create_index("timer_due_at", "timer", ["due_at"], unique=False)
     op.create_table(
@@ -322,26 +322,26 @@ def upgrade() -> None:
         sa.Column("approved_fen", sa.BigInteger(), nullable=True),
         sa.Column("approved_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.CheckConstraint(
-            "approved_fen = voucher_fen OR approved_reason <> ''", name=op.f("claim_item_reduction_explained_check")
+            "approved_fen = voucher_fen OR approved_reason <> ''", name=op.f("ck_claim_item_reduction_explained")
         ),
         sa.CheckConstraint(
             "state IN ('approved', 'draft', 'endorsed', 'open', 'paid', 'passed', 'refused', 'rejected', 'submitted', 'withdrawn')",
-            name=op.f("claim_item_state_check"),
+            name=op.f("ck_claim_item_state"),
         ),
         sa.CheckConstraint(
-            "state NOT IN ('approved', 'paid') OR approved_fen IS NOT NULL", name=op.f("claim_item_approved_check")
+            "state NOT IN ('approved', 'paid') OR approved_fen IS NOT NULL", name=op.f("ck_claim_item_approved")
         ),
         sa.CheckConstraint(
-            "approved_fen > 0 AND approved_fen <= voucher_fen", name=op.f("claim_item_approved_within_claimed_check")
+            "approved_fen > 0 AND approved_fen <= voucher_fen", name=op.f("ck_claim_item_approved_within_claimed")
         ),
-        sa.CheckConstraint("bureau_reviewed_by <> first_reviewed_by", name=op.f("claim_item_two_persons_check")),
-        sa.CheckConstraint("voucher_fen > 0", name=op.f("claim_item_voucher_positive_check")),
+        sa.CheckConstraint("bureau_reviewed_by <> first_reviewed_by", name=op.f("ck_claim_item_two_persons")),
+        sa.CheckConstraint("voucher_fen > 0", name=op.f("ck_claim_item_voucher_positive")),
         sa.ForeignKeyConstraint(
-            ["appropriation_id"], ["appropriation.id"], name=op.f("claim_item_appropriation_id_fkey")
+            ["appropriation_id"], ["appropriation.id"], name=op.f("fk_claim_item_appropriation_id")
         ),
-        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("claim_item_claim_id_fkey")),
-        sa.ForeignKeyConstraint(["order_id"], ["order_copy.order_id"], name=op.f("claim_item_order_id_fkey")),
-        sa.PrimaryKeyConstraint("claim_id", "order_id", name=op.f("claim_item_pkey")),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_claim_item_claim_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["order_copy.order_id"], name=op.f("fk_claim_item_order_id")),
+        sa.PrimaryKeyConstraint("claim_id", "order_id", name=op.f("pk_claim_item")),
     )
     op.create_index("claim_item_appropriation_id", "claim_item", ["appropriation_id"], unique=False)
     op.create_index(
@@ -364,9 +364,9 @@ def upgrade() -> None:
         sa.Column("answered_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("escalated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("(answered_at IS NULL) = (answer = '')", name=op.f("question_answered_check")),
-        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("question_claim_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("question_pkey")),
+        sa.CheckConstraint("(answered_at IS NULL) = (answer = '')", name=op.f("ck_question_answered")),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_question_claim_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_question")),
     )
     op.create_index("question_claim_id", "question", ["claim_id"], unique=False)
     op.create_index("question_open", "question", ["id"], unique=False, postgresql_where=sa.text("answered_at IS NULL"))

@@ -1,0 +1,162 @@
+"""Contract, payment, delivery, acceptance, complaint and evaluation over HTTP."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.responses import Response
+
+from services.order.domain.records import RecordKind
+from services.order.handlers import records
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require
+from shared.runtime.http import Body, Resource, Run, actor_of
+
+router = APIRouter(tags=["订单记录"])
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(max_length=2_000)]
+Said = Annotated[str, Field(min_length=1, max_length=2_000)]
+Recorder = Annotated[Principal, Depends(require(Permission.ORDER_DELIVERY_RECORD))]
+Accepter = Annotated[Principal, Depends(require(Permission.ORDER_DELIVERY_ACCEPT))]
+Payer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
+
+
+class ContractBody(Body):
+    """The signed service contract: its date and the SHA-256 of its file, which stays with the parties. Source: A19."""
+
+    signed_on: date
+    sha256: Sha256
+
+
+class PaymentBody(Body):
+    """A payment of the own part outside the platform, with the hash of its proof if there is one. Source: Q16."""
+
+    paid_on: date
+    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    sha256: Sha256 | None = None
+    text: Text = ""
+
+
+class DeliveryBody(Body):
+    """A delivery by the provider. Source: A19, R71."""
+
+    delivered_on: date
+    text: Text = ""
+
+
+class AcceptanceBody(Body):
+    """The enterprise accepts the delivery; evidence for reviewers, never a condition. Source: R71."""
+
+    accepted_on: date
+    text: Text = ""
+
+
+class ComplaintBody(Body):
+    """A complaint, for example of lowered service. Source: A9, R4, R71."""
+
+    text: Said
+
+
+class EvaluationBody(Body):
+    """Scores of 1 to 5 on each axis of the pack. Source: R21."""
+
+    scores: Annotated[dict[str, int], Field(min_length=1, max_length=20)]
+    text: Text = ""
+
+
+class RecordedAnswer(Resource):
+    """What was recorded; `version` is the order's, `due_at` the end of the time for a complaint's first answer."""
+
+    id: UUID
+    order_id: UUID
+    kind: str
+    recorded_at: datetime
+    due_at: datetime | None
+    version: int
+
+
+async def _record(run: Run, order_id: UUID, principal: Principal, kind: RecordKind, **values: object) -> Response:
+    command = records.PutOnRecord(
+        order_id=order_id,
+        kind=kind,
+        by=actor_of(principal),
+        version=run.expected_version,
+        **values,  # type: ignore[arg-type] # the routes below name fields of the command
+    )
+    return await run.run(records.put_on_record, command, status=201)
+
+
+@router.put(
+    "/orders/{order_id}/documents/contract", status_code=201, response_model=RecordedAnswer, summary="登记服务合同"
+)
+async def put_contract(run: Run, order_id: UUID, body: ContractBody, principal: Recorder) -> Response:
+    """The provider records the signed contract. Source: A19, R69."""
+    return await _record(
+        run, order_id, principal, RecordKind.CONTRACT, dated_on=body.signed_on, document_sha256=body.sha256
+    )
+
+
+@router.post("/orders/{order_id}/payments", status_code=201, response_model=RecordedAnswer, summary="登记自付款")
+async def record_payment(run: Run, order_id: UUID, body: PaymentBody, principal: Payer) -> Response:
+    """The enterprise records what it paid outside the platform. Source: A19, Q16, R75."""
+    return await _record(
+        run,
+        order_id,
+        principal,
+        RecordKind.PAYMENT,
+        dated_on=body.paid_on,
+        amount_fen=body.amount_fen,
+        document_sha256=body.sha256 or "",
+        text=body.text,
+    )
+
+
+@router.post("/orders/{order_id}/deliveries", status_code=201, response_model=RecordedAnswer, summary="登记交付")
+async def record_delivery(run: Run, order_id: UUID, body: DeliveryBody, principal: Recorder) -> Response:
+    """The provider records a delivery. Source: A19, R71."""
+    return await _record(run, order_id, principal, RecordKind.DELIVERY, dated_on=body.delivered_on, text=body.text)
+
+
+@router.post("/orders/{order_id}/acceptance", status_code=201, response_model=RecordedAnswer, summary="验收")
+async def accept_delivery(run: Run, order_id: UUID, body: AcceptanceBody, principal: Accepter) -> Response:
+    """The enterprise accepts. Source: R71."""
+    return await _record(run, order_id, principal, RecordKind.ACCEPTANCE, dated_on=body.accepted_on, text=body.text)
+
+
+@router.post("/orders/{order_id}/complaints", status_code=201, response_model=RecordedAnswer, summary="投诉")
+async def file_complaint(
+    run: Run,
+    order_id: UUID,
+    body: ComplaintBody,
+    principal: Annotated[Principal, Depends(require(Permission.ORDER_COMPLAINT_FILE))],
+) -> Response:
+    """The enterprise complains; the operator answers in the pack's time. Source: A9, R4, R71, Q24."""
+    return await _record(run, order_id, principal, RecordKind.COMPLAINT, text=body.text)
+
+
+@router.post("/complaints/{complaint_id}/answer", status_code=201, response_model=RecordedAnswer, summary="答复投诉")
+async def answer_complaint(
+    run: Run,
+    complaint_id: UUID,
+    body: ComplaintBody,
+    principal: Annotated[Principal, Depends(require(Permission.ORDER_COMPLAINT_HANDLE))],
+) -> Response:
+    """The operator's first answer. Source: A9, R4."""
+    command = records.AnswerComplaint(complaint_id=complaint_id, text=body.text, by=actor_of(principal))
+    return await run.run(records.answer_complaint, command, status=201)
+
+
+@router.post("/orders/{order_id}/evaluation", status_code=201, response_model=RecordedAnswer, summary="效果评价")
+async def evaluate(
+    run: Run,
+    order_id: UUID,
+    body: EvaluationBody,
+    principal: Annotated[Principal, Depends(require(Permission.ORDER_EVALUATION_FILE))],
+) -> Response:
+    """The enterprise scores the effect on the scheme's axes. Source: R21."""
+    return await _record(run, order_id, principal, RecordKind.EVALUATION, scores=body.scores, text=body.text)

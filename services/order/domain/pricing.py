@@ -1,0 +1,236 @@
+"""What an order costs and how much voucher it may use: one path for quotes and for placing.
+
+Prices are the server's; each line's voucher share is fixed once and never spread again (Q12).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.order.domain.refusals import (
+    ComponentUnknown,
+    EnterpriseNotAuthenticated,
+    EnterpriseSuspended,
+    NoQuotaLeft,
+    OfferChanged,
+    OrderTooLarge,
+    PartiesAffiliated,
+    ProductNotOnOffer,
+    ProviderNotAuthenticated,
+    ProviderNotRecognised,
+    ProviderSuspended,
+    SeveralProviders,
+    VoucherOverMaximum,
+)
+from shared.contracts.policy import PolicyPack
+from shared.kernel.money import MAX_FEN, BasisPoints, Fen, allocate, voucher_max
+
+LINES_MAX = 20
+QUANTITY_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """The copy of an organisation as decisions need it."""
+
+    id: UUID
+    version: int
+    name: str
+    region: str
+    authenticated: bool
+    recognised: bool
+    closed: bool
+    suspended_since: datetime | None
+
+    def stopped(self, now: datetime) -> bool:
+        """Whether the organisation may not act at that moment."""
+        return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyer:
+    """An enterprise with its ties and the copy of what is left on its account this year, in fen."""
+
+    party: Party
+    tied: frozenset[UUID]
+    available_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """One price component of an edition; `price_fen` is for one `unit`, tax included."""
+
+    unit: str
+    price_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One edition of a product, with its provider."""
+
+    product_id: UUID
+    edition: int
+    version: int
+    provider: Party
+    product_name: str
+    class_code: str
+    components: Mapping[str, Price]
+    voucher: bool
+    service_standard: str
+    effective_at: datetime
+    delisted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One line as the buyer asks for it."""
+
+    product_id: UUID
+    edition: int
+    component: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherWish:
+    """How much voucher the buyer wants: none, as much as possible, or an exact amount in fen. Source: R67."""
+
+    mode: Literal["none", "max", "exact"]
+    amount_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLine:
+    """One line with everything that is fixed when the order is placed; amounts in fen."""
+
+    line: int
+    offer: Offer
+    component: str
+    quantity: int
+    price_fen: int
+    fee_fen: int
+    rate_bp: int
+    voucher_max_fen: int
+    voucher_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A whole order, priced; own part + voucher part = fee. Source: A19, R69."""
+
+    provider: Party
+    lines: Sequence[PricedLine]
+    fee_fen: int
+    voucher_max_fen: int
+    voucher_fen: int
+
+    @property
+    def own_fen(self) -> int:
+        """What the enterprise pays itself."""
+        return self.fee_fen - self.voucher_fen
+
+
+def price(  # noqa: PLR0913 - the copies that the decision rests on
+    wanted: Sequence[Wanted],
+    *,
+    offers: Mapping[UUID, Sequence[Offer]],
+    buyer: Buyer | None,
+    wish: VoucherWish,
+    pack: PolicyPack,
+    now: datetime,
+) -> Priced:
+    """Price 1..20 lines of one provider and fix their voucher shares.
+
+    Raises: one of the refusals of this module's imports. Source: A18, A19, R63, R67, Q4.
+    """
+    entitled = _entitled(buyer, now=now)
+    lines = [
+        _line(number, want, offers=offers.get(want.product_id, ()), pack=pack, now=now)
+        for number, want in enumerate(wanted, start=1)
+    ]
+    providers = {line.offer.provider.id for line in lines}
+    if len(providers) > 1:
+        raise SeveralProviders
+    provider = lines[0].offer.provider
+    _check_pair(entitled, provider, wish=wish, now=now)
+    fee_fen = sum(line.fee_fen for line in lines)
+    if fee_fen > MAX_FEN:
+        raise OrderTooLarge
+    maximum_fen = sum(line.voucher_max_fen for line in lines)
+    voucher_fen = _voucher(wish, maximum_fen=maximum_fen, available_fen=entitled.available_fen)
+    shares = allocate(Fen(voucher_fen), weights=[line.voucher_max_fen for line in lines])
+    return Priced(
+        provider=provider,
+        lines=[replace(line, voucher_fen=share) for line, share in zip(lines, shares, strict=True)],
+        fee_fen=fee_fen,
+        voucher_max_fen=maximum_fen,
+        voucher_fen=voucher_fen,
+    )
+
+
+def _entitled(buyer: Buyer | None, *, now: datetime) -> Buyer:
+    """The buyer, when it may buy at all. Source: A14, R66."""
+    if buyer is None or not buyer.party.authenticated:
+        raise EnterpriseNotAuthenticated
+    if buyer.party.stopped(now):
+        raise EnterpriseSuspended
+    return buyer
+
+
+def _check_pair(buyer: Buyer, provider: Party, *, wish: VoucherWish, now: datetime) -> None:
+    """Whether these two may trade in this way. Source: A11(3), A12, A13(4), Q9."""
+    if not provider.authenticated:
+        raise ProviderNotAuthenticated
+    if provider.stopped(now):
+        raise ProviderSuspended
+    if provider.id in buyer.tied:
+        raise PartiesAffiliated
+    if wish.mode != "none" and not provider.recognised:
+        raise ProviderNotRecognised
+
+
+def _line(number: int, want: Wanted, *, offers: Sequence[Offer], pack: PolicyPack, now: datetime) -> PricedLine:
+    effective = [offer for offer in offers if offer.effective_at <= now]
+    if not effective:
+        raise ProductNotOnOffer(line=number)
+    offer = max(effective, key=lambda one: one.edition)
+    if offer.delisted_at is not None and offer.delisted_at <= now:
+        raise ProductNotOnOffer(line=number)
+    if offer.edition != want.edition:
+        raise OfferChanged(line=number, current=offer.edition)
+    component = offer.components.get(want.component)
+    if component is None:
+        raise ComponentUnknown(line=number, component=want.component)
+    fee_fen = component.price_fen * want.quantity
+    if fee_fen > MAX_FEN:
+        raise OrderTooLarge
+    eligible = offer.voucher and pack.class_of(offer.class_code) is not None
+    rate_bp = pack.rate_bp(offer.class_code) if eligible else BasisPoints(0)
+    return PricedLine(
+        line=number,
+        offer=offer,
+        component=want.component,
+        quantity=want.quantity,
+        price_fen=component.price_fen,
+        fee_fen=fee_fen,
+        rate_bp=rate_bp,
+        voucher_max_fen=voucher_max(Fen(fee_fen), rate_bp=rate_bp),
+    )
+
+
+def _voucher(wish: VoucherWish, *, maximum_fen: int, available_fen: int) -> int:
+    """The voucher part in fen. The copy of the balance bounds `max` only; voucher alone decides money."""
+    match wish.mode:
+        case "none":
+            return 0
+        case "max":
+            found_fen = min(maximum_fen, available_fen)
+            if found_fen <= 0:
+                raise NoQuotaLeft
+            return found_fen
+        case "exact":
+            if wish.amount_fen > maximum_fen:
+                raise VoucherOverMaximum(maximum_fen=maximum_fen)
+            return wish.amount_fen

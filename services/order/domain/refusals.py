@@ -1,0 +1,297 @@
+"""Every business "no" of the order service."""
+
+from shared.kernel.refusals import Refusal, RefusalKind
+
+
+class OrderNotFound(Refusal):
+    """There is no such order, or it is somebody else's: the two look the same."""
+
+    code = "order.not_found"
+    kind = RefusalKind.NOT_FOUND
+    zh = "未找到该订单"
+
+
+class AgreementNotCurrent(Refusal):
+    """The agreement accepted is not the one in force. Source: A18, R68."""
+
+    code = "order.agreement_not_current"
+    kind = RefusalKind.RULE
+    article = "A18"
+    zh = "请阅读并确认现行版本（{current}）的交易协议后再下单"
+
+
+class EnterpriseNotAuthenticated(Refusal):
+    """The buyer has not passed real-name authentication. Source: A14."""
+
+    code = "order.enterprise_not_authenticated"
+    kind = RefusalKind.RULE
+    article = "A14"
+    zh = "贵单位尚未通过实名认证，不能下单"
+
+
+class EnterpriseSuspended(Refusal):
+    """The buyer may not act now. Source: A9, Q25."""
+
+    code = "order.enterprise_suspended"
+    kind = RefusalKind.RULE
+    article = "A9"
+    zh = "贵单位已被暂停或退出，不能办理此项业务"
+
+
+class ProviderNotAuthenticated(Refusal):
+    """The provider has not passed real-name authentication. Source: A11(3)."""
+
+    code = "order.provider_not_authenticated"
+    kind = RefusalKind.RULE
+    article = "A11(3)"
+    zh = "该云服务商尚未通过实名认证，不能交易"
+
+
+class ProviderNotRecognised(Refusal):
+    """A voucher may be spent with recognised providers only. Source: N三(二), Q9."""
+
+    code = "order.provider_not_recognised"
+    kind = RefusalKind.RULE
+    article = "N三(二)"
+    zh = "该云服务商未经省大数据局认定，不能使用云使用券"
+
+
+class ProviderSuspended(Refusal):
+    """The provider may not act now. Source: A12, Q18."""
+
+    code = "order.provider_suspended"
+    kind = RefusalKind.RULE
+    article = "A12"
+    zh = "该云服务商已被暂停或退出，不能办理此项业务"
+
+
+class PartiesAffiliated(Refusal):
+    """Buyer and provider are tied by subordination, joint establishment or property. Source: A13(4), R63."""
+
+    code = "order.parties_affiliated"
+    kind = RefusalKind.RULE
+    article = "A13(4)"
+    zh = "贵单位与该云服务商存在隶属、共建或产权纽带关系，不能通过本系统交易"
+
+
+class ProductNotOnOffer(Refusal):
+    """The product is not published, not yet effective, or delisted. Source: A11(5)."""
+
+    code = "order.product_not_on_offer"
+    kind = RefusalKind.RULE
+    article = "A11(5)"
+    zh = "第 {line} 行的产品未上架或已下架"
+
+
+class OfferChanged(Refusal):
+    """The edition in the basket is not the one now on offer; its price may differ. Source: Q10."""
+
+    code = "order.offer_changed"
+    kind = RefusalKind.RULE
+    article = "A11(4)"
+    zh = "第 {line} 行的产品已更新为第 {current} 版，请核对价格后重新提交"
+
+
+class ComponentUnknown(Refusal):
+    """The edition has no such price component."""
+
+    code = "order.component_unknown"
+    kind = RefusalKind.RULE
+    article = "A11(4)"
+    zh = "第 {line} 行的产品没有计价项 {component}"
+
+
+class SeveralProviders(Refusal):
+    """One order is one transaction with one provider. Source: A19."""
+
+    code = "order.several_providers"
+    kind = RefusalKind.RULE
+    article = "A19"
+    zh = "一张订单只能包含同一家云服务商的产品，请分别下单"
+
+
+class OrderTooLarge(Refusal):
+    """The fee passes the largest amount of the platform."""
+
+    code = "order.too_large"
+    kind = RefusalKind.RULE
+    zh = "订单金额超出系统允许的上限"
+
+
+class VoucherOverMaximum(Refusal):
+    """The voucher asked for is more than the ratios allow. Source: A18, R32, Q4."""
+
+    code = "order.voucher_over_maximum"
+    kind = RefusalKind.RULE
+    article = "A18"
+    zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣 {maximum_fen} 分"
+
+
+class NoQuotaLeft(Refusal):
+    """Nothing is left to use as a voucher; the purchase goes on at own cost. Source: A21, R75."""
+
+    code = "order.no_quota_left"
+    kind = RefusalKind.RULE
+    article = "A21"
+    zh = "本订单没有可用的云使用券额度，可选择自费购买"
+
+
+class HoldPending(Refusal):
+    """The voucher part is not held yet, so there is nothing to confirm."""
+
+    code = "order.hold_pending"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "订单的云使用券尚在冻结中，请稍后再确认"
+
+
+class NotConfirmed(Refusal):
+    """The provider has not confirmed the order yet. Source: A19."""
+
+    code = "order.not_confirmed"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "订单尚未经云服务商确认"
+
+
+class AlreadyConfirmed(Refusal):
+    """The provider's confirmation came first. Source: A20."""
+
+    code = "order.already_confirmed"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "云服务商已完成交易确认，不能再取消；如需退回请发起退款申请"
+
+
+class AlreadyCancelled(Refusal):
+    """The cancellation came first. Source: A20."""
+
+    code = "order.already_cancelled"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "订单已取消（{reason}）"
+
+
+class AlreadyRefused(Refusal):
+    """The voucher could not be held, so the order never came to be."""
+
+    code = "order.already_refused"
+    kind = RefusalKind.STATE
+    article = "A18"
+    zh = "订单未成立：云使用券冻结未成功"
+
+
+class AlreadyRefunded(Refusal):
+    """All lines of the order are refunded. Source: A20."""
+
+    code = "order.already_refunded"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "订单已全部退款"
+
+
+class AlreadyClaimed(Refusal):
+    """A claim was filed for the order; cancel and refund exist no more. Source: A20, R74."""
+
+    code = "order.already_claimed"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "该订单已提交兑现，不能再取消或退款"
+
+
+class AlreadyRedeemed(Refusal):
+    """The voucher of the order is redeemed. Source: A24."""
+
+    code = "order.already_redeemed"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "该订单的云使用券已兑现"
+
+
+class ConfirmTooLate(Refusal):
+    """The time for the provider's confirmation is over. Source: Q11."""
+
+    code = "order.confirm_too_late"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "确认期限已过，订单将自动取消"
+
+
+class YearClosed(Refusal):
+    """Voucher orders of a closed year cannot be confirmed. Source: Q5, R72."""
+
+    code = "order.year_closed"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "{year} 年度已结束，该年度未确认的用券订单不能再确认，将自动取消"
+
+
+class RefundOpen(Refusal):
+    """A refund of the order is open; it ends before anything else begins. Source: A20."""
+
+    code = "order.refund_open"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "该订单有未办结的退款申请"
+
+
+class NoRefundOpen(Refusal):
+    """No refund of the order waits for this answer. Source: A20."""
+
+    code = "order.no_refund_open"
+    kind = RefusalKind.STATE
+    article = "A20"
+    zh = "该订单没有待答复的退款申请"
+
+
+class LinesNotRefundable(Refusal):
+    """Only whole lines that the order has, and that are not refunded yet, can be refunded. Source: Q12."""
+
+    code = "order.lines_not_refundable"
+    kind = RefusalKind.RULE
+    article = "A20"
+    zh = "所选行不存在、重复或已退款：{lines}"
+
+
+class NothingToClaim(Refusal):
+    """No voucher money is committed in this order. Source: A22."""
+
+    code = "order.nothing_to_claim"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "该订单没有可兑现的云使用券"
+
+
+class NotDelivered(Refusal):
+    """No delivery is on record to accept. Source: A19."""
+
+    code = "order.not_delivered"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "云服务商尚未登记交付，不能验收"
+
+
+class RecordTwice(Refusal):
+    """There is such a record already; evidence is added to, never replaced."""
+
+    code = "order.record_twice"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "该记录已存在，不能重复登记"
+
+
+class ComplaintNotOpen(Refusal):
+    """The complaint was answered already. Source: A9, Q24."""
+
+    code = "order.complaint_not_open"
+    kind = RefusalKind.STATE
+    article = "A9"
+    zh = "该投诉已答复"
+
+
+class ScoresMissing(Refusal):
+    """An evaluation scores each axis of the scheme from 1 to 5. Source: R21."""
+
+    code = "order.scores_missing"
+    kind = RefusalKind.RULE
+    zh = "请对以下每个方面评分（1 至 5 分）：{axes}"

@@ -1,0 +1,315 @@
+"""Sagas: what is asked of voucher and settlement, in which order, and how it is undone.
+
+A saga is data and one pure step function a kind: `(saga, signal) -> Stepped`. Each kind reads as a table of steps:
+in this state, on this signal, go there, send this, move the order so. Before the pivot a refusal undoes; after it a
+refusal changes nothing and the sweeper asks again. An answer whose number is not the pending one is late: it is
+counted, and undone when it made an effect nobody wants any more.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+from shared.contracts.messages.base import Command, Refused, Reply
+from shared.contracts.messages.settlement import ItemOpened, ItemRefused, OpenItem, RefuseItem
+from shared.contracts.messages.voucher import (
+    ClaimVoucher,
+    CommitVoucher,
+    RedeemVoucher,
+    RefundVoucher,
+    ReleaseVoucher,
+    UnclaimVoucher,
+    VoucherClaimed,
+    VoucherCommitted,
+    VoucherHeld,
+    VoucherRedeemed,
+    VoucherRefunded,
+    VoucherReleased,
+    VoucherReply,
+    VoucherUnclaimed,
+)
+from shared.kernel.refusals import bug
+
+
+class Kind(StrEnum):
+    """What a saga is about."""
+
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    CLAIM = "claim"
+
+
+class Step(StrEnum):
+    """Where a saga stands; the forms in -ing wait for an answer."""
+
+    HOLDING = "holding"
+    HELD = "held"
+    REFUSED = "refused"
+    COMMITTING = "committing"
+    COMMITTED = "committed"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    WAITING_FOR_COMMIT = "waiting_for_commit"
+    CLAIMING = "claiming"
+    CLAIMING_ENDED = "claiming_ended"
+    OPENING = "opening"
+    OPEN = "open"
+    REFUSING = "refusing"
+    UNCLAIMING = "unclaiming"
+    UNDOING = "undoing"
+    ENDED = "ended"
+    REDEEMING = "redeeming"
+    REDEEMED = "redeemed"
+
+
+class Move(StrEnum):
+    """What a step makes of the order."""
+
+    AWAIT = "await"
+    REFUSE = "refuse"
+    RETURN = "return"
+    UNCLAIM = "unclaim"
+    REDEEM = "redeem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saga:
+    """One saga; `number` counts its commands, `pending` is the one without an answer."""
+
+    id: UUID
+    kind: Kind
+    order_id: UUID
+    state: Step
+    number: int = 0
+    pending: Command | None = None
+    version: int = 1
+    late: int = 0
+    last_event: str = ""
+    claim_id: UUID | None = None
+    paid_fen: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A participant's reply to command `number`."""
+
+    number: int
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The order was cancelled on its row; the voucher goes back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The provider's confirmation stands on the order row: the pivot of a purchase."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitKnown:
+    """The purchase's commit was answered, so the claim may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnded:
+    """The item left its claim unpaid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPaid:
+    """The item's claim was paid: the pivot of a claim."""
+
+    paid_fen: int
+
+
+Signal: TypeAlias = Answer | Cancelled | Confirmed | CommitKnown | ItemEnded | ItemPaid
+Sender: TypeAlias = Callable[[Saga, object], Command]
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """Go to a state; send a command; move the order."""
+
+    state: Step
+    send: Sender | None = None
+    move: Move | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """What a step came to."""
+
+    saga: Saga
+    command: Command | None = None
+    move: Move | None = None
+    late: bool = False
+
+
+Table: TypeAlias = Mapping[tuple[Step, type], To]
+
+
+def _release(saga: Saga, signal: object) -> Command:
+    reason = signal.reason if isinstance(signal, Cancelled) else "late"
+    return ReleaseVoucher(order_id=saga.order_id, reason=reason)
+
+
+def _commit(saga: Saga, signal: object) -> Command:
+    del signal
+    return CommitVoucher(order_id=saga.order_id)
+
+
+def _claim_of(saga: Saga) -> UUID:
+    return saga.claim_id or bug("a claim saga names its claim")
+
+
+def _claim(saga: Saga, signal: object) -> Command:
+    del signal
+    return ClaimVoucher(order_id=saga.order_id, claim_id=_claim_of(saga))
+
+
+def _unclaim(saga: Saga, signal: object) -> Command:
+    del signal
+    return UnclaimVoucher(order_id=saga.order_id, claim_id=_claim_of(saga))
+
+
+def _open_item(saga: Saga, signal: object) -> Command:
+    voucher_fen = signal.amount_fen if isinstance(signal, VoucherReply) else bug("only a reply opens an item")
+    return OpenItem(claim_id=_claim_of(saga), order_id=saga.order_id, voucher_fen=voucher_fen)
+
+
+def _refuse_item(saga: Saga, signal: object) -> Command:
+    if isinstance(signal, Refused):
+        code, article, detail = signal.code, signal.article, signal.detail
+    else:
+        # After an undone late claim the first reason was told already; the item stays refused.
+        code, article, detail = "order.claim_undone", "A22", "兑现锁定已撤销"
+    return RefuseItem(claim_id=_claim_of(saga), order_id=saga.order_id, code=code, article=article, detail=detail)
+
+
+def _redeem(saga: Saga, signal: object) -> Command:
+    paid_fen = signal.paid_fen if isinstance(signal, ItemPaid) else bug("only a payment redeems")
+    return RedeemVoucher(order_id=saga.order_id, claim_id=_claim_of(saga), paid_fen=paid_fen)
+
+
+# Hold, wait for the provider, commit. Compensation of the hold: release. Pivot: Confirmed.
+PURCHASE: Table = {
+    (Step.HOLDING, VoucherHeld): To(Step.HELD, move=Move.AWAIT),
+    (Step.HOLDING, Refused): To(Step.REFUSED, move=Move.REFUSE),
+    (Step.HOLDING, Cancelled): To(Step.RELEASING, send=_release),
+    (Step.HELD, Cancelled): To(Step.RELEASING, send=_release),
+    (Step.HELD, Confirmed): To(Step.COMMITTING, send=_commit),
+    (Step.COMMITTING, VoucherCommitted): To(Step.COMMITTED),
+    (Step.RELEASING, VoucherReleased): To(Step.RELEASED),
+}
+PURCHASE_LATE: Table = {
+    (Step.REFUSED, VoucherHeld): To(Step.RELEASING, send=_release),
+    (Step.RELEASED, VoucherHeld): To(Step.RELEASING, send=_release),
+}
+
+# The order row has decided before this saga begins: one step, retried until it is answered.
+REFUND: Table = {(Step.RETURNING, VoucherRefunded): To(Step.RETURNED, move=Move.RETURN)}
+
+# Lock the money, open the item; then paid or ended. Compensation of the lock: unclaim. Pivot: ItemPaid.
+CLAIM: Table = {
+    (Step.WAITING_FOR_COMMIT, CommitKnown): To(Step.CLAIMING, send=_claim),
+    (Step.WAITING_FOR_COMMIT, ItemEnded): To(Step.ENDED, move=Move.UNCLAIM),
+    (Step.CLAIMING, VoucherClaimed): To(Step.OPENING, send=_open_item),
+    (Step.CLAIMING, Refused): To(Step.REFUSING, send=_refuse_item, move=Move.UNCLAIM),
+    (Step.CLAIMING, ItemEnded): To(Step.CLAIMING_ENDED),
+    (Step.CLAIMING_ENDED, VoucherClaimed): To(Step.UNCLAIMING, send=_unclaim),
+    (Step.CLAIMING_ENDED, Refused): To(Step.ENDED, move=Move.UNCLAIM),
+    (Step.REFUSING, ItemRefused): To(Step.REFUSED),
+    (Step.OPENING, ItemOpened): To(Step.OPEN),
+    (Step.OPENING, Refused): To(Step.UNCLAIMING, send=_unclaim),
+    (Step.OPENING, ItemEnded): To(Step.UNCLAIMING, send=_unclaim),
+    (Step.OPENING, ItemPaid): To(Step.REDEEMING, send=_redeem),
+    (Step.OPEN, ItemEnded): To(Step.UNCLAIMING, send=_unclaim),
+    (Step.OPEN, ItemPaid): To(Step.REDEEMING, send=_redeem),
+    (Step.UNCLAIMING, VoucherUnclaimed): To(Step.ENDED, move=Move.UNCLAIM),
+    (Step.UNDOING, VoucherUnclaimed): To(Step.REFUSING, send=_refuse_item),
+    (Step.REDEEMING, VoucherRedeemed): To(Step.REDEEMED, move=Move.REDEEM),
+}
+CLAIM_LATE: Table = {
+    (Step.REFUSING, VoucherClaimed): To(Step.UNDOING, send=_unclaim),
+    (Step.REFUSED, VoucherClaimed): To(Step.UNDOING, send=_unclaim),
+}
+RESTING = frozenset(
+    {Step.HELD, Step.REFUSED, Step.COMMITTED, Step.RELEASED, Step.RETURNED, Step.OPEN, Step.ENDED, Step.REDEEMED}
+)
+"""States in which nothing is under way: every saga reaches one of them (I11)."""
+
+
+def begin(saga: Saga, command: Command | None) -> Stepped:
+    """A saga with its first command, if it has one yet."""
+    return _sent(saga, command) if command is not None else Stepped(saga=saga)
+
+
+def begin_refund(*, refund_id: UUID, order_id: UUID, lines: tuple[int, ...]) -> Stepped:
+    """The saga that returns the voucher shares of whole lines. Source: A20, Q12."""
+    saga = Saga(id=refund_id, kind=Kind.REFUND, order_id=order_id, state=Step.RETURNING)
+    return begin(saga, RefundVoucher(order_id=order_id, lines=lines))
+
+
+def step_purchase(saga: Saga, signal: Signal) -> Stepped:
+    """One step of a purchase."""
+    return _step(saga, signal, table=PURCHASE, late=PURCHASE_LATE)
+
+
+def step_refund(saga: Saga, signal: Signal) -> Stepped:
+    """One step of a refund."""
+    return _step(saga, signal, table=REFUND, late={})
+
+
+def step_claim(saga: Saga, signal: Signal) -> Stepped:
+    """One step of one item of a claim. Raises: Bug when an item is paid that was never open."""
+    stepped = _step(saga, signal, table=CLAIM, late=CLAIM_LATE)
+    if isinstance(signal, ItemPaid):
+        if stepped.saga.state not in {Step.REDEEMING, Step.REDEEMED}:
+            bug(f"claim {saga.claim_id} was paid for order {saga.order_id} while {saga.state}")
+        return replace(stepped, saga=replace(stepped.saga, paid_fen=signal.paid_fen))
+    return stepped
+
+
+STEPS: Mapping[Kind, Callable[[Saga, Signal], Stepped]] = {
+    Kind.PURCHASE: step_purchase,
+    Kind.REFUND: step_refund,
+    Kind.CLAIM: step_claim,
+}
+
+
+def step(saga: Saga, signal: Signal) -> Stepped:
+    """One step of any saga."""
+    return STEPS[saga.kind](saga, signal)
+
+
+def _step(saga: Saga, signal: Signal, *, table: Table, late: Table) -> Stepped:
+    what: object = signal.reply if isinstance(signal, Answer) else signal
+    in_time = not isinstance(signal, Answer) or (signal.number == saga.number and saga.pending is not None)
+    rule = (table if in_time else late).get((saga.state, type(what)))
+    counted = saga if in_time else replace(saga, late=saga.late + 1)
+    noted = replace(counted, last_event=_name(what), version=saga.version + 1)
+    if rule is None:
+        # A refusal after the pivot, a repeated signal, a late answer without effect: the pending command stands.
+        return Stepped(saga=noted, late=not in_time)
+    # CLAIMING_ENDED still waits for the answer to the claim it sent; every other step is done with its command.
+    waiting = noted.pending if rule.state is Step.CLAIMING_ENDED else None
+    moved = replace(noted, state=rule.state, pending=waiting)
+    if rule.send is None:
+        return Stepped(saga=moved, move=rule.move, late=not in_time)
+    return replace(_sent(moved, rule.send(moved, what)), move=rule.move, late=not in_time)
+
+
+def _sent(saga: Saga, command: Command) -> Stepped:
+    return Stepped(saga=replace(saga, number=saga.number + 1, pending=command), command=command)
+
+
+def _name(what: object) -> str:
+    return what.name if isinstance(what, Reply) else type(what).__name__

@@ -1,0 +1,1 @@
+"""One function a command, fact, reply or timer: load, decide, save, emit."""

@@ -1,0 +1,84 @@
+"""Facts of other services: copies for decisions, and orders that a suspension or a delisting ends."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.order.domain.states import CancelReason
+from services.order.handlers.docket import Docket
+from services.order.store import copies
+from services.order.store import orders as store
+from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
+from shared.contracts.messages.voucher import QuotaMoved
+from shared.runtime.work import Work
+
+SUSPENSION_TIMER = "suspension"
+DELISTING_TIMER = "delisting"
+CANCEL_MAX = 200
+
+
+async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
+    """Keep organisations; one that may not act ends its unconfirmed orders when that takes effect. Source: A12."""
+    await copies.save_parties(work.connection, facts)
+    for fact in facts:
+        since = fact.party.suspended_since
+        if fact.party.closed or since is not None:
+            due_at = max(since or work.now, work.now)
+            work.set_timer(SUSPENSION_TIMER, key=fact.organisation_id, due_at=due_at)
+
+
+async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
+    """Keep ties between enterprises and providers. Source: A13(4), R63."""
+    await copies.save_ties(work.connection, facts)
+
+
+async def copy_offers(work: Work, facts: Sequence[ProductPublished]) -> None:
+    """Keep published editions. Source: A11(5)."""
+    await copies.save_offers(work.connection, facts)
+
+
+async def copy_delistings(work: Work, facts: Sequence[ProductDelisted]) -> None:
+    """End editions; unconfirmed orders of the product end when that takes effect. Source: A12."""
+    await copies.save_delistings(work.connection, facts)
+    for fact in facts:
+        work.set_timer(DELISTING_TIMER, key=fact.product_id, due_at=max(fact.effective_at, work.now))
+
+
+async def copy_balances(work: Work, facts: Sequence[QuotaMoved]) -> None:
+    """Keep what is left on quota accounts, for quotes."""
+    await copies.save_balances(work.connection, facts)
+
+
+async def end_orders_of_suspended(work: Work, organisation_ids: Sequence[UUID]) -> None:
+    """Cancel what is unconfirmed of organisations that may not act now; many orders take several firings."""
+    parties = await copies.find_parties(work.connection, organisation_ids)
+    for organisation_id, party in parties.items():
+        if party.stopped(work.now):
+            found = await store.find_unconfirmed_of_party(work.connection, organisation_id, limit=CANCEL_MAX)
+            await cancel_all(work, found, reason=CancelReason.SUSPENDED)
+            if len(found) == CANCEL_MAX:
+                work.set_timer(SUSPENSION_TIMER, key=organisation_id, due_at=work.now)
+
+
+async def end_orders_of_delisted(work: Work, product_ids: Sequence[UUID]) -> None:
+    """Cancel what is unconfirmed of products that are off offer now."""
+    offers = await copies.find_offers(work.connection, product_ids)
+    for product_id in product_ids:
+        editions = offers.get(product_id, ())
+        if editions and all(one.delisted_at is not None and one.delisted_at <= work.now for one in editions):
+            found = await store.find_unconfirmed_of_product(work.connection, product_id, limit=CANCEL_MAX)
+            await cancel_all(work, found, reason=CancelReason.DELISTED)
+            if len(found) == CANCEL_MAX:
+                work.set_timer(DELISTING_TIMER, key=product_id, due_at=work.now)
+
+
+async def cancel_all(work: Work, order_ids: Sequence[UUID], *, reason: CancelReason) -> int:
+    """Cancel those of the orders that are still unconfirmed under their locks; returns how many were."""
+    if not order_ids:
+        return 0
+    docket = await Docket.open(work, order_ids)
+    going = [order for order_id in order_ids if (order := docket.find(order_id)) is not None and order.unconfirmed]
+    for order in going:
+        docket.cancel(order, reason=reason)
+    await docket.save()
+    return len(going)

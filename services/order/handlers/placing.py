@@ -1,0 +1,237 @@
+"""Quotes and new orders: one pure path prices both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.order.answers import OrderAnswer, answer
+from services.order.domain import order as rules
+from services.order.domain.order import Order
+from services.order.domain.pricing import Buyer, Offer, Priced, PricedLine, VoucherWish, Wanted, price
+from services.order.domain.refusals import AgreementNotCurrent
+from services.order.domain.saga import Kind, Saga, Step, begin
+from services.order.domain.states import OrderState
+from services.order.handlers import telling
+from services.order.handlers.docket import CONFIRM_TIMER, tell_all
+from services.order.store import copies
+from services.order.store import orders as store
+from shared.contracts.messages.order import OrderLine, OrderPlaced
+from shared.contracts.messages.voucher import HoldVoucher, LineAmount
+from shared.kernel.calendar import business_year
+from shared.kernel.refusals import Refusal
+from shared.runtime.problems import BadRequest
+from shared.runtime.runtime import Waiters
+from shared.runtime.work import Actor, Work
+
+
+def wish_of(voucher: str | None, voucher_fen: int | None) -> VoucherWish:
+    """How much voucher is wanted. Raises: BadRequest."""
+    if (voucher is None) == (voucher_fen is None):
+        raise BadRequest(reason="voucher 与 voucher_fen 须填且只填一项", pointer="/voucher")
+    if voucher_fen:
+        return VoucherWish(mode="exact", amount_fen=voucher_fen)
+    return VoucherWish(mode="max" if voucher == "max" else "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """Buy lines of one provider."""
+
+    wanted: Sequence[Wanted]
+    wish: VoucherWish
+    agreement_version: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeQuote:
+    """Ask what an order would cost; binds nobody."""
+
+    wanted: Sequence[Wanted]
+    wish: VoucherWish
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A priced order, the copy of the balance, and what may go wrong when it is placed."""
+
+    priced: Priced
+    year: int
+    available_fen: int
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Market:
+    """The copies that a batch is decided on."""
+
+    buyers: Mapping[UUID, Buyer]
+    offers: Mapping[UUID, Sequence[Offer]]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch writes."""
+
+    orders: list[tuple[Any, ...]]
+    sagas: list[Saga]
+    lines: list[tuple[Any, ...]]
+
+
+async def _market(work: Work, commands: Sequence[PlaceOrder | MakeQuote]) -> _Market:
+    enterprises = {command.by.organisation_id for command in commands if command.by.organisation_id is not None}
+    products = {want.product_id for command in commands for want in command.wanted}
+    year = business_year(work.now)
+    return _Market(
+        buyers=await copies.find_buyers(work.connection, list(enterprises), year=year),
+        offers=await copies.find_offers(work.connection, list(products)),
+    )
+
+
+def _price(work: Work, command: PlaceOrder | MakeQuote, market: _Market) -> tuple[Buyer, Priced]:
+    buyer = market.buyers.get(command.by.organisation_id or UUID(int=0))
+    priced = price(command.wanted, offers=market.offers, buyer=buyer, wish=command.wish, pack=work.pack, now=work.now)
+    assert buyer is not None, "price refuses a missing buyer"  # noqa: S101 - tells mypy what price has checked
+    return buyer, priced
+
+
+async def make_quote(work: Work, command: MakeQuote) -> Quote:
+    """Price lines as placing would. Raises: Refusal. Source: R67, Q4."""
+    market = await _market(work, [command])
+    buyer, priced = _price(work, command, market)
+    warnings = []
+    if priced.voucher_fen > buyer.available_fen:
+        warnings.append("云使用券可用额度可能不足，以下单时冻结结果为准")
+    return Quote(priced=priced, year=business_year(work.now), available_fen=buyer.available_fen, warnings=warnings)
+
+
+async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[OrderAnswer | Refusal]:
+    """Place orders: agreement accepted, prices and voucher shares fixed; emits OrderPlaced for each.
+
+    With a voucher the hold is asked for, without one the provider is asked at once. Source: A18, R63, R67-R69, R75.
+    """
+    market = await _market(work, commands)
+    batch = _Batch([], [], [])
+    answers: list[OrderAnswer | Refusal] = []
+    awaiting: list[tuple[UUID, dict[str, object]]] = []
+    for command in commands:
+        try:
+            order, saga = _place(work, command, market, batch)
+        except Refusal as refusal:
+            answers.append(refusal)
+            continue
+        answers.append(answer(order, saga))
+        if saga is None:
+            awaiting.append((order.id, {}))
+    if batch.orders:
+        await store.insert(work.connection, orders=batch.orders, sagas=batch.sagas, lines=batch.lines)
+    if awaiting:
+        # Nothing is under way for these: a caller that waits is answered at once.
+        waiters = work.ports.get(Waiters)
+        work.after_commit.append(lambda: tell_all(waiters, awaiting))
+    return answers
+
+
+def _place(work: Work, command: PlaceOrder, market: _Market, batch: _Batch) -> tuple[Order, Saga | None]:
+    if command.agreement_version != work.pack.agreement.version:
+        raise AgreementNotCurrent(current=work.pack.agreement.version)
+    buyer, priced = _price(work, command, market)
+    order = _new_order(work, buyer, priced)
+    work.emit(_placed(order, priced, agreement_version=command.agreement_version))
+    saga = None
+    if order.voucher_fen:
+        saga = _hold(work, order, priced)
+        batch.sagas.append(saga)
+    else:
+        order = _ask_provider(work, order)
+    extra = {
+        "agreement_version": command.agreement_version,
+        "pack_version": work.pack.version,
+        "enterprise_version": buyer.party.version,
+        "provider_version": priced.provider.version,
+        "placed_by": command.by.account_id,
+    }
+    batch.orders.append(tuple(extra[name] if name in extra else getattr(order, name) for name in store.PLACED_COLUMNS))
+    batch.lines.extend(_line_row(order.id, line) for line in priced.lines)
+    return order, saga
+
+
+def _new_order(work: Work, buyer: Buyer, priced: Priced) -> Order:
+    order_id, year = work.new_id(), business_year(work.now)
+    return Order(
+        id=order_id,
+        number=rules.order_number(order_id=order_id, year=year),
+        enterprise_id=buyer.party.id,
+        provider_id=priced.provider.id,
+        region=buyer.party.region,
+        year=year,
+        state=OrderState.PLACED,
+        version=1,
+        fee_fen=priced.fee_fen,
+        voucher_fen=priced.voucher_fen,
+        placed_at=work.now,
+    )
+
+
+def _hold(work: Work, order: Order, priced: Priced) -> Saga:
+    shares = tuple(LineAmount(line=line.line, amount_fen=line.voucher_fen) for line in priced.lines if line.voucher_fen)
+    command = HoldVoucher(order_id=order.id, enterprise_id=order.enterprise_id, year=order.year, lines=shares)
+    saga = Saga(id=order.id, kind=Kind.PURCHASE, order_id=order.id, state=Step.HOLDING, last_event="placed")
+    stepped = begin(saga, command)
+    work.send(command, saga=order.id, number=stepped.saga.number)
+    return stepped.saga
+
+
+def _ask_provider(work: Work, order: Order) -> Order:
+    days = work.pack.deadlines.confirm_timeout_days
+    due_at = rules.confirm_due_at(order, now=work.now, timeout_days=days)
+    after, fact = rules.await_confirmation(order, due_at=due_at)
+    work.emit(fact)
+    work.set_timer(CONFIRM_TIMER, key=order.id, due_at=due_at)
+    telling.tell_awaiting(work, after)
+    return after
+
+
+def _placed(order: Order, priced: Priced, *, agreement_version: str) -> OrderPlaced:
+    lines = tuple(
+        OrderLine(
+            line=line.line,
+            product_id=line.offer.product_id,
+            edition=line.offer.edition,
+            class_code=line.offer.class_code,
+            component=line.component,
+            quantity=line.quantity,
+            fee_fen=line.fee_fen,
+            voucher_fen=line.voucher_fen,
+        )
+        for line in priced.lines
+    )
+    return OrderPlaced(
+        version=1,
+        order_id=order.id,
+        number=order.number,
+        enterprise_id=order.enterprise_id,
+        provider_id=order.provider_id,
+        year=order.year,
+        lines=lines,
+        fee_fen=order.fee_fen,
+        voucher_fen=order.voucher_fen,
+        agreement_version=agreement_version,
+        placed_at=order.placed_at,
+    )
+
+
+def _line_row(order_id: UUID, line: PricedLine) -> tuple[Any, ...]:
+    values = {
+        "order_id": order_id,
+        "product_id": line.offer.product_id,
+        "edition": line.offer.edition,
+        "offer_version": line.offer.version,
+        "product_name": line.offer.product_name,
+        "class_code": line.offer.class_code,
+        "unit": line.offer.components[line.component].unit,
+        "service_standard": line.offer.service_standard,
+    }
+    return tuple(values[name] if name in values else getattr(line, name) for name in store.LINE_COLUMNS)

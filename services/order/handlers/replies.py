@@ -1,0 +1,29 @@
+"""Replies of voucher and settlement, set-based: lock the orders, step each saga, save all."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from services.order.domain.saga import Answer
+from services.order.handlers.docket import Docket
+from shared.contracts.messages.base import Refused
+from shared.runtime.service import SagaReply
+from shared.runtime.work import Work
+
+log = structlog.get_logger()
+
+
+async def take_replies(work: Work, replies: Sequence[SagaReply]) -> None:
+    """Step the saga of each reply."""
+    docket = await Docket.of_sagas(work, [reply.saga_id for reply in replies])
+    for reply in replies:
+        saga = docket.saga(reply.saga_id)
+        if saga is None:
+            log.error("saga.unknown", saga_id=str(reply.saga_id), reply=reply.reply.name)
+            continue
+        after = docket.signal(saga, Answer(number=reply.number, reply=reply.reply))
+        if after.late > saga.late:
+            log.warning("saga.late_reply", saga_id=str(saga.id), number=reply.number, reply=reply.reply.name)
+        elif isinstance(reply.reply, Refused) and after.pending is not None and after.number == saga.number:
+            log.error("saga.refused_after_pivot", saga_id=str(saga.id), code=reply.reply.code, state=after.state.value)
+    await docket.save()

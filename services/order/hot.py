@@ -1,0 +1,155 @@
+"""The hot routes: place, confirm, cancel, refuse."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from services.order.answers import OrderAnswer
+from services.order.domain import refusals
+from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
+from services.order.handlers.deciding import OrderCommand, cancel_orders, confirm_orders, refuse_orders
+from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.runtime.hot import HotCall, HotRoute
+from shared.runtime.http import actor_of
+from shared.runtime.problems import NotFound
+
+
+class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One line: the edition is the one the buyer saw, so that a changed price is noticed."""
+
+    product_id: UUID
+    edition: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    component: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
+
+
+class PlaceBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A purchase. Exactly one of `voucher` (max or none) and `voucher_fen` says how much voucher is wanted."""
+
+    lines: Annotated[list[LineBody], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
+    agreement_version: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    voucher: Literal["max", "none"] | None = None
+    voucher_fen: Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)] | None = None
+
+
+class NothingBody(msgspec.Struct, forbid_unknown_fields=True):
+    """No fields: the path says everything."""
+
+
+def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
+    return PlaceOrder(
+        wanted=[
+            Wanted(product_id=line.product_id, edition=line.edition, component=line.component, quantity=line.quantity)
+            for line in body.lines
+        ],
+        wish=wish_of(body.voucher, body.voucher_fen),
+        agreement_version=body.agreement_version,
+        by=actor_of(call.principal),
+    )
+
+
+def _on_order(body: NothingBody, call: HotCall) -> OrderCommand:
+    del body
+    try:
+        order_id = UUID(call.path["order_id"])
+    except ValueError as error:
+        raise NotFound from error
+    return OrderCommand(order_id=order_id, by=actor_of(call.principal), version=call.version)
+
+
+def _order_id(result: OrderAnswer) -> UUID:
+    return result.id
+
+
+def _location(result: OrderAnswer) -> str:
+    return f"/api/order/v1/orders/{result.id}"
+
+
+_WINNERS = (
+    refusals.OrderNotFound,
+    refusals.AlreadyConfirmed,
+    refusals.AlreadyCancelled,
+    refusals.AlreadyRefused,
+    refusals.AlreadyRefunded,
+    refusals.AlreadyClaimed,
+    refusals.AlreadyRedeemed,
+)
+
+HOT_ROUTES = (
+    HotRoute(
+        method="POST",
+        path="/orders",
+        summary="下单",
+        permission=Permission.ORDER_ORDER_PLACE,
+        body=PlaceBody,
+        answer=OrderAnswer,
+        command=_place,
+        handler=place_orders,
+        status=201,
+        location=_location,
+        awaits=_order_id,
+        if_match="ignored",
+        refusals=(
+            refusals.AgreementNotCurrent,
+            refusals.EnterpriseNotAuthenticated,
+            refusals.EnterpriseSuspended,
+            refusals.ProviderNotAuthenticated,
+            refusals.ProviderNotRecognised,
+            refusals.ProviderSuspended,
+            refusals.PartiesAffiliated,
+            refusals.ProductNotOnOffer,
+            refusals.OfferChanged,
+            refusals.ComponentUnknown,
+            refusals.SeveralProviders,
+            refusals.OrderTooLarge,
+            refusals.VoucherOverMaximum,
+            refusals.NoQuotaLeft,
+        ),
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/confirm",
+        summary="交易确认",
+        permission=Permission.ORDER_ORDER_CONFIRM,
+        body=NothingBody,
+        answer=OrderAnswer,
+        command=_on_order,
+        handler=confirm_orders,
+        awaits=_order_id,
+        refusals=(
+            *_WINNERS,
+            refusals.HoldPending,
+            refusals.ConfirmTooLate,
+            refusals.YearClosed,
+            refusals.ProviderSuspended,
+            refusals.EnterpriseSuspended,
+        ),
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/cancel",
+        summary="取消订单",
+        permission=Permission.ORDER_ORDER_CANCEL,
+        body=NothingBody,
+        answer=OrderAnswer,
+        command=_on_order,
+        handler=cancel_orders,
+        awaits=_order_id,
+        refusals=_WINNERS,
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/refuse",
+        summary="不接受订单",
+        permission=Permission.ORDER_ORDER_CONFIRM,
+        body=NothingBody,
+        answer=OrderAnswer,
+        command=_on_order,
+        handler=refuse_orders,
+        awaits=_order_id,
+        refusals=_WINNERS,
+    ),
+)

@@ -1,0 +1,20 @@
+"""The wiring of the order service."""
+
+from services.order.api import router
+from services.order.hot import HOT_ROUTES
+from services.order.jobs import JOBS, TIMERS
+from services.order.settings import OrderSettings
+from services.order.subscriptions import SUBSCRIPTIONS
+from services.order.tables import METADATA
+from shared.runtime.service import Service
+
+SERVICE = Service(
+    name="order",
+    metadata=METADATA,
+    settings=OrderSettings,
+    router=router,
+    hot_routes=HOT_ROUTES,
+    subscriptions=SUBSCRIPTIONS,
+    timers=TIMERS,
+    jobs=JOBS,
+)

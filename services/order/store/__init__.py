@@ -1,0 +1,1 @@
+"""Write SQL of the order service: arrays and few statements; one module an aggregate."""

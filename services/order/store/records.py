@@ -1,0 +1,70 @@
+"""Records of an order: contract, payments, delivery, acceptance, complaints, evaluation; added, never replaced."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from services.order.domain.records import RecordKind
+from services.order.tables import RECORD
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, execute, fetch_all, fetch_one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One record; `due_at` is the end of the time for a complaint's first answer."""
+
+    id: UUID
+    order_id: UUID
+    kind: RecordKind
+    recorded_by: UUID | None
+    organisation_id: UUID | None
+    recorded_at: datetime
+    dated_on: date | None = None
+    amount_fen: int | None = None
+    text: str = ""
+    scores: dict[str, int] = field(default_factory=dict)
+    document_sha256: str = ""
+    answers_id: UUID | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A complaint as its answer needs it."""
+
+    id: UUID
+    order_id: UUID
+    answered_at: datetime | None
+
+
+async def add(connection: Connection, record: Recorded) -> None:
+    """Keep a record."""
+    values = {name: getattr(record, name) for name in Recorded.__slots__}
+    await execute(connection, insert(RECORD).values(**{**values, "kind": record.kind.value}))
+
+
+async def find_kinds(connection: Connection, order_id: UUID) -> list[RecordKind]:
+    """The kinds of records an order has; the caller holds the order's lock."""
+    rows = await fetch_all(connection, select(RECORD.c.kind).where(RECORD.c.order_id == order_id).distinct())
+    return [RecordKind(row["kind"]) for row in rows]
+
+
+async def find_complaint(connection: Connection, complaint_id: UUID) -> Complaint | None:
+    """A complaint by id."""
+    columns = (RECORD.c.id, RECORD.c.order_id, RECORD.c.answered_at)
+    row = await fetch_one(
+        connection, select(*columns).where(RECORD.c.id == complaint_id, RECORD.c.kind == RecordKind.COMPLAINT.value)
+    )
+    return None if row is None else Complaint(**dict(row))
+
+
+async def mark_answered(connection: Connection, complaint_id: UUID, *, now: datetime) -> None:
+    """The complaint has its first answer. Raises: Bug when it had one."""
+    touched = await execute(
+        connection,
+        update(RECORD).where(RECORD.c.id == complaint_id, RECORD.c.answered_at.is_(None)).values(answered_at=now),
+    )
+    invariant(touched == 1, "a complaint is answered once under its order's lock")

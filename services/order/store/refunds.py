@@ -1,0 +1,70 @@
+"""Refund requests: one open at a time for each order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from services.order.tables import REFUND
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, execute, fetch_one
+
+OPEN = ("requested", "escalated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """One refund request of whole lines."""
+
+    id: UUID
+    order_id: UUID
+    lines: tuple[int, ...]
+    reason: str
+    state: str
+    requested_at: datetime
+    due_at: datetime
+
+
+async def add(connection: Connection, refund: Refund) -> None:
+    """Keep a new request."""
+    values = {name: getattr(refund, name) for name in Refund.__slots__}
+    await execute(connection, insert(REFUND).values(**{**values, "lines": list(refund.lines)}))
+
+
+async def find_open(connection: Connection, order_id: UUID) -> Refund | None:
+    """The open request of an order; the caller holds the order's lock."""
+    columns = [REFUND.c[name] for name in Refund.__slots__]
+    row = await fetch_one(connection, select(*columns).where(REFUND.c.order_id == order_id, REFUND.c.state.in_(OPEN)))
+    return None if row is None else Refund(**{**dict(row), "lines": tuple(row["lines"])})
+
+
+async def escalate(connection: Connection, refund_id: UUID) -> None:
+    """Silence: the operator decides. Source: Q11."""
+    touched = await execute(
+        connection,
+        update(REFUND).where(REFUND.c.id == refund_id, REFUND.c.state == "requested").values(state="escalated"),
+    )
+    invariant(touched == 1, "only a request that waits is escalated")
+
+
+async def close(connection: Connection, refund_id: UUID, *, state: str, answer: str, now: datetime) -> None:
+    """An open request was answered; `state` is refused, returning or returned."""
+    touched = await execute(
+        connection,
+        update(REFUND)
+        .where(REFUND.c.id == refund_id, REFUND.c.state.in_(OPEN))
+        .values(state=state, answer=answer, answered_at=now, returned_at=now if state == "returned" else None),
+    )
+    invariant(touched == 1, "a request is answered once")
+
+
+async def finish(connection: Connection, refund_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Voucher has returned the lines of these requests."""
+    await execute(
+        connection,
+        update(REFUND)
+        .where(REFUND.c.id.in_(refund_ids), REFUND.c.state == "returning")
+        .values(state="returned", returned_at=now),
+    )

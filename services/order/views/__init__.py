@@ -1,0 +1,31 @@
+"""Read-only SQL of the order service, scoped by who reads."""
+
+from services.order.views.orders import (
+    HistoryItem,
+    OrderDetail,
+    OrderFilter,
+    OrderItem,
+    Scope,
+    list_orders,
+    read_history,
+    read_order,
+    scope_of,
+)
+from services.order.views.sagas import SagaFilter, SagaItem, list_sagas
+from services.order.views.tasks import list_tasks
+
+__all__ = [
+    "HistoryItem",
+    "OrderDetail",
+    "OrderFilter",
+    "OrderItem",
+    "SagaFilter",
+    "SagaItem",
+    "Scope",
+    "list_orders",
+    "list_sagas",
+    "list_tasks",
+    "read_history",
+    "read_order",
+    "scope_of",
+]

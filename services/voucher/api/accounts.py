@@ -1,0 +1,81 @@
+"""Routes of quota accounts and of the ledger's proof."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from services.voucher.api.paging import Cursor, Limit
+from services.voucher.proof import prove
+from services.voucher.views import accounts as views
+from services.voucher.views.models import AccountView, MovementView
+from services.voucher.views.scope import NOTHING, account_scope
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import principal_of, require
+from shared.runtime.http import Reading
+
+router = APIRouter(tags=["accounts"])
+
+OwnAccount = Annotated[Principal, Depends(require(Permission.VOUCHER_ACCOUNT_READ_OWN))]
+Year = Annotated[int | None, Query(ge=2018, le=2100)]
+
+
+@router.get("/accounts", summary="额度账户列表")
+async def list_accounts(
+    connection: Reading,
+    principal: Annotated[Principal, Depends(principal_of)],
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+    year: Year = None,
+) -> Page[AccountView]:
+    """Quota accounts that the caller may see: its own, its region's, or all."""
+    scope = account_scope(principal)
+    return await views.list_accounts(connection, scope=scope, limit=limit, after=decode_cursor(cursor), year=year)
+
+
+@router.get("/accounts/{year}", summary="本单位额度账户")
+async def read_own_account(connection: Reading, year: int, principal: OwnAccount, response: Response) -> AccountView:
+    """The caller's own account of a year."""
+    owner_id = principal.organisation_id or NOTHING
+    view = await views.read_account_of_year(connection, enterprise_id=owner_id, year=year)
+    response.headers["ETag"] = f'"{view.version}"'
+    return view
+
+
+@router.get("/accounts/{year}/movements", summary="本单位额度变动")
+async def list_own_movements(
+    connection: Reading, year: int, principal: OwnAccount, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Page[MovementView]:
+    """The movements of the caller's own account of a year, newest first."""
+    owner_id = principal.organisation_id or NOTHING
+    account = await views.read_account_of_year(connection, enterprise_id=owner_id, year=year)
+    return await views.list_movements(
+        connection, account.id, scope=account_scope(principal), limit=limit, after=decode_cursor(cursor)
+    )
+
+
+@router.get("/quota-accounts/{account_id}/movements", summary="额度变动（监管）")
+async def list_movements(
+    connection: Reading,
+    account_id: UUID,
+    principal: Annotated[Principal, Depends(principal_of)],
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[MovementView]:
+    """The movements of an account within the caller's scope, newest first."""
+    return await views.list_movements(
+        connection, account_id, scope=account_scope(principal), limit=limit, after=decode_cursor(cursor)
+    )
+
+
+@router.get("/proof", summary="账目验证")
+async def read_proof(
+    connection: Reading, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))]
+) -> Response:
+    """Recompute every balance from the postings and list each difference. Source: I1, I2, I4."""
+    del principal
+    return Response(msgspec.json.encode(await prove(connection)), media_type="application/json")

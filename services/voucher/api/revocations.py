@@ -1,0 +1,70 @@
+"""Routes of revocations."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.responses import Response
+
+from services.voucher.api.paging import Cursor, Limit
+from services.voucher.handlers import revocations as handlers
+from services.voucher.views import plans as views
+from services.voucher.views.models import RevocationView
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require
+from shared.runtime.http import Body, Reading, Run, actor_of
+
+router = APIRouter(tags=["revocations"])
+
+
+class RevocationBody(Body):
+    """Unused quota to be taken from an enterprise."""
+
+    enterprise_id: UUID
+    year: int = Field(ge=2018, le=2100)
+    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    reason: str = Field(min_length=1, max_length=1_000)
+
+
+@router.get("/revocations", summary="额度收回记录")
+async def list_revocations(
+    connection: Reading,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))],
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[RevocationView]:
+    """Proposed and approved revocations, newest first."""
+    del principal
+    return await views.list_revocations(connection, limit=limit, after=decode_cursor(cursor))
+
+
+@router.post("/revocations", status_code=201, response_model=RevocationView, summary="提议收回额度")
+async def propose(
+    run: Run,
+    body: RevocationBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_PROPOSE))],
+) -> Response:
+    """Propose to take unused quota back. Source: A9."""
+    command = handlers.ProposeRevocation(
+        enterprise_id=body.enterprise_id,
+        year=body.year,
+        amount_fen=body.amount_fen,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(handlers.propose_revocation, command, status=201)
+
+
+@router.post("/revocations/{revocation_id}/approve", response_model=RevocationView, summary="审批收回额度")
+async def approve(
+    run: Run,
+    revocation_id: UUID,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_APPROVE))],
+) -> Response:
+    """A second person approves; open-year money serves the waiting list. Source: A9, R36."""
+    command = handlers.ApproveRevocation(revocation_id=revocation_id, by=actor_of(principal))
+    return await run.run(handlers.approve_revocation, command)

@@ -1,0 +1,57 @@
+"""What a receipt says and the bytes that are signed. Anyone can recheck who came first. Source: Q2."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What an enterprise asked for; its hash stands in the receipt and in the public queue."""
+
+    enterprise_id: UUID
+    plan_id: UUID
+    amount_fen: int
+    truth_declaration_version: str
+
+    def digest(self) -> bytes:
+        """SHA-256 of the request's canonical JSON."""
+        return hashlib.sha256(b"yunquan/application/v1\n" + msgspec.json.encode(self, order="deterministic")).digest()
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the queue, signed by the service. `received_at` is RFC 3339 in UTC."""
+
+    plan_id: UUID
+    ticket_no: int
+    request_sha256: str
+    received_at: str
+    kid: str
+    signature: str = ""
+
+    def signed_bytes(self) -> bytes:
+        """The canonical bytes that the signature covers: everything but the signature."""
+        unsigned = {name: getattr(self, name) for name in self.__struct_fields__ if name != "signature"}
+        return b"yunquan/receipt/v1\n" + msgspec.json.encode(unsigned, order="deterministic")
+
+    def signature_bytes(self) -> bytes:
+        """The signature; empty when the text is no base64."""
+        try:
+            return base64.urlsafe_b64decode(self.signature + "=" * (-len(self.signature) % 4))
+        except ValueError:
+            return b""
+
+
+def receipt_of(*, plan_id: UUID, ticket_no: int, digest: bytes, received_at: datetime, kid: str) -> Receipt:
+    """The unsigned receipt of a ticket."""
+    moment = received_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return Receipt(plan_id=plan_id, ticket_no=ticket_no, request_sha256=digest.hex(), received_at=moment, kid=kid)
+
+
+def with_signature(receipt: Receipt, signature: bytes) -> Receipt:
+    """The receipt as the applicant gets it."""
+    text = base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+    signed: Receipt = msgspec.structs.replace(receipt, signature=text)
+    return signed

@@ -1,0 +1,130 @@
+"""Intake: applications become numbered tickets with signed receipts, many in one transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from services.voucher.allocator import AllocatorSeat
+from services.voucher.domain.eligibility import Applicant, OpenPlan, check_applicant, check_plan, check_request
+from services.voucher.domain.receipts import Receipt, Request, receipt_of
+from services.voucher.domain.refusals import ApplicationOpen
+from services.voucher.receipts import ReceiptSigner
+from services.voucher.store import parties, queue
+from services.voucher.store.queue import Counter, NewTicket
+from shared.kernel.calendar import business_date
+from shared.kernel.refusals import Refusal
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Work
+
+
+class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):
+    """An enterprise asks for quota of a plan. `amount_fen` 1..cap."""
+
+    request: Request
+    by: Actor
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: the place in the queue and its receipt; the decision follows."""
+
+    application_id: UUID
+    plan_id: UUID
+    ticket_no: int
+    state: str
+    receipt: Receipt
+    version: int
+
+
+async def submit_applications(work: Work, commands: Sequence[SubmitApplication]) -> Sequence[Ticket | Refusal]:
+    """Give every eligible application the next number of its plan. Source: R28, Q2, Q6, A13, A16."""
+    requests = [command.request for command in commands]
+    applicants = await parties.read_applicants(work.connection, [request.enterprise_id for request in requests])
+    counters = await queue.lock_counters(work.connection, sorted({request.plan_id for request in requests}))
+    taken = await queue.open_tickets(work.connection, [(r.plan_id, r.enterprise_id) for r in requests])
+    signer = work.ports.get(ReceiptSigner)
+    tickets: list[NewTicket] = []
+    outcomes: list[Ticket | Refusal] = []
+    for command in commands:
+        request = command.request
+        key = (request.plan_id, request.enterprise_id)
+        try:
+            counter = counters.get(request.plan_id)
+            applicant = _admit(work, request, counter, applicants.get(request.enterprise_id), is_open=key in taken)
+        except Refusal as refusal:
+            outcomes.append(refusal)
+            continue
+        taken.add(key)
+        ticket, answer = _number(work, command, counters[request.plan_id], applicant, signer)
+        tickets.append(ticket)
+        outcomes.append(answer)
+    if tickets:
+        await queue.insert_tickets(work, tickets, kid=signer.kid)
+        work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    return outcomes
+
+
+def _admit(
+    work: Work, request: Request, counter: Counter | None, applicant: Applicant | None, *, is_open: bool
+) -> Applicant:
+    if counter is None:
+        raise NotFound
+    years = work.pack.deadlines.registration_years
+    admitted = check_applicant(applicant, now=work.now, registration_years=years)
+    plan = OpenPlan(
+        state=counter.state,
+        counter_closed=counter.closed,
+        opens_at=counter.opens_at,
+        closes_at=counter.closes_at,
+        cap_fen=counter.cap_fen,
+    )
+    check_plan(plan, now=work.now, pack_in_force=work.pack.in_force_on(business_date(work.now)))
+    check_request(
+        amount_fen=request.amount_fen,
+        cap_fen=counter.cap_fen,
+        declared_version=request.truth_declaration_version,
+        current_version=work.pack.truth_declaration.version,
+    )
+    if is_open:
+        raise ApplicationOpen
+    return admitted
+
+
+def _number(
+    work: Work, command: SubmitApplication, counter: Counter, applicant: Applicant, signer: ReceiptSigner
+) -> tuple[NewTicket, Ticket]:
+    request = command.request
+    counter.last_ticket_no += 1
+    digest = request.digest()
+    unsigned = receipt_of(
+        plan_id=request.plan_id,
+        ticket_no=counter.last_ticket_no,
+        digest=digest,
+        received_at=work.now,
+        kid=signer.kid,
+    )
+    receipt = signer.sign(unsigned)
+    ticket = NewTicket(
+        id=work.new_id(),
+        plan_id=request.plan_id,
+        year=counter.year,
+        ticket_no=counter.last_ticket_no,
+        enterprise_id=request.enterprise_id,
+        region=applicant.region,
+        listed=applicant.priority_listed,
+        requested_fen=request.amount_fen,
+        declaration_version=request.truth_declaration_version,
+        account_id=command.by.account_id or request.enterprise_id,
+        request_hash=digest,
+        receipt_signature=receipt.signature_bytes(),
+        received_at=work.now,
+    )
+    answer = Ticket(
+        application_id=ticket.id,
+        plan_id=ticket.plan_id,
+        ticket_no=ticket.ticket_no,
+        state="queued",
+        receipt=receipt,
+        version=0,
+    )
+    return ticket, answer

@@ -1,0 +1,248 @@
+"""Yearly plans: drafted and approved by two persons of the bureau, published by the operator, raised by two persons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.voucher.allocator import AllocatorSeat
+from services.voucher.domain.accounts import Posting
+from services.voucher.domain.allocation import EntryKind, Pool, enter
+from services.voucher.domain.refusals import PlanExists, PlanStateWrong, PlanYearOver, ProposalDecided, SamePerson
+from services.voucher.domain.states import PLAN_MOVES, Account, IncreaseState, Movement, PlanState
+from services.voucher.store import ledger, plans, queue
+from services.voucher.views.models import IncreaseView, PlanView
+from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanIncreased, PlanPublished
+from shared.kernel.calendar import business_year, day_closes_at, year_closes_at
+from shared.kernel.money import MAX_FEN
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Decision, Notice, Work
+
+YEAR_END_TIMER = "voucher.year_end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPlan:
+    """The bureau drafts the plan of a year. `lane_share_bp` None takes the pack's."""
+
+    year: int
+    total_fen: int
+    lane_share_bp: int | None
+    opens_at: datetime
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidePlan:
+    """The next step of a plan: approve or publish."""
+
+    plan_id: UUID
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftIncrease:
+    """The bureau drafts more money for a published plan."""
+
+    plan_id: UUID
+    amount_fen: int
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveIncrease:
+    """A second person of the bureau approves an increase."""
+
+    increase_id: UUID
+    by: Actor
+
+
+async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
+    """Draft the year's only plan. Emits voucher.plan_drafted. Source: A15, R26.
+
+    Raises: PlanYearOver, PlanExists.
+    """
+    closes_at = year_closes_at(command.year)
+    if command.year < business_year(work.now) or business_year(command.opens_at) != command.year:
+        raise PlanYearOver(year=command.year)
+    if await plans.plan_of_year(work.connection, command.year) is not None:
+        raise PlanExists(year=command.year)
+    lane = work.pack.priority_lane
+    share_bp = lane.share_bp if command.lane_share_bp is None else command.lane_share_bp
+    plan_id = work.new_id()
+    values: dict[str, Any] = {
+        "id": plan_id,
+        "year": command.year,
+        "state": PlanState.DRAFT.value,
+        "total_fen": command.total_fen,
+        "lane_share_bp": share_bp,
+        "lane_until": day_closes_at(lane.until) if lane.until else (closes_at if share_bp else None),
+        "cap_fen": work.pack.cap_fen,
+        "opens_at": command.opens_at,
+        "closes_at": closes_at,
+        "drafted_by": command.by.account_id,
+        "pack_version": work.pack.version,
+        "version": 1,
+    }
+    await plans.insert_plan(work.connection, values)
+    work.emit(PlanDrafted(version=1, plan_id=plan_id, year=command.year, total_fen=command.total_fen))
+    _decided(work, plan_id, "draft", command.by, after=PlanState.DRAFT)
+    return await _view(work, plan_id)
+
+
+async def approve_plan(work: Work, command: DecidePlan) -> PlanView:
+    """A second person approves. Emits voucher.plan_approved. Source: A15, R8. Raises: SamePerson, PlanStateWrong."""
+    row = await _lock(work, command.plan_id)
+    if row["drafted_by"] == command.by.account_id:
+        raise SamePerson
+    return await _advance(
+        work, row, PlanState.APPROVED, command.by, PlanApproved, {"approved_by": command.by.account_id}
+    )
+
+
+async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
+    """The operator publishes; from `opens_at` on applications are taken. Source: A15, R14, R26.
+
+    Emits voucher.plan_published. Raises: PlanStateWrong, PlanYearOver.
+    """
+    row = await _lock(work, command.plan_id)
+    if work.now >= row["closes_at"]:
+        raise PlanYearOver(year=row["year"])
+
+    def published(**identity: Any) -> PlanPublished:  # noqa: ANN401 - the identity of a plan's fact
+        return PlanPublished(**identity, opens_at=row["opens_at"], closes_at=row["closes_at"])
+
+    empty = Pool(left_fen=0, lane_left_fen=0, cap_fen=row["cap_fen"], last_decision_no=0, decided_to=0)
+    pool, entry = enter(empty, kind=EntryKind.OPEN, amount_fen=row["total_fen"], lane_share_bp=row["lane_share_bp"])
+    changes = {
+        "left_fen": pool.left_fen,
+        "lane_left_fen": pool.lane_left_fen,
+        "last_decision_no": pool.last_decision_no,
+        "pack_version": work.pack.version,
+    }
+    await _advance(work, row, PlanState.PUBLISHED, command.by, published, changes)
+    await plans.open_counter(work.connection, command.plan_id)
+    plan = await queue.lock_plan(work.connection, command.plan_id)
+    if plan is not None:
+        await queue.insert_entries(work, plan, [entry])
+    await _post(work, command.plan_id, Movement.OPEN, f"{command.plan_id}/open", row["total_fen"], "plan")
+    work.set_timer(YEAR_END_TIMER, key=command.plan_id, due_at=row["closes_at"])
+    return await _view(work, command.plan_id)
+
+
+async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
+    """Propose more money for a published plan. Source: A15. Raises: PlanStateWrong."""
+    row = await _lock(work, command.plan_id)
+    if row["state"] != PlanState.PUBLISHED or row["total_fen"] + command.amount_fen > MAX_FEN:
+        raise PlanStateWrong(state=row["state"])
+    values: dict[str, Any] = {
+        "id": work.new_id(),
+        "plan_id": command.plan_id,
+        "amount_fen": command.amount_fen,
+        "reason": command.reason,
+        "state": IncreaseState.PROPOSED.value,
+        "drafted_by": command.by.account_id,
+        "drafted_at": work.now,
+        "version": 1,
+    }
+    await plans.insert_increase(work.connection, values)
+    _decided(work, command.plan_id, "propose_increase", command.by, ground=command.reason)
+    return IncreaseView(**values)
+
+
+async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView:
+    """Raise the plan; the waiting list is served first. Emits voucher.plan_increased. Source: A15, Q3.
+
+    Raises: SamePerson, ProposalDecided, PlanStateWrong.
+    """
+    found = await plans.find_increase(work.connection, command.increase_id)
+    if found is None:
+        raise NotFound
+    if found["drafted_by"] == command.by.account_id:
+        raise SamePerson
+    plan = await queue.lock_plan(work.connection, found["plan_id"])
+    if plan is None or plan.state is not PlanState.PUBLISHED or work.now >= plan.closes_at:
+        raise PlanStateWrong(state="" if plan is None else plan.state.value)
+    if not await plans.decide_increase(work.connection, command.increase_id, approved_by=command.by.account_id):
+        raise ProposalDecided
+    amount_fen = found["amount_fen"]
+    pool, entry = enter(plan.pool(), kind=EntryKind.INCREASE, amount_fen=amount_fen)
+    after = plan.after(pool, total_fen=plan.total_fen + amount_fen, version=plan.version + 1)
+    await queue.insert_entries(work, plan, [entry])
+    await queue.save_plan(work.connection, after)
+    await _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
+    work.emit(PlanIncreased(version=after.version, plan_id=plan.id, year=plan.year, total_fen=after.total_fen))
+    _decided(work, plan.id, "approve_increase", command.by, ground=found["reason"])
+    work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    values = {**dict(found), "state": IncreaseState.APPROVED, "approved_by": command.by.account_id, "version": 2}
+    return IncreaseView(**values)
+
+
+async def _lock(work: Work, plan_id: UUID) -> Any:  # noqa: ANN401 - a record
+    row = await plans.lock_plan_row(work.connection, plan_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _advance(  # noqa: PLR0913, PLR0917 - one step of a plan
+    work: Work,
+    row: Any,  # noqa: ANN401 - a record
+    after: PlanState,
+    by: Actor,
+    fact: Callable[..., Any],
+    changes: dict[str, Any],
+) -> PlanView:
+    before = PlanState(row["state"])
+    if not PLAN_MOVES.allows(before, after):
+        raise PlanStateWrong(state=before.value)
+    version = row["version"] + 1
+    await plans.update_plan(work.connection, row["id"], {"state": after.value, "version": version, **changes})
+    work.emit(fact(version=version, plan_id=row["id"], year=row["year"], total_fen=row["total_fen"]))
+    _decided(work, row["id"], after.value, by, before=before, after=after)
+    return await _view(work, row["id"])
+
+
+def _decided(  # noqa: PLR0913 - the parts of a decision
+    work: Work, plan_id: UUID, act: str, by: Actor, *, ground: str = "", before: str = "", after: str = ""
+) -> None:
+    work.decide(
+        Decision(
+            subject_type="plan", subject_id=plan_id, act=act, by=by, rule="A15", ground=ground,
+            before=str(before), after=str(after),
+        )
+    )  # fmt: skip
+    if after == PlanState.DRAFT:
+        text = "有新的年度发放计划草案待审批"
+        work.notify(
+            Notice(
+                recipient="role:bureau_lead", subject_type="plan", subject_id=plan_id, event="plan.drafted",
+                text=text, article="A15",
+            )
+        )  # fmt: skip
+
+
+async def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
+    work: Work, plan_id: UUID, movement: Movement, key: str, amount_fen: int, reason: str
+) -> None:
+    posting = Posting(
+        business_key=key,
+        plan_id=plan_id,
+        account_id=None,
+        movement=movement,
+        debit=Account.TOTAL,
+        credit=Account.LEFT,
+        amount_fen=amount_fen,
+        reason=reason,
+        rule="A15",
+    )
+    await ledger.save_accounts(work, [], [posting])
+
+
+async def _view(work: Work, plan_id: UUID) -> PlanView:
+    row = await plans.lock_plan_row(work.connection, plan_id)
+    if row is None:
+        raise NotFound
+    return PlanView(**{name: row[name] for name in PlanView.model_fields})

@@ -1,0 +1,213 @@
+"""Review of applications by the operator, and withdrawal by the enterprise. Nothing is decided by silence."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from services.voucher.allocator import AllocatorSeat
+from services.voucher.domain.accounts import Part, shift
+from services.voucher.domain.allocation import EntryKind, enter
+from services.voucher.domain.refusals import (
+    ApplicationStateWrong,
+    EnterpriseSuspended,
+    NothingEarmarked,
+    YearClosed,
+)
+from services.voucher.domain.states import APPLICATION_MOVES, Account, ApplicationState, Movement, PlanState
+from services.voucher.store import ledger, parties, queue
+from services.voucher.store.queue import PlanRow, TicketRow
+from services.voucher.views.applications import read_application
+from services.voucher.views.models import ApplicationView
+from shared.contracts.messages.voucher import ApplicationClosed, ApplicationReviewed
+from shared.kernel.money import Fen, format_yuan
+from shared.kernel.refusals import invariant
+from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.work import Actor, Decision, Notice, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewApplication:
+    """An act about one application. `owner_id` limits it to one enterprise; `expected_version` is If-Match."""
+
+    application_id: UUID
+    owner_id: UUID | None
+    reason: str
+    expected_version: int | None
+    by: Actor
+
+
+async def grant_application(work: Work, command: ReviewApplication) -> ApplicationView:
+    """Earmark becomes quota; a remainder goes on waiting. Source: A16, R30, Q3.
+
+    Emits voucher.application_reviewed and voucher.quota_moved.
+    Raises: NotFound, VersionMismatch, ApplicationStateWrong, NothingEarmarked, YearClosed, EnterpriseSuspended.
+    """
+    plan, ticket = await _open(work, command)
+    if ticket.state not in {ApplicationState.EARMARKED, ApplicationState.WAITING}:
+        raise ApplicationStateWrong(state=ticket.state.value)
+    if ticket.earmarked_fen == 0:
+        raise NothingEarmarked
+    applicants = await parties.read_applicants(work.connection, [ticket.enterprise_id])
+    if not applicants[ticket.enterprise_id].active(work.now):
+        raise EnterpriseSuspended
+    amount_fen = ticket.earmarked_fen
+    (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
+    moved = shift(
+        account, movement=Movement.GRANT, debit=Account.EARMARKED, credit=Account.AVAILABLE,
+        parts=[Part(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
+        reason=command.reason or "granted", rule="A16",
+    )  # fmt: skip
+    await ledger.save_accounts(work, [moved.account], moved.postings)
+    ledger.tell(work, moved.moved)
+    earmarked_fen = plan.earmarked_fen - amount_fen
+    await queue.save_plan(work.connection, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
+    after: TicketRow = msgspec.structs.replace(
+        ticket,
+        state=ApplicationState.WAITING if ticket.waiting_fen else ApplicationState.GRANTED,
+        earmarked_fen=0,
+        granted_fen=ticket.granted_fen + amount_fen,
+        review_due_at=None,
+        version=ticket.version + 1,
+    )
+    APPLICATION_MOVES.check(ticket.state, after.state)
+    await queue.save_tickets(work.connection, [after])
+    _reviewed(work, after, "granted", amount_fen)
+    _record(work, command, ticket, after, "grant")
+    _notify(work, after, "application_granted", amount_yuan=format_yuan(Fen(amount_fen)))
+    return await read_application(work.connection, ticket.id)
+
+
+async def refuse_application(work: Work, command: ReviewApplication) -> ApplicationView:
+    """The operator refuses; what was earmarked serves the waiting list. Source: A16, Q3.
+
+    Emits voucher.application_reviewed. Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
+    """
+    after = await _end(work, command, ApplicationState.REFUSED, "refuse")
+    _reviewed(work, after, "refused", 0)
+    _notify(work, after, "application_refused", reason=command.reason, article="A16")
+    return await read_application(work.connection, after.id)
+
+
+async def send_back_application(work: Work, command: ReviewApplication) -> ApplicationView:
+    """The operator asks for better material: the place in the queue is given up. Source: A16, Q3.
+
+    Emits voucher.application_reviewed. Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
+    """
+    after = await _end(work, command, ApplicationState.SENT_BACK, "send_back")
+    _reviewed(work, after, "sent_back", 0)
+    _notify(work, after, "application_sent_back", reason=command.reason)
+    return await read_application(work.connection, after.id)
+
+
+async def withdraw_application(work: Work, command: ReviewApplication) -> ApplicationView:
+    """The enterprise gives its place up. Emits voucher.application_closed. Source: R28, Q3.
+
+    Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
+    """
+    after = await _end(work, command, ApplicationState.WITHDRAWN, "withdraw")
+    work.emit(
+        ApplicationClosed(
+            version=after.version, application_id=after.id, enterprise_id=after.enterprise_id, plan_id=after.plan_id,
+            year=after.year, ticket_no=after.ticket_no, reason="withdrawn",
+        )
+    )  # fmt: skip
+    return await read_application(work.connection, after.id)
+
+
+async def _open(work: Work, command: ReviewApplication) -> tuple[PlanRow, TicketRow]:
+    """The application with its plan, both locked, the plan first."""
+    plan_id = await work.connection.fetchval(
+        "SELECT plan_id FROM application WHERE id = $1 AND ($2::uuid IS NULL OR enterprise_id = $2)",
+        command.application_id,
+        command.owner_id,
+    )
+    plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)
+    ticket = None if plan is None else await queue.lock_ticket(work.connection, command.application_id)
+    if plan is None or ticket is None:
+        raise NotFound
+    if command.expected_version is not None and command.expected_version != ticket.version:
+        raise VersionMismatch(version=ticket.version)
+    if plan.state is not PlanState.PUBLISHED or work.now >= plan.closes_at:
+        raise YearClosed(year=plan.year)
+    return plan, ticket
+
+
+async def _end(work: Work, command: ReviewApplication, after: ApplicationState, act: str) -> TicketRow:
+    """End an application that was decided a place, and free what it had earmarked into the queue's sequence."""
+    plan, ticket = await _open(work, command)
+    if ticket.state not in {ApplicationState.EARMARKED, ApplicationState.WAITING}:
+        raise ApplicationStateWrong(state=ticket.state.value)
+    pool, entry = enter(
+        plan.pool(), kind=EntryKind.FREE, amount_fen=ticket.earmarked_fen, ticket_no=ticket.ticket_no,
+        enterprise_id=ticket.enterprise_id, outcome=after.value,
+    )  # fmt: skip
+    if ticket.earmarked_fen:
+        (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
+        moved = shift(
+            account, movement=Movement.FREE, debit=Account.EARMARKED, credit=Account.LEFT,
+            parts=[Part(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
+            reason=act, rule="A16",
+        )  # fmt: skip
+        await ledger.save_accounts(work, [moved.account], moved.postings)
+    earmarked_fen = plan.earmarked_fen - ticket.earmarked_fen
+    await queue.insert_entries(work, plan, [entry])
+    await queue.save_plan(work.connection, plan.after(pool, earmarked_fen=earmarked_fen))
+    ended: TicketRow = msgspec.structs.replace(
+        ticket,
+        state=after,
+        earmarked_fen=0,
+        waiting_fen=0,
+        reason=command.reason,
+        review_due_at=None,
+        version=ticket.version + 1,
+    )
+    APPLICATION_MOVES.check(ticket.state, after)
+    await queue.save_tickets(work.connection, [ended])
+    _record(work, command, ticket, ended, act)
+    work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    return ended
+
+
+def _reviewed(work: Work, ticket: TicketRow, outcome: str, granted_fen: int) -> None:
+    invariant(ticket.version > 0, "a reviewed application was decided before")
+    work.emit(
+        ApplicationReviewed(
+            version=ticket.version, application_id=ticket.id, enterprise_id=ticket.enterprise_id,
+            plan_id=ticket.plan_id, year=ticket.year, ticket_no=ticket.ticket_no, outcome=outcome,
+            granted_fen=granted_fen,
+        )
+    )  # fmt: skip
+
+
+def _record(work: Work, command: ReviewApplication, before: TicketRow, after: TicketRow, act: str) -> None:
+    work.decide(
+        Decision(
+            subject_type="application",
+            subject_id=after.id,
+            act=act,
+            by=command.by,
+            rule="A16",
+            ground=command.reason,
+            before=before.state.value,
+            after=after.state.value,
+            facts={"earmarked_fen": before.earmarked_fen, "waiting_fen": before.waiting_fen},
+        )
+    )
+
+
+def _notify(work: Work, ticket: TicketRow, code: str, **marks: str) -> None:
+    body = work.pack.notice(code).body.format(
+        **{"receipt_number": ticket.ticket_no, "year": ticket.year, "article": "A16", **marks}
+    )
+    work.notify(
+        Notice(
+            recipient=f"org:{ticket.enterprise_id}",
+            subject_type="application",
+            subject_id=ticket.id,
+            event=code.replace("application_", "application."),
+            text=body,
+            reason=marks.get("reason", ""),
+            article="A16",
+        )
+    )

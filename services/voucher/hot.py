@@ -1,0 +1,72 @@
+"""The hot route of the voucher service: an application at the moment of opening."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from services.voucher.domain import refusals
+from services.voucher.domain.receipts import Request
+from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
+from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
+from shared.runtime.hot import HotCall, HotRoute
+from shared.runtime.http import actor_of
+
+PositiveFen = Annotated[int, msgspec.Meta(ge=1, le=MAX_FEN)]
+Version = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+
+
+class ApplicationBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An application: the plan, the amount in fen, and the version of the truth declaration signed off."""
+
+    plan_id: UUID
+    amount_fen: PositiveFen
+    truth_declaration_version: Version
+
+
+def _command(body: ApplicationBody, call: HotCall) -> SubmitApplication:
+    enterprise_id = call.principal.organisation_id
+    if enterprise_id is None:
+        raise refusals.NotEnterprise
+    return SubmitApplication(
+        request=Request(
+            enterprise_id=enterprise_id,
+            plan_id=body.plan_id,
+            amount_fen=body.amount_fen,
+            truth_declaration_version=body.truth_declaration_version,
+        ),
+        by=actor_of(call.principal),
+    )
+
+
+def _location(ticket: Ticket) -> str:
+    return f"/api/voucher/v1/applications/{ticket.application_id}"
+
+
+HOT_ROUTES = (
+    HotRoute(
+        method="POST",
+        path="/applications",
+        summary="申领云使用券",
+        permission=Permission.VOUCHER_APPLICATION_SUBMIT,
+        body=ApplicationBody,
+        answer=Ticket,
+        command=_command,
+        handler=submit_applications,
+        status=201,
+        location=_location,
+        if_match="ignored",
+        refusals=(
+            refusals.NotEnterprise,
+            refusals.NotAuthenticated,
+            refusals.EnterpriseSuspended,
+            refusals.NotLegalPerson,
+            refusals.RegisteredTooShort,
+            refusals.PlanNotOpen,
+            refusals.AboveCap,
+            refusals.DeclarationOutdated,
+            refusals.ApplicationOpen,
+        ),
+    ),
+)

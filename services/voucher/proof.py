@@ -1,0 +1,195 @@
+"""Recomputes every balance from the postings and lists each difference. Source: I1, I2, I4.
+
+Set-based SQL over the whole ledger in one read-only snapshot; nothing is corrected here.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from services.voucher.domain.states import Account
+from shared.runtime.db import Connection
+
+DIFFERENCES_MAX = 1_000
+
+_BALANCES = [account.value for account in Account if account not in {Account.TOTAL, Account.LEFT}]
+
+_PLANS = """
+SELECT p.id, p.year, p.total_fen, p.left_fen, p.earmarked_fen, {sums},
+       p.left_fen + {sum_of_all} AS accounted_fen
+FROM plan p LEFT JOIN (SELECT plan_id, {aggregates} FROM quota_account GROUP BY plan_id) s ON s.plan_id = p.id
+ORDER BY p.year
+""".format(  # noqa: S608 - names of our own enum
+    sums=", ".join(f"COALESCE(s.{name}_fen, 0)::bigint AS sum_{name}_fen" for name in _BALANCES),
+    sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in _BALANCES),
+    aggregates=", ".join(f"sum({name}_fen) AS {name}_fen" for name in _BALANCES),
+)
+_PLAN_POSTINGS = """
+WITH moved AS (
+    SELECT plan_id, credit_account AS account, amount_fen FROM posting
+    UNION ALL SELECT plan_id, debit_account, -amount_fen FROM posting
+), posted AS (SELECT plan_id, account, sum(amount_fen)::bigint AS fen FROM moved GROUP BY plan_id, account)
+SELECT s.id AS subject, s.account, s.fen AS stored_fen, COALESCE(p.fen, 0) AS posted_fen FROM (
+    SELECT id, 'left' AS account, left_fen AS fen FROM plan
+    UNION ALL SELECT id, 'earmarked', earmarked_fen FROM plan
+    UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state <> 'draft' AND state <> 'approved'
+) s LEFT JOIN posted p ON p.plan_id = s.id AND p.account = s.account
+WHERE s.fen <> COALESCE(p.fen, 0) ORDER BY s.id, s.account LIMIT $1
+"""
+_ACCOUNT_POSTINGS = """
+WITH moved AS (
+    SELECT quota_account_id AS id, credit_account AS account, amount_fen FROM posting WHERE quota_account_id IS NOT NULL
+    UNION ALL
+    SELECT quota_account_id, debit_account, -amount_fen FROM posting WHERE quota_account_id IS NOT NULL
+), posted AS (
+    SELECT id, account, sum(amount_fen)::bigint AS fen FROM moved WHERE account <> 'left' GROUP BY id, account
+), flows AS (
+    SELECT quota_account_id AS id, movement AS account, sum(amount_fen)::bigint AS fen FROM posting
+    WHERE movement = 'grant' OR (movement = 'revoke' AND credit_account = 'left') GROUP BY 1, 2
+), stored AS (
+    SELECT a.id, v.account, v.fen FROM quota_account a CROSS JOIN LATERAL (VALUES {values}) AS v(account, fen)
+)
+SELECT COALESCE(s.id, p.id) AS subject, COALESCE(s.account, p.account) AS account,
+       COALESCE(s.fen, 0) AS stored_fen, COALESCE(p.fen, 0) AS posted_fen
+FROM stored s FULL JOIN (SELECT * FROM posted UNION ALL SELECT * FROM flows) p ON p.id = s.id AND p.account = s.account
+WHERE COALESCE(s.fen, 0) <> COALESCE(p.fen, 0) ORDER BY 1, 2 LIMIT $1
+""".format(  # noqa: S608 - names of our own enum
+    values=", ".join(
+        [f"('{name}', a.{name}_fen)" for name in _BALANCES] + ["('grant', a.granted_fen)", "('revoke', a.revoked_fen)"]
+    )
+)
+_LINES = """
+WITH flow AS (
+    SELECT order_id, line,
+           sum(amount_fen) FILTER (WHERE movement = 'hold') AS held,
+           sum(amount_fen) FILTER (WHERE movement = 'release') AS released,
+           sum(amount_fen) FILTER (WHERE movement = 'commit') AS committed,
+           sum(amount_fen) FILTER (WHERE movement = 'refund') AS refunded,
+           sum(amount_fen) FILTER (WHERE movement = 'claim') AS claimed,
+           sum(amount_fen) FILTER (WHERE movement = 'unclaim') AS unclaimed,
+           sum(amount_fen) FILTER (WHERE movement = 'redeem') AS redeemed,
+           sum(amount_fen) FILTER (WHERE movement = 'short') AS short
+    FROM posting WHERE order_id IS NOT NULL GROUP BY order_id, line
+), line AS (
+    SELECT l.order_id, l.line, l.amount_fen, l.state, l.paid_fen, l.short_fen,
+           COALESCE(f.held, 0) AS held, COALESCE(f.released, 0) AS released, COALESCE(f.committed, 0) AS committed,
+           COALESCE(f.refunded, 0) AS refunded, COALESCE(f.claimed, 0) AS claimed,
+           COALESCE(f.unclaimed, 0) AS unclaimed, COALESCE(f.redeemed, 0) AS redeemed, COALESCE(f.short, 0) AS short
+    FROM hold_line l LEFT JOIN flow f ON f.order_id = l.order_id AND f.line = l.line
+)
+SELECT order_id AS subject, 'line ' || line || ' ' || state AS account, amount_fen::bigint AS stored_fen,
+       held::bigint AS posted_fen
+FROM line WHERE held <> amount_fen
+   OR held - released - committed <> CASE WHEN state = 'held' THEN amount_fen ELSE 0 END
+   OR committed - refunded - claimed + unclaimed <> CASE WHEN state = 'committed' THEN amount_fen ELSE 0 END
+   OR claimed - unclaimed - redeemed - short <> CASE WHEN state = 'claimed' THEN amount_fen ELSE 0 END
+   OR (refunded > 0 AND redeemed + short > 0) OR redeemed <> paid_fen OR short <> short_fen
+ORDER BY order_id, line LIMIT $1
+"""
+_HELD = """
+SELECT a.id AS subject, v.account, v.fen AS stored_fen, COALESCE(l.fen, 0)::bigint AS posted_fen
+FROM quota_account a
+CROSS JOIN LATERAL (VALUES ('held', a.held_fen), ('committed', a.committed_fen), ('claimed', a.claimed_fen))
+    AS v(account, fen)
+LEFT JOIN (
+    SELECT h.quota_account_id AS id, l.state, sum(l.amount_fen) AS fen
+    FROM hold h JOIN hold_line l ON l.order_id = h.order_id GROUP BY 1, 2
+) l ON l.id = a.id AND l.state = v.account
+WHERE v.fen <> COALESCE(l.fen, 0) ORDER BY 1, 2 LIMIT $1
+"""
+_APPLICATIONS = """
+SELECT a.id AS subject, 'earmarked of applications' AS account, a.earmarked_fen AS stored_fen,
+       COALESCE(s.fen, 0)::bigint AS posted_fen
+FROM quota_account a LEFT JOIN (
+    SELECT plan_id, enterprise_id, sum(earmarked_fen) AS fen FROM application GROUP BY 1, 2
+) s ON s.plan_id = a.plan_id AND s.enterprise_id = a.enterprise_id
+WHERE a.earmarked_fen <> COALESCE(s.fen, 0) ORDER BY 1 LIMIT $1
+"""
+_CAPS = """
+SELECT id AS subject, 'cap' AS account, cap_fen AS stored_fen, earmarked_fen + granted_fen - revoked_fen AS posted_fen
+FROM quota_account WHERE earmarked_fen + granted_fen - revoked_fen > cap_fen ORDER BY 1 LIMIT $1
+"""
+
+
+class PlanSum(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan's equation: total = left + all balances of its accounts, in fen."""
+
+    plan_id: UUID
+    year: int
+    total_fen: int
+    left_fen: int
+    earmarked_fen: int
+    available_fen: int
+    held_fen: int
+    committed_fen: int
+    claimed_fen: int
+    redeemed_fen: int
+    taken_back_fen: int
+    balanced: bool
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that does not add up: which check, about what, and both figures in fen."""
+
+    check: str
+    subject: UUID
+    account: str
+    stored_fen: int
+    computed_fen: int
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole report; `holds` when nothing differs. At most 1,000 differences a check are listed."""
+
+    holds: bool
+    plans: tuple[PlanSum, ...]
+    differences: tuple[Difference, ...]
+
+
+_CHECKS = (
+    ("plan_balance_equals_postings", _PLAN_POSTINGS),
+    ("account_balance_equals_postings", _ACCOUNT_POSTINGS),
+    ("line_flow", _LINES),
+    ("account_balance_equals_lines", _HELD),
+    ("account_earmark_equals_applications", _APPLICATIONS),
+    ("cap", _CAPS),
+)
+
+
+async def prove(connection: Connection) -> Proof:
+    """Prove I1, I2 and I4 in one snapshot. Opens a transaction of its own."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        plans = tuple([_plan_sum(row) for row in await connection.fetch(_PLANS)])
+        differences = [
+            Difference(
+                check="plan_total", subject=plan.plan_id, account="total", stored_fen=plan.total_fen,
+                computed_fen=plan.left_fen + sum(getattr(plan, f"{name}_fen") for name in _BALANCES),
+            )
+            for plan in plans
+            if not plan.balanced
+        ]  # fmt: skip
+        for name, statement in _CHECKS:
+            rows = await connection.fetch(statement, DIFFERENCES_MAX)
+            differences += [
+                Difference(
+                    check=name,
+                    subject=row["subject"],
+                    account=row["account"],
+                    stored_fen=row["stored_fen"],
+                    computed_fen=row["posted_fen"],
+                )
+                for row in rows
+            ]
+    return Proof(holds=not differences, plans=plans, differences=tuple(differences))
+
+
+def _plan_sum(row: dict[str, object]) -> PlanSum:
+    balances = {f"{name}_fen": row[f"sum_{name}_fen"] for name in _BALANCES}
+    return PlanSum(
+        plan_id=row["id"],  # type: ignore[arg-type]
+        year=row["year"],  # type: ignore[arg-type]
+        total_fen=row["total_fen"],  # type: ignore[arg-type]
+        left_fen=row["left_fen"],  # type: ignore[arg-type]
+        balanced=row["total_fen"] == row["accounted_fen"] and row["earmarked_fen"] == row["sum_earmarked_fen"],
+        **balances,  # type: ignore[arg-type]
+    )

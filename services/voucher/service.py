@@ -1,0 +1,36 @@
+"""The voucher service: wiring only."""
+
+from services.voucher.allocator import AllocatorSeat
+from services.voucher.api import router
+from services.voucher.hot import HOT_ROUTES
+from services.voucher.jobs import JOBS, TIMERS
+from services.voucher.receipts import ReceiptSigner, open_signer
+from services.voucher.settings import VoucherSettings
+from services.voucher.subscriptions import SUBSCRIPTIONS
+from services.voucher.tables import METADATA
+from shared.kernel.refusals import invariant
+from shared.runtime.runtime import Runtime
+from shared.runtime.service import Service
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Open the receipts' key and take a seat for the allocator."""
+    settings = runtime.settings
+    invariant(isinstance(settings, VoucherSettings), "the voucher service has its own settings")
+    secret = settings.receipt_key_secret.get_secret_value()  # type: ignore[attr-defined]
+    async with runtime.pool.acquire() as connection:
+        runtime.ports.add(ReceiptSigner, await open_signer(connection, secret=secret))
+    runtime.ports.add(AllocatorSeat, AllocatorSeat(runtime))
+
+
+SERVICE = Service(
+    name="voucher",
+    metadata=METADATA,
+    settings=VoucherSettings,
+    router=router,
+    hot_routes=HOT_ROUTES,
+    subscriptions=SUBSCRIPTIONS,
+    timers=TIMERS,
+    jobs=JOBS,
+    prepare=prepare,
+)

@@ -1,0 +1,15 @@
+"""Settings of the voucher service."""
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.settings import ServiceSettings
+
+
+class VoucherSettings(ServiceSettings):
+    """What the voucher service needs beside the common settings."""
+
+    model_config = SettingsConfigDict(env_prefix="VOUCHER_", frozen=True, extra="ignore")
+
+    receipt_key_secret: SecretStr
+    """Seals the private keys of receipts in the database; at least 16 characters."""

@@ -1,0 +1,76 @@
+"""Write SQL of plans, their increases, and revocations; none of it is hot."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from services.voucher.tables import INTAKE_COUNTER, PLAN, PLAN_INCREASE, REVOCATION_CASE
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, Record, execute, fetch_one
+
+
+async def insert_plan(connection: Connection, values: dict[str, Any]) -> None:
+    """Write a draft."""
+    await execute(connection, insert(PLAN).values(**values))
+
+
+async def plan_of_year(connection: Connection, year: int) -> UUID | None:
+    """The id of the year's plan, or None."""
+    row = await fetch_one(connection, select(PLAN.c.id).where(PLAN.c.year == year))
+    return None if row is None else row["id"]
+
+
+async def lock_plan_row(connection: Connection, plan_id: UUID) -> Record | None:
+    """The whole row of a plan, locked."""
+    return await fetch_one(connection, select(PLAN).where(PLAN.c.id == plan_id).with_for_update())
+
+
+async def update_plan(connection: Connection, plan_id: UUID, values: dict[str, Any]) -> None:
+    """Write columns of a locked plan."""
+    count = await execute(connection, update(PLAN).where(PLAN.c.id == plan_id).values(**values))
+    invariant(count == 1, "a locked plan is saved")
+
+
+async def open_counter(connection: Connection, plan_id: UUID) -> None:
+    """Give a published plan its intake counter."""
+    await execute(connection, insert(INTAKE_COUNTER).values(plan_id=plan_id))
+
+
+async def close_counter(connection: Connection, plan_id: UUID) -> None:
+    """Take no more tickets; the counter's row is locked by this."""
+    await execute(connection, update(INTAKE_COUNTER).where(INTAKE_COUNTER.c.plan_id == plan_id).values(closed=True))
+
+
+async def insert_increase(connection: Connection, values: dict[str, Any]) -> None:
+    """Write a proposed increase."""
+    await execute(connection, insert(PLAN_INCREASE).values(**values))
+
+
+async def find_increase(connection: Connection, increase_id: UUID) -> Record | None:
+    """A proposed increase; its plan is locked before it is decided."""
+    return await fetch_one(connection, select(PLAN_INCREASE).where(PLAN_INCREASE.c.id == increase_id))
+
+
+async def decide_increase(connection: Connection, increase_id: UUID, *, approved_by: UUID | None) -> bool:
+    """Mark an increase approved; False when it was before."""
+    table = PLAN_INCREASE
+    statement = update(table).where(table.c.id == increase_id, table.c.state == "proposed")
+    return await execute(connection, statement.values(state="approved", approved_by=approved_by, version=2)) == 1
+
+
+async def insert_revocation(connection: Connection, values: dict[str, Any]) -> None:
+    """Write a proposed revocation."""
+    await execute(connection, insert(REVOCATION_CASE).values(**values))
+
+
+async def find_revocation(connection: Connection, case_id: UUID) -> Record | None:
+    """A revocation; its plan is locked before it is decided."""
+    return await fetch_one(connection, select(REVOCATION_CASE).where(REVOCATION_CASE.c.id == case_id))
+
+
+async def decide_revocation(connection: Connection, case_id: UUID, *, approved_by: UUID | None) -> bool:
+    """Mark a revocation approved; False when it was before."""
+    table = REVOCATION_CASE
+    statement = update(table).where(table.c.id == case_id, table.c.state == "proposed")
+    return await execute(connection, statement.values(state="approved", approved_by=approved_by, version=2)) == 1

@@ -1,0 +1,270 @@
+"""Write SQL of the queue: the intake counter, tickets, the plan as the allocator sees it, its sequence."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.voucher.domain.allocation import Entry, Pool
+from services.voucher.domain.states import ApplicationState, PlanState
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, Record
+from shared.runtime.work import Work
+
+_STATES = {state.value: state for state in ApplicationState}
+
+_LOCK_COUNTERS = """
+SELECT c.plan_id, c.last_ticket_no, c.closed, p.state, p.year, p.opens_at, p.closes_at, p.cap_fen
+FROM intake_counter c JOIN plan p ON p.id = c.plan_id
+WHERE c.plan_id = ANY($1::uuid[]) ORDER BY c.plan_id FOR UPDATE OF c
+"""
+_OPEN_TICKETS = """
+SELECT a.plan_id, a.enterprise_id FROM application a
+JOIN unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
+  ON a.plan_id = k.plan_id AND a.enterprise_id = k.enterprise_id
+WHERE a.is_open
+"""
+_INSERT_TICKETS = """
+WITH counted AS (
+    UPDATE intake_counter c SET last_ticket_no = k.last_ticket_no
+    FROM unnest($1::uuid[], $2::bigint[]) AS k(plan_id, last_ticket_no) WHERE c.plan_id = k.plan_id
+)
+INSERT INTO application (id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen,
+                         declaration_version, account_id, request_hash, receipt_signature, received_at,
+                         receipt_kid, pack_version, state)
+SELECT t.*, $16, $17, 'queued'
+FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::bigint[], $7::uuid[], $8::text[], $9::bool[], $10::bigint[],
+            $11::text[], $12::uuid[], $13::bytea[], $14::bytea[], $15::timestamptz[]) AS t
+"""
+_PLAN_COLUMNS = """id, year, state, total_fen, left_fen, earmarked_fen, lane_left_fen, lane_share_bp, lane_until,
+       cap_fen, closes_at, pack_version, decided_to, last_decision_no, allocator_epoch, version"""
+_LOCK_PLAN = f"SELECT {_PLAN_COLUMNS} FROM plan WHERE id = $1 FOR UPDATE"  # noqa: S608 - a constant
+_LOCK_PLAN_AS = f"SELECT {_PLAN_COLUMNS} FROM plan WHERE id = $1 AND allocator_epoch = $2 FOR UPDATE"  # noqa: S608
+_SAVE_PLAN = """
+UPDATE plan SET total_fen = $2, left_fen = $3, earmarked_fen = $4, lane_left_fen = $5, decided_to = $6,
+       last_decision_no = $7, state = $8, version = $9
+WHERE id = $1
+"""
+_ENTRY_COLUMNS = ("plan_id", "pack_version", "at", *Entry.__struct_fields__)
+_TICKET_COLUMNS = """id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen, state, earmarked_fen,
+       granted_fen, waiting_fen, code, reason, decided_at, review_due_at, version"""
+_NEW_TICKETS = f"""
+SELECT {_TICKET_COLUMNS} FROM application WHERE plan_id = $1 AND ticket_no > $2 ORDER BY ticket_no LIMIT $3
+"""  # noqa: S608 - a constant
+_WAITING_TICKETS = f"""
+SELECT {_TICKET_COLUMNS} FROM application
+WHERE plan_id = $1 AND waits AND (listed OR NOT $2) ORDER BY ticket_no LIMIT $3
+"""  # noqa: S608 - a constant
+_LOCK_TICKET = f"SELECT {_TICKET_COLUMNS} FROM application WHERE id = $1 FOR UPDATE"  # noqa: S608 - a constant
+_OPEN_TICKETS_OF_PLAN = f"""
+SELECT {_TICKET_COLUMNS} FROM application WHERE plan_id = $1 AND is_open ORDER BY ticket_no LIMIT $2
+"""  # noqa: S608 - a constant
+_SAVE_TICKETS = """
+UPDATE application a SET state = c.state, earmarked_fen = c.earmarked, granted_fen = c.granted,
+       waiting_fen = c.waiting, code = c.code, reason = c.reason, decided_at = c.decided_at,
+       review_due_at = c.review_due_at, version = c.version
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::timestamptz[], $10::int[])
+     AS c(id, state, earmarked, granted, waiting, code, reason, decided_at, review_due_at, version)
+WHERE a.id = c.id
+"""
+
+
+class Counter(msgspec.Struct, kw_only=True):
+    """The intake counter of a plan, locked, with what an application must know of the plan."""
+
+    plan_id: UUID
+    last_ticket_no: int
+    closed: bool
+    state: PlanState
+    year: int
+    opens_at: datetime
+    closes_at: datetime
+    cap_fen: int
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan's row, locked. All amounts are fen."""
+
+    id: UUID
+    year: int
+    state: PlanState
+    total_fen: int
+    left_fen: int
+    earmarked_fen: int
+    lane_left_fen: int
+    lane_share_bp: int
+    lane_until: datetime | None
+    cap_fen: int
+    closes_at: datetime
+    pack_version: str
+    decided_to: int
+    last_decision_no: int
+    allocator_epoch: int
+    version: int
+
+    def pool(self) -> Pool:
+        """What the queue's rule needs of the plan."""
+        return Pool(
+            left_fen=self.left_fen,
+            lane_left_fen=self.lane_left_fen,
+            cap_fen=self.cap_fen,
+            last_decision_no=self.last_decision_no,
+            decided_to=self.decided_to,
+        )
+
+    def after(self, pool: Pool, **changes: Any) -> "PlanRow":  # noqa: ANN401 - other columns
+        """The row with what the rule left, and other changes."""
+        changed: PlanRow = msgspec.structs.replace(
+            self,
+            left_fen=pool.left_fen,
+            lane_left_fen=pool.lane_left_fen,
+            last_decision_no=pool.last_decision_no,
+            decided_to=pool.decided_to,
+            **changes,
+        )
+        return changed
+
+
+class TicketRow(msgspec.Struct, frozen=True):
+    """An application's row, in the order of the statements' columns. All amounts are fen."""
+
+    id: UUID
+    plan_id: UUID
+    year: int
+    ticket_no: int
+    enterprise_id: UUID
+    region: str
+    listed: bool
+    requested_fen: int
+    state: ApplicationState
+    earmarked_fen: int
+    granted_fen: int
+    waiting_fen: int
+    code: str
+    reason: str
+    decided_at: datetime | None
+    review_due_at: datetime | None
+    version: int
+
+
+class NewTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket to be written, in the order of the statement's columns."""
+
+    id: UUID
+    plan_id: UUID
+    year: int
+    ticket_no: int
+    enterprise_id: UUID
+    region: str
+    listed: bool
+    requested_fen: int
+    declaration_version: str
+    account_id: UUID
+    request_hash: bytes
+    receipt_signature: bytes
+    received_at: datetime
+
+
+def _ticket(row: Record) -> TicketRow:
+    ticket = TicketRow(*row)
+    known: TicketRow = msgspec.structs.replace(ticket, state=_STATES[ticket.state])
+    return known
+
+
+def _plan(row: Record) -> PlanRow:
+    values = dict(row)
+    values["state"] = PlanState(values["state"])
+    return PlanRow(**values)
+
+
+async def lock_counters(connection: Connection, plans: Sequence[UUID]) -> dict[UUID, Counter]:
+    """The intake counters of published plans, locked in id order."""
+    rows = await connection.fetch(_LOCK_COUNTERS, plans)
+    return {row["plan_id"]: Counter(**{**dict(row), "state": PlanState(row["state"])}) for row in rows}
+
+
+async def open_tickets(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Which of these (plan, enterprise) pairs have an open ticket."""
+    rows = await connection.fetch(_OPEN_TICKETS, [plan for plan, _ in keys], [owner for _, owner in keys])
+    return {(row["plan_id"], row["enterprise_id"]) for row in rows}
+
+
+async def insert_tickets(work: Work, tickets: Sequence[NewTicket], *, kid: str) -> None:
+    """Write tickets and move their counters on, in one statement, so that number order is commit order."""
+    highest: dict[UUID, int] = {}
+    for ticket in tickets:
+        highest[ticket.plan_id] = max(highest.get(ticket.plan_id, 0), ticket.ticket_no)
+    columns = [[getattr(ticket, name) for ticket in tickets] for name in NewTicket.__struct_fields__]
+    await work.connection.execute(
+        _INSERT_TICKETS, list(highest), list(highest.values()), *columns, kid, work.pack.version
+    )
+
+
+async def lock_plan(connection: Connection, plan_id: UUID, *, epoch: int | None = None) -> PlanRow | None:
+    """A plan's row, locked; with `epoch` only while that allocator is the one in office."""
+    if epoch is None:
+        row = await connection.fetchrow(_LOCK_PLAN, plan_id)
+    else:
+        row = await connection.fetchrow(_LOCK_PLAN_AS, plan_id, epoch)
+    return None if row is None else _plan(row)
+
+
+async def save_plan(connection: Connection, plan: PlanRow) -> None:
+    """Write a locked plan's balances, place in the sequence, state and version."""
+    status = await connection.execute(
+        _SAVE_PLAN,
+        plan.id,
+        plan.total_fen,
+        plan.left_fen,
+        plan.earmarked_fen,
+        plan.lane_left_fen,
+        plan.decided_to,
+        plan.last_decision_no,
+        plan.state,
+        plan.version,
+    )
+    invariant(status == "UPDATE 1", "a locked plan is saved")
+
+
+async def insert_entries(work: Work, plan: PlanRow, entries: Sequence[Entry]) -> None:
+    """Append to the plan's sequence."""
+    common = (plan.id, plan.pack_version, work.now)
+    await work.connection.copy_records_to_table(
+        "allocation",
+        records=[(*common, *msgspec.structs.astuple(entry)) for entry in entries],
+        columns=_ENTRY_COLUMNS,
+    )
+
+
+async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> list[TicketRow]:
+    """Tickets after the last decided one. Their numbers commit in order, so none can appear in between later."""
+    return [_ticket(row) for row in await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit)]
+
+
+async def waiting_tickets(connection: Connection, plan: PlanRow, *, only_listed: bool, limit: int) -> list[TicketRow]:
+    """The waiting list in ticket order; only listed enterprises when just the lane has money."""
+    return [_ticket(row) for row in await connection.fetch(_WAITING_TICKETS, plan.id, only_listed, limit)]
+
+
+async def open_tickets_of(connection: Connection, plan_id: UUID, *, limit: int) -> list[TicketRow]:
+    """Tickets of a plan that are not ended, in ticket order."""
+    return [_ticket(row) for row in await connection.fetch(_OPEN_TICKETS_OF_PLAN, plan_id, limit)]
+
+
+async def lock_ticket(connection: Connection, ticket_id: UUID) -> TicketRow | None:
+    """One application, locked; lock its plan first."""
+    row = await connection.fetchrow(_LOCK_TICKET, ticket_id)
+    return None if row is None else _ticket(row)
+
+
+async def save_tickets(connection: Connection, tickets: Sequence[TicketRow]) -> None:
+    """Write the states and amounts of tickets whose plan is locked."""
+    names = (
+        "id", "state", "earmarked_fen", "granted_fen", "waiting_fen", "code", "reason", "decided_at", "review_due_at",
+        "version",
+    )  # fmt: skip
+    status = await connection.execute(_SAVE_TICKETS, *[[getattr(ticket, name) for ticket in tickets] for name in names])
+    invariant(status == f"UPDATE {len(tickets)}", "every ticket is saved")

@@ -1,0 +1,313 @@
+"""Voucher's tables. Every CHECK repeats an invariant that the domain rules keep as well."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.voucher.domain.states import (
+    OPEN_APPLICATION_STATES,
+    Account,
+    ApplicationState,
+    HoldState,
+    IncreaseState,
+    LineState,
+    PlanState,
+)
+from shared.runtime.tables import attach, moment, new_metadata
+
+METADATA = new_metadata()
+RUNTIME = attach(METADATA)
+
+
+def _fen(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _one_of(column: str, states: Iterable[str]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({_quoted(states)})", name=f"{column}_known")
+
+
+PARTY = Table(
+    "party",
+    METADATA,
+    Column("organisation_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("authenticated", Boolean, nullable=False),
+    Column("legal_person", Boolean, nullable=False),
+    Column("established_on", Date),
+    Column("priority_listed", Boolean, nullable=False),
+    moment("suspended_since", nullable=True),
+    Column("closed", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+PLAN = Table(
+    "plan",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("year", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("total_fen", BigInteger, nullable=False),
+    _fen("left_fen"),
+    _fen("earmarked_fen"),
+    _fen("lane_left_fen"),
+    Column("lane_share_bp", Integer, nullable=False),
+    moment("lane_until", nullable=True),
+    Column("cap_fen", BigInteger, nullable=False),
+    moment("opens_at"),
+    moment("closes_at"),
+    Column("drafted_by", Uuid),
+    Column("approved_by", Uuid),
+    Column("pack_version", Text, nullable=False),
+    Column("decided_to", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_decision_no", BigInteger, nullable=False, server_default=text("0")),
+    Column("allocator_epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("year"),
+    _one_of("state", PlanState),
+    CheckConstraint("left_fen >= 0 AND earmarked_fen >= 0", name="balances"),
+    CheckConstraint("left_fen + earmarked_fen <= total_fen", name="within_total"),
+    CheckConstraint("lane_left_fen >= 0 AND lane_left_fen <= left_fen", name="lane_within_left"),
+    CheckConstraint("lane_share_bp BETWEEN 0 AND 10000", name="lane_share"),
+    CheckConstraint("total_fen > 0 AND cap_fen > 0", name="amounts"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+INTAKE_COUNTER = Table(
+    "intake_counter",
+    METADATA,
+    Column("plan_id", Uuid, ForeignKey("plan.id"), primary_key=True),
+    Column("last_ticket_no", BigInteger, nullable=False, server_default=text("0")),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
+    postgresql_with={"fillfactor": "50"},
+)
+
+ALLOCATOR_LEASE = Table(
+    "allocator_lease",
+    METADATA,
+    Column("plan_id", Uuid, ForeignKey("plan.id"), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    moment("until"),
+)
+
+PLAN_INCREASE = Table(
+    "plan_increase",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("plan_id", Uuid, ForeignKey("plan.id"), nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("drafted_by", Uuid),
+    Column("approved_by", Uuid),
+    moment("drafted_at"),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    CheckConstraint("amount_fen > 0", name="amount"),
+    _one_of("state", IncreaseState),
+)
+
+APPLICATION = Table(
+    "application",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("plan_id", Uuid, ForeignKey("plan.id"), nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("ticket_no", BigInteger, nullable=False),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("requested_fen", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    _fen("earmarked_fen"),
+    _fen("granted_fen"),
+    _fen("waiting_fen"),
+    Column("code", Text, nullable=False, server_default=text("''")),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("declaration_version", Text, nullable=False),
+    Column("account_id", Uuid, nullable=False),
+    Column("pack_version", Text, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("receipt_kid", Text, nullable=False),
+    Column("receipt_signature", LargeBinary, nullable=False),
+    moment("received_at"),
+    moment("decided_at", nullable=True),
+    moment("review_due_at", nullable=True),
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    # What an index asks for changes seldom: a decision that earmarks touches no index at all.
+    Column("is_open", Boolean, Computed(f"state IN ({_quoted(sorted(OPEN_APPLICATION_STATES))})", persisted=True)),
+    Column("waits", Boolean, Computed("waiting_fen > 0", persisted=True)),
+    UniqueConstraint("plan_id", "ticket_no"),
+    _one_of("state", ApplicationState),
+    CheckConstraint("requested_fen > 0", name="requested"),
+    CheckConstraint("earmarked_fen >= 0 AND granted_fen >= 0 AND waiting_fen >= 0", name="balances"),
+    CheckConstraint("earmarked_fen + granted_fen + waiting_fen <= requested_fen", name="within_request"),
+    Index(
+        "application_one_open",
+        "plan_id",
+        "enterprise_id",
+        unique=True,
+        postgresql_where=text("is_open"),
+    ),
+    Index("application_waiting", "plan_id", "ticket_no", postgresql_where=text("waits")),
+    Index("application_enterprise", "enterprise_id", "id"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+ALLOCATION = Table(
+    "allocation",
+    METADATA,
+    Column("plan_id", Uuid, ForeignKey("plan.id"), nullable=False),
+    Column("decision_no", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("ticket_no", BigInteger, nullable=False, server_default=text("0")),
+    Column("enterprise_id", Uuid),
+    Column("outcome", Text, nullable=False, server_default=text("''")),
+    _fen("amount_fen"),
+    _fen("waiting_fen"),
+    _fen("cap_left_fen"),
+    _fen("left_after_fen"),
+    _fen("lane_left_after_fen"),
+    Column("pack_version", Text, nullable=False),
+    moment("at"),
+    PrimaryKeyConstraint("plan_id", "decision_no"),
+    CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name="amounts"),
+)
+
+QUOTA_ACCOUNT = Table(
+    "quota_account",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("plan_id", Uuid, ForeignKey("plan.id"), nullable=False),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("cap_fen", BigInteger, nullable=False),
+    _fen("granted_fen"),
+    _fen("revoked_fen"),
+    _fen("earmarked_fen"),
+    _fen("available_fen"),
+    _fen("held_fen"),
+    _fen("committed_fen"),
+    _fen("claimed_fen"),
+    _fen("redeemed_fen"),
+    _fen("taken_back_fen"),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    UniqueConstraint("enterprise_id", "year"),
+    CheckConstraint(
+        "earmarked_fen >= 0 AND available_fen >= 0 AND held_fen >= 0 AND committed_fen >= 0 AND claimed_fen >= 0"
+        " AND redeemed_fen >= 0 AND taken_back_fen >= 0 AND granted_fen >= 0 AND revoked_fen >= 0",
+        name="balances",
+    ),
+    CheckConstraint("earmarked_fen + granted_fen - revoked_fen <= cap_fen", name="within_cap"),
+    Index("quota_account_plan", "plan_id", "id"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+HOLD = Table(
+    "hold",
+    METADATA,
+    Column("order_id", Uuid, primary_key=True),
+    Column("quota_account_id", Uuid, ForeignKey("quota_account.id")),
+    Column("state", Text, nullable=False),
+    Column("claim_id", Uuid),
+    Column("ended_claims", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("refusal", JSONB, nullable=False, server_default=text("'{}'")),
+    Index("hold_account", "quota_account_id"),
+    _one_of("state", HoldState),
+    postgresql_with={"fillfactor": "70"},
+)
+
+HOLD_LINE = Table(
+    "hold_line",
+    METADATA,
+    Column("order_id", Uuid, ForeignKey("hold.order_id"), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    _fen("paid_fen"),
+    _fen("short_fen"),
+    PrimaryKeyConstraint("order_id", "line"),
+    _one_of("state", LineState),
+    CheckConstraint("amount_fen >= 0 AND paid_fen >= 0 AND short_fen >= 0", name="amounts"),
+    CheckConstraint(
+        f"paid_fen + short_fen = CASE WHEN state = '{LineState.REDEEMED}' THEN amount_fen ELSE 0 END", name="paid"
+    ),
+    postgresql_with={"fillfactor": "70"},
+)
+
+POSTING = Table(
+    "posting",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("business_key", Text, nullable=False),
+    Column("plan_id", Uuid, ForeignKey("plan.id"), nullable=False),
+    Column("quota_account_id", Uuid),
+    Column("movement", Text, nullable=False),
+    Column("debit_account", Text, nullable=False),
+    Column("credit_account", Text, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("order_id", Uuid),
+    Column("line", Integer),
+    Column("application_id", Uuid),
+    Column("reason", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("pack_version", Text, nullable=False),
+    moment("at"),
+    UniqueConstraint("business_key"),
+    _one_of("debit_account", Account),
+    _one_of("credit_account", Account),
+    CheckConstraint("debit_account <> credit_account", name="two_accounts"),
+    CheckConstraint("amount_fen > 0", name="amount"),
+    Index("posting_account", "quota_account_id", "id"),
+)
+
+REVOCATION_CASE = Table(
+    "revocation_case",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("quota_account_id", Uuid, ForeignKey("quota_account.id"), nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposed_by", Uuid),
+    Column("approved_by", Uuid),
+    moment("proposed_at"),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    CheckConstraint("amount_fen > 0", name="amount"),
+    _one_of("state", IncreaseState),
+)
+
+RECEIPT_KEY = Table(
+    "receipt_key",
+    METADATA,
+    Column("kid", Text, primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sealed_private_key", LargeBinary, nullable=False),
+    moment("made_at"),
+)

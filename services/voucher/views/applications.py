@@ -1,0 +1,90 @@
+"""Reads applications and the public queue."""
+
+import base64
+from uuid import UUID
+
+from sqlalchemy import Select, and_, select
+
+from services.voucher.tables import APPLICATION, PARTY, PLAN
+from services.voucher.views.models import ApplicationView, QueueItem, QueuePage
+from services.voucher.views.scope import Scope
+from shared.contracts.http.lists import Page, page_of
+from shared.runtime.db import Connection, Record, fetch_all, fetch_one
+from shared.runtime.problems import NotFound
+
+_QUEUE = """
+SELECT ticket_no, encode(request_hash, 'hex') AS request_sha256, received_at, state, requested_fen, earmarked_fen,
+       granted_fen, waiting_fen
+FROM application WHERE plan_id = $1 AND ticket_no > $2 ORDER BY ticket_no LIMIT $3
+"""
+
+
+def _base() -> Select[tuple[object, ...]]:
+    return select(APPLICATION, PARTY.c.name.label("enterprise_name")).outerjoin(
+        PARTY, PARTY.c.organisation_id == APPLICATION.c.enterprise_id
+    )
+
+
+def _view(row: Record) -> ApplicationView:
+    values = dict(row)
+    values["request_sha256"] = values["request_hash"].hex()
+    values["receipt_signature"] = base64.urlsafe_b64encode(values["receipt_signature"]).rstrip(b"=").decode()
+    return ApplicationView(**{name: values[name] for name in ApplicationView.model_fields})
+
+
+async def read_application(
+    connection: Connection, application_id: UUID, *, scope: Scope | None = None
+) -> ApplicationView:
+    """One application within the scope. Raises: NotFound."""
+    clause = and_(APPLICATION.c.id == application_id, (scope or Scope()).clause(APPLICATION))
+    row = await fetch_one(connection, _base().where(clause))
+    if row is None:
+        raise NotFound
+    return _view(row)
+
+
+async def list_applications(  # noqa: PLR0913 - one filter each
+    connection: Connection,
+    *,
+    scope: Scope,
+    limit: int,
+    after: UUID | None,
+    plan_id: UUID | None,
+    state: str | None,
+    enterprise_id: UUID | None,
+) -> Page[ApplicationView]:
+    """Applications within the scope, newest first."""
+    statement = _base().where(scope.clause(APPLICATION))
+    for column, wanted in (
+        (APPLICATION.c.plan_id, plan_id),
+        (APPLICATION.c.state, state),
+        (APPLICATION.c.enterprise_id, enterprise_id),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if after is not None:
+        statement = statement.where(APPLICATION.c.id < after)
+    rows = await fetch_all(connection, statement.order_by(APPLICATION.c.id.desc()).limit(limit + 1))
+    items = [_view(row) for row in rows]
+    return page_of(items, limit=limit, ids=[item.id for item in items])
+
+
+async def read_queue(connection: Connection, plan_id: UUID, *, after: int, limit: int) -> QueuePage:
+    """The public queue of a plan in ticket order, without names. Source: Q2, Q3. Raises: NotFound."""
+    if await fetch_one(connection, select(PLAN.c.id).where(PLAN.c.id == plan_id)) is None:
+        raise NotFound
+    rows = await connection.fetch(_QUEUE, plan_id, after, limit + 1)
+    items = [QueueItem(**dict(row)) for row in rows[:limit]]
+    return QueuePage(plan_id=plan_id, data=items, next_after=items[-1].ticket_no if len(rows) > limit else None)
+
+
+async def ticket_stands(connection: Connection, *, plan_id: UUID, ticket_no: int, digest: bytes) -> bool:
+    """Whether the queue holds this ticket with this request."""
+    return bool(
+        await connection.fetchval(
+            "SELECT true FROM application WHERE plan_id = $1 AND ticket_no = $2 AND request_hash = $3",
+            plan_id,
+            ticket_no,
+            digest,
+        )
+    )

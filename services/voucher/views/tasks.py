@@ -1,0 +1,69 @@
+"""What waits for whom in the voucher service: since when, due when, and whether it is late."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.contracts.http.lists import Page, Task, page_of
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.db import Connection
+
+_TASKS = {
+    Permission.VOUCHER_APPLICATION_REVIEW: """
+        SELECT id, 'application.review' AS kind, '审核云使用券申领（编号' || ticket_no || '）' AS title,
+               'application' AS subject_type, decided_at AS since, review_due_at AS due_at
+        FROM application WHERE is_open AND earmarked_fen > 0
+    """,
+    Permission.VOUCHER_PLAN_APPROVE: """
+        SELECT id, 'plan.approve', '审批' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
+        FROM plan WHERE state = 'draft'
+        UNION ALL
+        SELECT id, 'increase.approve', '审批发放计划追加额度', 'plan_increase', drafted_at, NULL
+        FROM plan_increase WHERE state = 'proposed'
+        UNION ALL
+        SELECT id, 'application.review_late', '督办逾期未审核的申领（编号' || ticket_no || '）', 'application',
+               decided_at, review_due_at
+        FROM application WHERE is_open AND earmarked_fen > 0 AND review_due_at <= $3
+    """,
+    Permission.VOUCHER_PLAN_PUBLISH: """
+        SELECT id, 'plan.publish', '发布' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
+        FROM plan WHERE state = 'approved'
+    """,
+    Permission.VOUCHER_REVOCATION_APPROVE: """
+        SELECT id, 'revocation.approve', '审批收回未使用额度', 'revocation', proposed_at, NULL::timestamptz
+        FROM revocation_case WHERE state = 'proposed'
+    """,
+}
+_PAGE = """
+SELECT * FROM ({parts}) AS t(id, kind, title, subject_type, since, due_at)
+WHERE ($1::uuid IS NULL OR id < $1) AND $3::timestamptz IS NOT NULL ORDER BY id DESC LIMIT $2
+"""
+
+
+async def list_tasks(
+    connection: Connection, principal: Principal, *, now: datetime, limit: int, after: UUID | None
+) -> Page[Task]:
+    """Everything that waits for the caller, newest first. A late review is flagged and shown to the bureau."""
+    parts: Sequence[str] = [text for permission, text in _TASKS.items() if permission in principal.permissions]
+    if not parts:
+        return Page(data=[], has_more=False, next_cursor=None)
+    rows = await connection.fetch(_PAGE.format(parts=" UNION ALL ".join(parts)), after, limit + 1, now)
+    items = [
+        Task(
+            kind=row["kind"],
+            title=row["title"],
+            subject_type=row["subject_type"],
+            subject_id=row["id"],
+            since=row["since"] or _made_at(row["id"]),
+            due_at=row["due_at"],
+            overdue=row["due_at"] is not None and now >= row["due_at"],
+        )
+        for row in rows
+    ]
+    return page_of(items, limit=limit, ids=[row["id"] for row in rows])
+
+
+def _made_at(identifier: UUID) -> datetime:
+    """The moment in a UUIDv7."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1_000, tz=UTC)

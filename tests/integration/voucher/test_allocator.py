@@ -1,0 +1,129 @@
+"""One allocator in office: stopped, replaced, resumed; batches that fail leave no trace."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from services.voucher.allocator import allocate_batch, take_office
+from tests.integration.voucher.conftest import Voucher
+
+STOPPED, NEXT = "stopped-allocator", "next-allocator"
+
+
+async def _office(voucher: Voucher, plan_id: UUID, owner: str, *, lease_s: float = 600.0) -> int | None:
+    async with voucher.runtime.work() as work:
+        return await take_office(work, plan_id, owner=owner, lease_s=lease_s)
+
+
+async def _expire(voucher: Voucher) -> None:
+    async with voucher.runtime.work() as work:
+        await work.connection.execute("UPDATE allocator_lease SET until = clock_timestamp() - interval '1 second'")
+
+
+async def _apply(voucher: Voucher, plan_id: UUID, count: int, amount_fen: int) -> None:
+    for _ in range(count):
+        answer = await voucher.apply(plan_id, await voucher.enterprise(), amount_fen)
+        assert answer.status_code == 201, answer.text
+
+
+async def test_an_allocator_that_was_replaced_commits_nothing_when_it_resumes(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(1_000)
+    first = await _office(voucher, plan_id, STOPPED)
+    assert first is not None
+    assert await _office(voucher, plan_id, NEXT) is None
+    await _apply(voucher, plan_id, 6, 300)
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=first, limit=2) == 2
+    await _expire(voucher)
+    second = await _office(voucher, plan_id, NEXT)
+    assert second == first + 1
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=first) == 0
+    assert await voucher.value("SELECT decided_to FROM plan") == 2
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=second) == 4
+    rows = await voucher.rows("SELECT earmarked_fen, waiting_fen FROM application ORDER BY ticket_no")
+    assert [tuple(row) for row in rows] == [(300, 0), (300, 0), (300, 0), (100, 200), (0, 300), (0, 300)]
+    assert await voucher.check_replay(plan_id) == 7
+
+
+async def test_taking_over_waits_for_a_batch_under_way_and_goes_on_after_it(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(1_000)
+    first = await _office(voucher, plan_id, STOPPED)
+    assert first is not None
+    await _apply(voucher, plan_id, 3, 300)
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=first, limit=2) == 2
+        await _expire(voucher)
+        taking = asyncio.create_task(_office(voucher, plan_id, NEXT))
+        await asyncio.sleep(0.1)
+        assert not taking.done()
+    second = await taking
+    assert second == first + 1
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=second) == 1
+    assert await voucher.check_replay(plan_id) == 4
+
+
+async def test_a_batch_that_dies_before_its_commit_is_decided_again_the_same(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(1_000)
+    epoch = await _office(voucher, plan_id, STOPPED)
+    assert epoch is not None
+    await _apply(voucher, plan_id, 5, 300)
+
+    async def die() -> None:
+        async with voucher.runtime.work() as work:
+            assert await allocate_batch(work, plan_id, epoch=epoch) == 5
+            await work.flush()
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await die()
+    assert await voucher.value("SELECT count(*) FROM posting WHERE movement = 'earmark'") == 0
+    await _expire(voucher)
+    await voucher.allocated()
+    assert await voucher.check_replay(plan_id) == 6
+
+
+async def test_two_allocators_at_once_decide_each_ticket_once(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(10_000)
+    epoch = await _office(voucher, plan_id, STOPPED)
+    assert epoch is not None
+    await _apply(voucher, plan_id, 20, 300)
+
+    async def run() -> int:
+        done = 0
+        for _ in range(10):
+            async with voucher.runtime.work() as work:
+                done += await allocate_batch(work, plan_id, epoch=epoch, limit=3)
+        return done
+
+    assert sum(await asyncio.gather(run(), run())) == 20
+    assert await voucher.check_replay(plan_id) == 21
+
+
+async def test_a_waiting_list_longer_than_a_batch_is_never_overtaken_by_a_newcomer(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(100)
+    epoch = await _office(voucher, plan_id, STOPPED)
+    assert epoch is not None
+    await _apply(voucher, plan_id, 6, 100)
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=epoch) == 6
+    await _apply(voucher, plan_id, 1, 100)
+    async with voucher.runtime.work() as work:
+        await work.connection.execute(
+            "INSERT INTO posting (id, business_key, plan_id, movement, debit_account, credit_account, amount_fen,"
+            " reason, rule, pack_version, at)"
+            " VALUES (gen_random_uuid(), 'more', $1, 'increase', 'total', 'left', 400, '', '', '', now())",
+            plan_id,
+        )
+        await work.connection.execute("UPDATE plan SET total_fen = 500, left_fen = 400")
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=epoch, limit=3) == 3
+    rows = await voucher.rows("SELECT state FROM application ORDER BY ticket_no")
+    assert [row["state"] for row in rows] == ["earmarked"] * 4 + ["waiting", "waiting", "queued"]
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=epoch) == 2
+    rows = await voucher.rows("SELECT state FROM application ORDER BY ticket_no")
+    assert [row["state"] for row in rows] == ["earmarked"] * 5 + ["waiting", "waiting"]
