@@ -61,11 +61,21 @@ class Cursors:
         await self._lock(ordered)
         ready, early = self._classify(ordered)
         if early:
+            self._check_readable(early)
             await self._park(early)
         while ready:
             for batch in rounds(ready, key=key_of):
                 await self._run(self._work, batch)
             ready = self._admit(await self._advance({key_of(event) for event in ready}))
+
+    def _check_readable(self, early: Sequence[Event]) -> None:
+        """Refuse to park what could never be applied: drained, it would take its good predecessor down with it.
+
+        Raises: Unreadable.
+        """
+        for event in early:
+            if self._routes.find(event) is not None:
+                self._routes.read(event)
 
     async def _lock(self, ordered: Sequence[Event]) -> None:
         first: dict[Key, int] = {}
