@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from embedded.findings import signed_yuan
 from embedded.proof import Check, PlanProof, Proof
-from shared.kernel.money import Fen, format_yuan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,5 +127,5 @@ def _check_row(check: Check) -> str:
 
 
 def _plan_row(plan: PlanProof) -> str:
-    cells = "".join(f'<td class="n">{format_yuan(Fen(getattr(plan, name)))}</td>' for name, _ in COLUMNS)
-    return f'<tr><td>{plan.year}</td><td class="n">{format_yuan(Fen(plan.total_fen))}</td>{cells}</tr>'
+    cells = "".join(f'<td class="n">{signed_yuan(getattr(plan, name))}</td>' for name, _ in COLUMNS)
+    return f'<tr><td>{plan.year}</td><td class="n">{signed_yuan(plan.total_fen)}</td>{cells}</tr>'

@@ -21,7 +21,7 @@ from embedded.demonstration.plots import (
     WINTER,
     YEAR_END,
 )
-from embedded.demonstration.stage import Stage
+from embedded.demonstration.stage import Stage, moment
 from embedded.demonstration.world import TOO_YOUNG
 
 ABOVE_CAP = 4
@@ -66,7 +66,8 @@ async def open_scheme(stage: Stage) -> None:
     await catalogue.read_texts(stage)
     await entry.appoint(stage)
     await stage.on(1, 3)
-    await quota.publish_plan(stage, stage.year, total_yuan=LAST_YEAR_TOTAL_YUAN, opens_on=(3, 1))
+    opens_at = moment(stage.year, 3, 1)
+    await quota.publish_plan(stage, stage.year, total_yuan=LAST_YEAR_TOTAL_YUAN, opens_at=opens_at)
 
 
 async def let_in(stage: Stage) -> None:
@@ -225,7 +226,9 @@ async def end_year(stage: Stage) -> None:
     await stage.on(12, 8)
     await orders.buy(stage, WINTER)
     await stage.on(12, 15)
-    await quota.publish_plan(stage, stage.year + 1, total_yuan=THIS_YEAR_TOTAL_YUAN, opens_on=(1, 1))
+    # Open from the first moment of the year, so that the story has a today on whatever day it is told.
+    opens_at = moment(stage.year + 1, 1, 1, hour=0)
+    await quota.publish_plan(stage, stage.year + 1, total_yuan=THIS_YEAR_TOTAL_YUAN, opens_at=opens_at)
     await stage.on(12, 20)
     await orders.deliver(stage, WINTER)
     await claims.file(stage, WINTER_CLAIMS)

@@ -1,9 +1,10 @@
 """The chapters of the plan and the quota: first come, first served, up to the last fen."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from embedded.demonstration.client import Answer, together
-from embedded.demonstration.stage import Stage, moment
+from embedded.demonstration.stage import Stage
 from shared.contracts.permissions import Role
 from shared.kernel.money import Fen
 
@@ -13,9 +14,8 @@ YUAN = 100
 UNDECIDED = "queued"
 
 
-async def publish_plan(stage: Stage, year: int, *, total_yuan: int, opens_on: tuple[int, int]) -> None:
+async def publish_plan(stage: Stage, year: int, *, total_yuan: int, opens_at: datetime) -> None:
     """The bureau drafts, a second person approves, the operator publishes. Source: A15."""
-    opens_at = moment(year, *opens_on)
     body: Answer = {"year": year, "total_fen": total_yuan * YUAN, "opens_at": opens_at.isoformat()}
     plan = await stage.post(stage.staff(Role.BUREAU_OFFICER), PLANS, body)
     stage.ids[f"plan-{year}"] = plan["id"]

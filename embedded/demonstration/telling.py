@@ -44,9 +44,8 @@ class Telling:
         self._told += 1
         self._progress.update(self._task, completed=self._told, description=title)
         if not self._console.is_terminal:
-            self._console.print(
-                f"demonstration {self._told}/{self._chapters} {title} ({self.acts} acts so far, {self._date or 'begin'})"
-            )
+            place = f"{self._told}/{self._chapters}"
+            self._console.print(f"demonstration {place} {self._date or 'begin'} {title} ({self.acts} acts so far)")
 
     def dated(self, today: date) -> None:
         """Show another business date."""

@@ -196,8 +196,8 @@ def build_app(runtime: Runtime) -> FastAPI:
     )
     if runtime.service.router is not None:
         app.include_router(runtime.service.router)
-    app.include_router(operate_router)
-    app.include_router(dead_letter_router)
+    app.include_router(operate_router, tags=["运行"])
+    app.include_router(dead_letter_router, tags=["运行"])
 
     @app.exception_handler(Refusal)
     async def refused(request: Request, error: Refusal) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import msgspec
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -56,7 +56,13 @@ def actor_of(principal: Principal) -> Actor:
 class Commands:
     """Runs one cold command of one request: key replay, handler, stored answer, commit."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(
+        self,
+        request: Request,
+        idempotency_key: Annotated[str | None, Header(description="同一请求重试时使用同一个键，只会执行一次")] = None,
+    ) -> None:
+        # Declared so that the documents show it; its form is checked where the request's fingerprint is made.
+        del idempotency_key
         self._request = request
         self._runtime: Runtime = runtime_of(request)
 

@@ -26,11 +26,14 @@ def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
 
 
 def _add(document: dict[str, Any], routes: Sequence[HotRoute]) -> None:
+    parts = document.setdefault("components", {})
+    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    document["security"] = [{"token": []}]
     kinds = [kind for route in routes for kind in (route.body, route.answer)]
     if not kinds:
         return
     references, schemas = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
-    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
+    parts.setdefault("schemas", {}).update(schemas)
     pairs = zip(references[::2], references[1::2], strict=True)
     for route, (body, answer) in zip(routes, pairs, strict=True):
         path = document.setdefault("paths", {}).setdefault(route.path, {})
@@ -57,6 +60,7 @@ def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) ->
     refusals = "; ".join(sorted(f"{refusal.code} ({refusal.article})" for refusal in route.refusals))
     return {
         "summary": route.summary,
+        "tags": ["命令（热点）"],
         "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('{', '').replace('}', '')}",
         "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
