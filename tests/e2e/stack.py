@@ -17,6 +17,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.declare import declare
 from shared.runtime.bus.topology import topology
@@ -25,6 +26,7 @@ from tests.containers import image
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_PORT = 8000
+PORTS = {"db": 5432, "mq": 5672}
 READY_S = 60.0
 IMAGES_S = 600.0
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -42,7 +44,7 @@ def version() -> str:
 
 
 class ByPath(httpx.AsyncBaseTransport):
-    """Sends /api/<service>/... to that service's container, as an ingress would; ports are read anew each time."""
+    """Sends /api/<service>/... to that service's container, as an ingress would."""
 
     def __init__(self, stack: "Stack") -> None:
         self._stack = stack
@@ -51,7 +53,7 @@ class ByPath(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Forward one request."""
         service = request.url.path.split("/")[2]
-        host, port = self._stack.address(service)
+        host, port = self._stack.outside(service)
         request.url = request.url.copy_with(host=host, port=port)
         return await self._inner.handle_async_request(request)
 
@@ -68,6 +70,7 @@ class Stack:
     password: str = field(default_factory=lambda: uuid4().hex)
     network: Network = field(default_factory=Network)
     containers: dict[str, DockerContainer] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self.network = Network(docker_network_kw={"labels": dict(self.labels)})
@@ -96,18 +99,21 @@ class Stack:
             self.wait_ready(service.name)
 
     def _run(self, name: str, container: DockerContainer, said: str | None) -> None:
+        # The engine would give another host port at every start; a fixed one survives a kill.
+        inside, port = PORTS.get(name, HTTP_PORT), free_port()
+        container.with_bind_ports(inside, port)
         container.with_network(self.network).with_network_aliases(name)
         container.with_kwargs(labels=dict(self.labels), hostname=name, **container._kwargs)
         if said is not None:
             container.waiting_for(LogMessageWaitStrategy(said).with_startup_timeout(int(READY_S)))
         self.containers[name] = container
         container.start()
+        self.ports[name] = port
 
     def _postgres(self) -> DockerContainer:
         return (
             DockerContainer(image("POSTGRES_IMAGE", public="postgres:17"))
             .with_env("POSTGRES_PASSWORD", self.password)
-            .with_exposed_ports(5432)
             .with_command("postgres -c max_connections=200 -c jit=off")
         )
 
@@ -116,7 +122,6 @@ class Stack:
             DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
             .with_env("RABBITMQ_DEFAULT_USER", "yunquan")
             .with_env("RABBITMQ_DEFAULT_PASS", self.password)
-            .with_exposed_ports(5672)
         )
 
     async def _prepare(self) -> None:
@@ -128,12 +133,12 @@ class Stack:
                 await connection.execute(f'CREATE DATABASE "{service.name}" OWNER "{service.name}"')
         finally:
             await connection.close()
-        host, port = self.outside("mq", 5672)
+        host, port = self.outside("mq")
         wirings = [service.wiring() for service in SERVICES]
         await declare(f"amqp://yunquan:{self.password}@{host}:{port}/", topology(wirings))
 
     async def _connect(self, database: str) -> Any:
-        host, port = self.outside("db", 5432)
+        host, port = self.outside("db")
         dsn = f"postgresql://postgres:{self.password}@{host}:{port}/{database}"
         deadline = time.monotonic() + READY_S
         while True:
@@ -170,7 +175,7 @@ class Stack:
 
     def _service(self, service: Service) -> DockerContainer:
         files = {"/files": "uid=10001,gid=10001,mode=0700"}
-        container = self._component(service).with_exposed_ports(HTTP_PORT).with_kwargs(read_only=True)
+        container = self._component(service).with_kwargs(read_only=True)
         for folder, options in files.items():
             container.with_tmpfs_mount(folder, options)
         return container
@@ -185,14 +190,9 @@ class Stack:
         container.stop()
         assert code == 0, f"migration of {service.name} failed:\n{output[-4000:]}"
 
-    def outside(self, name: str, port: int) -> tuple[str, int]:
-        """Where a container's port is reached from the test; it changes when the container is started again."""
-        container = self.containers[name]
-        return container.get_container_host_ip(), int(container.get_exposed_port(port))
-
-    def address(self, service: str) -> tuple[str, int]:
-        """Where a service's HTTP is reached from the test."""
-        return self.outside(service, HTTP_PORT)
+    def outside(self, name: str) -> tuple[str, int]:
+        """Where a container's own port is reached from the test, also after it was killed and started again."""
+        return "127.0.0.1", self.ports[name]
 
     def wait_ready(self, service: str, *, timeout_s: float = READY_S) -> float:
         """Wait until /health/ready answers 200; returns the seconds it took. Raises: AssertionError with the logs."""
@@ -200,12 +200,12 @@ class Stack:
         last = "no answer"
         while time.monotonic() - began < timeout_s:
             try:
-                host, port = self.address(service)
+                host, port = self.outside(service)
                 answer = httpx.get(f"http://{host}:{port}/health/ready", timeout=2)
                 if answer.status_code == 200:
                     return time.monotonic() - began
                 last = answer.text
-            except (httpx.HTTPError, KeyError, ConnectionError) as error:
+            except httpx.HTTPError as error:
                 last = repr(error)
             time.sleep(0.1)
         raise AssertionError(f"{service} was not ready after {timeout_s} s: {last}\n{self.logs(service)}")

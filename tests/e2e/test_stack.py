@@ -24,7 +24,7 @@ async def test_a_service_runs_as_nobody_in_particular_on_a_read_only_root(stack:
 
 
 async def test_an_unknown_service_is_nobody(stack: Stack) -> None:
-    host, port = stack.address("order")
+    host, port = stack.outside("order")
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"http://{host}:{port}/api/voucher/v1/clock")
     assert answer.status_code == 404

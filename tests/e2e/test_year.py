@@ -47,7 +47,7 @@ class ContainerBooks:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection with the service's own role."""
-        host, port = self.stack.outside("db", 5432)
+        host, port = self.stack.outside("db")
         connection = await asyncpg.connect(
             host=host, port=port, user=self.service.name, password=self.stack.password, database=self.service.name
         )

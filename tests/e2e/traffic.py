@@ -63,7 +63,7 @@ class Buyer:
         while time.monotonic() < deadline:
             try:
                 answer = await self.client.request(method, path, json=body, headers=headers, params=query)
-            except (httpx.TransportError, KeyError, ConnectionError) as error:
+            except httpx.TransportError as error:
                 last = repr(error)
             else:
                 if answer.status_code not in AGAIN:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-import aio_pika
+import aiormq
 import pytest
 from docker.models.containers import Container as EngineContainer
 from testcontainers.core.container import DockerContainer
@@ -88,11 +88,13 @@ def test_rabbitmq_takes_the_cookie_of_its_cluster(start: Start) -> None:
 
 
 async def test_a_quorum_queue_confirms_what_is_published(rabbitmq_url: str) -> None:
-    async with asyncio.timeout(30), await aio_pika.connect(rabbitmq_url) as connection:
+    async with asyncio.timeout(30):
+        connection = await aiormq.connect(rabbitmq_url)
         channel = await connection.channel(publisher_confirms=True)
-        queue = await channel.declare_queue("probe", durable=True, arguments={"x-queue-type": "quorum"})
-        await channel.default_exchange.publish(aio_pika.Message(b"hello"), routing_key="probe", timeout=10)
-        received = await queue.get(timeout=10)
-        assert received.body == b"hello"
-        await received.ack()
-        await queue.delete(if_unused=False, if_empty=False)
+        await channel.queue_declare("probe", durable=True, arguments={"x-queue-type": "quorum"})
+        confirmed = await channel.basic_publish(b"hello", routing_key="probe")
+        received = await channel.basic_get("probe", no_ack=True)
+        await channel.queue_delete("probe")
+        await connection.close()
+    assert isinstance(confirmed, aiormq.spec.Basic.Ack)
+    assert received.body == b"hello"
