@@ -87,7 +87,7 @@ async def _demonstrate(  # noqa: PLR0913 - the parts of one start
     print_proof(console, proof)
     console.print(f"\nopen {base}/")
     for sign_in in front.sign_ins:
-        console.print(f"  {sign_in.role:<16} {sign_in.name:<28} {sign_in.password}")
+        console.print(f"  {sign_in.role:<16} {sign_in.name:<28} {sign_in.password}", soft_wrap=True)
     return 0 if proof.balances else 1
 
 

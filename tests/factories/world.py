@@ -7,17 +7,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from embedded.papers import paper_pdf
 from services.catalog.service import SERVICE as CATALOG
 from services.identity.service import SERVICE as IDENTITY
 from services.order.service import SERVICE as ORDER
@@ -26,109 +25,34 @@ from services.voucher.service import SERVICE as VOUCHER
 from shared.contracts.messages.catalog import Component, ProductPublished
 from shared.contracts.messages.identity import OrganisationAuthenticated, Party
 from shared.contracts.permissions import Role
-from shared.kernel.calendar import BEIJING, business_date, year_closes_at
+from shared.kernel.calendar import BEIJING, year_closes_at
 from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.db import is_transient
 from shared.runtime.host import open_host
 from shared.runtime.schedule import run_job
 from shared.runtime.service import Service
 from tests.factories.harness import ISSUER, Platform, _trust, settings_for
+from tests.factories.people import DECLARATION, People
 
 SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
 PRICE_FEN = 10_000
 # The class compute carries 40 % voucher.
 VOUCHER_MAX_FEN = 4_000
 TOTAL_FEN = 10_000_000
-DECLARATION = AGREEMENT = "1.0.0"
-KINDS = ("invoice", "contract", "transfer", "usage")
+AGREEMENT = "1.0.0"
 ROUNDS_MAX = 40
-_STAFF = UUID(int=77)
 _RESTLESS = """
 SELECT count(*) FROM saga WHERE state NOT IN
     ('held', 'refused', 'committed', 'released', 'returned', 'open', 'ended', 'redeemed')
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A success that a client was told: what it is about and the version it was told."""
-
-    service: str
-    path: str
-    key: str
-    status: int
-    subject: UUID
-    version: int
-
-
 @dataclass
-class World:
-    """A running platform and what its clients remember."""
-
-    platform: Platform
-    year: int = 0
-    plan_id: UUID = UUID(int=0)
-    enterprise_id: UUID = UUID(int=0)
-    provider_id: UUID = UUID(int=0)
-    product_id: UUID = UUID(int=0)
-    log: list[Acknowledged] = field(default_factory=list)
-    _papers: int = field(default_factory=lambda: time.time_ns() % 10**12)
-
-    # Requests.
-
-    async def send(
-        self,
-        path: str,
-        role: Role,
-        body: object = None,
-        *,
-        key: str | None = None,
-        account_id: UUID | None = None,
-        wait_s: int = 0,
-    ) -> httpx.Response:
-        """POST `<service>/<rest>` as a role of this history's parties; a success goes into the client's log."""
-        service, _, rest = path.partition("/")
-        own = {Role.ENTERPRISE: self.enterprise_id, Role.PROVIDER: self.provider_id}.get(role)
-        account_id = account_id or uuid5(_STAFF, role.value)
-        headers = self.platform.headers(role, service=service, organisation_id=own, account_id=account_id, key=key)
-        headers |= {"Prefer": f"wait={wait_s}"} if wait_s else {}
-        url = f"/api/{service}/v1/{rest}"
-        response = await self.platform.client.post(url, json=body if body is not None else {}, headers=headers)
-        if response.is_success:
-            self._remember(service, rest, headers["Idempotency-Key"], response)
-        return response
-
-    def _remember(self, service: str, path: str, key: str, response: httpx.Response) -> None:
-        told = response.json()
-        subject = UUID(told.get("id") or told["application_id"])
-        self.log.append(Acknowledged(service, path, key, response.status_code, subject, told.get("version", 0)))
-
-    async def done(self, path: str, role: Role, body: object = None, **others: Any) -> dict[str, Any]:
-        """A request that must succeed."""
-        response = await self.send(path, role, body, **others)
-        assert response.is_success, f"{path}: {response.status_code} {response.text}"
-        found: dict[str, Any] = response.json()
-        return found
+class World(People):
+    """A running platform, year after year."""
 
     # The year, its plan and its parties.
-
-    @property
-    def now(self) -> datetime:
-        """Business time."""
-        return self.platform.runtime("order").clock.now()
-
-    async def move_clock(self, target: datetime) -> None:
-        """Move every business clock and wake what waits for it; nothing is awaited."""
-        for runtime in self.platform.host.runtimes:
-            # A clock that is there already, or a moment past it, stays.
-            if target > runtime.clock.now() + timedelta(seconds=1):
-                async with runtime.pool.acquire() as connection:
-                    await runtime.clock.move_to(connection, target=target)
-            runtime.timers_changed.set()
-
-    async def pass_days(self, days: int) -> None:
-        """Let days pass."""
-        await self.move_clock(self.now + timedelta(days=days))
 
     async def begin_year(self, *, granted_fen: int = 20_000) -> "World":
         """The next business year with a published plan, a new enterprise with quota, a provider and a product."""
@@ -146,11 +70,13 @@ class World:
         return self
 
     async def join_year(self, *, granted_fen: int) -> "World":
-        """New parties in the plan of the business year, which is begun when it has none."""
+        """New parties in the plan of the business year; a new year is begun when there is none with enough left."""
         async with self.platform.runtime("voucher").reading() as connection:
             plan = await connection.fetchrow(
-                "SELECT id, year FROM plan WHERE state = 'published' AND closes_at > $1 ORDER BY year DESC LIMIT 1",
+                "SELECT id, year FROM plan WHERE state = 'published' AND closes_at > $1 AND left_fen >= $2"
+                " ORDER BY year DESC LIMIT 1",
                 self.now,
+                granted_fen,
             )
         if plan is None:
             return await self.begin_year(granted_fen=granted_fen)
@@ -257,98 +183,6 @@ class World:
         """The provider refuses the refund."""
         return await self.send(f"order/orders/{order_id}/refund/refuse", Role.PROVIDER, {"reason": "已交付"})
 
-    # Claims.
-
-    async def draft(self, *order_ids: UUID) -> UUID | None:
-        """A draft with all its evidence, or None when settlement does not offer an order for a claim."""
-        body = {"order_ids": [str(order_id) for order_id in order_ids]}
-        response = await self.send("settlement/claims", Role.PROVIDER, body)
-        if not response.is_success:
-            return None
-        claim_id = UUID(response.json()["id"])
-        for order_id in order_ids:
-            for kind in KINDS:
-                await self._evidence(claim_id, order_id, kind)
-        return claim_id
-
-    async def _evidence(self, claim_id: UUID, order_id: UUID, kind: str) -> None:
-        self._papers += 1
-        facts = {"reference": f"{kind}-{self._papers}", "amount_fen": "1000", "dated_on": str(business_date(self.now))}
-        headers = self.platform.headers(Role.PROVIDER, service="settlement", organisation_id=self.provider_id)
-        response = await self.platform.client.put(
-            f"/api/settlement/v1/claims/{claim_id}/documents/{order_id}/{kind}",
-            params=facts if kind in {"invoice", "transfer"} else {},
-            content=paper_pdf(self._papers),
-            headers=headers,
-        )
-        assert response.status_code == 200, response.text
-
-    async def submit(self, claim_id: UUID) -> httpx.Response:
-        """File a draft."""
-        body = {"declaration_version": DECLARATION}
-        return await self.send(f"settlement/claims/{claim_id}/submit", Role.PROVIDER, body)
-
-    async def claimed(self, *order_ids: UUID) -> UUID:
-        """A claim whose items are all open."""
-        claim_id = await self.draft(*order_ids)
-        assert claim_id is not None
-        assert (await self.submit(claim_id)).status_code == 202
-        await self.until("settlement", "SELECT state = 'accepted' FROM claim WHERE id = $1", claim_id)
-        await self.platform.settle()
-        return claim_id
-
-    async def withdraw(self, claim_id: UUID) -> httpx.Response:
-        """The provider takes its claim back."""
-        return await self.send(f"settlement/claims/{claim_id}/withdraw", Role.PROVIDER, {"reason": "材料有误"})
-
-    async def reviewed(self, claim_id: UUID, *, passed: bool = True) -> None:
-        """The window closes and the operator judges every open item."""
-        async with self.platform.runtime("settlement").reading() as connection:
-            closes_at = await connection.fetchval("SELECT window_closes_at FROM claim WHERE id = $1", claim_id)
-        await self.move_clock(closes_at)
-        await self.until("settlement", "SELECT state = 'in_review' FROM claim WHERE id = $1", claim_id)
-        body = {"pass": passed, "truth_opinion": "材料与业务一致", "validity_opinion": "服务已交付"}
-        for order_id in await self.items(claim_id, "open"):
-            await self.done(f"settlement/claims/{claim_id}/items/{order_id}/first-review", Role.OPERATOR_CLERK, body)
-
-    async def items(self, claim_id: UUID, state: str) -> list[UUID]:
-        """The orders of a claim's items in a state."""
-        async with self.platform.runtime("settlement").reading() as connection:
-            rows = await connection.fetch(
-                "SELECT order_id FROM claim_item WHERE claim_id = $1 AND state = $2", claim_id, state
-            )
-        return [row["order_id"] for row in rows]
-
-    async def approved(self, claim_id: UUID, *, short_fen: int = 0) -> tuple[UUID, int]:
-        """Both reviews and the bureau's approval; the appropriation, and what is to be paid in fen."""
-        await self.reviewed(claim_id)
-        agreed = {"approve": True, "reason": "符合规定"}
-        for order_id in await self.items(claim_id, "passed"):
-            await self.done(f"settlement/claims/{claim_id}/items/{order_id}/bureau-review", Role.BUREAU_OFFICER, agreed)
-        async with self.platform.runtime("settlement").reading() as connection:
-            rows = await connection.fetch(
-                "SELECT order_id, voucher_fen FROM claim_item WHERE claim_id = $1 AND state = 'endorsed'", claim_id
-            )
-        body = {"claim_ids": [str(claim_id)], "declaration_version": DECLARATION}
-        asked = await self.done("settlement/appropriations", Role.PROVIDER, body)
-        amounts = [
-            {"order_id": str(row["order_id"]), "approved_fen": max(1, row["voucher_fen"] - short_fen), "reason": "核减"}
-            for row in rows
-        ]
-        await self.done(
-            f"settlement/appropriations/{asked['id']}/approve", Role.BUREAU_LEAD, {"items": amounts}
-        )
-        return UUID(asked["id"]), sum(int(str(item["approved_fen"])) for item in amounts)
-
-    async def pay(self, appropriation_id: UUID, *, amount_fen: int) -> httpx.Response:
-        """Finance records the payment."""
-        body = {
-            "reference": f"ZF{appropriation_id.hex}",
-            "paid_on": str(business_date(self.now)),
-            "amount_fen": amount_fen,
-        }
-        return await self.send(f"settlement/appropriations/{appropriation_id}/payments", Role.FINANCE, body)
-
     async def end_year(self) -> None:
         """24:00 on 31 December; the order service's job cancels what is unconfirmed."""
         await self.move_clock(year_closes_at(self.year))
@@ -360,16 +194,16 @@ class World:
         """Run one of the order service's jobs now instead of in seconds."""
         runtime = self.platform.runtime("order")
         (job,) = [job for job in runtime.service.jobs if job.name == name]
-        await run_job(runtime, job)
-
-    async def until(self, service: str, statement: str, *arguments: object, timeout_s: float = 20) -> None:
-        """Wait until a query says true."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                async with self.platform.runtime(service).reading() as connection:
-                    if await connection.fetchval(statement, *arguments):
-                        return
-                await asyncio.sleep(0.005)
+        # A deadlock with a timer that fires at the same moment is one of the faults the schedule repeats.
+        for pause_s in (0.05, 0.1, 0.2, 0.0):
+            try:
+                await run_job(runtime, job)
+            except Exception as error:
+                if not (pause_s and is_transient(error)):
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     async def rest(self) -> None:
         """Wait until nothing is under way; what a participant refused is asked again at once, not in 30 seconds."""
@@ -428,7 +262,9 @@ async def open_world(
     exchange = exchange or MemoryExchange([service.wiring() for service in SERVICES])
     buses = {service.name: MemoryBus(exchange) for service in SERVICES}
     with TemporaryDirectory(prefix="yunquan-") as folder:
-        settings = {service.name: settings_for(service, databases[service.name], Path(folder), {}) for service in SERVICES}
+        settings = {
+            service.name: settings_for(service, databases[service.name], Path(folder), {}) for service in SERVICES
+        }
         async with open_host(SERVICES, settings, buses) as host:
             transport = httpx.ASGITransport(app=host.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://platform", timeout=30) as client:
