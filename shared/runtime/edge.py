@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import asyncpg
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
 from shared.runtime.db import is_transient
-from shared.runtime.problems import BodyTooLarge, Unavailable, plain_problem, problem_response
+from shared.runtime.problems import BadRequest, BodyTooLarge, Unavailable, plain_problem, problem_response
 from shared.runtime.runtime import Runtime
 
 log = structlog.get_logger()
@@ -88,12 +89,19 @@ def wait_preference_s(request: Request) -> float:
 
 
 def fault_response(error: Exception, *, instance: str, request_id: str = "") -> Response:
-    """Any exception as a problem: refusals speak, faults of the moment are 503, the rest is a silent 500."""
+    """Any exception as a problem: refusals speak, faults of the moment are 503, the rest is a silent 500.
+
+    A value that the database cannot take is the caller's: 400.
+    """
     if isinstance(error, Refusal):
         return problem_response(error, instance=instance, request_id=request_id)
     if is_transient(error):
         log.warning("request.unavailable", path=instance, error=type(error).__name__)
         return problem_response(Unavailable(), instance=instance, request_id=request_id)
+    if isinstance(error, asyncpg.DataError):
+        # No column holds such a value: a NUL in a text, a number or a moment out of range. The caller sent it.
+        log.warning("request.out_of_range", path=instance, request_id=request_id, exc_info=error)
+        return problem_response(BadRequest(reason="文字、数值或时间超出可用范围"), instance=instance)
     log.error("request.failed", path=instance, request_id=request_id, exc_info=error)
     return plain_problem(500, code="service.fault", detail="系统内部错误，已记录，请稍后重试", instance=instance)
 

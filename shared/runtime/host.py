@@ -9,7 +9,7 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -245,6 +245,15 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to its process: it would raise them a second time when it has ended."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
 async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event) -> None:
     """Serve HTTP until `stopping` is set, then finish what is under way."""
     config = uvicorn.Config(
@@ -257,10 +266,11 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
         # Longer than a client or proxy keeps an idle connection, so that it is never closed under a request.
         timeout_keep_alive=75,
         limit_concurrency=None,
+        # Nothing here asks where a call came from, so nothing reads what a proxy says of it.
+        proxy_headers=False,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # the process owns its signals
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

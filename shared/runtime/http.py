@@ -1,13 +1,15 @@
 """Cold HTTP: commands with idempotency in one transaction, views on a reading connection, FastAPI around both."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import msgspec
 from fastapi import Depends, Header, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from shared.kernel.refusals import Refusal
@@ -21,14 +23,31 @@ from shared.runtime.runtime import Runtime
 from shared.runtime.work import Actor, Work
 
 TRIES_MAX = 4
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 C = TypeVar("C")
 R = TypeVar("R")
 
 
+def holds_control_characters(value: object) -> bool:
+    """Whether a text anywhere in a JSON value holds one: PostgreSQL stores no NUL, and a terminal obeys the others."""
+    if isinstance(value, str):
+        return _CONTROL.search(value) is not None
+    if isinstance(value, dict):
+        return any(holds_control_characters(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(holds_control_characters(part) for part in value)
+
+
 class Body(BaseModel):
-    """A request body: unknown fields are refused."""
+    """A request body: unknown fields are refused, and control characters but tab and line ends."""
 
     model_config = {"extra": "forbid", "frozen": True, "str_strip_whitespace": True}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_control_characters(cls, given: Any) -> Any:  # noqa: ANN401 - JSON of any form
+        if holds_control_characters(given):
+            raise PydanticCustomError("control_character", "文字中不得含有控制字符")
+        return given
 
 
 class Resource(BaseModel):

@@ -4,10 +4,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+import asyncpg
 import structlog
 from pydantic import ValidationError
 
 from shared.contracts.policy import PolicyPackInvalid
+from shared.kernel.refusals import Bug, Refusal
 from shared.runtime.bus.base import Bus
 from shared.runtime.bus.rabbitmq import RabbitBus
 from shared.runtime.host import PortInUse, listen, open_host, serve, stop_on_signals
@@ -21,15 +23,22 @@ log = structlog.get_logger()
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 EXIT_CONFIGURATION = 78
 """sysexits' EX_CONFIG: a restart will not help before somebody changes the configuration."""
+CANNOT_START = (
+    PolicyPackInvalid,
+    PortInUse,
+    OSError,
+    UnicodeDecodeError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    Refusal,
+    Bug,
+)
+"""What an operator can put right; it is told in one line, and only what is left is a stack trace."""
 
 
 def run(services: Sequence[Service]) -> None:
     """Run services in this process until SIGINT or SIGTERM. Exits 78 on a configuration that cannot work."""
-    try:
-        settings = {service.name: service.settings() for service in services}
-    except ValidationError as error:
-        names = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-        sys.exit(_refuse(f"settings are missing or wrong: {names}"))
+    settings = {service.name: _settings_of(service) for service in services}
     first = settings[services[0].name]
     if first.movable_clock and not (first.sandbox or first.host in LOOPBACK):
         sys.exit(_refuse("movable_clock needs a loopback host or sandbox=true: money must not follow a movable clock"))
@@ -37,8 +46,34 @@ def run(services: Sequence[Service]) -> None:
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_run(services, settings))
-    except (PolicyPackInvalid, PortInUse, OSError) as error:
-        sys.exit(_refuse(str(error)))
+    except CANNOT_START as error:
+        sys.exit(_refuse(_reason_of(error)))
+
+
+def _settings_of(service: Service) -> ServiceSettings:
+    try:
+        return service.settings()
+    except ValidationError as error:
+        prefix = service.settings.model_config.get("env_prefix", "")
+        # The messages name variables and rules, never what was given: that may be a secret.
+        faults = [
+            ".".join(f"{prefix}{part}".upper() for part in item["loc"]) + f" ({item['msg']})" for item in error.errors()
+        ]
+        sys.exit(_refuse(f"settings are missing or wrong: {', '.join(faults)}"))
+
+
+def _reason_of(error: BaseException) -> str:
+    """One line for the operator; some faults of the network say nothing but their name."""
+    said = " ".join(str(error).split())
+    match error:
+        case asyncpg.UndefinedTableError():
+            return f"the database has no tables yet, run the migrations first: {said}"
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return f"the database refuses: {said}"
+        case UnicodeDecodeError():
+            return f"the policy file is not UTF-8: {said}"
+        case _:
+            return said or f"no answer in time ({type(error).__name__})"
 
 
 def _refuse(reason: str) -> int:

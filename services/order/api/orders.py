@@ -39,7 +39,7 @@ class QuoteBody(Body):
 
     lines: list[QuoteLine] = Field(min_length=1, max_length=LINES_MAX)
     voucher: Literal["max", "none"] | None = None
-    voucher_fen: int | None = Field(default=None, ge=0, le=MAX_FEN)
+    voucher_fen: int | None = Field(default=None, strict=True, ge=0, le=MAX_FEN)
 
 
 class QuotedLine(Resource):

@@ -37,7 +37,7 @@ class PaymentBody(Body):
     """A payment of the own part outside the platform, with the hash of its proof if there is one. Source: Q16."""
 
     paid_on: date
-    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
     sha256: Sha256 | None = None
     text: Text = ""
 

@@ -44,7 +44,7 @@ class ApprovedItemBody(Body):
     """The amount of one order in fen; a reason when it is lower than claimed."""
 
     order_id: UUID
-    approved_fen: Annotated[int, Field(ge=1, le=MAX_FEN)]
+    approved_fen: Annotated[int, Field(strict=True, ge=1, le=MAX_FEN)]
     reason: Annotated[str, Field(max_length=1_000)] = ""
 
 
@@ -65,7 +65,7 @@ class PaymentBody(Body):
 
     reference: Annotated[str, Field(min_length=1, max_length=64)]
     paid_on: date
-    amount_fen: Annotated[int, Field(ge=1, le=MAX_FEN)]
+    amount_fen: Annotated[int, Field(strict=True, ge=1, le=MAX_FEN)]
 
 
 def _location(status: AppropriationStatus) -> str:

@@ -25,7 +25,7 @@ class PlanBody(Body):
     """A plan to be drafted. Without `lane_share_bp` the policy pack's share holds."""
 
     year: int = Field(ge=2018, le=2100)
-    total_fen: int = Field(ge=1, le=MAX_FEN)
+    total_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
     lane_share_bp: int | None = Field(default=None, ge=0, le=RATE_SCALE)
     opens_at: AwareDatetime
 
@@ -33,7 +33,7 @@ class PlanBody(Body):
 class IncreaseBody(Body):
     """More money for a published plan."""
 
-    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
     reason: str = Field(min_length=1, max_length=1_000)
 
 

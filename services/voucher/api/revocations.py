@@ -26,7 +26,7 @@ class RevocationBody(Body):
 
     enterprise_id: UUID
     year: int = Field(ge=2018, le=2100)
-    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
     reason: str = Field(min_length=1, max_length=1_000)
 
 
