@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint typecheck bench policy images format lock clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench policy images format lock clean venv venv-dev
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -22,6 +22,12 @@ test: lint ## lint, types, import rules and all tests, those in containers inclu
 	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+PURE := shared/kernel $(patsubst %/domain/__init__.py,%/domain,$(sort $(wildcard services/*/domain/__init__.py)))
+
+coverage: venv-dev ## every branch of the pure rules, by the unit tests alone
+	$(BIN)/python -m pytest -q tests/unit $(addprefix --cov=,$(PURE)) --cov-branch \
+	    --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 lint: typecheck ## ruff, formatting, types and import rules
 	$(BIN)/ruff check .

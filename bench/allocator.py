@@ -1,5 +1,6 @@
 """The allocator by itself: tickets are there already, one process decides them in batches."""
 
+import gc
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from shared.runtime.runtime import Runtime
 
 TICKETS = 60_000
 ASKED_FEN = CAP_FEN // 2
+GC_THRESHOLDS = (50_000, 20, 50)
 FUNDED_SHARE = 0.7
 """Where the money ends: the last decisions are about waiting, and one grant is cut."""
 
@@ -75,6 +77,10 @@ async def _decide(dsn: str, plan_id: UUID, *, folder: Path) -> float:
         runtime = Runtime(service, settings, pool=pool, bus=MemoryBus(MemoryExchange([])))
         file = settings.policy_file
         runtime.ports.add(PolicyPack, load_pack(file.read_text(encoding="utf-8"), name=file.name))
+        # As the host does in every service.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         began = time.perf_counter()
         decided = 1
         while decided:

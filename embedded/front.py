@@ -27,7 +27,7 @@ class Front:
 
 
 SERVICES = (
-    ("identity", "身份", "企业与服务商注册、实名认证、认定、员工、登录"),
+    ("identity", "身份", "上云企业与云服务商注册、实名认证、认定、工作人员、登录"),
     ("catalog", "目录", "云服务产品、两级审核、公开目录"),
     ("voucher", "云券", "年度计划、申领队列、额度账户、复式账本"),
     ("order", "订单", "下单、确认、取消、退款（Saga）、合同"),
@@ -51,12 +51,15 @@ header{background:var(--blue);color:#fff;padding:28px max(24px,calc(50vw - 560px
 header h1{margin:0;font-size:26px}header p{margin:4px 0 0;opacity:.9}
 main{max-width:1120px;margin:24px auto;padding:0 24px;display:grid;gap:24px}
 section{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:20px 24px;overflow-x:auto}
-h2{margin:0 0 12px;font-size:18px}table{border-collapse:collapse;width:100%;min-width:640px}
+h2{margin:0 0 12px;font-size:18px}table{border-collapse:collapse;width:100%}
+table.wide{min-width:640px}
 th,td{text-align:left;padding:7px 12px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:500;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 a{color:var(--blue)}
 code{font:13px/1.4 ui-monospace,Menlo,monospace}
 code{background:var(--back);padding:1px 5px;border-radius:4px}
+@media(max-width:640px){main{margin:12px auto;padding:0 12px;gap:12px}section{padding:14px 14px}
+table{font-size:13px}th,td{padding-right:8px}code{font-size:12px;overflow-wrap:anywhere}}
 .good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}
 footer{color:var(--soft);padding:0 24px 32px;text-align:center}
 """
@@ -113,7 +116,7 @@ def _proof(proof: Proof | None) -> str:
         f"<section><h2>平衡证明 {verdict}</h2>"
         "<p>计划总额 = 未分配 + 已预留 + 可用 + 冻结 + 已承诺 + 申请兑现 + 已兑现 + 已收回，"
         "各数均由账本分录重新计算（单位：元）。</p>"
-        f'<table><tr><th>年度</th><th class="n">计划总额</th>{head}</tr>{rows}</table><br>'
+        f'<table class="wide"><tr><th>年度</th><th class="n">计划总额</th>{head}</tr>{rows}</table><br>'
         f'<table><tr><th>核对项</th><th class="n">核对数</th><th>差异</th></tr>{checks}</table></section>'
     )
 

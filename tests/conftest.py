@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
@@ -26,6 +27,11 @@ from tests.containers import (
 
 # testcontainers reads its settings while it is imported.
 read_images_file()
+
+# A busy machine is no failure, so no example has a deadline. HYPOTHESIS_PROFILE=long looks for rarer histories.
+settings.register_profile("quick", deadline=None, max_examples=50, stateful_step_count=20)
+settings.register_profile("long", deadline=None, max_examples=2_000, stateful_step_count=60)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _STATEMENT_TIMEOUT_SECONDS = 60
 _BROKER_PORT = 5672

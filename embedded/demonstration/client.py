@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -46,7 +46,6 @@ class _Session:
 
     tokens: Mapping[str, str]
     until_s: float
-    roles: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +119,6 @@ class Api:
         """Read something."""
         return await self.do(Act(who=who, method="GET", path=path, query=query))
 
-    async def roles_of(self, who: Login) -> Sequence[str]:
-        """The roles that a fresh session of this account has."""
-        self._sessions.pop(who.name, None)
-        return (await self._session(who)).roles
-
     async def wait_for(self, what: str, ready: Callable[[], Awaitable[bool]], *, seconds: float = WAIT_S) -> None:
         """Ask again and again until `ready` says so. Raises: StoryFailed that names `what`."""
         deadline = time.monotonic() + seconds
@@ -166,7 +160,6 @@ class Api:
         return _Session(
             tokens=answer["access_tokens"],
             until_s=time.monotonic() + answer["expires_in_s"] - TOKEN_MARGIN_S,
-            roles=answer["roles"],
         )
 
     def _judge(self, act: Act, response: httpx.Response) -> Answer:

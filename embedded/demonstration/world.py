@@ -1,7 +1,6 @@
 """The made-up world of the demonstration: parties, staff and products, the same for the same seed and year."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -98,10 +97,6 @@ class World:
     providers: tuple[Organisation, ...]
     staff: tuple[Staff, ...]
     products: tuple[ProductOffer, ...]
-
-    def products_of(self, provider: Organisation) -> Sequence[ProductOffer]:
-        """What one provider lists."""
-        return [product for product in self.products if product.provider == provider.key]
 
     def staff_of(self, role: Role) -> Staff:
         """The first person in that role."""

@@ -1,4 +1,4 @@
-"""`python -m services.catalog`: the catalog service as its own process."""
+"""Runs the catalog service alone: `python -m services.catalog`."""
 
 from services.catalog.service import SERVICE
 from shared.runtime.main import run

@@ -286,8 +286,9 @@ async def list_in_directory(work: Work, after: Product) -> None:
 
 async def insert_correction(work: Work, *, product_id: UUID, text: str, by: UUID, due_at: datetime) -> UUID:
     """Keep a correction order and give its id. Source: A12(2)5, R54."""
+    correction_id = work.new_id()
     row = {
-        "id": work.new_id(),
+        "id": correction_id,
         "product_id": product_id,
         "text": text,
         "ordered_by": by,
@@ -295,7 +296,7 @@ async def insert_correction(work: Work, *, product_id: UUID, text: str, by: UUID
         "due_at": due_at,
     }
     await execute(work.connection, insert(correction).values(row))
-    return row["id"]  # type: ignore[return-value] # the dictionary holds values of several types
+    return correction_id
 
 
 async def corrections_due_at(work: Work, product_id: UUID) -> list[datetime]:

@@ -1,6 +1,7 @@
-"""Run the identity service by itself."""
+"""Runs the identity service alone: `python -m services.identity`."""
 
 from services.identity.service import SERVICE
 from shared.runtime.main import run
 
-run([SERVICE])
+if __name__ == "__main__":
+    run([SERVICE])

@@ -12,13 +12,13 @@ from services.identity.sessions import ProxyRules, SessionRules
 from services.identity.settings import IdentitySettings
 from services.identity.signing import SigningKeys, ensure_key
 from services.identity.tables import METADATA
-from services.identity.uploads import Inspections
 from shared.kernel.refusals import bug
 from shared.runtime.auth.passwords import Passwords
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.runtime import Runtime
 from shared.runtime.sealed import key_ring, open_documents, secret_key
 from shared.runtime.service import Service
+from shared.runtime.uploads import Inspections
 
 
 async def prepare(runtime: Runtime) -> None:

@@ -50,6 +50,8 @@ ORGANISATION = Table(
     UniqueConstraint("kind", "credit_code"),
     Index("organisation_state_id", "state", "id"),
     Index("organisation_region_id", "region", "id"),
+    # The public directory reads the few recognised providers among all organisations.
+    Index("organisation_recognition_id", "recognition", "id"),
     CheckConstraint("kind IN ('enterprise', 'provider')", name="kind"),
     CheckConstraint("state IN ('registered', 'submitted', 'sent_back', 'refused', 'authenticated')", name="state"),
     CheckConstraint("recognition IN ('none', 'requested', 'recognised', 'refused')", name="recognition"),

@@ -1,6 +1,5 @@
 """Takes an uploaded document in: judged by its content, sealed, stored, and then recorded in one transaction."""
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Final
@@ -13,34 +12,13 @@ from services.identity.handlers.documents import RecordDocument, record_document
 from shared.contracts.policy import DocumentKind, PartyKind, PolicyPack
 from shared.kernel.ids import uuid7
 from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.documents import DocumentLimits, InspectedDocument, inspect_document
+from shared.runtime.documents import DocumentLimits, InspectedDocument
 from shared.runtime.http import Commands
 from shared.runtime.runtime import Runtime
+from shared.runtime.uploads import Inspections, keep_if_recorded
 from shared.runtime.work import Actor
 
-# A large photo unfolds to some 160 MB while it is judged.
-INSPECTIONS_AT_ONCE_MAX: Final = 2
 _PIXELS_MAX: Final = 40_000_000
-
-
-class Inspections:
-    """Bounds how many documents are judged at the same time, and with them the memory."""
-
-    def __init__(self) -> None:
-        self._free = asyncio.Semaphore(INSPECTIONS_AT_ONCE_MAX)
-
-    async def inspect(self, data: bytes, *, kind: DocumentKind) -> InspectedDocument:
-        """Judge a document on a thread. Raises: DocumentSideTooLong and the refusals of inspect_document."""
-        limits = DocumentLimits(
-            size_max_bytes=kind.max_bytes,
-            pixels_max=min(_PIXELS_MAX, kind.max_side_pixels**2),
-            legible_side_min_px=kind.min_side_pixels,
-        )
-        async with self._free:
-            inspected = await asyncio.to_thread(inspect_document, data, limits=limits)
-        if max(inspected.width_px or 0, inspected.height_px or 0) > kind.max_side_pixels:
-            raise DocumentSideTooLong(side_max_px=kind.max_side_pixels)
-        return inspected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +33,7 @@ class Upload:
 
 
 async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
-    """Judge, seal, store and record a document; whatever is not recorded does not stay in the store.
+    """Judge, seal, store and record a document; what is refused does not stay in the store.
 
     Raises: DocumentKindUnknown, DocumentSideTooLong and the refusals of inspect_document. Source: R45, R65.
     """
@@ -63,7 +41,7 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
     kind = next((kind for kind in wanted if kind.code == given.kind), None)
     if kind is None:
         raise DocumentKindUnknown(kind=given.kind)
-    inspected = await runtime.ports.get(Inspections).inspect(given.content, kind=kind)
+    inspected = await _inspect(runtime, given.content, kind=kind)
     document_id = uuid7(int(runtime.clock.now().timestamp() * 1_000), secrets.randbits(74))
     blob_key = f"documents/{secrets.token_hex(16)}"
     blobs = runtime.ports.get(EncryptedBlobs)
@@ -76,16 +54,22 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
         inspected=inspected,
         by=given.by,
     )
-    try:
-        response = await run.run(
-            record_document,
-            command,
-            status=201,
-            location=lambda recorded: f"/api/identity/v1/documents/{recorded.id}",
-        )
-    except Exception:
-        await blobs.delete(blob_key)
-        raise
-    if response.status_code >= 400 or "idempotent-replayed" in response.headers:
-        await blobs.delete(blob_key)
-    return response
+    recording = run.run(
+        record_document,
+        command,
+        status=201,
+        location=lambda recorded: f"/api/identity/v1/documents/{recorded.id}",
+    )
+    return await keep_if_recorded(recording, blobs=blobs, blob_key=blob_key)
+
+
+async def _inspect(runtime: Runtime, content: bytes, *, kind: DocumentKind) -> InspectedDocument:
+    limits = DocumentLimits(
+        size_max_bytes=kind.max_bytes,
+        pixels_max=min(_PIXELS_MAX, kind.max_side_pixels**2),
+        legible_side_min_px=kind.min_side_pixels,
+    )
+    inspected = await runtime.ports.get(Inspections).inspect(content, limits=limits)
+    if max(inspected.width_px or 0, inspected.height_px or 0) > kind.max_side_pixels:
+        raise DocumentSideTooLong(side_max_px=kind.max_side_pixels)
+    return inspected

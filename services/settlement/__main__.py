@@ -1,6 +1,7 @@
-"""The process of the settlement service."""
+"""Runs the settlement service alone: `python -m services.settlement`."""
 
 from services.settlement.service import SERVICE
 from shared.runtime.main import run
 
-run([SERVICE])
+if __name__ == "__main__":
+    run([SERVICE])

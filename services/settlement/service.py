@@ -10,11 +10,13 @@ from services.settlement.tables import METADATA
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.sealed import open_documents
 from shared.runtime.service import Service
+from shared.runtime.uploads import Inspections
 
 
 async def register_documents(runtime: Any) -> None:  # noqa: ANN401 - the running service
-    """Make the sealed store known to this service's handlers and routes."""
+    """Register the sealed store and what judges a file before it goes there."""
     runtime.ports.add(EncryptedBlobs, open_documents(runtime.settings))
+    runtime.ports.add(Inspections, Inspections())
 
 
 SERVICE = Service(

@@ -1,5 +1,6 @@
 """The tables of settlement. The CHECKs repeat what the rules hold; amounts are fen."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -29,8 +30,8 @@ METADATA = new_metadata()
 RUNTIME = attach(METADATA)
 
 
-def _listed(values: object) -> str:
-    return ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload] # an iterable of states
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))
 
 
 def _states(states: type[StrEnum]) -> CheckConstraint:

@@ -5,17 +5,20 @@ Each batch begins by locking the plan's row `where epoch = mine`, so one that wa
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from services.voucher.domain.accounts import Part, Posting, QuotaAccount, Shift, shift
-from services.voucher.domain.allocation import Entry, EntryKind, Outcome, Pool, Ticket, enter, walk
-from services.voucher.domain.states import APPLICATION_MOVES, Account, ApplicationState, Movement, PlanState
+from services.voucher.domain.accounts import QuotaAccount
+from services.voucher.domain.allocation import Entry, EntryKind, Outcome, Pool, Ticket, after_earmark, enter, walk
+from services.voucher.domain.states import APPLICATION_MOVES, ApplicationState, PlanState
 from services.voucher.store import ledger, queue
-from services.voucher.store.queue import PlanRow, TicketRow
+from services.voucher.store import queue_earmarks as earmarks
+from services.voucher.store.queue import PlanRow, QueuedTicket, TicketRow
+from services.voucher.store.queue_earmarks import Earmark
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationDecided
 from shared.runtime.runtime import Runtime
 from shared.runtime.work import Notice, Work
@@ -25,6 +28,8 @@ log = structlog.get_logger()
 BATCH_MAX = 1_000
 LEASE_S = 5.0
 BATCHES_AT_ONCE_MAX = 100
+CAP_USED = "voucher.cap_used"
+_REFUSED = Outcome.REFUSED.value
 
 _LEASE = """
 INSERT INTO allocator_lease AS l (plan_id, owner, epoch, until)
@@ -73,21 +78,26 @@ async def allocate_batch(work: Work, plan_id: UUID, *, epoch: int, limit: int = 
         return 0
     pool, inputs = _end_lane(plan, work)
     waiting = await _waiting(work, plan, pool, limit)
-    fresh: Sequence[TicketRow] = ()
+    fresh: Sequence[QueuedTicket] = ()
     # A full page of the waiting list may have more behind it, and nobody new may overtake them.
     if len(waiting) < limit:
         fresh = await queue.new_tickets(work.connection, plan, limit=limit - len(waiting))
-    rows = [*waiting, *fresh]
-    owners = [(row.enterprise_id, row.year) for row in rows]
-    accounts = await ledger.lock_accounts_of(work.connection, owners) if rows else []
+    year = plan.year
+    owners = [(row.enterprise_id, year) for row in waiting] + [(row.enterprise_id, year) for row in fresh]
+    accounts = await ledger.lock_accounts_of(work.connection, owners) if owners else []
     used_fen = {account.enterprise_id: account.used_fen for account in accounts}
-    pool, served = walk(pool, used_fen, [_ticket(row, row.waiting_fen) for row in waiting], kind=EntryKind.WAITING)
-    pool, decided = walk(pool, used_fen, [_ticket(row, row.requested_fen) for row in fresh], kind=EntryKind.TICKET)
-    entries = [*served, *decided]
-    if not inputs and not entries:
+    pool, served = walk(pool, used_fen, [_ticket(row) for row in waiting], kind=EntryKind.WAITING)
+    pool, decided = walk(pool, used_fen, fresh, kind=EntryKind.TICKET)
+    if not inputs and not served and not decided:
         return 0
-    await _save(work, plan, pool, [*inputs, *entries], rows, accounts)
-    return len(inputs) + len(entries)
+    batch = _Batch(work, plan, accounts)
+    batch.earmark(served, {row.ticket_no: row for row in waiting})
+    batch.earmark(decided, {row.ticket_no: row for row in fresh})
+    await queue.insert_entries(work, plan, [*inputs, *served, *decided])
+    await batch.save(pool)
+    await _save_served(work, served, waiting)
+    await _save_decided(work, plan, decided, fresh)
+    return len(inputs) + len(served) + len(decided)
 
 
 def _end_lane(plan: PlanRow, work: Work) -> tuple[Pool, list[Entry]]:
@@ -105,77 +115,75 @@ async def _waiting(work: Work, plan: PlanRow, pool: Pool, limit: int) -> list[Ti
     return await queue.waiting_tickets(work.connection, plan, only_listed=only_listed, limit=limit)
 
 
-def _ticket(row: TicketRow, asked_fen: int) -> Ticket:
-    return Ticket(ticket_no=row.ticket_no, enterprise_id=row.enterprise_id, asked_fen=asked_fen, listed=row.listed)
+def _ticket(row: TicketRow) -> Ticket:
+    return Ticket(
+        ticket_no=row.ticket_no, enterprise_id=row.enterprise_id, asked_fen=row.waiting_fen, listed=row.listed
+    )
 
 
-async def _save(  # noqa: PLR0913, PLR0917 - one batch as it was decided
-    work: Work,
-    plan: PlanRow,
-    pool: Pool,
-    entries: Sequence[Entry],
-    rows: Sequence[TicketRow],
-    accounts: Sequence[QuotaAccount],
-) -> None:
+class _Batch:
+    """The earmarks of one batch: accounts as they stand after it, and its postings."""
+
+    def __init__(self, work: Work, plan: PlanRow, accounts: Sequence[QuotaAccount]) -> None:
+        self._work = work
+        self._plan = plan
+        self._accounts = {account.enterprise_id: account for account in accounts}
+        self._regions: dict[UUID, str] = {}
+        self._touched: set[UUID] = set()
+        self._postings: list[Earmark] = []
+        self._earmarked_fen = plan.earmarked_fen
+
+    def earmark(self, entries: Sequence[Entry], rows: Mapping[int, TicketRow | QueuedTicket]) -> None:
+        """Put the money of decisions on its accounts; `rows` are their tickets by number."""
+        for entry in entries:
+            if not entry.amount_fen:
+                continue
+            row = rows[entry.ticket_no]
+            account = self._accounts.get(row.enterprise_id)
+            if account is None:
+                account = self._open(row)
+            elif row.enterprise_id not in self._regions:
+                self._touched.add(row.enterprise_id)
+            self._accounts[row.enterprise_id] = after_earmark(account, amount_fen=entry.amount_fen)
+            self._earmarked_fen += entry.amount_fen
+            self._postings.append(Earmark(account.id, entry.decision_no, entry.amount_fen, row.id))
+
+    def _open(self, row: TicketRow | QueuedTicket) -> QuotaAccount:
+        plan = self._plan
+        self._regions[row.enterprise_id] = row.region
+        return QuotaAccount(
+            id=self._work.new_id(),
+            plan_id=plan.id,
+            enterprise_id=row.enterprise_id,
+            year=plan.year,
+            cap_fen=plan.cap_fen,
+        )
+
+    async def save(self, pool: Pool) -> None:
+        """Write accounts, postings and the plan's row."""
+        opened = [(self._accounts[owner], region) for owner, region in self._regions.items()]
+        if opened:
+            await earmarks.copy_accounts(self._work.connection, opened)
+        changed = sorted((self._accounts[owner] for owner in self._touched), key=lambda account: account.id)
+        await ledger.save_accounts(self._work, changed, [])
+        if self._postings:
+            await earmarks.copy_postings(self._work, self._plan.id, self._postings)
+        await queue.save_plan(self._work.connection, self._plan.after(pool, earmarked_fen=self._earmarked_fen))
+
+
+def _review_due_at(work: Work) -> datetime:
+    days = work.pack.deadlines.application_review_working_days
+    return work.pack.working_calendar.working_deadline(work.now, days=days)
+
+
+async def _save_served(work: Work, entries: Sequence[Entry], rows: Sequence[TicketRow]) -> None:
+    """Write and tell what became of tickets that waited."""
+    if not entries:
+        return
+    due_at = _review_due_at(work)
     by_ticket = {row.ticket_no: row for row in rows}
-    by_owner = {account.enterprise_id: account for account in accounts}
-    fresh: list[QuotaAccount] = []
-    touched: set[UUID] = set()
-    postings: list[Posting] = []
-    for entry in entries:
-        if not entry.amount_fen or entry.enterprise_id is None:
-            continue
-        account = by_owner.get(entry.enterprise_id)
-        if account is None:
-            account = _new_account(work, plan, entry.enterprise_id)
-            fresh.append(account)
-        moved = _earmark(account, plan, entry, by_ticket[entry.ticket_no])
-        by_owner[entry.enterprise_id] = moved.account
-        touched.add(entry.enterprise_id)
-        postings.extend(moved.postings)
-    opened = [by_owner[account.enterprise_id] for account in fresh]
-    if opened:
-        regions = {row.enterprise_id: row.region for row in rows}
-        await ledger.insert_accounts(work.connection, opened, regions=regions)
-    touched -= {account.enterprise_id for account in fresh}
-    changed = sorted((by_owner[owner] for owner in touched), key=lambda account: account.id)
-    await ledger.save_accounts(work, changed, [])
-    await ledger.copy_postings(work, postings)
-    tickets = _tell(work, entries, by_ticket)
-    if tickets:
-        await queue.save_tickets(work.connection, tickets)
-    await queue.insert_entries(work, plan, entries)
-    earmarked_fen = plan.earmarked_fen + sum(posting.amount_fen for posting in postings)
-    await queue.save_plan(work.connection, plan.after(pool, earmarked_fen=earmarked_fen))
-
-
-def _new_account(work: Work, plan: PlanRow, enterprise_id: UUID) -> QuotaAccount:
-    return QuotaAccount(
-        id=work.new_id(), plan_id=plan.id, enterprise_id=enterprise_id, year=plan.year, cap_fen=plan.cap_fen
-    )
-
-
-def _earmark(account: QuotaAccount, plan: PlanRow, entry: Entry, row: TicketRow) -> Shift:
-    return shift(
-        account,
-        movement=Movement.EARMARK,
-        debit=Account.LEFT,
-        credit=Account.EARMARKED,
-        parts=[Part(f"{plan.id}/{entry.decision_no}/earmark", entry.amount_fen, application_id=row.id)],
-        reason="allocation",
-        rule="A6",
-    )
-
-
-def _tell(work: Work, entries: Sequence[Entry], by_ticket: dict[int, TicketRow]) -> list[TicketRow]:
-    """The tickets as they stand after their decisions; each decision is told."""
-    due_at = work.pack.working_calendar.working_deadline(
-        work.now, days=work.pack.deadlines.application_review_working_days
-    )
     after: list[TicketRow] = []
     for entry in entries:
-        if entry.kind is EntryKind.LANE_END:
-            continue
         row = by_ticket[entry.ticket_no]
         state = _state_after(entry, row)
         APPLICATION_MOVES.check(row.state, state)
@@ -184,33 +192,71 @@ def _tell(work: Work, entries: Sequence[Entry], by_ticket: dict[int, TicketRow])
             state=state,
             earmarked_fen=row.earmarked_fen + entry.amount_fen,
             waiting_fen=entry.waiting_fen,
-            code="voucher.cap_used" if entry.outcome in {Outcome.REFUSED, Outcome.CLOSED} else "",
+            code=CAP_USED if entry.outcome == Outcome.CLOSED else "",
             decided_at=work.now,
             review_due_at=row.review_due_at if not entry.amount_fen else due_at,
             version=row.version + 1,
         )
         _emit(work, changed)
         after.append(changed)
-    return after
+    await queue.save_tickets(work.connection, after)
+
+
+async def _save_decided(work: Work, plan: PlanRow, entries: Sequence[Entry], rows: Sequence[QueuedTicket]) -> None:
+    """Write and tell what new tickets became: their first decision, so their first version."""
+    if not entries:
+        return
+    writing = asyncio.create_task(
+        queue.decide_tickets(work, plan, entries, code=CAP_USED, review_due_at=_review_due_at(work))
+    )
+    # The statement leaves now, and the facts are built while the database works on it.
+    await asyncio.sleep(0)
+    try:
+        _tell_decided(work, plan, entries, rows)
+    finally:
+        await writing
+
+
+def _tell_decided(work: Work, plan: PlanRow, entries: Sequence[Entry], rows: Sequence[QueuedTicket]) -> None:
+    plan_id, year = plan.id, plan.year
+    for entry, row in zip(entries, rows, strict=True):
+        outcome, number = entry.outcome, entry.ticket_no
+        work.emit(
+            ApplicationDecided(
+                version=1,
+                application_id=row.id,
+                enterprise_id=row.enterprise_id,
+                plan_id=plan_id,
+                year=year,
+                ticket_no=number,
+                outcome=outcome,
+                earmarked_fen=entry.amount_fen,
+                waiting_fen=entry.waiting_fen,
+                code=CAP_USED if outcome == _REFUSED else "",
+            )
+        )
+        work.notify(_notice(row.enterprise_id, row.id, outcome, number))
 
 
 def _state_after(entry: Entry, row: TicketRow) -> ApplicationState:
+    """The state of a ticket that waited. Nothing more can come of it once its cap is used."""
     if entry.waiting_fen:
         return ApplicationState.WAITING
     if row.earmarked_fen + entry.amount_fen:
         return ApplicationState.EARMARKED
     if row.granted_fen:
         return ApplicationState.GRANTED
-    return ApplicationState.CLOSED if entry.kind is EntryKind.WAITING else ApplicationState.REFUSED
+    return ApplicationState.CLOSED
 
 
 _TEXTS = {
-    ApplicationState.EARMARKED: ("已为贵单位的申领（编号{no}）预留额度，等待系统运营方审核", "A16"),
-    ApplicationState.WAITING: ("额度不足，贵单位的申领（编号{no}）未满足部分按编号顺序候补", "A6"),
-    ApplicationState.REFUSED: ("贵单位本年度额度已达上限，申领（编号{no}）未获受理", "A16"),
-    ApplicationState.CLOSED: ("贵单位本年度额度已达上限，候补申领（编号{no}）已关闭", "A16"),
-    ApplicationState.GRANTED: ("贵单位本年度额度已达上限，申领（编号{no}）的候补部分已关闭", "A16"),
+    "earmarked": ("已为贵单位的申领（编号", "）预留额度，等待系统运营方审核", "A16"),
+    "waiting": ("额度不足，贵单位的申领（编号", "）未满足部分按编号顺序候补", "A6"),
+    "refused": ("贵单位本年度额度已达上限，申领（编号", "）未获受理", "A16"),
+    "closed": ("贵单位本年度额度已达上限，候补申领（编号", "）已关闭", "A16"),
+    "granted": ("贵单位本年度额度已达上限，申领（编号", "）的候补部分已关闭", "A16"),
 }
+"""By the application's state: the text before and after the ticket's number, and the article."""
 
 
 def _emit(work: Work, ticket: TicketRow) -> None:
@@ -241,16 +287,18 @@ def _emit(work: Work, ticket: TicketRow) -> None:
                 code=ticket.code,
             )
         )
-    text, article = _TEXTS[ticket.state]
-    work.notify(
-        Notice(
-            recipient=f"org:{ticket.enterprise_id}",
-            subject_type="application",
-            subject_id=ticket.id,
-            event=f"application.{ticket.state.value}",
-            text=text.format(no=ticket.ticket_no),
-            article=article,
-        )
+    work.notify(_notice(ticket.enterprise_id, ticket.id, ticket.state.value, ticket.ticket_no))
+
+
+def _notice(enterprise_id: UUID, application_id: UUID, state: str, ticket_no: int) -> Notice:
+    before, after, article = _TEXTS[state]
+    return Notice(
+        recipient=f"org:{enterprise_id}",
+        subject_type="application",
+        subject_id=application_id,
+        event=f"application.{state}",
+        text=f"{before}{ticket_no}{after}",
+        article=article,
     )
 
 

@@ -57,6 +57,7 @@ HOT_ROUTES = (
         status=201,
         location=_location,
         if_match="ignored",
+        gather_max=256,
         refusals=(
             refusals.NotEnterprise,
             refusals.NotAuthenticated,

@@ -18,7 +18,7 @@ _PLANS = """
 SELECT p.id, p.year, p.total_fen, p.left_fen, p.earmarked_fen, {sums},
        p.left_fen + {sum_of_all} AS accounted_fen
 FROM plan p LEFT JOIN (SELECT plan_id, {aggregates} FROM quota_account GROUP BY plan_id) s ON s.plan_id = p.id
-ORDER BY p.year
+WHERE p.state NOT IN ('draft', 'approved') ORDER BY p.year
 """.format(  # noqa: S608 - names of our own enum
     sums=", ".join(f"COALESCE(s.{name}_fen, 0)::bigint AS sum_{name}_fen" for name in _BALANCES),
     sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in _BALANCES),
@@ -32,7 +32,7 @@ WITH moved AS (
 SELECT s.id AS subject, s.account, s.fen AS stored_fen, COALESCE(p.fen, 0) AS posted_fen FROM (
     SELECT id, 'left' AS account, left_fen AS fen FROM plan
     UNION ALL SELECT id, 'earmarked', earmarked_fen FROM plan
-    UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state <> 'draft' AND state <> 'approved'
+    UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ('draft', 'approved')
 ) s LEFT JOIN posted p ON p.plan_id = s.id AND p.account = s.account
 WHERE s.fen <> COALESCE(p.fen, 0) ORDER BY s.id, s.account LIMIT $1
 """

@@ -36,7 +36,7 @@ class ReceiptSigner:
             return False
         try:
             key.verify(receipt.signature_bytes(), receipt.signed_bytes())
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):
             return False
         return True
 

@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,12 +16,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import obstore
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
+from shared.runtime.envelopes import KeyRing, seal, unseal
 
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,7}")
 _KEY_LENGTH_MAX: Final = 200
@@ -58,7 +56,7 @@ class BlobUnreadable(Refusal):
 
     code = "blobs.unreadable"
     kind = RefusalKind.UNAVAILABLE
-    zh = "文件无法解密或已被改动，请联系运营方。"
+    zh = "文件无法解密或已被改动，请联系系统运营方。"
 
 
 class Blobs(Protocol):
@@ -228,34 +226,14 @@ def _checked(key: str) -> str:
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRing:
-    """Key-encryption keys of 32 bytes by kid (1..255 ASCII characters); new envelopes use `current`.
-
-    Raises: Bug.
-    """
-
-    current: str
-    keys: Mapping[str, bytes] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        invariant(self.current in self.keys, "the current key-encryption key is on the ring")
-        invariant(all(len(key) == 32 for key in self.keys.values()), "key-encryption keys have 32 bytes")
-        invariant(all(kid.isascii() and 0 < len(kid) < 256 for kid in self.keys), "a kid is short ASCII")
-
-
 _MAGIC: Final = b"YQE1"
-_NONCE_BYTES: Final = 12
-_WRAPPED_BYTES: Final = 32 + 16
 
 
 class EncryptedBlobs:
-    """Sealed envelopes in another store: AES-256-GCM, a data key per object, wrapped by a key of the ring.
+    """Sealed envelopes in another store.
 
-    An envelope is magic, length of kid, kid, nonce, wrapped data key, nonce, ciphertext. The record id and
-    the object's own key are associated data, so an envelope that is swapped with another record's, or with
-    another object of the same record, does not open. Old kids on the ring go on opening old envelopes;
-    `put` again to rotate one.
+    They are bound to the record id and the object's own key, so an envelope that is swapped with another record's, or
+    with another object of the same record, does not open. `put` again to rotate one.
     """
 
     def __init__(self, inner: Blobs, keys: KeyRing) -> None:
@@ -264,12 +242,16 @@ class EncryptedBlobs:
 
     async def put(self, key: str, data: bytes, *, record_id: UUID) -> None:
         """Seal and store an object of a record. Raises: BlobsUnavailable, BlobKeyMalformed."""
-        await self._inner.put(key, await asyncio.to_thread(self._seal, data, _bound_to(record_id, key)))
+        bound_to = _bound_to(record_id, key)
+        await self._inner.put(key, await asyncio.to_thread(seal, self._keys, data, magic=_MAGIC, bound_to=bound_to))
 
     async def get(self, key: str, *, record_id: UUID) -> bytes:
         """The opened object. Raises: BlobUnreadable, BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
         envelope = await self._inner.get(key)
-        return await asyncio.to_thread(self._open, envelope, _bound_to(record_id, key))
+        data = await asyncio.to_thread(unseal, self._keys, envelope, magic=_MAGIC, bound_to=_bound_to(record_id, key))
+        if data is None:
+            raise BlobUnreadable
+        return data
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
@@ -278,31 +260,6 @@ class EncryptedBlobs:
     async def exists(self, key: str) -> bool:
         """Whether the object is there. Raises: BlobsUnavailable, BlobKeyMalformed."""
         return await self._inner.exists(key)
-
-    def _seal(self, data: bytes, bound_to: bytes) -> bytes:
-        kid = self._keys.current.encode("ascii")
-        head = _MAGIC + bytes([len(kid)]) + kid
-        data_key = AESGCM.generate_key(256)
-        wrap_nonce, nonce = os.urandom(_NONCE_BYTES), os.urandom(_NONCE_BYTES)
-        wrapped = AESGCM(self._keys.keys[self._keys.current]).encrypt(wrap_nonce, data_key, head + bound_to)
-        return head + wrap_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, data, head + bound_to)
-
-    def _open(self, envelope: bytes, bound_to: bytes) -> bytes:
-        head_end = len(_MAGIC) + 1 + (envelope[len(_MAGIC)] if len(envelope) > len(_MAGIC) else 0)
-        wrapped_at = head_end + _NONCE_BYTES
-        nonce_at = wrapped_at + _WRAPPED_BYTES
-        sealed_at = nonce_at + _NONCE_BYTES
-        head = envelope[:head_end]
-        wrapping_key = self._keys.keys.get(head[len(_MAGIC) + 1 :].decode("ascii", "replace"))
-        if not head.startswith(_MAGIC) or wrapping_key is None or len(envelope) < sealed_at:
-            raise BlobUnreadable
-        try:
-            data_key = AESGCM(wrapping_key).decrypt(
-                envelope[head_end:wrapped_at], envelope[wrapped_at:nonce_at], head + bound_to
-            )
-            return AESGCM(data_key).decrypt(envelope[nonce_at:sealed_at], envelope[sealed_at:], head + bound_to)
-        except InvalidTag as error:
-            raise BlobUnreadable from error
 
 
 def _bound_to(record_id: UUID, key: str) -> bytes:

@@ -16,7 +16,7 @@ class ClockNotMovable(Refusal):
 
     code = "clock.not_movable"
     kind = RefusalKind.FORBIDDEN
-    zh = "本系统使用真实时间，不能调整业务时钟"
+    zh = "本系统使用真实时间，不能调整业务时钟。"
 
 
 class ClockBackwards(Refusal):
@@ -24,7 +24,7 @@ class ClockBackwards(Refusal):
 
     code = "clock.backwards"
     kind = RefusalKind.STATE
-    zh = "业务时钟只能向前调整，当前为 {now}"
+    zh = "业务时钟只能向前调整，当前为 {now}。"
 
 
 class BusinessClock:

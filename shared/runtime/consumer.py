@@ -14,9 +14,9 @@ import structlog
 from shared.contracts.messages.base import Event, Refused
 from shared.kernel.refusals import Bug, Refusal
 from shared.runtime.bus.base import Delivery, Inlet
-from shared.runtime.cursors import Cursors
+from shared.runtime.cursors import Cursors, ParkedFault
 from shared.runtime.db import is_transient
-from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, to_bytes
+from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, stream_of, to_bytes
 from shared.runtime.runtime import Runtime
 from shared.runtime.service import Subscriptions
 from shared.runtime.work import Work
@@ -40,6 +40,7 @@ _DEAD = """
 INSERT INTO dead_letter (event_id, type, event, attempts, reason) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (event_id) DO UPDATE SET attempts = $4, reason = $5, dead_at = now(), replayed_at = NULL
 """
+_UNPARK = "DELETE FROM parked WHERE stream = $1 AND aggregate_id = $2 AND version = $3"
 _DUE = "SELECT event_id, event, attempts FROM retry WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT 50"
 
 
@@ -61,6 +62,10 @@ class Applier:
     async def _settle(self, events: Sequence[Event], *, attempts: int) -> None:
         try:
             await self._apply(events, retried=attempts > 0)
+        except ParkedFault as fault:
+            # The parked fact leaves the way; what came before it is good and is applied again without it.
+            await self._set_parked_aside(fault.event, fault.__cause__ or fault)
+            await self._settle(events, attempts=attempts)
         except Exception as error:
             if is_transient(error):
                 raise
@@ -105,20 +110,38 @@ class Applier:
                 reply = refused(outcome) if isinstance(outcome, Refusal) else outcome
                 work.reply(reply, to=event.replyto, saga=event.subject, number=event.sequence)
 
-    async def _set_aside(self, event: Event, error: Exception, *, attempts: int) -> None:
-        permanent = isinstance(error, Unreadable | Refusal | Bug) or attempts >= ATTEMPTS_MAX
-        reason = f"{type(error).__name__}: {error}"[:2_000]
+    async def _set_parked_aside(self, event: Event, error: BaseException) -> None:
+        """Move a parked fact to the retries or the dead letters; it counts as unseen, so a replay is no duplicate."""
         async with self._runtime.work() as work:
-            if permanent:
-                await work.connection.execute(_DEAD, event.id, event.type, to_bytes(event), attempts, reason)
-                await work.connection.execute("DELETE FROM retry WHERE event_id = $1", event.id)
-            else:
-                backoff_s = float(2**attempts)
-                await work.connection.execute(_RETRY, event.id, to_bytes(event), attempts, reason, backoff_s)
-        name = "dead_lettered" if permanent else "set_for_retry"
-        self._runtime.counts[name] += 1
+            await work.connection.execute(_UNPARK, stream_of(event), event.subject, event.sequence)
+            await work.connection.execute("DELETE FROM inbox WHERE event_id = $1", event.id)
+            outcome = await self._write_aside(work, event, error, attempts=1)
+        self._tell_aside(event, error, outcome, attempts=1)
+
+    async def _set_aside(self, event: Event, error: BaseException, *, attempts: int) -> None:
+        async with self._runtime.work() as work:
+            outcome = await self._write_aside(work, event, error, attempts=attempts)
+        self._tell_aside(event, error, outcome, attempts=attempts)
+
+    async def _write_aside(self, work: Work, event: Event, error: BaseException, *, attempts: int) -> str:
+        """Keep an event for a later attempt, or as a dead letter when no attempt will help."""
+        reason = f"{type(error).__name__}: {error}"[:2_000]
+        if isinstance(error, Unreadable | Refusal | Bug) or attempts >= ATTEMPTS_MAX:
+            await work.connection.execute(_DEAD, event.id, event.type, to_bytes(event), attempts, reason)
+            await work.connection.execute("DELETE FROM retry WHERE event_id = $1", event.id)
+            return "dead_lettered"
+        await work.connection.execute(_RETRY, event.id, to_bytes(event), attempts, reason, float(2**attempts))
+        return "set_for_retry"
+
+    def _tell_aside(self, event: Event, error: BaseException, outcome: str, *, attempts: int) -> None:
+        self._runtime.counts[outcome] += 1
         log.error(
-            "event.set_aside", outcome=name, event_id=str(event.id), type=event.type, attempts=attempts, exc_info=error
+            "event.set_aside",
+            outcome=outcome,
+            event_id=str(event.id),
+            type=event.type,
+            attempts=attempts,
+            exc_info=error,
         )
 
 

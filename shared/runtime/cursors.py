@@ -9,6 +9,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from shared.contracts.messages.base import Event
+from shared.runtime.db import is_transient
 from shared.runtime.incoming import Routes, read_one, rounds, stream_of, to_bytes
 from shared.runtime.work import Work
 
@@ -46,6 +47,14 @@ def key_of(event: Event) -> Key:
     return stream_of(event), event.subject
 
 
+class ParkedFault(Exception):
+    """A parked fact that was drained could not be applied; its cause is the fault."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(event.type)
+        self.event = event
+
+
 class Cursors:
     """Applies the facts of one batch in one transaction."""
 
@@ -63,10 +72,23 @@ class Cursors:
         if early:
             self._check_readable(early)
             await self._park(early)
-        while ready:
-            for batch in rounds(ready, key=key_of):
-                await self._run(self._work, batch)
-            ready = self._admit(await self._advance({key_of(event) for event in ready}))
+        for batch in rounds(ready, key=key_of):
+            await self._run(self._work, batch)
+        parked = await self._advance({key_of(event) for event in ready}) if ready else []
+        while parked:
+            for event in parked:
+                await self._run_parked(event)
+            parked = await self._advance({key_of(event) for event in parked})
+
+    async def _run_parked(self, event: Event) -> None:
+        """Apply one drained fact. Raises: ParkedFault, so that its fault is not blamed on the fact before it."""
+        self._versions[key_of(event)] = event.sequence
+        try:
+            await self._run(self._work, [event])
+        except Exception as error:
+            if is_transient(error):
+                raise
+            raise ParkedFault(event) from error
 
     def _check_readable(self, early: Sequence[Event]) -> None:
         """Refuse to park what could never be applied: drained, it would take its good predecessor down with it.
@@ -108,11 +130,6 @@ class Cursors:
             else:
                 early.append(event)
         return ready, early
-
-    def _admit(self, unparked: Sequence[Event]) -> list[Event]:
-        for event in unparked:
-            self._versions[key_of(event)] = event.sequence
-        return list(unparked)
 
     async def _advance(self, keys: set[Key]) -> list[Event]:
         ordered = sorted(keys)

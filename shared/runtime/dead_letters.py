@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, Page, decode_cursor, page_of
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.auth.tokens import Principal
@@ -15,6 +15,7 @@ from shared.runtime.consumer import Applier
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading, actor_of
 from shared.runtime.incoming import read_one
+from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Decision
 
@@ -24,6 +25,10 @@ _LIST = """
 SELECT event_id, type, reason, attempts, dead_at, proposed_by IS NOT NULL AS proposed, replayed_at FROM dead_letter
 WHERE ($1::uuid IS NULL OR event_id < $1) AND ($2 OR replayed_at IS NULL) ORDER BY event_id DESC LIMIT $3
 """
+_CLOSE = """
+UPDATE dead_letter SET replayed_at = CASE WHEN EXISTS (SELECT FROM inbox WHERE event_id = $1) THEN now() END
+WHERE event_id = $1 RETURNING reason, replayed_at
+"""
 
 
 class ReplayNotProposed(Refusal):
@@ -31,7 +36,7 @@ class ReplayNotProposed(Refusal):
 
     code = "dead_letter.replay_not_proposed"
     kind = RefusalKind.STATE
-    zh = "该死信尚未有人提出重放申请"
+    zh = "该死信尚未有人提出重放申请。"
 
 
 class ReplaySamePerson(Refusal):
@@ -39,7 +44,7 @@ class ReplaySamePerson(Refusal):
 
     code = "dead_letter.same_person"
     kind = RefusalKind.RULE
-    zh = "重放申请须由另一人批准"
+    zh = "重放申请须由另一人批准。"
 
 
 class DeadLetter(BaseModel):
@@ -68,8 +73,8 @@ async def list_dead_letters(
     _: Annotated[Principal, Depends(require(Permission.PLATFORM_REPLAY_PROPOSE))],
     *,
     replayed: bool = False,
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> Page[DeadLetter]:
     """Events this service could not apply, newest first; `replayed` shows the settled ones too."""
     rows = await connection.fetch(_LIST, decode_cursor(cursor), replayed, limit + 1)
@@ -125,11 +130,11 @@ async def approve_replay(
         work.decide(
             Decision(subject_type="event", subject_id=event_id, act="replay", by=actor_of(principal), rule="ASVS 2.3.5")
         )
-        await work.connection.execute("UPDATE dead_letter SET replayed_at = now() WHERE event_id = $1", event_id)
-    # An event that dies again is written back to this table, open, by the applier.
     await runtime.ports.get(Applier).settle([read_one(row["event"])])
-    async with runtime.reading() as connection:
-        again = await connection.fetchrow("SELECT reason, replayed_at FROM dead_letter WHERE event_id = $1", event_id)
+    # Closed only now, and only when the inbox holds it: a crash or a fault before this leaves the letter open, and
+    # the inbox absorbs another replay.
+    async with runtime.work() as work:
+        again = await work.connection.fetchrow(_CLOSE, event_id)
     return ReplayOutcome(
         event_id=event_id,
         applied=again["replayed_at"] is not None,

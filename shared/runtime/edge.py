@@ -103,7 +103,9 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
         log.warning("request.out_of_range", path=instance, request_id=request_id, exc_info=error)
         return problem_response(BadRequest(reason="文字、数值或时间超出可用范围"), instance=instance)
     log.error("request.failed", path=instance, request_id=request_id, exc_info=error)
-    return plain_problem(500, code="service.fault", detail="系统内部错误，已记录，请稍后重试", instance=instance)
+    return plain_problem(
+        500, code="service.fault", detail="系统内部错误，已记录，请稍后重试。", instance=instance, request_id=request_id
+    )
 
 
 class Edge:

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.kernel.refusals import Refusal
@@ -38,12 +38,13 @@ from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.openapi import describe_hot_routes
 from shared.runtime.operate import missing_parts, readiness
 from shared.runtime.operate import router as operate_router
-from shared.runtime.problems import BadRequest, plain_problem, problem_response
+from shared.runtime.problems import plain_problem, problem_response
 from shared.runtime.relay import Relay
 from shared.runtime.runtime import Runtime
 from shared.runtime.schedule import run_jobs, run_timers
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.wording import malformed
 
 log = structlog.get_logger()
 
@@ -60,7 +61,8 @@ class Host:
             runtime.service.name: Applier(runtime, {**RUNTIME_SUBSCRIPTIONS, **runtime.service.subscriptions})
             for runtime in runtimes
         }
-        cold = Starlette(routes=[*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes])
+        routes = [*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes]
+        cold = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
         self.app = Edge(HotFirst(cold, runtimes))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -199,31 +201,48 @@ def build_app(runtime: Runtime) -> FastAPI:
     app.include_router(operate_router, tags=["运行"])
     app.include_router(dead_letter_router, tags=["运行"])
 
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, error: Refusal) -> Response:
-        return problem_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        pointer = "/" + "/".join(str(part) for part in first["loc"][1:])
-        return problem_response(BadRequest(reason=str(first["msg"]), pointer=pointer), instance=request.url.path)
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        if isinstance(error.__cause__, Refusal):
-            # FastAPI wraps whatever goes wrong while it reads a body; a body over its bound is ours.
-            return problem_response(error.__cause__, instance=request.url.path)
-        code = {404: "resource.not_found", 405: "request.method_not_allowed"}.get(error.status_code, "request.refused")
-        detail = {404: "未找到所请求的内容", 405: "该地址不支持此请求方法"}.get(error.status_code, "请求被拒绝")
-        return plain_problem(error.status_code, code=code, detail=detail, instance=request.url.path)
-
-    @app.exception_handler(Exception)
-    async def fault(request: Request, error: Exception) -> Response:
-        return fault_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
-
+    for kind, handler in ERROR_HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     describe_hot_routes(app, runtime.service.hot_routes)
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return problem_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return await _refused(request, malformed(error.errors()))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, Refusal):
+        # FastAPI wraps whatever goes wrong while it reads a body; a body over its bound is ours.
+        return await _refused(request, error.__cause__)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, detail = _HTTP_ERRORS.get(status, ("request.refused", "请求被拒绝。"))
+    request_id = request.scope["yunquan.request_id"]
+    return plain_problem(status, code=code, detail=detail, instance=request.url.path, request_id=request_id)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    return fault_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
+
+
+_HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
+    404: ("resource.not_found", "未找到所请求的内容。"),
+    405: ("request.method_not_allowed", "该地址不支持此请求方法。"),
+}
+ERROR_HANDLERS: Mapping[type[Exception], ExceptionHandler] = {
+    Refusal: _refused,
+    RequestValidationError: _malformed,
+    HTTPException: _http_error,
+    Exception: _fault,
+}
 
 
 class PortInUse(RuntimeError):
@@ -266,7 +285,7 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
         # Longer than a client or proxy keeps an idle connection, so that it is never closed under a request.
         timeout_keep_alive=75,
         limit_concurrency=None,
-        # Nothing here asks where a call came from, so nothing reads what a proxy says of it.
+        # What proxies say of a caller is judged where it is asked for, by the number of trusted hops, never before.
         proxy_headers=False,
         h11_max_incomplete_event_size=64 * 1024,
     )

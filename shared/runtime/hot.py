@@ -16,6 +16,8 @@ from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.work import Work
 
+GATHER_MAX = 64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotCall:
@@ -49,5 +51,7 @@ class HotRoute:
     awaits: Callable[[Any], UUID] | None = None
     if_match: str = "optional"
     """`required` answers 428 without If-Match; `optional` checks it when it is given; `ignored` never reads it."""
+    gather_max: int = GATHER_MAX
+    """How many concurrent calls one transaction takes in; more where the handler costs little for each."""
     refusals: Sequence[type[Refusal]] = field(default=())
     """What the documents list as possible problem types."""

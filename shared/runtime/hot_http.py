@@ -16,6 +16,7 @@ from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import CallKey, call_key
 from shared.runtime.problems import BadRequest, VersionRequired, plain_problem
 from shared.runtime.runtime import Runtime
+from shared.runtime.wording import malformed_struct
 
 _ENCODER = msgspec.json.Encoder()
 _JSON = "application/json"
@@ -64,7 +65,7 @@ class HotEndpoint:
         try:
             return self._decoder.decode(raw or b"{}")
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise bad_request(str(error)) from error
+            raise malformed_struct(str(error)) from error
 
     def _version(self, request: Request) -> int | None:
         if self._route.if_match == "ignored":
@@ -107,13 +108,6 @@ def parse_etag(header: str) -> int:
     if not text.isdigit() or len(text) > 9:
         raise BadRequest(reason="If-Match 必须是读取资源时得到的 ETag")
     return int(text)
-
-
-def bad_request(message: str) -> BadRequest:
-    """A msgspec error as a refusal with a JSON pointer."""
-    reason, _, path = message.partition(" - at `")
-    pointer = path.rstrip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
-    return BadRequest(reason=reason, pointer=pointer)
 
 
 class HotFirst:

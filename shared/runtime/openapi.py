@@ -1,4 +1,4 @@
-"""Adds the hot routes to a service's OpenAPI document; FastAPI knows only the cold ones."""
+"""Completes a service's OpenAPI document: hot routes, problems, keys and tokens, which FastAPI does not know."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,13 @@ import msgspec
 from fastapi import FastAPI
 
 from shared.runtime.hot import HotRoute
+from shared.runtime.problems import Problem
 
 _TEMPLATE = "#/components/schemas/{name}"
+_PROBLEM = {
+    "description": "问题详情（RFC 9457）：稳定代码、中文说明、条款",
+    "content": {"application/problem+json": {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}},
+}
 
 
 def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
@@ -29,15 +34,27 @@ def _add(document: dict[str, Any], routes: Sequence[HotRoute]) -> None:
     parts = document.setdefault("components", {})
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     document["security"] = [{"token": []}]
-    kinds = [kind for route in routes for kind in (route.body, route.answer)]
-    if not kinds:
-        return
+    for path in document.setdefault("paths", {}).values():
+        for operation in path.values():
+            _correct(operation)
+    kinds = [Problem, *(kind for route in routes for kind in (route.body, route.answer))]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
     parts.setdefault("schemas", {}).update(schemas)
-    pairs = zip(references[::2], references[1::2], strict=True)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(unused, None)
+    pairs = zip(references[1::2], references[2::2], strict=True)
     for route, (body, answer) in zip(routes, pairs, strict=True):
         path = document.setdefault("paths", {}).setdefault(route.path, {})
         path[route.method.lower()] = _operation(route, body, answer)
+
+
+def _correct(operation: dict[str, Any]) -> None:
+    """What FastAPI says of a cold route but we do otherwise: a wrong form is a problem with status 400."""
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = _PROBLEM
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] == "idempotency-key":
+            parameter.update(name="Idempotency-Key", required=True, schema={"type": "string", "maxLength": 255})
 
 
 def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +83,9 @@ def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) ->
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             str(route.status): {"description": "done", "content": {"application/json": {"schema": answer}}},
-            "default": {
+            "default": _PROBLEM
+            if not refusals
+            else {
                 "description": refusals or "a problem (RFC 9457)",
                 "content": {"application/problem+json": {}},
             },

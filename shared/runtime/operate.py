@@ -1,28 +1,29 @@
-"""What every service offers beside its own routes: tasks of the clock, quiet, notices, health."""
+"""What every service offers beside its own routes: clock, quiet, notices, health."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, NoticeItem, Page, decode_cursor, page_of
+from shared.contracts.http.lists import LIMIT_DEFAULT, NoticeItem, Page, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.clock import ClockNotMovable
 from shared.runtime.db import Connection
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
 
 _QUIET = """
 SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1000) o) AS outbox,
-       (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers_due,
-       (SELECT count(*) FROM retry) AS retry,
-       (SELECT count(*) FROM parked) AS parked,
-       (SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL) AS dead_letters
+       (SELECT count(*) FROM (SELECT 1 FROM timer WHERE due_at <= $1 LIMIT 1000) t) AS timers_due,
+       (SELECT count(*) FROM (SELECT 1 FROM retry LIMIT 1000) r) AS retry,
+       (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 1000) p) AS parked,
+       (SELECT count(*) FROM (SELECT 1 FROM dead_letter WHERE replayed_at IS NULL LIMIT 1000) d) AS dead_letters
 """
 _NOTICES = """
 SELECT id, at, event, text, reason, article, subject_type, subject_id FROM notice
@@ -45,7 +46,7 @@ class ClockReading(BaseModel):
 
 
 class Quiet(BaseModel):
-    """What is still under way in this service; all zero means nothing."""
+    """What is still under way in this service, each counted up to 1000; all zero means nothing."""
 
     outbox: int
     timers_due: int
@@ -95,8 +96,8 @@ def recipients(principal: Principal) -> list[str]:
 async def list_notices(
     connection: Reading,
     principal: Annotated[Principal, Depends(require(Permission.PLATFORM_NOTICE_READ))],
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> Page[NoticeItem]:
     """Every decision about me, with its reason, newest first."""
     rows = await connection.fetch(_NOTICES, recipients(principal), decode_cursor(cursor), limit + 1)

@@ -1,6 +1,7 @@
 """Refusals and faults as problem details (RFC 9457): stable code, Chinese detail, article, never a stack trace."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
@@ -48,8 +49,8 @@ class BadRequest(Refusal):
     kind = RefusalKind.MALFORMED
     zh = "请求内容不符合要求：{reason}"
 
-    def __init__(self, *, reason: str, pointer: str = "") -> None:
-        super().__init__(reason=reason, pointer=pointer)
+    def __init__(self, *, reason: str, pointer: str = "", errors: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(reason=reason, pointer=pointer, errors=errors)
 
 
 class BodyTooLarge(Refusal):
@@ -57,7 +58,7 @@ class BodyTooLarge(Refusal):
 
     code = "request.too_large"
     kind = RefusalKind.TOO_LARGE
-    zh = "请求内容超过上限 {limit_bytes} 字节"
+    zh = "请求内容超过上限 {limit_bytes} 字节。"
 
 
 class IdempotencyKeyMissing(Refusal):
@@ -65,7 +66,7 @@ class IdempotencyKeyMissing(Refusal):
 
     code = "idempotency.key_missing"
     kind = RefusalKind.MALFORMED
-    zh = "缺少 Idempotency-Key 请求头（1 至 255 个可见 ASCII 字符）"
+    zh = "缺少 Idempotency-Key 请求头（1 至 255 个可见 ASCII 字符）。"
 
 
 class IdempotencyKeyReused(Refusal):
@@ -73,7 +74,7 @@ class IdempotencyKeyReused(Refusal):
 
     code = "idempotency.key_reused"
     kind = RefusalKind.RULE
-    zh = "该 Idempotency-Key 已用于内容不同的请求，首个资源为 {resource}"
+    zh = "该 Idempotency-Key 已用于内容不同的请求，首个资源为 {resource}。"
 
 
 class VersionMismatch(Refusal):
@@ -81,7 +82,7 @@ class VersionMismatch(Refusal):
 
     code = "request.version_mismatch"
     kind = RefusalKind.PRECONDITION
-    zh = "数据已被更新，当前版本为 {version}，请重新读取后再提交"
+    zh = "数据已被更新，当前版本为 {version}，请重新读取后再提交。"
 
 
 class VersionRequired(Refusal):
@@ -89,7 +90,7 @@ class VersionRequired(Refusal):
 
     code = "request.version_required"
     kind = RefusalKind.PRECONDITION_REQUIRED
-    zh = "缺少 If-Match 请求头，请带上所读取资源的 ETag"
+    zh = "缺少 If-Match 请求头，请带上所读取资源的 ETag。"
 
 
 class NotFound(Refusal):
@@ -97,7 +98,7 @@ class NotFound(Refusal):
 
     code = "resource.not_found"
     kind = RefusalKind.NOT_FOUND
-    zh = "未找到所请求的内容"
+    zh = "未找到所请求的内容。"
 
 
 class Unavailable(Refusal):
@@ -105,7 +106,7 @@ class Unavailable(Refusal):
 
     code = "service.unavailable"
     kind = RefusalKind.UNAVAILABLE
-    zh = "服务暂时不可用，请稍后用同一个 Idempotency-Key 重试"
+    zh = "服务暂时不可用，请稍后用同一个 Idempotency-Key 重试。"
 
 
 class Overloaded(Refusal):
@@ -113,7 +114,7 @@ class Overloaded(Refusal):
 
     code = "service.overloaded"
     kind = RefusalKind.RATE
-    zh = "当前请求过多，请稍后重试"
+    zh = "当前请求过多，请稍后重试。"
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -128,7 +129,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     article: str = ""
     request_id: str = ""
     retryable: bool = False
-    facts: dict[str, object] = {}
+    facts: dict[str, Any] = {}
     errors: Sequence[dict[str, str]] = ()
 
 
@@ -137,7 +138,10 @@ def encode_problem(refusal: Refusal, *, instance: str = "", request_id: str = ""
     status = STATUS[refusal.kind]
     facts = dict(refusal.facts)
     pointer = str(facts.pop("pointer", ""))
-    errors = [{"pointer": pointer, "detail": refusal.detail}] if pointer else []
+    listed = facts.pop("errors", ())
+    errors: Sequence[dict[str, str]] = (listed if isinstance(listed, list) else []) or (
+        [{"pointer": pointer, "detail": refusal.detail}] if pointer else []
+    )
     problem = Problem(
         type=TYPE_BASE + refusal.code,
         title=TITLES[status],
@@ -166,7 +170,7 @@ def problem_response(refusal: Refusal, *, instance: str = "", request_id: str = 
     return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
-def plain_problem(status: int, *, code: str, detail: str, instance: str = "") -> Response:
+def plain_problem(status: int, *, code: str, detail: str, instance: str = "", request_id: str = "") -> Response:
     """A problem that is no refusal: an unknown path, an unexpected fault."""
     problem = Problem(
         type=TYPE_BASE + code,
@@ -175,6 +179,7 @@ def plain_problem(status: int, *, code: str, detail: str, instance: str = "") ->
         detail=detail,
         code=code,
         instance=instance,
+        request_id=request_id,
         retryable=status in RETRYABLE,
     )
     return Response(msgspec.json.encode(problem), status_code=status, media_type="application/problem+json")

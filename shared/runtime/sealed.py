@@ -8,7 +8,8 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from shared.kernel.refusals import invariant
-from shared.runtime.blobs import Blobs, EncryptedBlobs, KeyRing, LocalBlobs, S3Blobs, S3Settings
+from shared.runtime.blobs import Blobs, EncryptedBlobs, LocalBlobs, S3Blobs, S3Settings
+from shared.runtime.envelopes import KeyRing
 from shared.runtime.settings import ServiceSettings
 
 KEY_BYTES = 32

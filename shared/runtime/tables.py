@@ -68,7 +68,14 @@ class RuntimeTables:
 
 def attach(metadata: MetaData) -> RuntimeTables:
     """Add the runtime's tables to a service's metadata; once for each service."""
-    return RuntimeTables(**_sending(metadata), **_receiving(metadata), **_serving(metadata), **_telling(metadata))
+    return RuntimeTables(
+        **_sending(metadata),
+        **_receiving(metadata),
+        **_failing(metadata),
+        **_serving(metadata),
+        **_trusting(metadata),
+        **_telling(metadata),
+    )
 
 
 def _sending(metadata: MetaData) -> dict[str, Table]:
@@ -98,11 +105,7 @@ def _sending(metadata: MetaData) -> dict[str, Table]:
         Index("fact_aggregate", "aggregate_id", "version"),
         postgresql_partition_by="RANGE (recorded_at)",
     )
-    event.listen(
-        fact,
-        "after_create",
-        DDL("CREATE TABLE IF NOT EXISTS fact_default PARTITION OF fact DEFAULT"),
-    )
+    event.listen(fact, "after_create", DDL("CREATE TABLE IF NOT EXISTS fact_default PARTITION OF fact DEFAULT"))
     relay_partition = Table(
         "relay_partition",
         metadata,
@@ -142,6 +145,10 @@ def _receiving(metadata: MetaData) -> dict[str, Table]:
         Column("parked_at", MOMENT, nullable=False, server_default=text("now()")),
         PrimaryKeyConstraint("stream", "aggregate_id", "version"),
     )
+    return {"inbox": inbox, "cursor": cursor, "parked": parked}
+
+
+def _failing(metadata: MetaData) -> dict[str, Table]:
     retry = Table(
         "retry",
         metadata,
@@ -163,7 +170,7 @@ def _receiving(metadata: MetaData) -> dict[str, Table]:
         Column("proposed_by", Uuid),
         moment("replayed_at", nullable=True),
     )
-    return {"inbox": inbox, "cursor": cursor, "parked": parked, "retry": retry, "dead_letter": dead_letter}
+    return {"retry": retry, "dead_letter": dead_letter}
 
 
 def _serving(metadata: MetaData) -> dict[str, Table]:
@@ -203,6 +210,10 @@ def _serving(metadata: MetaData) -> dict[str, Table]:
         Column("offset_us", BigInteger, nullable=False, server_default=text("0")),
         CheckConstraint("one", name="clock_one_row"),
     )
+    return {"idempotency": idempotency, "timer": timer, "lease": lease, "clock": clock}
+
+
+def _trusting(metadata: MetaData) -> dict[str, Table]:
     signing_key = Table(
         "signing_key",
         metadata,
@@ -216,14 +227,7 @@ def _serving(metadata: MetaData) -> dict[str, Table]:
         Column("account_id", Uuid, primary_key=True),
         moment("tokens_before"),
     )
-    return {
-        "idempotency": idempotency,
-        "timer": timer,
-        "lease": lease,
-        "clock": clock,
-        "signing_key": signing_key,
-        "revocation": revocation,
-    }
+    return {"signing_key": signing_key, "revocation": revocation}
 
 
 def _telling(metadata: MetaData) -> dict[str, Table]:

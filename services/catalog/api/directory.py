@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 
-from services.catalog.api.products import Cursor, Limit
 from services.catalog.views import directory, reference
 from services.catalog.views.directory import Filters, Sort
 from services.catalog.views.models import (
@@ -24,6 +23,7 @@ from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import business_date
 from shared.runtime.edge import runtime_of
 from shared.runtime.http import Reading
+from shared.runtime.paging import CURSOR_MAX_CHARACTERS, Cursor, Limit
 
 router = APIRouter()
 
@@ -43,7 +43,7 @@ class DirectoryQuery(BaseModel):
     provider: UUID | None = None
     sort: Sort = Sort.NEWEST
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
-    cursor: Annotated[str | None, Field(max_length=64)] = None
+    cursor: Annotated[str | None, Field(max_length=CURSOR_MAX_CHARACTERS)] = None
 
     def filters(self) -> Filters:
         """The query as the view takes it."""

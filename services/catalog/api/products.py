@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.catalog import handlers
@@ -12,12 +12,13 @@ from services.catalog.domain.product import EditionState, ProductState
 from services.catalog.views.models import ProductDetail, ProductSummary
 from services.catalog.views.products import list_products, read_product
 from services.catalog.views.tasks import list_tasks
-from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, Page, Task
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading, Run, actor_of
+from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import VersionRequired
 
 router = APIRouter()
@@ -27,8 +28,6 @@ Submitter = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_SUBM
 Withdrawer = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_WITHDRAW_OWN))]
 Reader = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_READ))]
 TaskReader = Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ))]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str | None, Query(max_length=64)]
 
 
 def _location(result: handlers.ProductResult) -> str:

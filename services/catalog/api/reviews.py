@@ -41,7 +41,7 @@ async def send_back(run: Run, product_id: UUID, body: SendBackBody, principal: O
     return await run.run(handlers.send_back, command)
 
 
-@router.post("/products/{product_id}/decision", response_model=handlers.ProductResult, summary="主管部门审批")
+@router.post("/products/{product_id}/decision", response_model=handlers.ProductResult, summary="省大数据局审批")
 async def decide_product(run: Run, product_id: UUID, body: DecisionBody, principal: Bureau) -> Response:
     """Approve and publish, or return the edition."""
     command = handlers.DecideProduct(

@@ -27,7 +27,7 @@ class ProviderNotAuthenticated(Refusal):
     code = "catalog.provider_not_authenticated"
     kind = RefusalKind.RULE
     article = "A11(4)"
-    zh = "贵单位尚未通过服务机构实名认证，不能发布云服务产品。"
+    zh = "贵单位尚未通过云服务商实名认证，不能发布云服务产品。"
 
 
 class ProviderNotRecognised(Refusal):
@@ -36,7 +36,7 @@ class ProviderNotRecognised(Refusal):
     code = "catalog.provider_not_recognised"
     kind = RefusalKind.RULE
     article = "N三(二)"
-    zh = "该服务机构尚未经主管部门择优认定，支持云使用券的产品不能上架。"
+    zh = "该云服务商尚未经省大数据局择优认定，支持云使用券的产品不能上架。"
 
 
 class ProviderSuspended(Refusal):
@@ -45,7 +45,7 @@ class ProviderSuspended(Refusal):
     code = "catalog.provider_suspended"
     kind = RefusalKind.STATE
     article = "A12"
-    zh = "该服务机构已被暂停或已退出，不能办理此项业务。"
+    zh = "该云服务商已被暂停或已退出，不能办理此项业务。"
 
 
 class DeclarationOutdated(Refusal):
@@ -99,7 +99,7 @@ class OpinionMissing(Refusal):
     code = "catalog.opinion_missing"
     kind = RefusalKind.STATE
     article = "A11(5)"
-    zh = "系统运营方尚未出具审核意见，主管部门暂不能审批，当前版次状态为“{state}”。"
+    zh = "系统运营方尚未出具审核意见，省大数据局暂不能审批，当前版次状态为“{state}”。"
 
 
 class SamePerson(Refusal):
@@ -108,7 +108,7 @@ class SamePerson(Refusal):
     code = "catalog.same_person"
     kind = RefusalKind.RULE
     article = "A11(5)"
-    zh = "同一人员不能既提交又审核，也不能既出具运营方意见又进行主管部门审批。"
+    zh = "同一人员不能既提交又审核，也不能既出具系统运营方意见又进行省大数据局审批。"
 
 
 class ProductOffDirectory(Refusal):

@@ -107,7 +107,10 @@ async def withdraw_product(work: Work, command: WithdrawProduct) -> ProductResul
 
 
 async def order_correction(work: Work, command: OrderCorrection) -> CorrectionState:
-    """Set a time to correct; it must lie ahead. Raises: CorrectionDueOutOfRange. Source: A12(2)5, R54."""
+    """Set a time to correct; it must lie ahead.
+
+    Raises: NotFound, ProductOffDirectory, CorrectionDueOutOfRange. Source: A12(2)5, R54.
+    """
     product = await load_product(work, command.product_id)
     if product.state is ProductState.DELISTED:
         raise ProductOffDirectory

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.catalog import store
 from services.catalog.domain.product import EditionState, Product, ProductState
-from shared.kernel.refusals import invariant
+from shared.kernel.refusals import bug
 from shared.runtime.http import Resource
 from shared.runtime.problems import NotFound, VersionMismatch
 from shared.runtime.work import Actor, Notice, Work
@@ -55,8 +55,7 @@ async def load_own_product(work: Work, product_id: UUID, *, by: Actor, expected_
 
 def person_of(actor: Actor) -> UUID:
     """The account that acts; every act of the catalog is a person's. Raises: Bug."""
-    invariant(actor.account_id is not None, "catalog's acts are signed by an account")
-    return actor.account_id  # type: ignore[return-value] # the invariant has just proved it
+    return actor.account_id or bug("catalog's acts are signed by an account")
 
 
 def tell_provider(work: Work, product: Product, *, event: str, text: str, reason: str = "", article: str) -> None:  # noqa: PLR0913 - the parts of a notice

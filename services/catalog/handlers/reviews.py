@@ -56,7 +56,7 @@ async def give_opinion(work: Work, command: GiveOpinion) -> ProductResult:
     work.emit(given)
     await _decided(work, before, after, act=f"opinion_{verdict}", by=command.by, ground=command.text)
     word = "同意上架" if command.favourable else "不建议上架"
-    text = f"产品“{after.newest.content.name}”第{after.newest.number}版已由系统运营方审核（{word}），转主管部门审批。"
+    text = f"产品“{after.newest.content.name}”第{after.newest.number}版已由系统运营方审核（{word}），转省大数据局审批。"
     tell_provider(work, after, event="opinion_given", text=text, reason=command.text, article=_RULE)
     return result_of(after)
 
@@ -93,7 +93,7 @@ async def _approve(work: Work, before: Product, command: DecideProduct) -> Produ
     await store.list_in_directory(work, after)
     work.emit(published)
     await _decided(work, before, after, act="approve", by=command.by, ground=command.reason)
-    text = f"产品“{after.newest.content.name}”第{after.newest.number}版已经主管部门审批通过，即日上架。"
+    text = f"产品“{after.newest.content.name}”第{after.newest.number}版已经省大数据局审批通过，即日上架。"
     tell_provider(work, after, event="published", text=text, reason=command.reason, article=_RULE)
     return result_of(after)
 
@@ -105,7 +105,7 @@ async def _reject(work: Work, before: Product, command: DecideProduct) -> Produc
     await store.insert_review(work, after, stage=Stage.BUREAU, verdict=Verdict.SENT_BACK, by=by, text=command.reason)
     work.emit(sent_back)
     await _decided(work, before, after, act="reject", by=command.by, ground=command.reason)
-    text = f"产品“{after.newest.content.name}”第{after.newest.number}版未获主管部门批准，请按意见修改后重新提交。"
+    text = f"产品“{after.newest.content.name}”第{after.newest.number}版未获省大数据局批准，请按意见修改后重新提交。"
     tell_provider(work, after, event="sent_back", text=text, reason=command.reason, article=_RULE)
     return result_of(after)
 

@@ -18,6 +18,7 @@ from services.catalog.views.products import components_of
 from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, page_of
 from shared.contracts.policy import PolicyPack
 from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.paging import read_page
 from shared.runtime.problems import NotFound
 
 _PRICE_BYTES = 8
@@ -201,9 +202,5 @@ async def list_providers(
         .where(_open_providers(now))
         .group_by(party.c.organisation_id)
     )
-    after = decode_cursor(cursor)
-    if after is not None:
-        statement = statement.where(party.c.organisation_id < after)
-    rows = await fetch_all(connection, statement.order_by(party.c.organisation_id.desc()).limit(limit + 1))
-    items = [ProviderItem(**dict(row)) for row in rows]
-    return page_of(items, limit=limit, ids=[item.provider_id for item in items])
+    key = party.c.organisation_id
+    return await read_page(connection, statement, key=key, item=ProviderItem, limit=limit, cursor=cursor)

@@ -19,11 +19,12 @@ from services.catalog.views.models import (
     ReviewItem,
 )
 from services.catalog.views.prices import price_outliers
-from shared.contracts.http.lists import Page, decode_cursor, page_of
+from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.paging import read_page
 from shared.runtime.problems import NotFound
 
 _AUTHORITIES = frozenset({Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_OFFICER, Role.BUREAU_LEAD, Role.AUDITOR})
@@ -82,11 +83,7 @@ async def list_products(  # noqa: PLR0913 - the filters of the list
         statement = statement.where(product.c.state == state)
     if edition_state is not None:
         statement = statement.where(edition.c.state == edition_state)
-    after = decode_cursor(cursor)
-    if after is not None:
-        statement = statement.where(product.c.id < after)
-    rows = await fetch_all(connection, statement.order_by(product.c.id.desc()).limit(limit + 1))
-    return page_of([ProductSummary(**dict(row)) for row in rows], limit=limit, ids=[row["id"] for row in rows])
+    return await read_page(connection, statement, key=product.c.id, item=ProductSummary, limit=limit, cursor=cursor)
 
 
 async def read_product(

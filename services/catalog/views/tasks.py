@@ -18,7 +18,7 @@ from shared.runtime.db import Connection, fetch_all
 _TITLES = {
     "revise": "产品“{name}”被退回，请修改后重新提交",
     "review": "产品“{name}”待系统运营方审核",
-    "decide": "产品“{name}”待主管部门审批",
+    "decide": "产品“{name}”待省大数据局审批",
     "approve_delisting": "产品“{name}”的下架提议待审批",
     "answer_delisting": "产品“{name}”被提议下架，可提交陈述意见",
 }

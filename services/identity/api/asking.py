@@ -2,21 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Request
 
 from services.identity.sealing import Vault
 from services.identity.sessions import ProxyRules
-from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.throttle import network_of
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require_any, runtime_of
 from shared.runtime.http import Commands
 
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str | None, Query(max_length=64)]
 KindCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-DEFAULT_LIMIT = LIMIT_DEFAULT
 
 
 class _SealedBody(Request):

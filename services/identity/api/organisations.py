@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Reader, SealedRun
+from services.identity.api.asking import Reader, SealedRun
 from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
 from services.identity.domain.organisations import AuthenticationState, RecognitionState
 from services.identity.handlers import authentication, standing
@@ -15,12 +15,13 @@ from services.identity.sealing import Vault
 from services.identity.views import organisations as views
 from services.identity.views.models import OrganisationItem, OrganisationView
 from services.identity.views.organisations import OrganisationFilter, Viewing
-from shared.contracts.http.lists import Page
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 
 router = APIRouter(prefix="/organisations")
@@ -35,7 +36,7 @@ async def list_organisations(  # noqa: PLR0913, PLR0917 - the filters of a list
     recognition: RecognitionState | None = None,
     region: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
     text: Annotated[str | None, Query(max_length=100)] = None,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[OrganisationItem]:
     """The organisations the caller may see, newest first."""

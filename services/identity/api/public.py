@@ -5,23 +5,24 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Network, SealedRun
+from services.identity.api.asking import Network, SealedRun
 from services.identity.api.bodies import RegisterBody
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers.registration import Register, Registered, register
 from services.identity.sealing import Vault
 from services.identity.views import registers
 from services.identity.views.models import BlacklistItem, DirectoryItem, Form, JsonWebKeys
-from shared.contracts.http.lists import Page
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth.passwords import Passwords, check_password_rule
 from shared.runtime.edge import principal_of, runtime_of
 from shared.runtime.http import Reading
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
 
 
-@router.post("/registrations", status_code=201, response_model=Registered, summary="注册企业或服务机构")
+@router.post("/registrations", status_code=201, response_model=Registered, summary="注册上云企业或云服务商")
 async def register_organisation(request: Request, run: SealedRun, body: RegisterBody, network: Network) -> Response:
     """Register with the unified social credit code and open the first account. Source: A11(1), A14(1)."""
     ports = runtime_of(request).ports
@@ -58,7 +59,7 @@ async def read_form(request: Request, party: PartyKind) -> Form:
 
 @router.get("/directory", summary="云服务商名录")
 async def read_directory(
-    request: Request, connection: Reading, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    request: Request, connection: Reading, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[DirectoryItem]:
     """The recognised providers. Source: N三(二), R15."""
     return await registers.list_directory(connection, runtime_of(request).clock, limit=limit, cursor=cursor)
@@ -68,7 +69,7 @@ async def read_directory(
 async def read_blacklist(
     request: Request,
     connection: Reading,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
     proposals: Annotated[str | None, Query(pattern="^include$")] = None,
 ) -> Page[BlacklistItem]:

@@ -6,18 +6,19 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Reader, SealedRun
+from services.identity.api.asking import Reader, SealedRun
 from services.identity.api.bodies import AffiliationBody, BlacklistBody, ReasonBody
 from services.identity.handlers import affiliations, blacklist
 from services.identity.handlers.affiliations import AffiliationOutcome
 from services.identity.handlers.blacklist import BlacklistOutcome
 from services.identity.views import registers
 from services.identity.views.models import AffiliationItem, PriorityItem, RecognitionItem
-from shared.contracts.http.lists import Page
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, require_any
 from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 
 router = APIRouter()
@@ -25,7 +26,7 @@ router = APIRouter()
 
 @router.get("/affiliations", summary="关联关系列表")
 async def list_affiliations(
-    connection: Reading, principal: Reader, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    connection: Reading, principal: Reader, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[AffiliationItem]:
     """The ties of the organisations the caller may see. Source: A13(4), R63."""
     return await registers.list_affiliations(connection, principal, limit=limit, cursor=cursor)
@@ -98,7 +99,7 @@ async def approve_blacklisting(
 
 @router.get("/priority-entries", summary="优先名单变更记录")
 async def list_priority_entries(
-    connection: Reading, principal: Reader, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    connection: Reading, principal: Reader, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[PriorityItem]:
     """Changes of the priority list with their sources. Source: A18, R31."""
     return await registers.list_priority_entries(connection, principal, limit=limit, cursor=cursor)
@@ -106,7 +107,7 @@ async def list_priority_entries(
 
 @router.get("/recognitions", summary="认定记录")
 async def list_recognitions(
-    connection: Reading, principal: Reader, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    connection: Reading, principal: Reader, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[RecognitionItem]:
     """The bureau's decisions with criteria and reasons. Source: N三(二), R43."""
     return await registers.list_recognitions(connection, principal, limit=limit, cursor=cursor)

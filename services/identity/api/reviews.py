@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, SealedRun
+from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import ApproveBody, ReasonBody, RecognitionBody, SendBackBody
 from services.identity.domain.reviewing import Tick
 from services.identity.handlers import authentication, standing
@@ -14,11 +14,12 @@ from services.identity.handlers.authentication import Review
 from services.identity.handlers.organisations import OrganisationOutcome
 from services.identity.views.models import OrganisationItem
 from services.identity.views.organisations import OrganisationFilter, list_organisations
-from shared.contracts.http.lists import Page
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import allow, require
 from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
 
@@ -27,7 +28,7 @@ Reviewer = Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATI
 
 @router.get("/authentications", summary="待审核的实名认证")
 async def read_queue(
-    connection: Reading, principal: Reviewer, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    connection: Reading, principal: Reviewer, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[OrganisationItem]:
     """Submitted authentications. Source: A11(3), A14(3)."""
     chosen = OrganisationFilter(state="submitted")

@@ -9,17 +9,18 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.identity import sessions
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, Network
+from services.identity.api.asking import Network
 from services.identity.api.bodies import PasswordBody, RefreshBody, SignInBody
 from services.identity.sessions import Session, SignIn
 from services.identity.views import registers
 from services.identity.views.models import Me
 from services.identity.views.tasks import list_tasks
-from shared.contracts.http.lists import Page, Task
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import principal_of, require, runtime_of
 from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
 
@@ -92,7 +93,7 @@ async def change_password(request: Request, body: PasswordBody, principal: Signe
 async def read_tasks(
     connection: Reading,
     principal: Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ))],
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[Task]:
     """What waits for the caller."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import DEFAULT_LIMIT, Cursor, Limit, SealedRun
+from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import (
     DesignateBody,
     EndDesignationBody,
@@ -21,12 +21,13 @@ from services.identity.handlers.keys import KeyRotated
 from services.identity.handlers.staff import StaffOutcome
 from services.identity.views import registers
 from services.identity.views.models import DesignationItem, StaffItem
-from shared.contracts.http.lists import Page
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.passwords import Passwords, check_password_rule
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, require_any, runtime_of
 from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
 
@@ -53,7 +54,7 @@ async def open_staff(request: Request, run: SealedRun, body: StaffBody, principa
 
 @router.get("/staff", summary="工作人员账号列表")
 async def list_staff(
-    connection: Reading, principal: Admin, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    connection: Reading, principal: Admin, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[StaffItem]:
     """Staff accounts."""
     del principal
@@ -113,7 +114,7 @@ async def list_designations(
             )
         ),
     ],
-    limit: Limit = DEFAULT_LIMIT,
+    limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[DesignationItem]:
     """Who was operator, from when to when, by which act. Source: R2."""

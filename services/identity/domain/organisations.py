@@ -1,5 +1,6 @@
 """An organisation's states and what each act makes of it. Each function gives the next version, or refuses."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from services.identity.domain.refusals import (
     LegalPersonRequired,
     NotEnterprise,
     NotProvider,
+    OrganisationNameMalformed,
     PriorityUnchanged,
     RecognitionNeedsException,
     RecognitionNotOpen,
@@ -79,6 +81,8 @@ STATE_ZH = {
     _A.REFUSED: "未通过",
     _A.AUTHENTICATED: "已认证",
 }
+LETTERS_MIN = 2
+"""Letters or ideographs that a name has at least."""
 RECOGNITION_ZH = {_R.NONE: "未申请", _R.REQUESTED: "待认定", _R.RECOGNISED: "已认定", _R.REFUSED: "未认定"}
 
 
@@ -135,7 +139,11 @@ def register(  # noqa: PLR0913 - what a registration form holds
     evidence: str,
     now: datetime,
 ) -> Organisation:
-    """A new organisation; a failing check place with evidence flags it for the operator. Source: A11(1), A14(1)."""
+    """A new organisation; a failing check place with evidence flags it for the operator.
+
+    Raises: OrganisationNameMalformed. Source: A11(1), A14(1).
+    """
+    _check_name(name)
     return Organisation(
         id=organisation_id,
         kind=kind,
@@ -260,6 +268,13 @@ def registered_long_enough(established_on: date | None, *, years: int, now: date
     if established_on is None:
         return None
     return anniversary(established_on, years=years) <= business_date(now)
+
+
+def _check_name(name: str) -> None:
+    # Zero-width and direction characters would make two different names look alike, or a name look empty.
+    unseen = any(unicodedata.category(symbol).startswith("C") for symbol in name)
+    if unseen or sum(symbol.isalpha() for symbol in name) < LETTERS_MIN:
+        raise OrganisationNameMalformed
 
 
 def _check_move(before: Organisation, after: AuthenticationState) -> None:

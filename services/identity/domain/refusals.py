@@ -30,6 +30,15 @@ class RegionUnknown(Refusal):
     zh = "所属地区“{region}”不在本办法适用的地区范围内。"
 
 
+class OrganisationNameMalformed(Refusal):
+    """A name is written in letters that one can see and compare with the licence. Source: A11(1), A14(1)."""
+
+    code = "identity.organisation_name_malformed"
+    kind = RefusalKind.RULE
+    article = "A11(1), A14(1)"
+    zh = "单位名称应与营业执照一致：至少含两个文字，且不得含有不可见字符。"
+
+
 class SignInNameMalformed(Refusal):
     """A sign-in name begins with a letter, so that it is never a telephone or ID number."""
 
@@ -192,7 +201,7 @@ class NotProvider(Refusal):
     code = "identity.not_provider"
     kind = RefusalKind.RULE
     article = "N三(二)"
-    zh = "只有服务机构需要认定。"
+    zh = "只有云服务商需要认定。"
 
 
 class NotEnterprise(Refusal):
@@ -201,7 +210,7 @@ class NotEnterprise(Refusal):
     code = "identity.not_enterprise"
     kind = RefusalKind.RULE
     article = "A18"
-    zh = "只有企业可以列入“万企融合”优先名单。"
+    zh = "只有上云企业可以列入“万企融合”优先名单。"
 
 
 class RecognitionNotOpen(Refusal):
@@ -210,7 +219,7 @@ class RecognitionNotOpen(Refusal):
     code = "identity.recognition_not_open"
     kind = RefusalKind.STATE
     article = "N三(二)"
-    zh = "当前认定状态为“{recognition}”，不能进行此操作；服务机构须先通过实名认证。"
+    zh = "当前认定状态为“{recognition}”，不能进行此操作；云服务商须先通过实名认证。"
 
 
 class RecognitionNeedsException(Refusal):
@@ -219,14 +228,15 @@ class RecognitionNeedsException(Refusal):
     code = "identity.recognition_needs_exception"
     kind = RefusalKind.RULE
     article = "A10(1)"
-    zh = "该服务机构不具有法人资格，须由省大数据局负责人说明例外理由后认定。"
+    zh = "该云服务商不具有法人资格，须由省大数据局负责人说明例外理由后认定。"
 
 
 class SamePerson(Refusal):
-    """Two acts that watch each other need two persons. Source: R48, Q18."""
+    """Two acts that watch each other need two persons. Source: N三(二), A12, Q9, Q19."""
 
     code = "identity.same_person"
     kind = RefusalKind.RULE
+    article = "N三(二), A12"
     zh = "前后两道手续不能由同一人办理。"
 
 
@@ -307,7 +317,8 @@ class StaffRolesInvalid(Refusal):
 
     code = "identity.staff_roles_invalid"
     kind = RefusalKind.RULE
-    zh = "角色组合无效：平台管理员和审计人员不能兼任其他角色，企业和服务机构角色不能授予工作人员。"
+    article = "N五(四), A8"
+    zh = "角色组合无效：平台管理员、审计人员和地区主管部门人员不能兼任其他角色，企业和云服务商角色不能授予工作人员。"
 
 
 class StaffRegionInvalid(Refusal):

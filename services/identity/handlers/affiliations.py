@@ -156,7 +156,7 @@ def _tell(work: Work, outcome: AffiliationOutcome, *, by: Actor, act: str, groun
                 subject_type="affiliation",
                 subject_id=outcome.id,
                 event=act,
-                text=f"与贵单位有关的一项企业与服务机构关联关系已{_VERBS_ZH[act]}。",
+                text=f"与贵单位有关的一项上云企业与云服务商的关联关系已{_VERBS_ZH[act]}。",
                 reason=ground,
                 article="A13(4)",
             )

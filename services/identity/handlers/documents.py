@@ -122,4 +122,6 @@ async def open_document(work: Work, document_id: UUID, *, by: Actor, own_only: b
 
 
 def _record(work: Work, document_id: UUID, *, act: str, by: Actor, ground: str) -> None:
-    work.decide(Decision(subject_type="document", subject_id=document_id, act=act, by=by, rule="R7", ground=ground))
+    work.decide(
+        Decision(subject_type="document", subject_id=document_id, act=act, by=by, rule="N五(二)", ground=ground)
+    )

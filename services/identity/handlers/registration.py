@@ -54,7 +54,8 @@ async def register(work: Work, command: Register) -> Registered:
     """Register an organisation and open its first account.
 
     Emits: OrganisationRegistered, AccountOpened. Raises: CreditCodeMalformed, CreditCodeUnknownKind,
-    CreditCodeCheckDigit, RegionUnknown, CreditCodeBlacklisted, CreditCodeRegistered, SignInNameTaken.
+    CreditCodeCheckDigit, OrganisationNameMalformed, RegionUnknown, CreditCodeBlacklisted, CreditCodeRegistered,
+    SignInNameTaken.
     Source: A11(1), A14(1), R44, R64, R58.
     """
     check = examine(command.credit_code)

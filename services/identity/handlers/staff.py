@@ -69,7 +69,8 @@ class StaffOutcome:
 async def open_staff(work: Work, command: OpenStaff) -> StaffOutcome:
     """Open a staff account.
 
-    Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, SignInNameTaken. Source: R1-R9.
+    Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, SignInNameTaken.
+    Source: N五(一), N五(四), A7-A9, R1-R9.
     """
     _check_roles(work, command.roles, command.region)
     account = Account(
@@ -178,7 +179,7 @@ def _decide(  # noqa: PLR0913 - the parts of a decision
             subject_id=account_id,
             act=act,
             by=by,
-            rule="R1-R9",
+            rule="N五(一), N五(四), A7-A9",
             ground=ground,
             before=before,
             after=after,

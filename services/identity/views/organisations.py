@@ -17,7 +17,7 @@ from services.identity.views.models import (
     OrganisationView,
     SubmissionItem,
 )
-from shared.contracts.http.lists import Page, decode_cursor, page_of
+from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.kernel.credit_code import examine, normalise
@@ -25,6 +25,7 @@ from shared.kernel.resident_id import mask
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.clock import BusinessClock
 from shared.runtime.db import Connection, Record, fetch_all, fetch_one, fetch_value
+from shared.runtime.paging import read_page
 from shared.runtime.problems import NotFound
 
 
@@ -55,12 +56,9 @@ async def list_organisations(
 ) -> Page[OrganisationItem]:
     """One page of organisations, newest first. Raises: CursorInvalid."""
     statement = select(ORGANISATION).where(scope_of(principal), *_narrowed(chosen))
-    after = decode_cursor(cursor)
-    if after is not None:
-        statement = statement.where(ORGANISATION.c.id < after)
-    rows = await fetch_all(connection, statement.order_by(ORGANISATION.c.id.desc()).limit(limit + 1))
-    items = [OrganisationItem(**dict(row)) for row in rows]
-    return page_of(items, limit=limit, ids=[item.id for item in items])
+    return await read_page(
+        connection, statement, key=ORGANISATION.c.id, item=OrganisationItem, limit=limit, cursor=cursor
+    )
 
 
 def _narrowed(chosen: OrganisationFilter) -> list[ColumnElement[bool]]:

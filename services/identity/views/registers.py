@@ -1,10 +1,8 @@
 """Lists beside the organisations: public ones, ties, priority entries, recognitions, staff, designations."""
 
 import base64
-from typing import TypeVar
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import select
 
 from services.identity.domain.reviewing import conditions_to_tick
 from services.identity.tables import (
@@ -34,32 +32,13 @@ from services.identity.views.models import (
     StaffItem,
 )
 from services.identity.views.organisations import scope_of
-from shared.contracts.http.lists import Page, decode_cursor, page_of
+from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.clock import BusinessClock
 from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.http import Resource
-
-R = TypeVar("R", bound=Resource)
-
-
-async def _page(  # noqa: PLR0913 - the parts of one keyset page
-    connection: Connection,
-    statement: Select[tuple[object, ...]],
-    *,
-    key: ColumnElement[UUID],
-    item: type[R],
-    limit: int,
-    cursor: str | None,
-) -> Page[R]:
-    after = decode_cursor(cursor)
-    if after is not None:
-        statement = statement.where(key < after)
-    rows = await fetch_all(connection, statement.order_by(key.desc()).limit(limit + 1))
-    items = [item(**dict(row)) for row in rows]
-    return page_of(items, limit=limit, ids=[row["id"] for row in rows])
+from shared.runtime.paging import read_page
 
 
 async def list_directory(
@@ -72,7 +51,7 @@ async def list_directory(
         ORGANISATION.c.closed.is_(False),
         (suspended.is_(None)) | (suspended > clock.now()),
     )
-    return await _page(connection, statement, key=ORGANISATION.c.id, item=DirectoryItem, limit=limit, cursor=cursor)
+    return await read_page(connection, statement, key=ORGANISATION.c.id, item=DirectoryItem, limit=limit, cursor=cursor)
 
 
 async def list_blacklist(
@@ -80,7 +59,9 @@ async def list_blacklist(
 ) -> Page[BlacklistItem]:
     """Blacklist entries in the given states. Source: A12, R16."""
     statement = select(BLACKLIST_ENTRY).where(BLACKLIST_ENTRY.c.state.in_(states))
-    return await _page(connection, statement, key=BLACKLIST_ENTRY.c.id, item=BlacklistItem, limit=limit, cursor=cursor)
+    return await read_page(
+        connection, statement, key=BLACKLIST_ENTRY.c.id, item=BlacklistItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_affiliations(
@@ -95,7 +76,9 @@ async def list_affiliations(
         .join(provider, provider.c.id == AFFILIATION.c.provider_id)
         .where(AFFILIATION.c.enterprise_id.in_(visible) | AFFILIATION.c.provider_id.in_(visible))
     )
-    return await _page(connection, statement, key=AFFILIATION.c.id, item=AffiliationItem, limit=limit, cursor=cursor)
+    return await read_page(
+        connection, statement, key=AFFILIATION.c.id, item=AffiliationItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_priority_entries(
@@ -107,7 +90,9 @@ async def list_priority_entries(
         .join(ORGANISATION, ORGANISATION.c.id == PRIORITY_ENTRY.c.organisation_id)
         .where(scope_of(principal))
     )
-    return await _page(connection, statement, key=PRIORITY_ENTRY.c.id, item=PriorityItem, limit=limit, cursor=cursor)
+    return await read_page(
+        connection, statement, key=PRIORITY_ENTRY.c.id, item=PriorityItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_recognitions(
@@ -119,18 +104,20 @@ async def list_recognitions(
         .join(ORGANISATION, ORGANISATION.c.id == RECOGNITION.c.organisation_id)
         .where(scope_of(principal))
     )
-    return await _page(connection, statement, key=RECOGNITION.c.id, item=RecognitionItem, limit=limit, cursor=cursor)
+    return await read_page(
+        connection, statement, key=RECOGNITION.c.id, item=RecognitionItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_staff(connection: Connection, *, limit: int, cursor: str | None) -> Page[StaffItem]:
     """Staff accounts."""
     statement = select(ACCOUNT).where(ACCOUNT.c.organisation_id.is_(None))
-    return await _page(connection, statement, key=ACCOUNT.c.id, item=StaffItem, limit=limit, cursor=cursor)
+    return await read_page(connection, statement, key=ACCOUNT.c.id, item=StaffItem, limit=limit, cursor=cursor)
 
 
 async def list_designations(connection: Connection, *, limit: int, cursor: str | None) -> Page[DesignationItem]:
     """Designations of the operator. Source: N三(三), A4, R2."""
-    return await _page(
+    return await read_page(
         connection,
         select(DESIGNATION),
         key=DESIGNATION.c.id,

@@ -1,12 +1,11 @@
 """Quotes and the reading of orders."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from services.order import views
@@ -119,8 +118,8 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - one parameter a filter
     principal: Reader,
     state: OrderState | None = None,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
-    placed_from: datetime | None = None,
-    placed_to: datetime | None = None,
+    placed_from: AwareDatetime | None = None,
+    placed_to: AwareDatetime | None = None,
     number: Annotated[str | None, Query(max_length=32)] = None,
     enterprise_id: UUID | None = None,
     provider_id: UUID | None = None,

@@ -6,6 +6,7 @@ Every race (cancel v. confirm, refund v. claim) is decided here on the row; the 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 from uuid import UUID
 
 from services.order.domain.refusals import (
@@ -120,6 +121,8 @@ def winner(order: Order) -> Refusal:  # noqa: PLR0911 - one for each state
             return AlreadyClaimed()
         case OrderState.REDEEMED:
             return AlreadyRedeemed()
+        case _:
+            assert_never(order.state)
 
 
 def _moved(order: Order, state: OrderState) -> Order:

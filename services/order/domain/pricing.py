@@ -6,7 +6,7 @@ Prices are the server's; each line's voucher share is fixed once and never sprea
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
 from uuid import UUID
 
 from services.order.domain.refusals import (
@@ -234,3 +234,5 @@ def _voucher(wish: VoucherWish, *, maximum_fen: int, available_fen: int) -> int:
             if wish.amount_fen > maximum_fen:
                 raise VoucherOverMaximum(maximum_fen=maximum_fen)
             return wish.amount_fen
+        case _:
+            assert_never(wish.mode)

@@ -8,18 +8,19 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import DEFAULT_LIMIT, Limit, ScopedReader
+from services.settlement.api.scopes import ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
 from services.settlement.handlers import appropriations
 from services.settlement.handlers.appropriations import AppropriationStatus
 from services.settlement.views import appropriations as views
-from shared.contracts.http.lists import Page, decode_cursor
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
 from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["资金拨付"])
 
@@ -119,8 +120,8 @@ async def pay(run: Run, appropriation_id: UUID, body: PaymentBody, principal: Pa
 async def list_appropriations(
     connection: Reading,
     reader: ScopedReader,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
     state: AppropriationState | None = None,
 ) -> Page[views.AppropriationCard]:
     """Requests the caller may see, newest first."""

@@ -4,24 +4,25 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import DEFAULT_LIMIT, Limit, ScopedReader
+from services.settlement.api.scopes import ScopedReader
 from services.settlement.domain.states import ClaimState
 from services.settlement.handlers import claims
 from services.settlement.handlers.progress import ClaimStatus
 from services.settlement.views import appropriations as other_views
 from services.settlement.views import claims as views
 from services.settlement.views import tasks
-from shared.contracts.http.lists import Page, Task, decode_cursor
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import day_closes_at
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["兑现申请"])
 
@@ -93,8 +94,8 @@ async def list_claims(  # noqa: PLR0913 - the filters of a list
     *,
     connection: Reading,
     reader: ScopedReader,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
     state: ClaimState | None = None,
     provider_id: UUID | None = None,
     window_closes_on: date | None = None,
@@ -125,9 +126,9 @@ async def read_claim(
 async def list_claimable(
     connection: Reading,
     principal: Filer,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: str | None = None,
-    year: int | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+    year: Annotated[int | None, Query(ge=2018, le=2100)] = None,
 ) -> Page[views.ClaimableOrder]:
     """Orders of the caller that can be claimed now, newest first."""
     provider_id = claims.provider_of(actor_of(principal))
@@ -153,8 +154,8 @@ async def list_tasks(
     request: Request,
     connection: Reading,
     principal: TaskReader,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> Page[Task]:
     """What waits for the caller here."""
     now = runtime_of(request).clock.now()

@@ -1,6 +1,5 @@
 """Evidence in and out: raw files, judged before anything is stored, sealed before they are written."""
 
-import asyncio
 from datetime import date
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -15,22 +14,33 @@ from services.settlement.handlers.evidence import FileEvidence, file_evidence
 from services.settlement.views import claims as views
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.documents import DocumentLimits, inspect_document
+from shared.runtime.documents import DocumentLimits
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading, Run, actor_of
+from shared.runtime.uploads import Inspections, keep_if_recorded
 
 router = APIRouter(tags=["兑现材料"])
 
 LIMITS = DocumentLimits()
+_MEDIA = ("application/pdf", "image/png", "image/jpeg")
 
 Filer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_FILE))]
 Kind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-@router.put("/claims/{claim_id}/documents/{order_id}/{kind}", response_model=views.EvidenceCard, summary="上传兑现材料")
+@router.put(
+    "/claims/{claim_id}/documents/{order_id}/{kind}",
+    response_model=views.EvidenceCard,
+    summary="上传兑现材料",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in _MEDIA},
+        }
+    },
+)
 async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     *,
     request: Request,
@@ -49,7 +59,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     async with runtime.reading() as connection:
         await views.read_claim(connection, claim_id, provider_id=provider_id)
     data = await request.body()
-    document = await asyncio.to_thread(inspect_document, data, limits=LIMITS)
+    document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
     blobs = runtime.ports.get(EncryptedBlobs)
     blob_key = f"evidence/{uuid4().hex}"
     await blobs.put(blob_key, data, record_id=claim_id)
@@ -62,19 +72,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
         blob_key=blob_key,
         by=actor_of(principal),
     )
-    return await _run_or_discard(run, command, blobs=blobs)
-
-
-async def _run_or_discard(run: Run, command: FileEvidence, *, blobs: EncryptedBlobs) -> Response:
-    """Run the command; the file of a refused or repeated one is not kept."""
-    try:
-        response = await run.run(file_evidence, command)
-    except Refusal:
-        await blobs.delete(command.blob_key)
-        raise
-    if response.status_code >= 400 or "idempotent-replayed" in response.headers:
-        await blobs.delete(command.blob_key)
-    return response
+    return await keep_if_recorded(run.run(file_evidence, command), blobs=blobs, blob_key=blob_key)
 
 
 @router.get("/claims/{claim_id}/documents/{order_id}/{kind}", summary="查看兑现材料")

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import DEFAULT_LIMIT, Limit
 from services.settlement.handlers import questions, reviews
 from services.settlement.handlers.progress import ClaimStatus
 from services.settlement.views import appropriations as views
-from shared.contracts.http.lists import Page, decode_cursor
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["审核"])
 
@@ -72,7 +72,7 @@ async def review_first(
     return await run.run(reviews.review_first, command)
 
 
-@router.post("/claims/{claim_id}/items/{order_id}/bureau-review", response_model=ClaimStatus, summary="主管部门审核")
+@router.post("/claims/{claim_id}/items/{order_id}/bureau-review", response_model=ClaimStatus, summary="省大数据局审核")
 async def review_by_bureau(
     run: Run, claim_id: UUID, order_id: UUID, body: BureauReviewBody, principal: BureauReviewer
 ) -> Response:
@@ -100,7 +100,7 @@ async def ask(run: Run, claim_id: UUID, body: QuestionBody, principal: Asker) ->
     return await run.run(questions.ask_question, command, status=201)
 
 
-@router.post("/questions/{question_id}/answer", response_model=questions.QuestionStatus, summary="答复主管部门")
+@router.post("/questions/{question_id}/answer", response_model=questions.QuestionStatus, summary="答复省大数据局")
 async def answer(run: Run, question_id: UUID, body: AnswerBody, principal: Answerer) -> Response:
     """Answer the bureau; a late answer counts as late."""
     command = questions.AnswerQuestion(question_id=question_id, text=body.text, by=actor_of(principal))
@@ -111,8 +111,8 @@ async def answer(run: Run, question_id: UUID, body: AnswerBody, principal: Answe
 async def list_questions(
     connection: Reading,
     _reader: StaffReader,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
     claim_id: UUID | None = None,
     state: Literal["open", "answered"] | None = None,
 ) -> Page[views.QuestionCard]:

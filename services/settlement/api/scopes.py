@@ -1,12 +1,11 @@
-"""Whose rows a reader may see, and the shapes that routes share."""
+"""Whose rows a reader may see."""
 
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 
-from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import allow, principal_of
@@ -36,5 +35,3 @@ read_scope.permissions = (  # type: ignore[attr-defined] # read by the test of r
 )
 
 ScopedReader = Annotated[Reader, Depends(read_scope)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-DEFAULT_LIMIT = LIMIT_DEFAULT

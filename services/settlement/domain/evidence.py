@@ -18,6 +18,7 @@ from shared.contracts.policy.schema import EvidenceKind
 
 NUMBERED_KINDS = frozenset({"invoice", "transfer"})
 """Kinds that carry a number which the whole country knows only once, an amount and a date."""
+_STATED_ZH = {"reference": "号码", "amount_fen": "金额", "dated_on": "日期"}
 
 
 class KeyScheme(StrEnum):
@@ -76,7 +77,7 @@ def check_facts(evidence_kind: str, facts: EvidenceFacts, *, kinds: Sequence[Evi
         }
         missing = [name for name, value in stated.items() if not value]
         if missing:
-            raise EvidenceReferenceMissing(missing=missing)
+            raise EvidenceReferenceMissing(missing=missing, missing_zh="、".join(_STATED_ZH[name] for name in missing))
     if facts.dated_on is not None and facts.dated_on > today:
         raise EvidenceDateInFuture(pointer="/dated_on")
 
@@ -102,7 +103,7 @@ def check_unused(use: EvidenceUse, keys: Iterable[EvidenceKey], *, used: Mapping
 
 def check_complete(filed: Mapping[UUID, Collection[str]], *, kinds: Sequence[EvidenceKind]) -> None:
     """Refuse a claim in which an order lacks a required kind. Raises: EvidenceIncomplete. Source: A22, R76."""
-    required = [kind.code for kind in kinds if kind.required]
+    required = {kind.code: kind.name for kind in kinds if kind.required}
     missing = [
         {"order_id": str(order_id), "kind": code}
         for order_id, present in filed.items()
@@ -110,4 +111,5 @@ def check_complete(filed: Mapping[UUID, Collection[str]], *, kinds: Sequence[Evi
         if code not in present
     ]
     if missing:
-        raise EvidenceIncomplete(count=len(missing), missing=missing)
+        names = dict.fromkeys(required[piece["kind"]] for piece in missing)
+        raise EvidenceIncomplete(count=len(missing), missing=missing, missing_zh="、".join(names))

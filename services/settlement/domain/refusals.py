@@ -2,6 +2,33 @@
 
 from shared.kernel.refusals import Refusal, RefusalKind
 
+STATE_ZH = {
+    "draft": "草稿",
+    "submitted": "已提交",
+    "open": "待初审",
+    "accepted": "已受理",
+    "in_review": "初审中",
+    "bureau_review": "省大数据局审核中",
+    "passed": "已通过审核",
+    "endorsed": "已通过省大数据局审核",
+    "requested": "已申请拨付",
+    "approved": "已核定",
+    "paid": "已拨付",
+    "refused": "未获同意",
+    "rejected": "未通过审核",
+    "withdrawn": "已撤回",
+}
+"""How the sentences name the states of items, claims and appropriations; the facts keep the codes."""
+
+
+class _StateRefusal(Refusal):
+    """A refusal whose sentence names the state in Chinese."""
+
+    @property
+    def detail(self) -> str:
+        """The Chinese sentence with its facts filled in."""
+        return self.zh.format(**{**self.facts, "state": STATE_ZH[str(self.facts["state"])]})
+
 
 class OrderNotClaimable(Refusal):
     """An order is not the provider's, not confirmed, under refund, or has no voucher part. Source: A20, A22, R76."""
@@ -12,13 +39,13 @@ class OrderNotClaimable(Refusal):
     zh = "有 {count} 个订单不能申请兑现：须为本单位已确认、使用了云使用券、未在退款中且未在其他兑现申请中的订单。"
 
 
-class ClaimNotDraft(Refusal):
+class ClaimNotDraft(_StateRefusal):
     """A submitted claim is not edited; it can be withdrawn. Source: A20, R74."""
 
     code = "settlement.claim_not_draft"
     kind = RefusalKind.STATE
     article = "A22"
-    zh = "该兑现申请已提交，不能再修改；当前状态为 {state}。"
+    zh = "该兑现申请已提交，不能再修改；当前状态为“{state}”。"
 
 
 class EvidenceKindUnknown(Refusal):
@@ -36,7 +63,7 @@ class EvidenceReferenceMissing(Refusal):
     code = "settlement.evidence_reference_missing"
     kind = RefusalKind.RULE
     article = "A22"
-    zh = "发票和转账信息须填写号码、金额和日期，缺少：{missing}。"
+    zh = "发票和转账信息须填写号码、金额和日期，缺少：{missing_zh}。"
 
 
 class EvidenceDateInFuture(Refusal):
@@ -63,7 +90,7 @@ class EvidenceIncomplete(Refusal):
     code = "settlement.evidence_incomplete"
     kind = RefusalKind.RULE
     article = "A22"
-    zh = "兑现材料不齐全，缺少 {count} 份；请补齐发票、合同、转账信息和上云企业使用情况等材料后再提交。"
+    zh = "兑现材料不齐全，缺少 {count} 份（{missing_zh}）；请补齐后再提交。"
 
 
 class DeclarationOutdated(Refusal):
@@ -84,16 +111,16 @@ class ClaimUnanswered(Refusal):
     zh = "该兑现申请正在核对订单，请稍后再操作。"
 
 
-class ItemPastWithdrawal(Refusal):
+class ItemPastWithdrawal(_StateRefusal):
     """Approved, paid or ended items cannot be withdrawn. Source: A24, Q13."""
 
     code = "settlement.item_past_withdrawal"
     kind = RefusalKind.STATE
     article = "A24"
-    zh = "该申请项当前状态为 {state}，不能撤回。"
+    zh = "该申请项当前状态为“{state}”，不能撤回。"
 
 
-class ItemAlreadyAnswered(Refusal):
+class ItemAlreadyAnswered(_StateRefusal):
     """The item was closed with the other answer; the first answer holds."""
 
     code = "settlement.item_already_answered"
@@ -111,31 +138,31 @@ class ItemUnknown(Refusal):
     zh = "没有该兑现申请项。"
 
 
-class ClaimNotInFirstReview(Refusal):
+class ClaimNotInFirstReview(_StateRefusal):
     """First review begins when the claim's window has closed. Source: A22, R77."""
 
     code = "settlement.claim_not_in_first_review"
     kind = RefusalKind.STATE
     article = "A22"
-    zh = "该兑现申请不在初审阶段（当前状态为 {state}）；运营方在兑现节点后集中办理。"
+    zh = "该兑现申请不在初审阶段（当前状态为“{state}”）；系统运营方在兑现节点后集中办理。"
 
 
-class ClaimNotInBureauReview(Refusal):
+class ClaimNotInBureauReview(_StateRefusal):
     """The bureau judges what passed first review. Source: A23, R78."""
 
     code = "settlement.claim_not_in_bureau_review"
     kind = RefusalKind.STATE
     article = "A23"
-    zh = "该兑现申请不在主管部门审核阶段（当前状态为 {state}）。"
+    zh = "该兑现申请不在省大数据局审核阶段（当前状态为“{state}”）。"
 
 
-class ItemNotWaiting(Refusal):
+class ItemNotWaiting(_StateRefusal):
     """The item was judged already, or ended. Source: A23."""
 
     code = "settlement.item_not_waiting"
     kind = RefusalKind.STATE
     article = "A23"
-    zh = "该申请项当前状态为 {state}，不能再作此项审核。"
+    zh = "该申请项当前状态为“{state}”，不能再作此项审核。"
 
 
 class SamePerson(Refusal):
@@ -153,16 +180,16 @@ class QuestionOpen(Refusal):
     code = "settlement.question_open"
     kind = RefusalKind.STATE
     article = "A25"
-    zh = "主管部门反馈的问题尚未答复，答复前不能作出审核决定。"
+    zh = "省大数据局反馈的问题尚未答复，答复前不能作出审核决定。"
 
 
-class QuestionNotPossible(Refusal):
+class QuestionNotPossible(_StateRefusal):
     """The bureau asks during its own review. Source: A25, R81."""
 
     code = "settlement.question_not_possible"
     kind = RefusalKind.STATE
     article = "A25"
-    zh = "该兑现申请不在主管部门审核过程中（当前状态为 {state}），不能反馈问题。"
+    zh = "该兑现申请不在省大数据局审核过程中（当前状态为“{state}”），不能反馈问题。"
 
 
 class QuestionAnswered(Refusal):
@@ -183,22 +210,22 @@ class ClaimNotPassed(Refusal):
     zh = "有 {count} 个兑现申请尚未通过审核或已申请拨付，不能一并申请拨付。"
 
 
-class AppropriationNotRequested(Refusal):
+class AppropriationNotRequested(_StateRefusal):
     """The request was decided already, or withdrawn. Source: A24."""
 
     code = "settlement.appropriation_not_requested"
     kind = RefusalKind.STATE
     article = "A24"
-    zh = "该拨付申请当前状态为 {state}，不能再作决定。"
+    zh = "该拨付申请当前状态为“{state}”，不能再作决定。"
 
 
-class AppropriationNotApproved(Refusal):
+class AppropriationNotApproved(_StateRefusal):
     """Money is paid only after approval, and once. Source: A24, R80."""
 
     code = "settlement.appropriation_not_approved"
     kind = RefusalKind.STATE
     article = "A24"
-    zh = "该拨付申请当前状态为 {state}，审核通过后方可登记拨付。"
+    zh = "该拨付申请当前状态为“{state}”，审核通过后方可登记拨付。"
 
 
 class ApprovedItemsDiffer(Refusal):
@@ -256,8 +283,9 @@ class PaymentDateWrong(Refusal):
 
 
 class ExportTooLarge(Refusal):
-    """The export holds more rows than one file may have."""
+    """The export holds more rows than one file may have. Source: A24, Q22."""
 
     code = "settlement.export_too_large"
     kind = RefusalKind.RULE
-    zh = "导出内容超过 {rows_max} 行，请联系运营方分批导出。"
+    article = "A24"
+    zh = "导出内容超过 {rows_max} 行，请联系系统运营方分批导出。"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from shared.kernel.calendar import business_date, day_closes_at
+from shared.kernel.calendar import business_date
 
 CloseOf = Callable[[datetime], datetime]
 """When the window closes that takes a claim of a moment; the pack knows it."""
@@ -20,18 +20,3 @@ def window_of(now: datetime, *, current_closes_at: datetime, close_of: CloseOf) 
 def closing_day(closes_at: datetime) -> date:
     """The Beijing day at whose end (24:00) a window closes."""
     return business_date(closes_at) - timedelta(days=1)
-
-
-def windows_between(first: date, *, count: int, close_of: CloseOf) -> list[tuple[date, date]]:
-    """The first and last day of `count` windows, from the one that takes claims of `first`.
-
-    The first window is reported from `first` on, because only the pack knows the node before it.
-    """
-    windows: list[tuple[date, date]] = []
-    opens_on = first
-    for _ in range(count):
-        # The end of the day before is the first moment of the day.
-        closes_at = close_of(day_closes_at(opens_on - timedelta(days=1)))
-        windows.append((opens_on, closing_day(closes_at)))
-        opens_on = business_date(closes_at)
-    return windows

@@ -88,16 +88,10 @@ async def request_appropriation(work: Work, command: RequestAppropriation) -> Ap
     Raises: NotFound, DeclarationOutdated, ClaimNotPassed. Source: A24, R10, R79.
     """
     provider_id = provider_of(command.by)
-    found = await claims.lock_claims(work.connection, set(command.claim_ids))
-    own = [claim for claim in found.values() if claim.provider_id == provider_id]
-    if len(own) != len(set(command.claim_ids)):
-        raise NotFound
+    own = await _lock_passed(work, set(command.claim_ids), provider_id=provider_id)
     declaration = work.pack.truth_declaration
     if command.declaration_version != declaration.version:
         raise DeclarationOutdated(version=declaration.version, pointer="/declaration_version")
-    not_passed = [claim for claim in own if claim.state is not ClaimState.PASSED]
-    if not_passed:
-        raise ClaimNotPassed(count=len(not_passed), claims=[number_of(claim) for claim in not_passed])
     appropriation_id = work.new_id()
     values = {
         "id": appropriation_id,
@@ -125,6 +119,18 @@ async def request_appropriation(work: Work, command: RequestAppropriation) -> Ap
     number = appropriation_number(serial, year=business_year(work.now))
     _tell_role(work, appropriation_id, role="bureau_lead", text=f"资金拨付申请{number}待核定。")
     return AppropriationStatus(id=appropriation_id, number=number, state=AppropriationState.REQUESTED, version=1)
+
+
+async def _lock_passed(work: Work, claim_ids: set[UUID], *, provider_id: UUID) -> list[Claim]:
+    """The provider's own claims, locked. Raises: NotFound, ClaimNotPassed."""
+    found = await claims.lock_claims(work.connection, claim_ids)
+    own = [claim for claim in found.values() if claim.provider_id == provider_id]
+    if len(own) != len(claim_ids):
+        raise NotFound
+    not_passed = [claim for claim in own if claim.state is not ClaimState.PASSED]
+    if not_passed:
+        raise ClaimNotPassed(count=len(not_passed), claims=[number_of(claim) for claim in not_passed])
+    return own
 
 
 async def approve_appropriation(work: Work, command: ApproveAppropriation) -> AppropriationStatus:

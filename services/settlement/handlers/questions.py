@@ -76,7 +76,7 @@ async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
             question_id,
             recipient=f"role:{role}",
             event="question.asked",
-            text=f"主管部门就兑现申请{number_of(claim)}反馈了问题，请在{days}个工作日内回复。",
+            text=f"省大数据局就兑现申请{number_of(claim)}反馈了问题，请在{days}个工作日内回复。",
             reason=command.text,
         )
     return QuestionStatus(
@@ -146,7 +146,7 @@ async def escalate_questions(work: Work, keys: Sequence[UUID]) -> None:
                 question_id,
                 recipient=f"role:{role}",
                 event="question.late",
-                text="系统运营方未在规定的工作日内答复主管部门反馈的问题，已升级处理；答复前不作任何审核决定。",
+                text="系统运营方未在规定的工作日内答复省大数据局反馈的问题，已升级处理；答复前不作任何审核决定。",
                 reason=row["text"],
             )
 
@@ -176,7 +176,7 @@ def _decide(  # noqa: PLR0913 - the parts of a decision
     )
 
 
-def _tell(work: Work, question_id: UUID, *, recipient: str, event: str, text: str, reason: str) -> None:  # noqa: PLR0913
+def _tell(work: Work, question_id: UUID, *, recipient: str, event: str, text: str, reason: str) -> None:  # noqa: PLR0913 - the parts of a notice
     work.notify(
         Notice(
             recipient=recipient,

@@ -110,7 +110,7 @@ async def _judged(work: Work, claim: Claim, judged: Item) -> Claim:
 
 _WORDS = {
     ItemState.PASSED: "通过初审",
-    ItemState.ENDORSED: "通过主管部门审核",
+    ItemState.ENDORSED: "通过省大数据局审核",
     ItemState.REJECTED: "未通过审核，订单恢复为已确认",
 }
 

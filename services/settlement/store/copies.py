@@ -1,46 +1,125 @@
-"""Local copies of parties and orders, fed by identity's and order's facts."""
+"""Local copies of parties and orders, fed by identity's and order's facts; a batch is one statement."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+import msgspec
+from sqlalchemy import select
 
 from services.settlement.domain.states import LIVE_ITEMS
-from services.settlement.tables import ITEM, ORDER, PARTY
-from shared.contracts.messages.identity import Party
-from shared.runtime.db import Connection, execute, fetch_all, fetch_one
+from services.settlement.tables import ITEM, ORDER
+from shared.contracts.messages.identity import OrganisationFact
+from shared.contracts.messages.order import OrderPlaced
+from shared.runtime.db import Connection, fetch_all
+
+_SAVE_PARTIES = """
+INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, closed, version)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::bool[],
+                     $8::int[])
+ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name,
+    credit_code = EXCLUDED.credit_code, recognised = EXCLUDED.recognised, suspended_since = EXCLUDED.suspended_since,
+    closed = EXCLUDED.closed, version = EXCLUDED.version
+"""
+_ADD_ORDERS = """
+INSERT INTO order_copy (order_id, number, enterprise_id, provider_id, year, state, lines, fee_fen, voucher_fen,
+                        placed_at, version)
+SELECT n.order_id, n.number, n.enterprise_id, n.provider_id, n.year, 'placed', n.lines::jsonb, n.fee_fen, n.voucher_fen,
+       n.placed_at, n.version
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::bigint[], $8::bigint[],
+            $9::timestamptz[], $10::int[])
+     AS n(order_id, number, enterprise_id, provider_id, year, lines, fee_fen, voucher_fen, placed_at, version)
+ON CONFLICT DO NOTHING
+"""
+# The columns that a fact may change, with their array types. Where a fact says nothing (NULL), the column stays. Lines
+# travel as text: the driver would take a list of lists for an array of two dimensions.
+_CHANGING = {
+    "state": "text",
+    "confirmed_at": "timestamptz",
+    "refund_open": "bool",
+    "lines": "text",
+    "fee_fen": "bigint",
+    "voucher_fen": "bigint",
+}
 
 
-async def save_party(connection: Connection, organisation_id: UUID, *, party: Party, version: int) -> None:
-    """Keep what settlement needs to know of an organisation."""
-    values = {
-        "kind": party.kind,
-        "name": party.name,
-        "credit_code": party.credit_code,
-        "recognised": party.recognised,
-        "suspended_since": party.suspended_since,
-        "closed": party.closed,
-        "version": version,
-    }
-    statement = insert(PARTY).values(organisation_id=organisation_id, **values)
-    await execute(connection, statement.on_conflict_do_update(index_elements=["organisation_id"], set_=values))
+def _value(name: str) -> str:
+    return f"n.{name}::jsonb" if name == "lines" else f"n.{name}"
 
 
-async def add_order(connection: Connection, values: dict[str, object]) -> None:
-    """Keep a newly placed order."""
-    await execute(connection, insert(ORDER).values(**values).on_conflict_do_nothing())
+_CHANGE_ORDERS = f"""
+UPDATE order_copy o SET {", ".join(f"{name} = COALESCE({_value(name)}, o.{name})" for name in _CHANGING)},
+    claim_id = CASE WHEN n.unclaimed THEN NULL ELSE COALESCE(n.claim_id, o.claim_id) END, version = n.version
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::bool[],
+            {", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_CHANGING.values(), start=5))})
+     AS n(order_id, version, claim_id, unclaimed, {", ".join(_CHANGING)})
+WHERE o.order_id = n.order_id
+"""  # noqa: S608 - column names from this module
+_LINES = "SELECT order_id, lines FROM order_copy WHERE order_id = ANY($1::uuid[])"
 
 
-async def change_order(connection: Connection, order_id: UUID, *, values: dict[str, object]) -> None:
-    """Apply a later fact to an order; the cursor has already put facts in order."""
-    await execute(connection, update(ORDER).where(ORDER.c.order_id == order_id).values(**values))
+class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one fact changes in the copy of an order; None leaves a column as it is. Amounts in fen."""
+
+    order_id: UUID
+    version: int
+    claim_id: UUID | None = None
+    unclaimed: bool = False
+    state: str | None = None
+    confirmed_at: datetime | None = None
+    refund_open: bool | None = None
+    lines: str | None = None
+    """JSON, see `lines_text`."""
+    fee_fen: int | None = None
+    voucher_fen: int | None = None
 
 
-async def order_lines(connection: Connection, order_id: UUID) -> list[dict[str, int]]:
-    """The lines of an order that are not refunded."""
-    row = await fetch_one(connection, select(ORDER.c.lines).where(ORDER.c.order_id == order_id))
-    return [] if row is None else list(row["lines"])
+_CHANGE_FIELDS = ("order_id", "version", "claim_id", "unclaimed", *_CHANGING)
+
+
+async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]) -> None:
+    """Keep what settlement needs to know of organisations; at most one fact of each."""
+    rows = [
+        (
+            *(fact.organisation_id, fact.party.kind, fact.party.name, fact.party.credit_code, fact.party.recognised),
+            *(fact.party.suspended_since, fact.party.closed, fact.version),
+        )
+        for fact in facts
+    ]
+    await connection.execute(_SAVE_PARTIES, *_arrays(rows))
+
+
+async def add_orders(connection: Connection, facts: Sequence[OrderPlaced]) -> None:
+    """Keep newly placed orders."""
+    rows = [
+        (
+            *(fact.order_id, fact.number, fact.enterprise_id, fact.provider_id, fact.year),
+            *(lines_text(fact.lines), fact.fee_fen, fact.voucher_fen, fact.placed_at, fact.version),
+        )
+        for fact in facts
+    ]
+    await connection.execute(_ADD_ORDERS, *_arrays(rows))
+
+
+async def change_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
+    """Apply later facts, at most one of each order; the cursor has already put facts in order."""
+    rows = [tuple(getattr(change, name) for name in _CHANGE_FIELDS) for change in changes]
+    await connection.execute(_CHANGE_ORDERS, *_arrays(rows))
+
+
+async def order_lines(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, list[dict[str, Any]]]:
+    """The lines of orders that are not refunded, by order; an unknown order is left out."""
+    return {row["order_id"]: row["lines"] for row in await connection.fetch(_LINES, order_ids)}
+
+
+def lines_text(lines: object) -> str:
+    """Lines as the statements of this module take them."""
+    return msgspec.json.encode(lines).decode()
+
+
+def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def lock_claimable(connection: Connection, order_ids: Collection[UUID], *, provider_id: UUID) -> set[UUID]:

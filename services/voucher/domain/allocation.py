@@ -6,10 +6,12 @@ inputs between them (opening, increase, freed money, the lane's end). So the int
 
 from collections.abc import Iterable, MutableMapping
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
+from services.voucher.domain.accounts import QuotaAccount
 from shared.kernel.money import RATE_SCALE
 from shared.kernel.refusals import invariant
 
@@ -35,13 +37,33 @@ class Outcome(StrEnum):
     CLOSED = "closed"
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place in the queue. `asked_fen` is the request at first, later the remainder that waits."""
 
     ticket_no: int
     enterprise_id: UUID
     asked_fen: int
     listed: bool = False
+
+
+class Asking(Protocol):
+    """What the rule reads of a ticket: a `Ticket`, or a row that has the same."""
+
+    @property
+    def ticket_no(self) -> int:
+        """The place in the queue."""
+
+    @property
+    def enterprise_id(self) -> UUID:
+        """Who asks."""
+
+    @property
+    def asked_fen(self) -> int:
+        """How much."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the lane is open to it."""
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +80,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         return self.left_fen if listed else self.left_fen - self.lane_left_fen
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One number of the sequence with what it came to, and what was left after it."""
 
     decision_no: int
@@ -74,7 +96,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def walk(
-    pool: Pool, used_fen: MutableMapping[UUID, int], tickets: Iterable[Ticket], *, kind: EntryKind
+    pool: Pool, used_fen: MutableMapping[UUID, int], tickets: Iterable[Asking], *, kind: EntryKind
 ) -> tuple[Pool, list[Entry]]:
     """Decide tickets in the order given; `used_fen` (earmarked + granted - revoked by enterprise) is carried on.
 
@@ -170,6 +192,13 @@ def enter(  # noqa: PLR0913 - the parts of an entry
         amount_fen=amount_fen,
     )
     return after, entry
+
+
+def after_earmark(account: QuotaAccount, *, amount_fen: int) -> QuotaAccount:
+    """An account with an earmark more. Raises: Bug when the yearly cap would be passed. Source: R29, Q1."""
+    after: QuotaAccount = msgspec.structs.replace(account, earmarked_fen=account.earmarked_fen + amount_fen)
+    invariant(amount_fen > 0 and after.used_fen <= after.cap_fen, "the yearly cap holds")
+    return after
 
 
 def canonical(entry: Entry, *, pack_version: str) -> bytes:

@@ -32,8 +32,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
 
     def signed_bytes(self) -> bytes:
-        """The canonical bytes that the signature covers: everything but the signature."""
+        """The canonical bytes that the signature covers: everything but the signature.
+
+        A moment is signed in one spelling, so `Z` and `+00:00` are the same receipt. Raises: ValueError.
+        """
         unsigned = {name: getattr(self, name) for name in self.__struct_fields__ if name != "signature"}
+        unsigned["received_at"] = canonical_moment(datetime.fromisoformat(self.received_at))
         return b"yunquan/receipt/v1\n" + msgspec.json.encode(unsigned, order="deterministic")
 
     def signature_bytes(self) -> bytes:
@@ -46,8 +50,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 def receipt_of(*, plan_id: UUID, ticket_no: int, digest: bytes, received_at: datetime, kid: str) -> Receipt:
     """The unsigned receipt of a ticket."""
-    moment = received_at.astimezone(UTC).isoformat(timespec="microseconds")
+    moment = canonical_moment(received_at)
     return Receipt(plan_id=plan_id, ticket_no=ticket_no, request_sha256=digest.hex(), received_at=moment, kid=kid)
+
+
+def canonical_moment(moment: datetime) -> str:
+    """RFC 3339 in UTC to the microsecond. Raises: ValueError for a moment without an offset."""
+    if moment.tzinfo is None:
+        raise ValueError("a receipt's moment has an offset")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def with_signature(receipt: Receipt, signature: bytes) -> Receipt:

@@ -117,7 +117,6 @@ def _number(
         account_id=command.by.account_id or request.enterprise_id,
         request_hash=digest,
         receipt_signature=receipt.signature_bytes(),
-        received_at=work.now,
     )
     answer = Ticket(
         application_id=ticket.id,

@@ -1,6 +1,6 @@
 """Write SQL of the ledger: accounts, postings, holds; a few statements for any number of commands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from uuid import UUID
 
@@ -81,10 +81,6 @@ FROM unnest($7::uuid[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12
      AS c(order_id, line, amount_fen, state, paid_fen, short_fen)
 WHERE l.order_id = c.order_id AND l.line = c.line
 """
-_INSERT_ACCOUNTS = """
-INSERT INTO quota_account (id, plan_id, enterprise_id, year, region, cap_fen, earmarked_fen)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::bigint[], $7::bigint[])
-"""
 
 
 def _save_statement() -> str:
@@ -104,11 +100,6 @@ def _save_statement() -> str:
 
 
 _SAVE = _save_statement()
-_BATCH_BITS = 20
-_POSTING_COLUMNS = (
-    "id", "business_key", "plan_id", "quota_account_id", "movement", "debit_account", "credit_account", "amount_fen",
-    "order_id", "line", "application_id", "reason", "rule", "pack_version", "at",
-)  # fmt: skip
 _BALANCES_OF = attrgetter("id", *_CHANGING)
 
 
@@ -131,22 +122,6 @@ async def lock_accounts_of_orders(connection: Connection, orders: Sequence[UUID]
 async def lock_accounts(connection: Connection, ids: Sequence[UUID]) -> list[QuotaAccount]:
     """These quota accounts, locked in id order."""
     return [account_of(row) for row in await connection.fetch(_LOCK_BY_ID, ids)]
-
-
-async def insert_accounts(
-    connection: Connection, accounts: Sequence[QuotaAccount], *, regions: Mapping[UUID, str]
-) -> None:
-    """Open quota accounts that hold nothing but an earmark; `regions` is by enterprise."""
-    await connection.execute(
-        _INSERT_ACCOUNTS,
-        [account.id for account in accounts],
-        [account.plan_id for account in accounts],
-        [account.enterprise_id for account in accounts],
-        [account.year for account in accounts],
-        [regions[account.enterprise_id] for account in accounts],
-        [account.cap_fen for account in accounts],
-        [account.earmarked_fen for account in accounts],
-    )
 
 
 async def read_holds(connection: Connection, orders: Sequence[UUID]) -> dict[UUID, Hold]:
@@ -189,7 +164,7 @@ async def save_accounts(work: Work, accounts: Sequence[QuotaAccount], postings: 
     changed = await work.connection.fetchval(
         _SAVE,
         *columns,
-        _ids(work, len(postings)),
+        [work.new_id() for _ in postings],
         [posting.business_key for posting in postings],
         [posting.plan_id for posting in postings],
         [posting.account_id for posting in postings],
@@ -206,25 +181,6 @@ async def save_accounts(work: Work, accounts: Sequence[QuotaAccount], postings: 
         work.now,
     )
     invariant(changed == len(accounts), "every locked account is saved")
-
-
-async def copy_postings(work: Work, postings: Sequence[Posting]) -> None:
-    """Write the postings of a large batch by COPY, which costs a third less than arrays."""
-    version, now = work.pack.version, work.now
-    records = [
-        (
-            *(key, p.business_key, p.plan_id, p.account_id, p.movement, p.debit, p.credit, p.amount_fen),
-            *(p.order_id, p.line, p.application_id, p.reason, p.rule, version, now),
-        )
-        for key, p in zip(_ids(work, len(postings)), postings, strict=True)
-    ]
-    await work.connection.copy_records_to_table("posting", records=records, columns=_POSTING_COLUMNS)
-
-
-def _ids(work: Work, count: int) -> list[UUID]:
-    """Ids that follow one another: one draw of randomness serves a whole batch, and the index grows at one end."""
-    first = work.new_id().int >> _BATCH_BITS << _BATCH_BITS
-    return [UUID(int=first + place) for place in range(count)]
 
 
 async def insert_holds(connection: Connection, holds: Sequence[Hold]) -> None:

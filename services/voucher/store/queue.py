@@ -34,9 +34,9 @@ WITH counted AS (
 INSERT INTO application (id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen,
                          declaration_version, account_id, request_hash, receipt_signature, received_at,
                          receipt_kid, pack_version, state)
-SELECT t.*, $16, $17, 'queued'
+SELECT t.*, $15, $16, $17, 'queued'
 FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::bigint[], $7::uuid[], $8::text[], $9::bool[], $10::bigint[],
-            $11::text[], $12::uuid[], $13::bytea[], $14::bytea[], $15::timestamptz[]) AS t
+            $11::text[], $12::uuid[], $13::bytea[], $14::bytea[]) AS t
 """
 _PLAN_COLUMNS = """id, year, state, total_fen, left_fen, earmarked_fen, lane_left_fen, lane_share_bp, lane_until,
        cap_fen, closes_at, pack_version, decided_to, last_decision_no, allocator_epoch, version"""
@@ -50,9 +50,20 @@ WHERE id = $1
 _ENTRY_COLUMNS = ("plan_id", "pack_version", "at", *Entry.__struct_fields__)
 _TICKET_COLUMNS = """id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen, state, earmarked_fen,
        granted_fen, waiting_fen, code, reason, decided_at, review_due_at, version"""
-_NEW_TICKETS = f"""
-SELECT {_TICKET_COLUMNS} FROM application WHERE plan_id = $1 AND ticket_no > $2 ORDER BY ticket_no LIMIT $3
-"""  # noqa: S608 - a constant
+_NEW_TICKETS = """
+SELECT ticket_no, enterprise_id, requested_fen, listed, id, region FROM application
+WHERE plan_id = $1 AND ticket_no > $2 ORDER BY ticket_no LIMIT $3
+"""
+# What a ticket became stands in the sequence already: both tables are read by a range of their keys, and nothing of it
+# is sent twice.
+_DECIDE_TICKETS = """
+UPDATE application a SET state = d.outcome, earmarked_fen = d.amount_fen, waiting_fen = d.waiting_fen,
+       code = CASE WHEN d.outcome = 'refused' THEN $6 ELSE '' END, decided_at = d.at,
+       review_due_at = CASE WHEN d.amount_fen > 0 THEN $7::timestamptz END, version = 1
+FROM allocation d
+WHERE d.plan_id = $1 AND d.decision_no BETWEEN $2 AND $3 AND d.ticket_no = a.ticket_no
+  AND a.plan_id = $1 AND a.ticket_no BETWEEN $4 AND $5 AND a.state = 'queued' AND a.version = 0
+"""
 _WAITING_TICKETS = f"""
 SELECT {_TICKET_COLUMNS} FROM application
 WHERE plan_id = $1 AND waits AND (listed OR NOT $2) ORDER BY ticket_no LIMIT $3
@@ -150,7 +161,18 @@ class TicketRow(msgspec.Struct, frozen=True):
     version: int
 
 
-class NewTicket(msgspec.Struct, frozen=True, kw_only=True):
+class QueuedTicket(msgspec.Struct, frozen=True, gc=False):
+    """A ticket that was never decided, in the order of the statement's columns."""
+
+    ticket_no: int
+    enterprise_id: UUID
+    asked_fen: int
+    listed: bool
+    id: UUID
+    region: str
+
+
+class NewTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A ticket to be written, in the order of the statement's columns."""
 
     id: UUID
@@ -165,7 +187,6 @@ class NewTicket(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     request_hash: bytes
     receipt_signature: bytes
-    received_at: datetime
 
 
 def _ticket(row: Record) -> TicketRow:
@@ -199,7 +220,7 @@ async def insert_tickets(work: Work, tickets: Sequence[NewTicket], *, kid: str) 
         highest[ticket.plan_id] = max(highest.get(ticket.plan_id, 0), ticket.ticket_no)
     columns = [[getattr(ticket, name) for ticket in tickets] for name in NewTicket.__struct_fields__]
     await work.connection.execute(
-        _INSERT_TICKETS, list(highest), list(highest.values()), *columns, kid, work.pack.version
+        _INSERT_TICKETS, list(highest), list(highest.values()), *columns, work.now, kid, work.pack.version
     )
 
 
@@ -239,9 +260,21 @@ async def insert_entries(work: Work, plan: PlanRow, entries: Sequence[Entry]) ->
     )
 
 
-async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> list[TicketRow]:
+async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> list[QueuedTicket]:
     """Tickets after the last decided one. Their numbers commit in order, so none can appear in between later."""
-    return [_ticket(row) for row in await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit)]
+    return [QueuedTicket(*row) for row in await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit)]
+
+
+async def decide_tickets(
+    work: Work, plan: PlanRow, entries: Sequence[Entry], *, code: str, review_due_at: datetime
+) -> None:
+    """Write what new tickets became; `entries` are their decisions, in the sequence already. `code` is a refusal's."""
+    first, last = entries[0], entries[-1]
+    status = await work.connection.execute(
+        _DECIDE_TICKETS,
+        *(plan.id, first.decision_no, last.decision_no, first.ticket_no, last.ticket_no, code, review_due_at),
+    )
+    invariant(status == f"UPDATE {len(entries)}", "every new ticket is decided once")
 
 
 async def waiting_tickets(connection: Connection, plan: PlanRow, *, only_listed: bool, limit: int) -> list[TicketRow]:

@@ -22,7 +22,7 @@ class CursorInvalid(Refusal):
 
     code = "list.cursor_invalid"
     kind = RefusalKind.MALFORMED
-    zh = "分页游标无效，请从第一页重新读取"
+    zh = "分页游标无效，请从第一页重新读取。"
 
 
 class Page(BaseModel, Generic[T]):

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+EVENT_SPECIFICATION = "1.0"
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One thing said on the bus. `name` is `<service>.<verb>`; `schema` counts incompatible changes."""
@@ -68,8 +70,13 @@ class Refused(Reply, frozen=True, kw_only=True):
     facts: dict[str, Any] = {}
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One CloudEvents 1.0 event of a JSON batch. `sequence` is the aggregate's version, or the saga's step."""
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="specversion", tag=EVENT_SPECIFICATION
+):
+    """One CloudEvents 1.0 event of a JSON batch. `sequence` is the aggregate's version, or the saga's step.
+
+    `specversion` is the struct's tag: always written, and an event of another specification is unreadable.
+    """
 
     id: UUID
     source: str
@@ -81,4 +88,3 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     aggregatetype: str = ""
     replyto: str = ""
     traceparent: str = ""
-    specversion: str = "1.0"

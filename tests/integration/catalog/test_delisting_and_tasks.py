@@ -70,6 +70,26 @@ async def test_a_second_person_delists_with_ground_and_evidence(catalog: Catalog
     assert "提供虚假服务的" in notices[0]["text"]
 
 
+@pytest.mark.parametrize(
+    ("ground", "words"),
+    [
+        pytest.param("g1_illegal", "严重违反法律法规", marks=pytest.mark.requirement("R50")),
+        pytest.param("g2_public_morals", "严重违反社会公德", marks=pytest.mark.requirement("R51")),
+        pytest.param("g4_ceased", "破产、停业及倒闭", marks=pytest.mark.requirement("R53")),
+    ],
+)
+async def test_a_ground_of_the_rules_takes_a_product_off_and_is_recorded_by_code(
+    catalog: Catalog, ground: str, words: str
+) -> None:
+    product_id = await catalog.publish()
+    proposed = await propose(catalog, product_id, ground=ground)
+    assert (await decide(catalog, proposed.json()["id"])).json()["state"] == "approved"
+    assert await catalog.directory() == []
+    detail = (await catalog.call("GET", f"/products/{product_id}", role=Role.AUDITOR)).json()
+    assert (detail["state"], detail["delisting_ground"]) == ("delisted", ground)
+    assert words in detail["delistings"][0]["ground_text"]
+
+
 async def test_whoever_proposed_does_not_approve_and_a_clerk_does_not_either(catalog: Catalog) -> None:
     product_id = await catalog.publish()
     delisting_id = (await propose(catalog, product_id, role=Role.OPERATOR_LEAD)).json()["id"]

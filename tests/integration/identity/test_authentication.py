@@ -276,13 +276,15 @@ async def test_approval_needs_every_condition_ticked_with_evidence(office: Offic
 
 
 @pytest.mark.requirement("R43")
+@pytest.mark.requirement("R46")
 async def test_the_bureau_recognises_an_authenticated_provider_and_the_directory_shows_it(office: Office) -> None:
     party = await office.party("provider", PROVIDER_CODE)
     early = await recognise(office, party)
     assert (early.status_code, early.json()["code"]) == (409, "identity.recognition_not_open")
     await office.upload_all(party)
-    assert (await office.submit(party)).status_code == 200
-    assert (await office.approve(party)).json()["recognition"] == "requested"
+    assert (await office.submit(party)).json()["state"] == "submitted"
+    approved = (await office.approve(party)).json()
+    assert (approved["state"], approved["recognition"]) == ("authenticated", "requested")
     assert (await office.get("/directory")).json()["data"] == []
     tasks = (await office.get("/tasks", office.headers(Role.BUREAU_OFFICER))).json()["data"]
     assert [task["kind"] for task in tasks] == ["recognition.decide"]

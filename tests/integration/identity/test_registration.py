@@ -90,6 +90,7 @@ async def test_of_two_forms_with_one_code_at_the_same_moment_one_registers(offic
     assert len(await office.fetch("SELECT 1 FROM account WHERE organisation_id IS NOT NULL")) == 1
 
 
+@pytest.mark.requirement("R16")
 @pytest.mark.requirement("R58")
 async def test_a_blacklisted_code_never_registers_and_its_holder_is_suspended(office: Office) -> None:
     party = await office.party("enterprise", ENTERPRISE_CODE)

@@ -33,11 +33,14 @@ METADATA = MetaData()
 attach(METADATA)
 SUM = Table("counter_sum", METADATA, Column("id", Uuid, primary_key=True), Column("total", Integer, nullable=False))
 POISON: set[int] = set()
+ABSENT: set[int] = set()
 
 
 async def add(work: Work, facts: Sequence[Counted]) -> None:
-    """Add up; amounts in POISON are a permanent fault."""
+    """Add up; amounts in POISON are a permanent fault, amounts in ABSENT one of the moment."""
     for fact in facts:
+        if fact.amount in ABSENT:
+            raise ConnectionError(f"amount {fact.amount}")
         if fact.amount in POISON:
             raise Bug(f"amount {fact.amount}")
         await work.connection.execute(
@@ -101,6 +104,24 @@ async def test_a_poisoned_fact_blocks_its_own_aggregate_only_and_an_audited_repl
         assert await connection.fetchval("SELECT count(*) FROM decision WHERE act = 'replay'") == 2
 
 
+async def test_a_replay_that_breaks_off_leaves_the_letter_open_to_be_replayed_again(platform: Platform) -> None:
+    counter = uuid4()
+    POISON.add(5)
+    await platform.feed(Counted(version=0, counter_id=counter, amount=5))
+    POISON.clear()
+    admin, lead = platform.headers(Role.PLATFORM_ADMIN), platform.headers(Role.OPERATOR_LEAD)
+    letter = (await platform.client.get("/api/near/v1/dead-letters", headers=admin)).json()["data"][0]
+    path = f"/api/near/v1/dead-letters/{letter['event_id']}"
+    assert (await platform.client.post(f"{path}/replay-proposals", headers=admin)).status_code == 204
+    ABSENT.add(5)
+    broken = await platform.client.post(f"{path}/replay-approvals", headers=lead)
+    ABSENT.clear()
+    assert broken.status_code >= 500
+    assert await totals(platform) == {}
+    assert (await platform.client.post(f"{path}/replay-approvals", headers=lead)).json()["applied"]
+    assert await totals(platform) == {counter: 5}
+
+
 async def test_a_fact_that_speaks_for_another_service_is_dead_lettered(platform: Platform) -> None:
     counter = uuid4()
     fact = Counted(version=1, counter_id=counter, amount=1)
@@ -117,3 +138,20 @@ async def test_a_fact_that_speaks_for_another_service_is_dead_lettered(platform:
     await platform.publish("far", "far.counter.0", [event], mandatory=False)
     assert await totals(platform) == {}
     assert len(await platform.dead_letters()) == 1
+
+
+async def test_a_poisoned_fact_that_was_parked_does_not_take_its_good_predecessor_down(platform: Platform) -> None:
+    counter = uuid4()
+    POISON.add(2)
+    await platform.feed(Counted(version=2, counter_id=counter, amount=2))
+    await platform.feed(Counted(version=1, counter_id=counter, amount=1))
+    assert await totals(platform) == {counter: 1}
+    (letter,) = await platform.dead_letters()
+    assert "amount 2" in letter
+    POISON.clear()
+    admin, lead = platform.headers(Role.PLATFORM_ADMIN), platform.headers(Role.OPERATOR_LEAD)
+    listed = (await platform.client.get("/api/near/v1/dead-letters", headers=admin)).json()["data"]
+    path = f"/api/near/v1/dead-letters/{listed[0]['event_id']}"
+    assert (await platform.client.post(f"{path}/replay-proposals", headers=admin)).status_code == 204
+    assert (await platform.client.post(f"{path}/replay-approvals", headers=lead)).json()["applied"]
+    assert await totals(platform) == {counter: 3}

@@ -127,3 +127,29 @@ async def test_a_waiting_list_longer_than_a_batch_is_never_overtaken_by_a_newcom
         assert await allocate_batch(work, plan_id, epoch=epoch) == 2
     rows = await voucher.rows("SELECT state FROM application ORDER BY ticket_no")
     assert [row["state"] for row in rows] == ["earmarked"] * 5 + ["waiting", "waiting"]
+
+
+@pytest.mark.requirement("R27")
+async def test_a_batch_of_hundreds_is_told_ticket_by_ticket(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(60_000)
+    await voucher.rows(
+        "INSERT INTO application (id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen, state,"
+        " declaration_version, account_id, pack_version, request_hash, receipt_kid, receipt_signature, received_at)"
+        " SELECT gen_random_uuid(), p.id, p.year, n, gen_random_uuid(), '520100', false, 300, 'queued', '1', p.id,"
+        " '1', '', '', '', now() FROM plan p, generate_series(1, 300) n WHERE p.id = $1",
+        plan_id,
+    )
+    await voucher.rows("UPDATE intake_counter SET last_ticket_no = 300 WHERE plan_id = $1", plan_id)
+    epoch = await _office(voucher, plan_id, STOPPED)
+    assert epoch is not None
+    async with voucher.runtime.work() as work:
+        assert await allocate_batch(work, plan_id, epoch=epoch) == 300
+    told = "SELECT count(DISTINCT aggregate_id) FROM fact WHERE aggregate_type = 'application' AND version = 1"
+    assert await voucher.value(told) == 300
+    # 60,000 fen are 200 times 300; the other hundred wait.
+    assert await voucher.value("SELECT count(*) FROM application WHERE state = 'earmarked' AND version = 1") == 200
+    assert await voucher.value("SELECT count(*) FROM application WHERE state = 'waiting' AND waiting_fen = 300") == 100
+    assert await voucher.value("SELECT count(DISTINCT recipient) FROM notice WHERE event LIKE 'application.%'") == 300
+    assert await voucher.value("SELECT count(*) FROM posting WHERE movement = 'earmark'") == 200
+    assert await voucher.value("SELECT left_fen FROM plan") == 0
+    assert await voucher.check_replay(plan_id) == 301

@@ -172,6 +172,12 @@ async def test_a_receipt_can_be_checked_by_anyone_and_a_changed_one_fails(vouche
     client = voucher.platform.client
     good = await client.post("/api/voucher/v1/receipts/verify", json=receipt)
     assert good.json() == {"valid": True, "in_queue": True}
+    spelt = {**receipt, "received_at": receipt["received_at"].replace("+00:00", "Z")}
+    again = await client.post("/api/voucher/v1/receipts/verify", json=spelt)
+    assert again.json()["valid"], "the same moment in another spelling is the same receipt"
+    for moment in ("yesterday", receipt["received_at"].removesuffix("+00:00")):
+        unreadable = await client.post("/api/voucher/v1/receipts/verify", json={**receipt, "received_at": moment})
+        assert not unreadable.json()["valid"]
     forged = await client.post("/api/voucher/v1/receipts/verify", json={**receipt, "ticket_no": 2})
     assert forged.json() == {"valid": False, "in_queue": False}
     (key,) = (await voucher.get("/receipt-keys")).json()

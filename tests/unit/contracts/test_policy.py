@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.policy import PartyKind, PolicyPack, PolicyPackInvalid, load_pack
+from shared.contracts.policy import ConditionCheck, PartyKind, PolicyPack, PolicyPackInvalid, load_pack
 from shared.kernel.refusals import Bug
 
 POLICIES = Path(__file__).parents[3] / "policies"
@@ -110,6 +110,16 @@ def test_conditions_are_data_and_only_a_provider_may_lack_legal_personality() ->
     assert exceptions == [(PartyKind.PROVIDER, "legal_person")]
     assert len(GUIZHOU.conditions_of(PartyKind.ENTERPRISE)) == 6
     assert len(GUIZHOU.conditions_of(PartyKind.PROVIDER)) == 9
+
+
+@pytest.mark.requirement("R38")
+def test_a_reviewer_judges_whether_a_provider_is_able_to_serve_well() -> None:
+    found = [condition for condition in GUIZHOU.conditions_of(PartyKind.PROVIDER) if condition.source == "A10(2)"]
+    assert [(condition.code, condition.check, condition.exception_allowed) for condition in found] == [
+        ("service_capability", ConditionCheck.REVIEWED, False)
+    ]
+    for quality in ("服务功能完善", "服务特色突出", "专业性强", "社会信誉良好", "知名度高"):
+        assert quality in found[0].text
 
 
 @pytest.mark.requirement("R76")

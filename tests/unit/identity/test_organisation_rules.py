@@ -35,6 +35,7 @@ from services.identity.domain.refusals import (
     LegalPersonRequired,
     NotEnterprise,
     NotProvider,
+    OrganisationNameMalformed,
     RecognitionNeedsException,
     SignInNameMalformed,
     StaffRegionInvalid,
@@ -83,6 +84,16 @@ def test_an_authenticated_enterprise_asks_for_no_recognition_and_a_provider_does
     enterprise = rules.authenticate(submitted(an_organisation()), reviewer_id=ID)
     provider = rules.authenticate(submitted(an_organisation(PartyKind.PROVIDER)), reviewer_id=ID)
     assert (enterprise.recognition, provider.recognition) == (RecognitionState.NONE, RecognitionState.REQUESTED)
+
+
+@pytest.mark.requirement("R59")
+@pytest.mark.parametrize("size_class", list(SizeClass))
+def test_the_size_class_is_recorded_and_told_and_bars_nobody(size_class: SizeClass) -> None:
+    filed = rules.submit(
+        an_organisation(), legal_person=True, established_on=date(2015, 3, 1), size_class=size_class, now=NOW
+    )
+    party = rules.authenticate(filed, reviewer_id=ID).party()
+    assert (party.authenticated, party.size_class) == (True, size_class.value)
 
 
 @pytest.mark.requirement("R61")
@@ -282,4 +293,28 @@ def test_parties_get_the_role_of_their_kind() -> None:
     assert (role_of_party(PartyKind.ENTERPRISE), role_of_party(PartyKind.PROVIDER)) == (
         Role.ENTERPRISE,
         Role.PROVIDER,
+    )
+
+
+@pytest.mark.parametrize("name", ["\u200b", "（）", "123456", "贵", "贵阳\u202e云司", "贵阳\u200b云司", "😀😀"])
+@pytest.mark.requirement("R64")
+def test_a_name_without_letters_or_with_unseen_characters_is_refused(name: str) -> None:
+    with pytest.raises(OrganisationNameMalformed):
+        _registered(name)
+
+
+@pytest.mark.parametrize("name", ["贵阳云司", "贵阳AI（集团）有限公司·一分店", "𠮷野家", "IBM"])
+def test_a_name_as_a_licence_writes_it_is_accepted(name: str) -> None:
+    assert _registered(name).name == name
+
+
+def _registered(name: str) -> Organisation:
+    return rules.register(
+        UUID(int=1),
+        kind=PartyKind.ENTERPRISE,
+        name=name,
+        check=examine("91520900YQ3503166M"),
+        region="520100",
+        evidence="",
+        now=datetime(2018, 10, 8, tzinfo=UTC),
     )

@@ -77,6 +77,14 @@ def test_money_is_paid_after_approval_and_not_in_the_future(paid_on: date) -> No
         check_payment(1, approved_fen=1, paid_on=paid_on, approved_on=date(2018, 12, 30), today=date(2019, 1, 2))
 
 
+@pytest.mark.requirement("R80")
+@pytest.mark.parametrize("paid_on", [date(2018, 12, 30), date(2018, 12, 31), date(2019, 1, 2)])
+def test_money_is_paid_from_the_day_of_approval_to_the_day_it_is_recorded(paid_on: date) -> None:
+    check_payment(
+        450_000, approved_fen=450_000, paid_on=paid_on, approved_on=date(2018, 12, 30), today=date(2019, 1, 2)
+    )
+
+
 @pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
 def test_no_cell_of_the_export_begins_as_a_formula(reason: str) -> None:
     row = PaymentRow(

@@ -111,3 +111,16 @@ def test_a_contract_needs_no_number_and_nothing_is_dated_tomorrow() -> None:
 def test_a_kind_outside_the_pack_is_refused() -> None:
     with pytest.raises(EvidenceKindUnknown):
         check_facts("photo", EvidenceFacts(), kinds=KINDS, today=TODAY)
+
+
+def test_what_is_missing_is_named_in_chinese() -> None:
+    kinds = [
+        EvidenceKind(code="invoice", name="发票", required=True),
+        EvidenceKind(code="usage", name="使用情况", required=True),
+    ]
+    with pytest.raises(EvidenceIncomplete) as papers:
+        check_complete({ORDER: set(), OTHER: {"usage"}}, kinds=kinds)
+    assert papers.value.detail == "兑现材料不齐全，缺少 3 份（发票、使用情况）；请补齐后再提交。"
+    with pytest.raises(EvidenceReferenceMissing) as stated:
+        check_facts("invoice", EvidenceFacts(amount_fen=1), kinds=kinds, today=TODAY)
+    assert stated.value.detail == "发票和转账信息须填写号码、金额和日期，缺少：号码、日期。"

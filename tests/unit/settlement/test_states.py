@@ -3,9 +3,11 @@
 from uuid import UUID
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from services.settlement.domain.refusals import AppropriationNotApproved
 from services.settlement.domain.states import (
     APPROPRIATION_MOVES,
     CLAIM_MOVES,
@@ -127,6 +129,8 @@ class ClaimHistory(RuleBasedStateMachine):
 
 
 TestClaimHistory = ClaimHistory.TestCase
+# Taken here, because a machine's own default is older than the profile of the tests.
+TestClaimHistory.settings = settings()
 
 
 @pytest.mark.parametrize("state", sorted(ENDED_ITEMS | {ItemState.PAID}))
@@ -153,3 +157,10 @@ def test_approved_items_cannot_be_withdrawn_or_rejected() -> None:
 def test_a_claim_with_a_rejected_and_a_withdrawn_item_ends_as_rejected() -> None:
     items = [ItemState.WITHDRAWN, ItemState.REJECTED, ItemState.REFUSED]
     assert claim_after(ClaimState.IN_REVIEW, items=items) is ClaimState.REJECTED
+
+
+@pytest.mark.parametrize("state", [*ItemState, *ClaimState, *AppropriationState])
+def test_a_refusal_names_every_state_in_chinese_and_keeps_its_code(state: str) -> None:
+    refusal = AppropriationNotApproved(state=str(state))
+    assert refusal.facts["state"] == state
+    assert str(state) not in refusal.detail

@@ -215,6 +215,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
         sa.UniqueConstraint("kind", "credit_code", name=op.f("uq_organisation_kind_credit_code")),
     )
+    op.create_index("organisation_recognition_id", "organisation", ["recognition", "id"], unique=False)
     op.create_index("organisation_region_id", "organisation", ["region", "id"], unique=False)
     op.create_index("organisation_state_id", "organisation", ["state", "id"], unique=False)
     op.create_table(
@@ -460,6 +461,7 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_index("organisation_state_id", table_name="organisation")
     op.drop_index("organisation_region_id", table_name="organisation")
+    op.drop_index("organisation_recognition_id", table_name="organisation")
     op.drop_table("organisation")
     op.drop_index("notice_recipient_id", table_name="notice")
     op.drop_table("notice")

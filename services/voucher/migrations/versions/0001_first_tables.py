@@ -12,6 +12,83 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "allocation",
+        sa.Column("plan_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_no", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("ticket_no", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("enterprise_id", sa.Uuid(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cap_left_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("left_after_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lane_left_after_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name=op.f("ck_allocation_amounts")),
+        sa.PrimaryKeyConstraint("plan_id", "decision_no", name=op.f("pk_allocation")),
+    )
+    op.create_table(
+        "application",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("plan_id", sa.Uuid(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("ticket_no", sa.BigInteger(), nullable=False),
+        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("listed", sa.Boolean(), nullable=False),
+        sa.Column("requested_fen", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("earmarked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("granted_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("code", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("declaration_version", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("receipt_kid", sa.Text(), nullable=False),
+        sa.Column("receipt_signature", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("review_due_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "is_open",
+            sa.Boolean(),
+            sa.Computed("state IN ('earmarked', 'queued', 'waiting')", persisted=True),
+            nullable=True,
+        ),
+        sa.Column("waits", sa.Boolean(), sa.Computed("waiting_fen > 0", persisted=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('queued', 'earmarked', 'waiting', 'granted', 'refused', 'sent_back', 'withdrawn', 'closed')",
+            name=op.f("ck_application_state_known"),
+        ),
+        sa.CheckConstraint(
+            "earmarked_fen + granted_fen + waiting_fen <= requested_fen", name=op.f("ck_application_within_request")
+        ),
+        sa.CheckConstraint(
+            "earmarked_fen >= 0 AND granted_fen >= 0 AND waiting_fen >= 0", name=op.f("ck_application_balances")
+        ),
+        sa.CheckConstraint("requested_fen > 0", name=op.f("ck_application_requested")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
+        sa.UniqueConstraint("plan_id", "ticket_no", name=op.f("uq_application_plan_id_ticket_no")),
+        postgresql_with={"fillfactor": "45"},
+    )
+    op.create_index("application_enterprise", "application", ["enterprise_id", "id"], unique=False)
+    op.create_index(
+        "application_one_open",
+        "application",
+        ["plan_id", "enterprise_id"],
+        unique=True,
+        postgresql_where=sa.text("is_open"),
+    )
+    op.create_index(
+        "application_waiting", "application", ["plan_id", "ticket_no"], unique=False, postgresql_where=sa.text("waits")
+    )
+    op.create_table(
         "clock",
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("offset_us", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -182,6 +259,68 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     op.create_table(
+        "posting",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("business_key", sa.Text(), nullable=False),
+        sa.Column("plan_id", sa.Uuid(), nullable=False),
+        sa.Column("quota_account_id", sa.Uuid(), nullable=True),
+        sa.Column("movement", sa.Text(), nullable=False),
+        sa.Column("debit_account", sa.Text(), nullable=False),
+        sa.Column("credit_account", sa.Text(), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=True),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("application_id", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("pack_version", sa.Text(), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "credit_account IN ('total', 'left', 'earmarked', 'available', 'held', 'committed', 'claimed', 'redeemed', 'taken_back')",
+            name=op.f("ck_posting_credit_account_known"),
+        ),
+        sa.CheckConstraint(
+            "debit_account IN ('total', 'left', 'earmarked', 'available', 'held', 'committed', 'claimed', 'redeemed', 'taken_back')",
+            name=op.f("ck_posting_debit_account_known"),
+        ),
+        sa.CheckConstraint("amount_fen > 0", name=op.f("ck_posting_amount")),
+        sa.CheckConstraint("debit_account <> credit_account", name=op.f("ck_posting_two_accounts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
+        sa.UniqueConstraint("business_key", name=op.f("uq_posting_business_key")),
+    )
+    op.create_index("posting_account", "posting", ["quota_account_id", "id"], unique=False)
+    op.create_table(
+        "quota_account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("plan_id", sa.Uuid(), nullable=False),
+        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("cap_fen", sa.BigInteger(), nullable=False),
+        sa.Column("granted_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("revoked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("earmarked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("available_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("held_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("committed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("claimed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("redeemed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("taken_back_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint(
+            "earmarked_fen + granted_fen - revoked_fen <= cap_fen", name=op.f("ck_quota_account_within_cap")
+        ),
+        sa.CheckConstraint(
+            "earmarked_fen >= 0 AND available_fen >= 0 AND held_fen >= 0 AND committed_fen >= 0 AND claimed_fen >= 0 AND redeemed_fen >= 0 AND taken_back_fen >= 0 AND granted_fen >= 0 AND revoked_fen >= 0",
+            name=op.f("ck_quota_account_balances"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quota_account")),
+        sa.UniqueConstraint("enterprise_id", "year", name=op.f("uq_quota_account_enterprise_id_year")),
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_index("quota_account_plan", "quota_account", ["plan_id", "id"], unique=False)
+    op.create_table(
         "receipt_key",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
@@ -228,25 +367,6 @@ def upgrade() -> None:
     )
     op.create_index("timer_due_at", "timer", ["due_at"], unique=False)
     op.create_table(
-        "allocation",
-        sa.Column("plan_id", sa.Uuid(), nullable=False),
-        sa.Column("decision_no", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ticket_no", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("enterprise_id", sa.Uuid(), nullable=True),
-        sa.Column("outcome", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("amount_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("waiting_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("cap_left_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("left_after_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("lane_left_after_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name=op.f("ck_allocation_amounts")),
-        sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_allocation_plan_id")),
-        sa.PrimaryKeyConstraint("plan_id", "decision_no", name=op.f("pk_allocation")),
-    )
-    op.create_table(
         "allocator_lease",
         sa.Column("plan_id", sa.Uuid(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
@@ -256,65 +376,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plan_id", name=op.f("pk_allocator_lease")),
     )
     op.create_table(
-        "application",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("plan_id", sa.Uuid(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("ticket_no", sa.BigInteger(), nullable=False),
-        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
-        sa.Column("region", sa.Text(), nullable=False),
-        sa.Column("listed", sa.Boolean(), nullable=False),
-        sa.Column("requested_fen", sa.BigInteger(), nullable=False),
+        "hold",
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("quota_account_id", sa.Uuid(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("earmarked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("granted_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("waiting_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("code", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("declaration_version", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("receipt_kid", sa.Text(), nullable=False),
-        sa.Column("receipt_signature", sa.LargeBinary(), nullable=False),
-        sa.Column("received_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("review_due_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("claim_id", sa.Uuid(), nullable=True),
         sa.Column(
-            "is_open",
-            sa.Boolean(),
-            sa.Computed("state IN ('earmarked', 'queued', 'waiting')", persisted=True),
-            nullable=True,
+            "ended_claims", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
-        sa.Column("waits", sa.Boolean(), sa.Computed("waiting_fen > 0", persisted=True), nullable=True),
+        sa.Column("refusal", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.CheckConstraint(
-            "state IN ('queued', 'earmarked', 'waiting', 'granted', 'refused', 'sent_back', 'withdrawn', 'closed')",
-            name=op.f("ck_application_state_known"),
+            "state IN ('refused', 'closed', 'held', 'released', 'committed', 'claimed', 'redeemed')",
+            name=op.f("ck_hold_state_known"),
         ),
-        sa.CheckConstraint(
-            "earmarked_fen + granted_fen + waiting_fen <= requested_fen", name=op.f("ck_application_within_request")
-        ),
-        sa.CheckConstraint(
-            "earmarked_fen >= 0 AND granted_fen >= 0 AND waiting_fen >= 0", name=op.f("ck_application_balances")
-        ),
-        sa.CheckConstraint("requested_fen > 0", name=op.f("ck_application_requested")),
-        sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_application_plan_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
-        sa.UniqueConstraint("plan_id", "ticket_no", name=op.f("uq_application_plan_id_ticket_no")),
+        sa.ForeignKeyConstraint(["quota_account_id"], ["quota_account.id"], name=op.f("fk_hold_quota_account_id")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_hold")),
         postgresql_with={"fillfactor": "70"},
     )
-    op.create_index("application_enterprise", "application", ["enterprise_id", "id"], unique=False)
-    op.create_index(
-        "application_one_open",
-        "application",
-        ["plan_id", "enterprise_id"],
-        unique=True,
-        postgresql_where=sa.text("is_open"),
-    )
-    op.create_index(
-        "application_waiting", "application", ["plan_id", "ticket_no"], unique=False, postgresql_where=sa.text("waits")
-    )
+    op.create_index("hold_account", "hold", ["quota_account_id"], unique=False)
     op.create_table(
         "intake_counter",
         sa.Column("plan_id", sa.Uuid(), nullable=False),
@@ -340,89 +419,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_plan_increase_plan_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_increase")),
     )
-    op.create_table(
-        "posting",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("business_key", sa.Text(), nullable=False),
-        sa.Column("plan_id", sa.Uuid(), nullable=False),
-        sa.Column("quota_account_id", sa.Uuid(), nullable=True),
-        sa.Column("movement", sa.Text(), nullable=False),
-        sa.Column("debit_account", sa.Text(), nullable=False),
-        sa.Column("credit_account", sa.Text(), nullable=False),
-        sa.Column("amount_fen", sa.BigInteger(), nullable=False),
-        sa.Column("order_id", sa.Uuid(), nullable=True),
-        sa.Column("line", sa.Integer(), nullable=True),
-        sa.Column("application_id", sa.Uuid(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "credit_account IN ('total', 'left', 'earmarked', 'available', 'held', 'committed', 'claimed', 'redeemed', 'taken_back')",
-            name=op.f("ck_posting_credit_account_known"),
-        ),
-        sa.CheckConstraint(
-            "debit_account IN ('total', 'left', 'earmarked', 'available', 'held', 'committed', 'claimed', 'redeemed', 'taken_back')",
-            name=op.f("ck_posting_debit_account_known"),
-        ),
-        sa.CheckConstraint("amount_fen > 0", name=op.f("ck_posting_amount")),
-        sa.CheckConstraint("debit_account <> credit_account", name=op.f("ck_posting_two_accounts")),
-        sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_posting_plan_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
-        sa.UniqueConstraint("business_key", name=op.f("uq_posting_business_key")),
-    )
-    op.create_index("posting_account", "posting", ["quota_account_id", "id"], unique=False)
-    op.create_table(
-        "quota_account",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("plan_id", sa.Uuid(), nullable=False),
-        sa.Column("enterprise_id", sa.Uuid(), nullable=False),
-        sa.Column("year", sa.Integer(), nullable=False),
-        sa.Column("region", sa.Text(), nullable=False),
-        sa.Column("cap_fen", sa.BigInteger(), nullable=False),
-        sa.Column("granted_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("revoked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("earmarked_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("available_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("held_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("committed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("claimed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("redeemed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("taken_back_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.CheckConstraint(
-            "earmarked_fen + granted_fen - revoked_fen <= cap_fen", name=op.f("ck_quota_account_within_cap")
-        ),
-        sa.CheckConstraint(
-            "earmarked_fen >= 0 AND available_fen >= 0 AND held_fen >= 0 AND committed_fen >= 0 AND claimed_fen >= 0 AND redeemed_fen >= 0 AND taken_back_fen >= 0 AND granted_fen >= 0 AND revoked_fen >= 0",
-            name=op.f("ck_quota_account_balances"),
-        ),
-        sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_quota_account_plan_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_quota_account")),
-        sa.UniqueConstraint("enterprise_id", "year", name=op.f("uq_quota_account_enterprise_id_year")),
-        postgresql_with={"fillfactor": "50"},
-    )
-    op.create_index("quota_account_plan", "quota_account", ["plan_id", "id"], unique=False)
-    op.create_table(
-        "hold",
-        sa.Column("order_id", sa.Uuid(), nullable=False),
-        sa.Column("quota_account_id", sa.Uuid(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("claim_id", sa.Uuid(), nullable=True),
-        sa.Column(
-            "ended_claims", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
-        sa.Column("refusal", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('refused', 'closed', 'held', 'released', 'committed', 'claimed', 'redeemed')",
-            name=op.f("ck_hold_state_known"),
-        ),
-        sa.ForeignKeyConstraint(["quota_account_id"], ["quota_account.id"], name=op.f("fk_hold_quota_account_id")),
-        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_hold")),
-        postgresql_with={"fillfactor": "70"},
-    )
-    op.create_index("hold_account", "hold", ["quota_account_id"], unique=False)
     op.create_table(
         "revocation_case",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -467,20 +463,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("hold_line")
     op.drop_table("revocation_case")
-    op.drop_index("hold_account", table_name="hold")
-    op.drop_table("hold")
-    op.drop_index("quota_account_plan", table_name="quota_account")
-    op.drop_table("quota_account")
-    op.drop_index("posting_account", table_name="posting")
-    op.drop_table("posting")
     op.drop_table("plan_increase")
     op.drop_table("intake_counter")
-    op.drop_index("application_waiting", table_name="application", postgresql_where=sa.text("waits"))
-    op.drop_index("application_one_open", table_name="application", postgresql_where=sa.text("is_open"))
-    op.drop_index("application_enterprise", table_name="application")
-    op.drop_table("application")
+    op.drop_index("hold_account", table_name="hold")
+    op.drop_table("hold")
     op.drop_table("allocator_lease")
-    op.drop_table("allocation")
     op.drop_index("timer_due_at", table_name="timer")
     op.drop_table("timer")
     op.drop_table("signing_key")
@@ -488,6 +475,10 @@ def downgrade() -> None:
     op.drop_table("retry")
     op.drop_table("relay_partition")
     op.drop_table("receipt_key")
+    op.drop_index("quota_account_plan", table_name="quota_account")
+    op.drop_table("quota_account")
+    op.drop_index("posting_account", table_name="posting")
+    op.drop_table("posting")
     op.drop_table("plan")
     op.drop_table("party")
     op.drop_table("parked")
@@ -506,3 +497,8 @@ def downgrade() -> None:
     op.drop_table("dead_letter")
     op.drop_table("cursor")
     op.drop_table("clock")
+    op.drop_index("application_waiting", table_name="application", postgresql_where=sa.text("waits"))
+    op.drop_index("application_one_open", table_name="application", postgresql_where=sa.text("is_open"))
+    op.drop_index("application_enterprise", table_name="application")
+    op.drop_table("application")
+    op.drop_table("allocation")

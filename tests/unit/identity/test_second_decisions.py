@@ -1,0 +1,77 @@
+"""Recognition refused, suspension ended, priority listed and unlisted; and which uploads call for no explanation."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.identity.domain import organisations as rules
+from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
+from services.identity.domain.refusals import PriorityUnchanged, RecognitionNotOpen
+from services.identity.domain.reviewing import is_legible
+from shared.contracts.policy import PartyKind
+from shared.kernel.credit_code import examine
+
+NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+
+
+def an_authenticated(kind: PartyKind) -> Organisation:
+    """An organisation whose real name was approved; a provider then waits for recognition."""
+    made = rules.register(
+        UUID(int=7),
+        kind=kind,
+        name="某公司",
+        check=examine("91520100MA6DK0X17T"),
+        region="520100",
+        evidence="",
+        now=NOW,
+    )
+    return rules.authenticate(replace(made, state=AuthenticationState.SUBMITTED, legal_person=True), reviewer_id=None)
+
+
+@pytest.mark.requirement("R43")
+def test_a_provider_is_refused_recognition_once_and_stays_authenticated() -> None:
+    before = an_authenticated(PartyKind.PROVIDER)
+    after = rules.refuse_recognition(before)
+    assert after == replace(before, recognition=RecognitionState.REFUSED, version=before.version + 1)
+    assert (after.party().authenticated, after.party().recognised) == (True, False)
+    with pytest.raises(RecognitionNotOpen):
+        rules.refuse_recognition(after)
+
+
+def test_a_reinstated_organisation_is_as_it_was_before_its_suspension() -> None:
+    before = an_authenticated(PartyKind.ENTERPRISE)
+    suspended = rules.suspend(before, effective_at=NOW)
+    assert suspended.suspended_since == NOW
+    assert rules.reinstate(suspended) == replace(before, version=before.version + 2)
+
+
+@pytest.mark.requirement("R31")
+def test_an_enterprise_is_listed_once_and_unlisted_once() -> None:
+    before = an_authenticated(PartyKind.ENTERPRISE)
+    with pytest.raises(PriorityUnchanged):
+        rules.unlist_priority(before)
+    listed = rules.list_priority(before)
+    assert listed.party().priority_listed
+    with pytest.raises(PriorityUnchanged):
+        rules.list_priority(listed)
+    assert rules.unlist_priority(listed) == replace(before, version=before.version + 2)
+
+
+@pytest.mark.requirement("R65")
+@pytest.mark.parametrize(
+    ("legibility", "legible"), [("clear", True), ("not_measured", True), ("blurred", False), ("", False)]
+)
+def test_only_a_clear_or_unmeasured_upload_calls_for_no_explanation(legibility: str, *, legible: bool) -> None:
+    assert is_legible(legibility) is legible
+
+
+def test_documents_change_unless_the_operator_looks_at_them_or_approved() -> None:
+    approved = an_authenticated(PartyKind.ENTERPRISE)
+    changeable = [state for state in AuthenticationState if rules.may_change_documents(replace(approved, state=state))]
+    assert changeable == [
+        AuthenticationState.REGISTERED,
+        AuthenticationState.SENT_BACK,
+        AuthenticationState.REFUSED,
+    ]
