@@ -37,8 +37,11 @@ def table_of_mutants() -> Iterator[None]:
         print(f"  {name:20} by {check}")  # noqa: T201
 
 
-def killed_by_the_pure_machine(name: str, *, check: str) -> None:
-    """Run the pure machine, which must fail in the named check. Raises: AssertionError."""
+def killed_by_the_pure_machine(name: str, *, checks: Sequence[str]) -> None:
+    """Run the pure machine, which must fail in one of the named checks; which comes first depends on the history.
+
+    Raises: AssertionError.
+    """
     bounded = settings(
         max_examples=300,
         stateful_step_count=40,
@@ -50,8 +53,9 @@ def killed_by_the_pure_machine(name: str, *, check: str) -> None:
     )
     with pytest.raises((AssertionError, Bug, ExceptionGroup)) as caught:
         run_state_machine_as_test(PureMachine, settings=bounded)
-    assert check in _text(caught.value), _text(caught.value)
-    KILLED[name] = f"the pure machine, {check}"
+    seen = [check for check in checks if check in _text(caught.value)]
+    assert seen, _text(caught.value)
+    KILLED[name] = f"the pure machine, {seen[0]}"
 
 
 def _text(error: BaseException) -> str:
@@ -69,7 +73,8 @@ def test_a_hold_without_a_business_key_is_seen(monkeypatch: pytest.MonkeyPatch) 
         return msgspec.structs.replace(made, postings=tuple(fresh))
 
     monkeypatch.setattr(holds, "place", forgetful)
-    killed_by_the_pure_machine("no business key", check="I4")
+    # A repeated hold either stands twice in the ledger (I4), or stands again after its release gave it back (I9).
+    killed_by_the_pure_machine("no business key", checks=["I4", "I9"])
 
 
 def test_a_compensation_that_is_carried_out_twice_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +99,7 @@ def test_a_compensation_that_is_carried_out_twice_is_seen(monkeypatch: pytest.Mo
         return msgspec.structs.replace(made, account=again, postings=fresh)
 
     monkeypatch.setattr(holds, "release", generous)
-    killed_by_the_pure_machine("compensation twice", check="I1")
+    killed_by_the_pure_machine("compensation twice", checks=["I1"])
 
 
 def test_holds_that_are_not_counted_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +113,7 @@ def test_holds_that_are_not_counted_are_seen(monkeypatch: pytest.MonkeyPatch) ->
         return msgspec.structs.replace(made, account=uncounted)
 
     monkeypatch.setattr(holds, "place", careless)
-    killed_by_the_pure_machine("holds not counted", check="I1")
+    killed_by_the_pure_machine("holds not counted", checks=["I1"])
 
 
 async def test_a_consumer_without_its_inbox_is_seen(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
