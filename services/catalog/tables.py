@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.catalog.domain.delisting import DelistingState
 from services.catalog.domain.product import EditionState, ProductState, Stage, Verdict
 from shared.kernel.money import MAX_FEN
-from shared.runtime.tables import attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
@@ -121,6 +121,7 @@ review = Table(
     CheckConstraint(_one_of("stage", Stage), name="stage"),
     CheckConstraint(_one_of("verdict", Verdict), name="verdict"),
     Index("ix_review_product_id_edition", "product_id", "edition"),
+    info=APPEND_ONLY,
 )
 correction = Table(
     "correction",
@@ -133,6 +134,7 @@ correction = Table(
     moment("due_at"),
     CheckConstraint("due_at > ordered_at", name="due_at"),
     Index("ix_correction_product_id", "product_id"),
+    info=APPEND_ONLY,
 )
 delisting = Table(
     "delisting",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.identity.api import router
 from services.identity.bootstrap import ensure_first_admin
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
+from services.identity.heap import give_large_blocks_back
 from services.identity.jobs import JOBS
 from services.identity.sealing import Vault
 from services.identity.sessions import ProxyRules, SessionRules
@@ -27,6 +28,7 @@ async def prepare(runtime: Runtime) -> None:
     if not isinstance(settings, IdentitySettings):
         bug("identity runs with its own settings")
     vault = Vault(key_ring(settings), index_key=secret_key(settings.index_key))
+    give_large_blocks_back()
     passwords = await asyncio.to_thread(
         Passwords, threads=settings.password_threads, waiting_max=settings.passwords_waiting_max
     )

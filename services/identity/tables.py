@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.runtime.tables import attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
@@ -125,6 +125,7 @@ RECOGNITION = Table(
     Column("decided_by", Uuid, nullable=False),
     moment("decided_at"),
     CheckConstraint("outcome IN ('recognised', 'refused')", name="outcome"),
+    info=APPEND_ONLY,
 )
 
 PRIORITY_ENTRY = Table(
@@ -136,6 +137,7 @@ PRIORITY_ENTRY = Table(
     Column("source", Text, nullable=False),
     Column("recorded_by", Uuid, nullable=False),
     moment("recorded_at"),
+    info=APPEND_ONLY,
 )
 
 BLACKLIST_ENTRY = Table(

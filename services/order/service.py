@@ -3,6 +3,7 @@
 from services.order.api import router
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
+from services.order.metrics import LOOKS
 from services.order.settings import OrderSettings
 from services.order.subscriptions import SUBSCRIPTIONS
 from services.order.tables import METADATA
@@ -12,6 +13,7 @@ SERVICE = Service(
     name="order",
     metadata=METADATA,
     settings=OrderSettings,
+    looks=LOOKS,
     router=router,
     hot_routes=HOT_ROUTES,
     subscriptions=SUBSCRIPTIONS,

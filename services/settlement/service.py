@@ -4,6 +4,7 @@ from typing import Any
 
 from services.settlement.api import router
 from services.settlement.jobs import TIMERS
+from services.settlement.metrics import LOOKS
 from services.settlement.settings import SettlementSettings
 from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
@@ -23,6 +24,7 @@ SERVICE = Service(
     name="settlement",
     metadata=METADATA,
     settings=SettlementSettings,
+    looks=LOOKS,
     router=router,
     subscriptions=SUBSCRIPTIONS,
     timers=TIMERS,

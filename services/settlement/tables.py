@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState
-from shared.runtime.tables import attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
@@ -165,6 +165,7 @@ EVIDENCE_KEY = Table(
     Column("order_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("scheme", "value"),
+    info=APPEND_ONLY,
 )
 
 QUESTION = Table(

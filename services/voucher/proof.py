@@ -1,8 +1,11 @@
 """Recomputes every balance from the postings and lists each difference. Source: I1, I2, I4.
 
-Set-based SQL over the whole ledger in one read-only snapshot; nothing is corrected here.
+Set-based SQL over pages of quota accounts in one read-only snapshot; nothing is corrected here.
 """
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,7 +13,10 @@ import msgspec
 from services.voucher.domain.states import Account
 from shared.runtime.db import Connection
 
+Row = Mapping[str, Any]
+
 DIFFERENCES_MAX = 1_000
+PAGE_ACCOUNTS = 2_000
 
 _BALANCES = [account.value for account in Account if account not in {Account.TOTAL, Account.LEFT}]
 
@@ -24,35 +30,48 @@ WHERE p.state NOT IN ('draft', 'approved') ORDER BY p.year
     sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in _BALANCES),
     aggregates=", ".join(f"sum({name}_fen) AS {name}_fen" for name in _BALANCES),
 )
-_PLAN_POSTINGS = """
-WITH moved AS (
-    SELECT plan_id, credit_account AS account, amount_fen FROM posting
-    UNION ALL SELECT plan_id, debit_account, -amount_fen FROM posting
-), posted AS (SELECT plan_id, account, sum(amount_fen)::bigint AS fen FROM moved GROUP BY plan_id, account)
-SELECT s.id AS subject, s.account, s.fen AS stored_fen, COALESCE(p.fen, 0) AS posted_fen FROM (
-    SELECT id, 'left' AS account, left_fen AS fen FROM plan
-    UNION ALL SELECT id, 'earmarked', earmarked_fen FROM plan
-    UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ('draft', 'approved')
-) s LEFT JOIN posted p ON p.plan_id = s.id AND p.account = s.account
-WHERE s.fen <> COALESCE(p.fen, 0) ORDER BY s.id, s.account LIMIT $1
+# Each statement below sees the accounts of one page only, so that neither side ever holds the whole ledger.
+_PAGE = "SELECT id FROM quota_account WHERE id > $1 ORDER BY id LIMIT $2"
+_POSTED_ON_PLANS = """
+SELECT plan_id, account, sum(fen)::bigint AS fen, sum(credits)::bigint AS postings FROM (
+    SELECT plan_id, credit_account AS account, amount_fen AS fen, 1 AS credits FROM posting WHERE {which}
+    UNION ALL SELECT plan_id, debit_account, -amount_fen, 0 FROM posting WHERE {which}
+) moved GROUP BY plan_id, account
+"""
+_POSTED_BY_ACCOUNTS = _POSTED_ON_PLANS.format(which="quota_account_id = ANY($1::uuid[])")
+_POSTED_BY_PLANS = _POSTED_ON_PLANS.format(which="quota_account_id IS NULL")
+_STORED_ON_PLANS = """
+SELECT id AS subject, 'left' AS account, left_fen AS stored_fen FROM plan
+UNION ALL SELECT id, 'earmarked', earmarked_fen FROM plan
+UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ('draft', 'approved') ORDER BY 1, 2
+"""
+_STRAYS = """
+SELECT p.quota_account_id AS subject, 'no such account' AS account, 0::bigint AS stored_fen,
+       sum(p.amount_fen)::bigint AS posted_fen
+FROM posting p WHERE p.quota_account_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM quota_account a WHERE a.id = p.quota_account_id)
+GROUP BY 1 ORDER BY 1 LIMIT $1
 """
 _ACCOUNT_POSTINGS = """
 WITH moved AS (
-    SELECT quota_account_id AS id, credit_account AS account, amount_fen FROM posting WHERE quota_account_id IS NOT NULL
+    SELECT quota_account_id AS id, credit_account AS account, amount_fen FROM posting
+    WHERE quota_account_id = ANY($1::uuid[])
     UNION ALL
-    SELECT quota_account_id, debit_account, -amount_fen FROM posting WHERE quota_account_id IS NOT NULL
+    SELECT quota_account_id, debit_account, -amount_fen FROM posting WHERE quota_account_id = ANY($1::uuid[])
 ), posted AS (
     SELECT id, account, sum(amount_fen)::bigint AS fen FROM moved WHERE account <> 'left' GROUP BY id, account
 ), flows AS (
     SELECT quota_account_id AS id, movement AS account, sum(amount_fen)::bigint AS fen FROM posting
-    WHERE movement = 'grant' OR (movement = 'revoke' AND credit_account = 'left') GROUP BY 1, 2
+    WHERE quota_account_id = ANY($1::uuid[])
+        AND (movement = 'grant' OR (movement = 'revoke' AND credit_account = 'left')) GROUP BY 1, 2
 ), stored AS (
     SELECT a.id, v.account, v.fen FROM quota_account a CROSS JOIN LATERAL (VALUES {values}) AS v(account, fen)
+    WHERE a.id = ANY($1::uuid[])
 )
 SELECT COALESCE(s.id, p.id) AS subject, COALESCE(s.account, p.account) AS account,
        COALESCE(s.fen, 0) AS stored_fen, COALESCE(p.fen, 0) AS posted_fen
 FROM stored s FULL JOIN (SELECT * FROM posted UNION ALL SELECT * FROM flows) p ON p.id = s.id AND p.account = s.account
-WHERE COALESCE(s.fen, 0) <> COALESCE(p.fen, 0) ORDER BY 1, 2 LIMIT $1
+WHERE COALESCE(s.fen, 0) <> COALESCE(p.fen, 0) ORDER BY 1, 2 LIMIT $2
 """.format(  # noqa: S608 - names of our own enum
     values=", ".join(
         [f"('{name}', a.{name}_fen)" for name in _BALANCES] + ["('grant', a.granted_fen)", "('revoke', a.revoked_fen)"]
@@ -69,13 +88,15 @@ WITH flow AS (
            sum(amount_fen) FILTER (WHERE movement = 'unclaim') AS unclaimed,
            sum(amount_fen) FILTER (WHERE movement = 'redeem') AS redeemed,
            sum(amount_fen) FILTER (WHERE movement = 'short') AS short
-    FROM posting WHERE order_id IS NOT NULL GROUP BY order_id, line
+    FROM posting WHERE quota_account_id = ANY($1::uuid[]) AND order_id IS NOT NULL GROUP BY order_id, line
 ), line AS (
     SELECT l.order_id, l.line, l.amount_fen, l.state, l.paid_fen, l.short_fen,
            COALESCE(f.held, 0) AS held, COALESCE(f.released, 0) AS released, COALESCE(f.committed, 0) AS committed,
            COALESCE(f.refunded, 0) AS refunded, COALESCE(f.claimed, 0) AS claimed,
            COALESCE(f.unclaimed, 0) AS unclaimed, COALESCE(f.redeemed, 0) AS redeemed, COALESCE(f.short, 0) AS short
-    FROM hold_line l LEFT JOIN flow f ON f.order_id = l.order_id AND f.line = l.line
+    FROM hold h JOIN hold_line l ON l.order_id = h.order_id
+    LEFT JOIN flow f ON f.order_id = l.order_id AND f.line = l.line
+    WHERE h.quota_account_id = ANY($1::uuid[])
 )
 SELECT order_id AS subject, 'line ' || line || ' ' || state AS account, amount_fen::bigint AS stored_fen,
        held::bigint AS posted_fen
@@ -84,7 +105,7 @@ FROM line WHERE held <> amount_fen
    OR committed - refunded - claimed + unclaimed <> CASE WHEN state = 'committed' THEN amount_fen ELSE 0 END
    OR claimed - unclaimed - redeemed - short <> CASE WHEN state = 'claimed' THEN amount_fen ELSE 0 END
    OR (refunded > 0 AND redeemed + short > 0) OR redeemed <> paid_fen OR short <> short_fen
-ORDER BY order_id, line LIMIT $1
+ORDER BY order_id, line LIMIT $2
 """
 _HELD = """
 SELECT a.id AS subject, v.account, v.fen AS stored_fen, COALESCE(l.fen, 0)::bigint AS posted_fen
@@ -93,22 +114,23 @@ CROSS JOIN LATERAL (VALUES ('held', a.held_fen), ('committed', a.committed_fen),
     AS v(account, fen)
 LEFT JOIN (
     SELECT h.quota_account_id AS id, l.state, sum(l.amount_fen) AS fen
-    FROM hold h JOIN hold_line l ON l.order_id = h.order_id GROUP BY 1, 2
+    FROM hold h JOIN hold_line l ON l.order_id = h.order_id WHERE h.quota_account_id = ANY($1::uuid[]) GROUP BY 1, 2
 ) l ON l.id = a.id AND l.state = v.account
-WHERE v.fen <> COALESCE(l.fen, 0) ORDER BY 1, 2 LIMIT $1
+WHERE a.id = ANY($1::uuid[]) AND v.fen <> COALESCE(l.fen, 0) ORDER BY 1, 2 LIMIT $2
 """
 _APPLICATIONS = """
 SELECT a.id AS subject, 'earmarked of applications' AS account, a.earmarked_fen AS stored_fen,
-       COALESCE(s.fen, 0)::bigint AS posted_fen
-FROM quota_account a LEFT JOIN (
-    SELECT plan_id, enterprise_id, sum(earmarked_fen) AS fen FROM application GROUP BY 1, 2
-) s ON s.plan_id = a.plan_id AND s.enterprise_id = a.enterprise_id
-WHERE a.earmarked_fen <> COALESCE(s.fen, 0) ORDER BY 1 LIMIT $1
+       COALESCE(sum(p.earmarked_fen), 0)::bigint AS posted_fen
+FROM quota_account a LEFT JOIN application p ON p.enterprise_id = a.enterprise_id AND p.plan_id = a.plan_id
+WHERE a.id = ANY($1::uuid[]) GROUP BY a.id HAVING a.earmarked_fen <> COALESCE(sum(p.earmarked_fen), 0)
+ORDER BY 1 LIMIT $2
 """
 _CAPS = """
 SELECT id AS subject, 'cap' AS account, cap_fen AS stored_fen, earmarked_fen + granted_fen - revoked_fen AS posted_fen
-FROM quota_account WHERE earmarked_fen + granted_fen - revoked_fen > cap_fen ORDER BY 1 LIMIT $1
+FROM quota_account
+WHERE id = ANY($1::uuid[]) AND earmarked_fen + granted_fen - revoked_fen > cap_fen ORDER BY 1 LIMIT $2
 """
+_COUNT = "SELECT (SELECT count(*) FROM quota_account) AS accounts, (SELECT count(*) FROM hold_line) AS lines"
 
 
 class PlanSum(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,10 +166,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
     plans: tuple[PlanSum, ...]
     differences: tuple[Difference, ...]
+    posted: Mapping[UUID, Mapping[str, int]]
+    """Each plan's accounts as the postings make them, in fen."""
+    accounts: int
+    postings: int
+    lines: int
 
 
 _CHECKS = (
-    ("plan_balance_equals_postings", _PLAN_POSTINGS),
     ("account_balance_equals_postings", _ACCOUNT_POSTINGS),
     ("line_flow", _LINES),
     ("account_balance_equals_lines", _HELD),
@@ -156,31 +182,86 @@ _CHECKS = (
 )
 
 
-async def prove(connection: Connection) -> Proof:
-    """Prove I1, I2 and I4 in one snapshot. Opens a transaction of its own."""
+class _Findings:
+    """What one run has found: differences up to a bound for each check, and what is posted on each plan."""
+
+    def __init__(self) -> None:
+        self.differences: dict[str, list[Difference]] = defaultdict(list)
+        self.posted: dict[UUID, dict[str, int]] = defaultdict(dict)
+        self.postings = 0
+
+    def add_posted(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            plan = self.posted[row["plan_id"]]
+            plan[row["account"]] = plan.get(row["account"], 0) + row["fen"]
+            self.postings += row["postings"]
+
+    def add(self, check: str, rows: Iterable[Row]) -> None:
+        found = self.differences[check]
+        found += [
+            Difference(
+                check=check,
+                subject=row["subject"],
+                account=row["account"],
+                stored_fen=row["stored_fen"],
+                computed_fen=row["posted_fen"],
+            )
+            for row in rows
+        ][: DIFFERENCES_MAX - len(found)]
+
+
+async def prove(connection: Connection, *, told: Callable[[int, int], None] | None = None) -> Proof:
+    """Prove I1, I2 and I4 in one snapshot, a page of accounts at a time. Opens a transaction of its own.
+
+    `told` hears how many accounts were proved, and how many there are.
+    """
+    found = _Findings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         plans = tuple([_plan_sum(row) for row in await connection.fetch(_PLANS)])
-        differences = [
-            Difference(
-                check="plan_total", subject=plan.plan_id, account="total", stored_fen=plan.total_fen,
-                computed_fen=plan.left_fen + sum(getattr(plan, f"{name}_fen") for name in _BALANCES),
-            )
-            for plan in plans
-            if not plan.balanced
-        ]  # fmt: skip
+        counts = await connection.fetchrow(_COUNT)
+        await _prove_accounts(connection, found, told=told, total=counts["accounts"])
+        await _prove_plans(connection, found, plans)
+    differences = tuple(one for listed in found.differences.values() for one in listed)
+    return Proof(
+        holds=not differences,
+        plans=plans,
+        differences=differences,
+        posted=found.posted,
+        accounts=counts["accounts"],
+        postings=found.postings,
+        lines=counts["lines"],
+    )
+
+
+async def _prove_accounts(
+    connection: Connection, found: _Findings, *, told: Callable[[int, int], None] | None, total: int
+) -> None:
+    done, after = 0, UUID(int=0)
+    while page := [row["id"] for row in await connection.fetch(_PAGE, after, PAGE_ACCOUNTS)]:
+        found.add_posted(await connection.fetch(_POSTED_BY_ACCOUNTS, page))
         for name, statement in _CHECKS:
-            rows = await connection.fetch(statement, DIFFERENCES_MAX)
-            differences += [
-                Difference(
-                    check=name,
-                    subject=row["subject"],
-                    account=row["account"],
-                    stored_fen=row["stored_fen"],
-                    computed_fen=row["posted_fen"],
-                )
-                for row in rows
-            ]
-    return Proof(holds=not differences, plans=plans, differences=tuple(differences))
+            found.add(name, await connection.fetch(statement, page, DIFFERENCES_MAX))
+        done, after = done + len(page), page[-1]
+        if told is not None:
+            told(done, total)
+    found.add("account_balance_equals_postings", await connection.fetch(_STRAYS, DIFFERENCES_MAX))
+
+
+async def _prove_plans(connection: Connection, found: _Findings, plans: Iterable[PlanSum]) -> None:
+    found.add_posted(await connection.fetch(_POSTED_BY_PLANS))
+    found.differences["plan_total"] = [
+        Difference(
+            check="plan_total", subject=plan.plan_id, account="total", stored_fen=plan.total_fen,
+            computed_fen=plan.left_fen + sum(getattr(plan, f"{name}_fen") for name in _BALANCES),
+        )
+        for plan in plans
+        if not plan.balanced
+    ]  # fmt: skip
+    stored = [
+        dict(row) | {"posted_fen": found.posted.get(row["subject"], {}).get(row["account"], 0)}
+        for row in await connection.fetch(_STORED_ON_PLANS)
+    ]
+    found.add("plan_balance_equals_postings", [row for row in stored if row["stored_fen"] != row["posted_fen"]])
 
 
 def _plan_sum(row: dict[str, object]) -> PlanSum:

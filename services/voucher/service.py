@@ -4,6 +4,7 @@ from services.voucher.allocator import AllocatorSeat
 from services.voucher.api import router
 from services.voucher.hot import HOT_ROUTES
 from services.voucher.jobs import JOBS, TIMERS
+from services.voucher.metrics import AUDITS, LOOKS
 from services.voucher.receipts import ReceiptSigner, open_signer
 from services.voucher.settings import VoucherSettings
 from services.voucher.subscriptions import SUBSCRIPTIONS
@@ -27,6 +28,8 @@ SERVICE = Service(
     name="voucher",
     metadata=METADATA,
     settings=VoucherSettings,
+    looks=LOOKS,
+    audits=AUDITS,
     router=router,
     hot_routes=HOT_ROUTES,
     subscriptions=SUBSCRIPTIONS,

@@ -31,7 +31,7 @@ from services.voucher.domain.states import (
     LineState,
     PlanState,
 )
-from shared.runtime.tables import attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
@@ -199,6 +199,7 @@ ALLOCATION = Table(
     moment("at"),
     PrimaryKeyConstraint("plan_id", "decision_no"),
     CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name="amounts"),
+    info=APPEND_ONLY,
 )
 
 QUOTA_ACCOUNT = Table(
@@ -243,7 +244,7 @@ HOLD = Table(
     Column("refusal", JSONB, nullable=False, server_default=text("'{}'")),
     Index("hold_account", "quota_account_id"),
     _one_of("state", HoldState),
-    postgresql_with={"fillfactor": "70"},
+    postgresql_with={"fillfactor": "50"},
 )
 
 HOLD_LINE = Table(
@@ -261,7 +262,7 @@ HOLD_LINE = Table(
     CheckConstraint(
         f"paid_fen + short_fen = CASE WHEN state = '{LineState.REDEEMED}' THEN amount_fen ELSE 0 END", name="paid"
     ),
-    postgresql_with={"fillfactor": "70"},
+    postgresql_with={"fillfactor": "50"},
 )
 
 POSTING = Table(
@@ -288,6 +289,7 @@ POSTING = Table(
     CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     CheckConstraint("amount_fen > 0", name="amount"),
     Index("posting_account", "quota_account_id", "id"),
+    info=APPEND_ONLY,
 )
 
 REVOCATION_CASE = Table(

@@ -1,4 +1,4 @@
-"""Where documents lie: a folder or an S3 bucket, and sealed envelopes around either.
+"""Where documents lie: a folder or an S3 bucket (shared.runtime.blobs_s3), and sealed envelopes around either.
 
 Keys are random names chosen by the caller; no part of a name that a user gave ever becomes a key.
 """
@@ -8,23 +8,15 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 from uuid import UUID
 
-import obstore
-from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import S3Store
-
-from shared.kernel.refusals import Refusal, RefusalKind, invariant
+from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.envelopes import KeyRing, seal, unseal
 
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,7}")
 _KEY_LENGTH_MAX: Final = 200
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class BlobsUnavailable(Refusal):
@@ -102,7 +94,7 @@ class LocalBlobs:
         return await asyncio.to_thread(self._path(key).is_file)
 
     def _path(self, key: str) -> Path:
-        return self._folder / _checked(key)
+        return self._folder / checked_key(key)
 
     @staticmethod
     def _read(path: Path) -> bytes:
@@ -143,84 +135,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class S3Settings:
-    """Where the bucket is. Plain http is taken for loopback only.
-
-    Raises: Bug for an endpoint that is neither.
-    """
-
-    endpoint: str
-    bucket: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    region: str = "us-east-1"
-    timeout: timedelta = timedelta(seconds=20)
-    retries_max: int = 2
-
-    def __post_init__(self) -> None:
-        target = urlsplit(self.endpoint)
-        plain_loopback = target.scheme == "http" and target.hostname in _LOOPBACK
-        invariant(target.scheme == "https" or plain_loopback, "S3 is spoken over https, or http on loopback")
-
-
-class S3Blobs:
-    """Objects in one bucket of an S3 compatible store."""
-
-    def __init__(self, settings: S3Settings) -> None:
-        self._store = S3Store(
-            settings.bucket,
-            endpoint=settings.endpoint,
-            access_key_id=settings.access_key_id,
-            secret_access_key=settings.secret_access_key,
-            region=settings.region,
-            virtual_hosted_style_request=False,
-            client_options={
-                "allow_http": urlsplit(settings.endpoint).scheme == "http",
-                "timeout": settings.timeout,
-                "connect_timeout": timedelta(seconds=5),
-            },
-            retry_config={"max_retries": settings.retries_max, "retry_timeout": settings.timeout},
-        )
-
-    async def put(self, key: str, data: bytes) -> None:
-        """Store an object. Raises: BlobsUnavailable, BlobKeyMalformed."""
-        try:
-            await obstore.put_async(self._store, _checked(key), data)
-        except (BaseError, OSError) as error:
-            raise BlobsUnavailable from error
-
-    async def get(self, key: str) -> bytes:
-        """The object. Raises: BlobNotFound, BlobsUnavailable, BlobKeyMalformed."""
-        try:
-            result = await obstore.get_async(self._store, _checked(key))
-            return bytes(await result.bytes_async())
-        except (NotFoundError, FileNotFoundError) as error:
-            raise BlobNotFound from error
-        except (BaseError, OSError) as error:
-            raise BlobsUnavailable from error
-
-    async def delete(self, key: str) -> None:
-        """Remove an object; one that is not there is no fault. Raises: BlobsUnavailable, BlobKeyMalformed."""
-        try:
-            await obstore.delete_async(self._store, _checked(key))
-        except (NotFoundError, FileNotFoundError):
-            return
-        except (BaseError, OSError) as error:
-            raise BlobsUnavailable from error
-
-    async def exists(self, key: str) -> bool:
-        """Whether the object is there. Raises: BlobsUnavailable, BlobKeyMalformed."""
-        try:
-            await obstore.head_async(self._store, _checked(key))
-        except (NotFoundError, FileNotFoundError):
-            return False
-        except (BaseError, OSError) as error:
-            raise BlobsUnavailable from error
-        return True
-
-
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
+    """The key, when it is a plain name. Raises: BlobKeyMalformed."""
     if len(key) > _KEY_LENGTH_MAX or not _KEY.fullmatch(key):
         raise BlobKeyMalformed
     return key

@@ -77,7 +77,7 @@ class Applier:
             await self._settle(events[half:], attempts=attempts)
 
     async def _apply(self, events: Sequence[Event], *, retried: bool) -> None:
-        async with self._runtime.work(traceparent=events[0].traceparent) as work:
+        async with self._runtime.processing(events) as work:
             fresh = await self._first_seen(work, events)
             if retried:
                 await work.connection.execute(
@@ -89,6 +89,7 @@ class Applier:
             messages = [event for event in fresh if not event.aggregatetype]
             for batch in rounds(messages, key=lambda event: event.subject):
                 await self._run(work, batch)
+        self._runtime.flow.apply(fresh)
         self._runtime.counts["applied"] += len(fresh)
         self._runtime.counts["duplicates"] += len(events) - len(fresh)
 
@@ -193,7 +194,9 @@ class Consumer:
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
                 await inlet.reject(delivery)
+        self._runtime.flow.take(self._queue)
         await self._settle(inlet, readable, events)
+        self._runtime.flow.settle(self._queue)
         await inlet.acknowledge(readable)
 
     async def _settle(self, inlet: Inlet, readable: Sequence[Delivery], events: Sequence[Event]) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.contracts.messages.base import Event
 from shared.runtime.db import is_transient
 from shared.runtime.incoming import Routes, read_one, rounds, stream_of, to_bytes
+from shared.runtime.watching.flow import Flow
 from shared.runtime.work import Work
 
 Key: TypeAlias = tuple[str, UUID]
@@ -147,6 +148,8 @@ class Cursors:
         return [event for event in events if not self._routes.knows_other_version(event)]
 
     async def _park(self, events: Sequence[Event]) -> None:
+        flow, count = self._work.ports.get(Flow), len(events)
+        self._work.after_commit.append(lambda: flow.park(count))
         await self._work.connection.execute(
             _PARK,
             [stream_of(event) for event in events],

@@ -15,8 +15,6 @@ from io import BytesIO
 from typing import Final, assert_never
 
 from PIL import Image, ImageStat
-from pypdf import PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NullObject
 
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
 
@@ -297,19 +295,9 @@ def _legibility(image: Image.Image, *, limits: DocumentLimits) -> Legibility:
     return Legibility(legible=True, reason=LegibilityReason.CLEAR)
 
 
-# Keys and values that make a PDF act, carry files or hide a second document. pypdf undoes #-escapes in names.
-_PDF_ACTIVE_NAMES: Final = frozenset(
-    {
-        "/JavaScript", "/JS", "/OpenAction", "/AA", "/Launch", "/EmbeddedFile", "/EmbeddedFiles", "/Filespec",
-        "/RichMedia", "/XFA", "/GoToE", "/GoToR", "/SubmitForm", "/ImportData", "/Rendition", "/Movie",
-        "/Sound", "/3D",
-    }
-)  # fmt: skip
 # Long enough not to occur by chance in compressed data; they also find objects that a later revision
 # replaced.
 _PDF_ACTIVE_BYTES: Final = (b"/JavaScript", b"/OpenAction", b"/EmbeddedFile", b"/RichMedia", b"/SubmitForm")
-_PDF_OBJECTS_MAX: Final = 50_000
-_PDF_NESTING_MAX: Final = 64
 _PDF_SPACE: Final = b"\x00\t\n\x0c\r "
 _PDF_END: Final = b"%%EOF"
 
@@ -324,7 +312,9 @@ def _inspect_pdf(data: bytes, *, limits: DocumentLimits) -> InspectedDocument:
     if any(name in data for name in _PDF_ACTIVE_BYTES):
         raise DocumentActiveContent
     try:
-        pages = _pdf_pages(data, limits=limits)
+        from shared.runtime.documents_pdf import count_pages  # noqa: PLC0415 - 7 MB that only a PDF needs
+
+        pages = count_pages(data, limits=limits)
     except Refusal:
         raise
     except Exception as error:  # hostile files make parsers fail in any way
@@ -338,44 +328,3 @@ def _inspect_pdf(data: bytes, *, limits: DocumentLimits) -> InspectedDocument:
         pages=pages,
         legibility=Legibility(legible=True, reason=LegibilityReason.NOT_MEASURED),
     )
-
-
-def _pdf_pages(data: bytes, *, limits: DocumentLimits) -> int:
-    reader = PdfReader(BytesIO(data), strict=False)
-    if reader.is_encrypted:
-        raise DocumentEncrypted
-    numbers = _pdf_object_numbers(reader)
-    if len(numbers) > _PDF_OBJECTS_MAX:
-        raise DocumentBroken
-    if _acts(reader.trailer, depth=0):
-        raise DocumentActiveContent
-    for number, generation in numbers:
-        found = reader.get_object(IndirectObject(number, generation, reader))
-        if found is not None and _acts(found, depth=0):
-            raise DocumentActiveContent
-    # The declared count bounds the walk over the tree; the tree has the last word.
-    declared = reader.root_object["/Pages"].get_object()
-    if isinstance(declared, DictionaryObject) and declared.get("/Count", 0) > limits.pages_max:
-        raise DocumentTooManyPages(pages_max=limits.pages_max)
-    pages = len(reader.pages)
-    if pages > limits.pages_max:
-        raise DocumentTooManyPages(pages_max=limits.pages_max)
-    if pages < 1 or isinstance(reader.pages[0], NullObject):
-        raise DocumentBroken
-    return pages
-
-
-def _pdf_object_numbers(reader: PdfReader) -> list[tuple[int, int]]:
-    plain = [(number, generation) for generation, offsets in reader.xref.items() for number in offsets if number > 0]
-    return plain + [(number, 0) for number in reader.xref_objStm]
-
-
-def _acts(value: object, *, depth: int) -> bool:
-    """Whether a PDF object, without following references, names something active."""
-    if depth > _PDF_NESTING_MAX:
-        raise DocumentBroken
-    if isinstance(value, DictionaryObject):
-        return any(key in _PDF_ACTIVE_NAMES or _acts(item, depth=depth + 1) for key, item in dict.items(value))
-    if isinstance(value, ArrayObject):
-        return any(_acts(item, depth=depth + 1) for item in list.__iter__(value))
-    return isinstance(value, NameObject) and value in _PDF_ACTIVE_NAMES

@@ -8,6 +8,7 @@ nearly the same for one call as for ten; a lonely call waits for nobody.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,11 @@ import structlog
 from shared.kernel.refusals import Refusal
 from shared.runtime.db import is_transient
 from shared.runtime.hot import GATHER_MAX, HotRoute
-from shared.runtime.idempotency import Answer, CallKey, find_answers, replayed, store_answers
+from shared.runtime.idempotency import Answer, CallKey, find_answers, keep_answer, replayed
 from shared.runtime.problems import Overloaded, Unavailable, encode_problem
 from shared.runtime.runtime import Runtime
+from shared.runtime.watching.contexts import contexts_of
+from shared.runtime.watching.current import current_traceparent
 from shared.runtime.work import Work
 
 log = structlog.get_logger()
@@ -41,6 +44,7 @@ class Call:
     key: CallKey
     wants_news: bool
     done: "asyncio.Future[Outcome]"
+    traceparent: str
 
 
 @dataclass(slots=True)
@@ -69,9 +73,9 @@ class Gatherer:
         if len(self._waiting) >= WAITING_MAX:
             raise Overloaded
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Call(command, key, wants_news, done))
+        self._waiting.append(Call(command, key, wants_news, done, current_traceparent()))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
+            self._task = asyncio.create_task(self._drain(), context=Context())
         return await done
 
     async def _drain(self) -> None:
@@ -126,7 +130,8 @@ class Gatherer:
             results = await self._route.handler(work, [call.command for call in fresh.values()])
             for (identity, call), result in zip(fresh.items(), results, strict=True):
                 ran[identity] = self._outcome(call, result)
-            await store_answers(work.connection, [(fresh[identity].key, ran[identity].answer) for identity in ran])
+                keep_answer(work, call.key, ran[identity].answer)
+            work.contexts = contexts_of((call.traceparent, ran[key].answer.body or b"") for key, call in fresh.items())
         return [self._answer(call, fresh, ran, stored) for call in batch]
 
     def _answer(

@@ -9,8 +9,9 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 import structlog
@@ -20,8 +21,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from shared.contracts.policy import PolicyPack, load_pack
@@ -31,12 +32,11 @@ from shared.runtime.bus.base import Bus, command_queue, fact_queue
 from shared.runtime.consumer import Applier, Consumer, run_retries
 from shared.runtime.db import create_pool
 from shared.runtime.dead_letters import router as dead_letter_router
-from shared.runtime.edge import Edge, fault_response
+from shared.runtime.edge import WAIT_S_MAX, Edge, fault_response
 from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.openapi import describe_hot_routes
-from shared.runtime.operate import missing_parts, readiness
 from shared.runtime.operate import router as operate_router
 from shared.runtime.problems import plain_problem, problem_response
 from shared.runtime.relay import Relay
@@ -44,6 +44,10 @@ from shared.runtime.runtime import Runtime
 from shared.runtime.schedule import run_jobs, run_timers
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.watching.host import Watch
+from shared.runtime.watching.metrics import version
+from shared.runtime.watching.requests import Requests
+from shared.runtime.watching.tracing import open_tracing
 from shared.runtime.wording import malformed
 
 log = structlog.get_logger()
@@ -61,9 +65,10 @@ class Host:
             runtime.service.name: Applier(runtime, {**RUNTIME_SUBSCRIPTIONS, **runtime.service.subscriptions})
             for runtime in runtimes
         }
-        routes = [*_health_routes(runtimes), *_service_routes(runtimes), *extra_routes]
+        self.watch = Watch(runtimes)
+        routes = [*self.watch.routes(), *_service_routes(runtimes), *extra_routes]
         cold = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
-        self.app = Edge(HotFirst(cold, runtimes))
+        self.app = self.watch.count(Requests(Edge(HotFirst(cold, runtimes)), runtimes))
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -72,19 +77,29 @@ class Host:
             applier = self.appliers[runtime.service.name]
             runtime.ports.add(Applier, applier)
             name = runtime.service.name
-            self._spawn(_synchronise(runtime))
-            for partition in runtime.wake:
-                self._spawn(Relay(runtime, partition).run())
-            self._spawn(Consumer(runtime, applier, command_queue(name)).run())
-            self._spawn(Consumer(runtime, applier, fact_queue(name)).run())
-            self._spawn(run_retries(runtime, applier))
-            self._spawn(run_timers(runtime))
-            self._spawn(run_jobs(runtime, HOUSEKEEPING))
+            self._spawn(runtime, _synchronise(runtime))
+            for partition in runtime.handed:
+                self._spawn(runtime, Relay(runtime, partition).run())
+            self._spawn(runtime, Consumer(runtime, applier, command_queue(name)).run())
+            self._spawn(runtime, Consumer(runtime, applier, fact_queue(name)).run())
+            self._spawn(runtime, run_retries(runtime, applier))
+            self._spawn(runtime, run_timers(runtime))
+            self._spawn(runtime, run_jobs(runtime, HOUSEKEEPING))
             for job in runtime.service.jobs:
-                self._spawn(run_jobs(runtime, job))
+                self._spawn(runtime, run_jobs(runtime, job))
+        for runtime, audit in self.watch.audits():
+            self._spawn(runtime, audit)
 
-    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
-        self._tasks.append(asyncio.create_task(work))
+    def _spawn(self, runtime: Runtime, work: Coroutine[Any, Any, None]) -> None:
+        context = copy_context()
+        context.run(structlog.contextvars.bind_contextvars, service=runtime.service.name)
+        self._tasks.append(asyncio.create_task(work, context=context))
+
+    def drain(self) -> float:
+        """Say from now on that nothing new should be sent here; returns the seconds to wait for who listens to it."""
+        for runtime in self.runtimes:
+            runtime.draining = True
+        return max(runtime.settings.drain_s for runtime in self.runtimes)
 
     async def stop(self) -> None:
         """End the background work, bounded in time."""
@@ -127,6 +142,9 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     await bus.open()
     stack.push_async_callback(bus.close)
     runtime = Runtime(service, settings, pool=pool, bus=bus)
+    runtime.tracing = open_tracing(service.name, version=version())
+    if runtime.tracing is not None:
+        stack.push_async_callback(asyncio.to_thread, runtime.tracing.close)
     verifier = TokenVerifier({}, audience=service.name, issuer=settings.token_issuer, now=time.time)
     runtime.ports.add(PolicyPack, pack)
     runtime.ports.add(TokenVerifier, verifier)
@@ -163,18 +181,6 @@ async def _synchronise(runtime: Runtime) -> None:
             await asyncio.sleep(SYNCHRONISE_S / 20)
             if reload.wanted:
                 break
-
-
-def _health_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
-    async def live(request: Request) -> Response:
-        del request
-        return JSONResponse({"live": True, "services": [runtime.service.name for runtime in runtimes]})
-
-    async def ready(request: Request) -> Response:
-        del request
-        return readiness({runtime.service.name: await missing_parts(runtime) for runtime in runtimes})
-
-    return [Route("/health/live", live), Route("/health/ready", ready)]
 
 
 def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
@@ -274,13 +280,14 @@ class _Server(uvicorn.Server):
 
 
 async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event) -> None:
-    """Serve HTTP until `stopping` is set, then finish what is under way."""
+    """Serve HTTP until `stopping` is set, drain, then finish what is under way."""
     config = uvicorn.Config(
         host.app,
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=int(STOP_S),
+        # A caller that waits for news is answered before its connection is closed.
+        timeout_graceful_shutdown=int(WAIT_S_MAX + STOP_S / 2),
         backlog=2_048,
         # Longer than a client or proxy keeps an idle connection, so that it is never closed under a request.
         timeout_keep_alive=75,
@@ -293,6 +300,8 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        await asyncio.wait({serving}, timeout=host.drain())
     server.should_exit = True
     await serving
     waiting.cancel()

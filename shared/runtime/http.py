@@ -17,9 +17,10 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, is_transient
 from shared.runtime.edge import principal_of, runtime_of
 from shared.runtime.hot_http import gone_body, parse_etag
-from shared.runtime.idempotency import Answer, CallKey, call_key, find_answers, replayed, store_answers
+from shared.runtime.idempotency import Answer, CallKey, call_key, find_answers, keep_answer, replayed
 from shared.runtime.problems import Unavailable, encode_problem
 from shared.runtime.runtime import Runtime
+from shared.runtime.watching.current import current_traceparent
 from shared.runtime.work import Actor, Work
 
 TRIES_MAX = 4
@@ -134,7 +135,7 @@ class Commands:
     ) -> Response:
         refusal: Refusal | None = None
         try:
-            async with self._runtime.work(traceparent=self._request.headers.get("traceparent", "")) as work:
+            async with self._runtime.work(traceparent=current_traceparent()) as work:
                 found = await find_answers(work.connection, [key])
                 if found:
                     answer = replayed(key, found[key.scope, key.key])
@@ -142,7 +143,7 @@ class Commands:
                 result = await handler(work, command)
                 body = to_json(result) if status != 204 else b""
                 answer = Answer(status, body, location(result) if location else "")
-                await store_answers(work.connection, [(key, answer)])
+                keep_answer(work, key, answer)
         except Refusal as error:
             refusal = error
         if refusal is not None:
@@ -156,7 +157,7 @@ class Commands:
             raise refusal
         async with self._runtime.work() as work:
             if not await find_answers(work.connection, [key]):
-                await store_answers(work.connection, [(key, Answer(status, body, ""))])
+                keep_answer(work, key, Answer(status, body, ""))
         return Response(body, status_code=status, media_type="application/problem+json")
 
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 from shared.runtime.db import Connection
 from shared.runtime.problems import IdempotencyKeyMissing, IdempotencyKeyReused
+from shared.runtime.work import Work
 
 _VISIBLE = re.compile(r'"?([\x21-\x7e]{1,255}?)"?')
 
 _FIND = """
 SELECT i.scope, i.key, i.request_hash, i.status, i.body, i.resource FROM idempotency i
 JOIN unnest($1::text[], $2::text[]) AS k(scope, key) ON i.scope = k.scope AND i.key = k.key
-"""
-_STORE = """
-INSERT INTO idempotency (scope, key, request_hash, status, body, resource)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[], $6::text[])
 """
 
 
@@ -68,14 +65,6 @@ def replayed(key: CallKey, stored: tuple[bytes, Answer]) -> Answer:
     return answer
 
 
-async def store_answers(connection: Connection, answers: Sequence[tuple[CallKey, Answer]]) -> None:
-    """Keep answers with their effects. A unique violation means a parallel first call: run the transaction again."""
-    await connection.execute(
-        _STORE,
-        [key.scope for key, _ in answers],
-        [key.key for key, _ in answers],
-        [key.request_hash for key, _ in answers],
-        [answer.status for _, answer in answers],
-        [answer.body for _, answer in answers],
-        [answer.resource for _, answer in answers],
-    )
+def keep_answer(work: Work, key: CallKey, answer: Answer) -> None:
+    """Keep an answer with its effects. A unique violation at the flush means a parallel first call: run it again."""
+    work.keep_answer((key.scope, key.key, key.request_hash, answer.status, answer.body, answer.resource))

@@ -13,7 +13,7 @@ from shared.kernel.refusals import Bug, Refusal
 from shared.runtime.bus.base import Bus
 from shared.runtime.bus.rabbitmq import RabbitBus
 from shared.runtime.host import PortInUse, listen, open_host, serve, stop_on_signals
-from shared.runtime.logging import configure
+from shared.runtime.logging import adopt_libraries, configure
 from shared.runtime.loop import new_loop
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
@@ -42,7 +42,9 @@ def run(services: Sequence[Service]) -> None:
     first = settings[services[0].name]
     if first.movable_clock and not (first.sandbox or first.host in LOOPBACK):
         sys.exit(_refuse("movable_clock needs a loopback host or sandbox=true: money must not follow a movable clock"))
-    configure(level=first.log_level)
+    spoken_for = services[0].name if len(services) == 1 else ""
+    configure(level=first.log_level, service=spoken_for)
+    adopt_libraries(level=first.log_level, service=spoken_for)
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_run(services, settings))

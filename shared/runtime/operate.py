@@ -1,17 +1,15 @@
-"""What every service offers beside its own routes: clock, quiet, notices, health."""
+"""What every service offers beside its own routes: clock, quiet, notices."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
 
 from shared.contracts.http.lists import LIMIT_DEFAULT, NoticeItem, Page, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.clock import ClockNotMovable
-from shared.runtime.db import Connection
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading
 from shared.runtime.paging import Cursor, Limit
@@ -103,26 +101,3 @@ async def list_notices(
     rows = await connection.fetch(_NOTICES, recipients(principal), decode_cursor(cursor), limit + 1)
     items = [NoticeItem(**dict(row)) for row in rows]
     return page_of(items, limit=limit, ids=[item.id for item in items])
-
-
-async def missing_parts(runtime: Any) -> list[str]:  # noqa: ANN401 - the running service
-    """What keeps a service from being ready, in words."""
-    missing: list[str] = []
-    if not runtime.bus.connected():
-        missing.append("bus: not connected")
-    try:
-        async with runtime.reading() as connection:
-            await _ping(connection)
-    except Exception as error:  # noqa: BLE001 - readiness reports every fault
-        missing.append(f"database: {type(error).__name__}")
-    return missing
-
-
-async def _ping(connection: Connection) -> None:
-    await connection.fetchval("SELECT 1", timeout=2)
-
-
-def readiness(missing: dict[str, list[str]]) -> Response:
-    """The body of /health/ready."""
-    bad = {name: parts for name, parts in missing.items() if parts}
-    return JSONResponse({"ready": not bad, "missing": bad}, status_code=503 if bad else 200)

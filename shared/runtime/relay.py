@@ -1,9 +1,11 @@
 """The relay: sends what is in the outbox and deletes what is confirmed.
 
-One holder of a lease serves one partition, reads in id order, packs up to 50 events of one routing key into an
-envelope, publishes a window of envelopes with pipelined confirms, and deletes what is confirmed, fenced by the lease's
-epoch. The owner is a stable name and bumps the epoch at its start, so a restarted process need not wait out its own old
-lease. Rows are never skipped by `id > last`: an id is taken before its commit, and such a relay loses events.
+One holder of a lease serves one partition. It takes what commits of its own process hand over, and reads the table in
+id order for everything else; packs up to 50 events of one routing key into an envelope, publishes a window of envelopes
+with pipelined confirms, and deletes what is confirmed a little later, many at once, fenced by the lease's epoch. What a
+crash keeps from being deleted is sent again and absorbed by the inboxes. The owner is a stable name and bumps the epoch
+at its start, so a restarted process need not wait out its own old lease. Rows are never skipped by `id > last`: an id
+is taken before its commit, and such a relay loses events.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import structlog
 from shared.contracts.messages.base import EVENT_SPECIFICATION
 from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, ENVELOPE_EVENTS_MAX, FACT_PARTITION, Envelope
 from shared.runtime.db import is_transient
+from shared.runtime.handover import Unit
 from shared.runtime.runtime import Runtime
 
 log = structlog.get_logger()
@@ -26,7 +29,8 @@ RENEW_S = 3
 POLL_S = 0.2
 IDLE_POLL_S_MAX = 1.0
 FACT_LINGER_S = 0.05
-COMMAND_LINGER_S = 0.004
+COMMAND_LINGER_S = 0.006
+DELETE_EACH_S = 0.05
 BACKOFF_S_MAX = 5.0
 
 # How every event begins; inside a text its quotes would be escaped. A row written in bulk holds several events.
@@ -44,20 +48,16 @@ _RENEW = """
 UPDATE relay_partition SET until = clock_timestamp() + make_interval(secs => $3)
 WHERE partition = $1 AND epoch = $2 RETURNING epoch
 """
-_READ = "SELECT id, routing_key, body FROM outbox WHERE partition = $1 ORDER BY id LIMIT $2"
-# Deleting the confirmed and reading the next window is one statement and one commit. The read sees the table as it was
-# before the delete, so it leaves out the deleted ids itself.
-_DELETE_AND_READ = """
-WITH mine AS (SELECT 1 FROM relay_partition WHERE partition = $1 AND epoch = $2),
-gone AS (DELETE FROM outbox WHERE id = ANY($3::bigint[]) AND EXISTS (SELECT FROM mine))
-SELECT id, routing_key, body FROM outbox
-WHERE partition = $1 AND id <> ALL($3::bigint[]) AND EXISTS (SELECT FROM mine) ORDER BY id LIMIT $4
+_READ = "SELECT id, routing_key, body FROM outbox WHERE partition = $1 AND id <> ALL($2::bigint[]) ORDER BY id LIMIT $3"
+_DELETE = """
+WITH mine AS (SELECT FROM relay_partition WHERE partition = $1 AND epoch = $2)
+DELETE FROM outbox WHERE id = ANY($3::bigint[]) AND EXISTS (SELECT FROM mine)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An envelope and the outbox rows it carries."""
+    """An envelope and the ids of what it carries."""
 
     envelope: Envelope
     ids: tuple[int, ...]
@@ -102,10 +102,14 @@ class Relay:
     def __init__(self, runtime: Runtime, partition: int) -> None:
         self._runtime = runtime
         self._partition = partition
+        self._handed = runtime.handed[partition]
         self._epoch: int | None = None
         self._renew_at = 0.0
+        self._look_at = 0.0
         self._poll_s = POLL_S
         self._linger_s = FACT_LINGER_S if partition == FACT_PARTITION else COMMAND_LINGER_S
+        self._sent: list[int] = []
+        self._delete_at = 0.0
 
     async def run(self) -> None:
         """Serve the partition until cancelled; faults of the moment back off and go on."""
@@ -123,51 +127,86 @@ class Relay:
                     reason=str(error)[:200],
                 )
                 self._epoch = None
+                self._handed.forget()
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
 
     async def _serve(self) -> None:
         if not await self._hold_lease():
+            self._handed.forget()
             await asyncio.sleep(RENEW_S)
             return
-        rows = await self._fetch(_READ, self._partition, READ_MAX)
-        if rows:
-            self._poll_s = POLL_S
-        while rows:
-            confirmed = await self._publish(rows)
-            if len(confirmed) < len(rows):
-                await asyncio.sleep(POLL_S)
-            if not await self._hold_lease():
-                return
-            rows = await self._fetch(_DELETE_AND_READ, self._partition, self._epoch, confirmed, READ_MAX)
-            if rows and len(rows) < ENVELOPE_EVENTS_MAX and self._linger_s:
-                await asyncio.sleep(self._linger_s)
-        await self._idle()
+        units = self._handed.take(READ_MAX)
+        units += await self._look(units)
+        if units and not await self._send(units):
+            self._handed.forget()
+            await asyncio.sleep(POLL_S)
+        if self._sent and (len(self._sent) >= READ_MAX or self._now() >= self._delete_at):
+            await self._delete()
+        if not units:
+            await self._idle()
+
+    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+        """Rows that nobody handed over: of a predecessor, of another process, of a commit without its answer."""
+        now = self._now()
+        if not self._handed.must_look() and now < self._look_at:
+            return []
+        known = [*self._sent, *(row_id for unit in handed for row_id in unit.ids)]
+        rows = await self._fetch(_READ, self._partition, known, READ_MAX)
+        self._poll_s = POLL_S if rows else max(POLL_S, min(self._poll_s * 2, IDLE_POLL_S_MAX))
+        self._look_at = now if len(rows) == READ_MAX else now + self._poll_s
+        return [Unit((row["id"],), ((row["routing_key"], row["body"]),)) for row in rows]
+
+    async def _send(self, units: Sequence[Unit]) -> bool:
+        """Publish; what is confirmed counts as sent and is deleted a little later. Whether all of it is."""
+        sent = set(self._sent)
+        fresh = [unit for unit in units if not sent.issuperset(unit.ids)]
+        unsent = await self._publish(fresh)
+        if not self._sent:
+            self._delete_at = self._now() + DELETE_EACH_S
+        self._sent.extend(row_id for place, unit in enumerate(fresh) if place not in unsent for row_id in unit.ids)
+        return not unsent
+
+    async def _delete(self) -> None:
+        """Delete what was sent; rows that the lease's next holder has to judge are left to it."""
+        async with self._runtime.pool.acquire() as connection:
+            await connection.execute(_DELETE, self._partition, self._epoch, self._sent)
+        self._sent = []
 
     async def _idle(self) -> None:
         """Wait for a commit of this process, or look for rows of others: ever more seldom while there are none."""
-        wake = self._runtime.wake[self._partition]
+        until = min(self._look_at, self._delete_at) if self._sent else self._look_at
         try:
-            async with asyncio.timeout(self._poll_s):
-                await wake.wait()
+            async with asyncio.timeout(max(0.0, until - self._now())):
+                await self._handed.wake.wait()
         except TimeoutError:
-            self._poll_s = max(POLL_S, min(self._poll_s * 2, IDLE_POLL_S_MAX))
             return
-        wake.clear()
+        self._handed.wake.clear()
         if self._linger_s:
             await asyncio.sleep(self._linger_s)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _fetch(self, sql: str, *arguments: object) -> list[Any]:
         async with self._runtime.pool.acquire() as connection:
             rows: list[Any] = await connection.fetch(sql, *arguments)
             return rows
 
-    async def _publish(self, rows: Sequence[Any]) -> list[int]:
+    async def _publish(self, units: Sequence[Unit]) -> set[int]:
+        """Publish units; the places of those that are not confirmed as a whole."""
+        rows = [
+            {"id": place, "routing_key": key, "body": body}
+            for place, unit in enumerate(units)
+            for key, body in unit.rows
+        ]
         packed = pack(self._runtime.service.name, rows, mandatory=self._partition != FACT_PARTITION)
-        confirms = await self._runtime.bus.publish([item.envelope for item in packed])
+        envelopes = [item.envelope for item in packed]
+        with self._runtime.publishing(envelopes):
+            confirms = await self._runtime.bus.publish(envelopes)
         self._runtime.counts["envelopes"] += len(packed)
         self._runtime.counts["events"] += sum(item.events for item in packed)
-        return [row_id for item, ok in zip(packed, confirms, strict=True) if ok for row_id in item.ids]
+        return {place for item, ok in zip(packed, confirms, strict=True) if not ok for place in item.ids}
 
     async def _hold_lease(self) -> bool:
         """Take the lease, or renew it when it is due. A lost lease means another process serves the partition."""

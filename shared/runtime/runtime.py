@@ -2,25 +2,32 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID
 
 import asyncpg
 
-from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Bus
+from shared.contracts.messages.base import Event
+from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Bus, Envelope
 from shared.runtime.clock import BusinessClock
+from shared.runtime.handover import Handover
 from shared.runtime.ports import Ports
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.watching.contexts import contexts_of_events
+from shared.runtime.watching.flow import Flow
+from shared.runtime.watching.tracing import Tracing
 from shared.runtime.work import Work
 
 WAITERS_MAX = 20_000
 
 # The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
 # plan each statement anew, at a quarter of the database's work. The driver forgets a statement after five minutes, and
-# ANALYZE makes plans anew, so one that was made on an empty table does not stay. Views keep the default.
-_BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
+# ANALYZE makes plans anew. A plan that was made while a table was small would hash all of it for ten keys, and go on so
+# when it is large; a transaction looks rows up by key, so it never joins whole tables. Views keep the defaults.
+_BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
 
 
 class Waiters:
@@ -59,6 +66,15 @@ class Waiters:
                 future.set_result(value)
 
 
+class JobRecord:
+    """What became of one job's runs in this process."""
+
+    def __init__(self) -> None:
+        self.succeeded_at_s: float | None = None
+        """Machine time of the last run without a fault, in seconds since 1970."""
+        self.failures = 0
+
+
 class Runtime:
     """The parts of one running service. The host builds it; handlers see only their Work."""
 
@@ -71,9 +87,16 @@ class Runtime:
         self.ports = Ports()
         self.waiters = Waiters()
         self.ports.add(Waiters, self.waiters)
-        self.wake = {COMMAND_PARTITION: asyncio.Event(), FACT_PARTITION: asyncio.Event()}
+        self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
         self.timers_changed = asyncio.Event()
         self.counts: dict[str, int] = defaultdict(int)
+        now = None if settings.movable_clock else self.clock.now
+        self.flow = Flow(service=service.name, streams=service.wiring().streams, now=now)
+        self.ports.add(Flow, self.flow)
+        self.jobs: dict[str, JobRecord] = defaultdict(JobRecord)
+        self.tracing: Tracing | None = None
+        self.draining = False
+        """Whether the process is about to end: it answers, but nobody should send it anything new."""
 
     @property
     def owner(self) -> str:
@@ -96,15 +119,46 @@ class Runtime:
                 yield work
                 await work.flush()
             except BaseException:
+                self.counts["rollbacks"] += 1
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
         self.counts["commits"] += 1
-        for partition in work.partitions:
-            self.wake[partition].set()
+        for partition, unit in work.handed:
+            self.handed[partition].give(unit)
         for call in work.after_commit:
             call()
+
+    @asynccontextmanager
+    async def processing(self, events: Sequence[Event]) -> AsyncIterator[Work]:
+        """Open one transaction that applies events: what it says carries on the traces of what it was told."""
+        batch = None if self.tracing is None else self.tracing.process(events)
+        try:
+            async with self.work() as work:
+                contexts = contexts_of_events(events) if batch is None else batch.contexts
+                work.contexts = contexts
+                yield work
+        except BaseException as error:
+            if batch is not None:
+                batch.end(error)
+            raise
+        if batch is not None:
+            batch.end()
+
+    @contextmanager
+    def publishing(self, envelopes: Sequence[Envelope]) -> Iterator[None]:
+        """Trace the publishing of envelopes in the block; nothing where nobody traces."""
+        if self.tracing is None:
+            yield
+            return
+        batch = self.tracing.publish(envelopes)
+        try:
+            yield
+        except BaseException as error:
+            batch.end(error)
+            raise
+        batch.end()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:

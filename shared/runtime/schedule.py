@@ -1,6 +1,7 @@
 """Timers and jobs: due rows claimed with SKIP LOCKED in business time, jobs under a lease in machine time."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -90,11 +91,14 @@ async def run_job(runtime: Runtime, job: Job) -> int:
 
 async def run_jobs(runtime: Runtime, job: Job) -> None:
     """Run one job on its schedule in one process at a time, until cancelled."""
+    record = runtime.jobs[job.name]
     while True:
         try:
             if await take_lease(runtime, f"job:{job.name}", seconds=max(JOB_LEASE_S, job.every_s * 2)) is not None:
                 await run_job(runtime, job)
+                record.succeeded_at_s = time.time()
         except Exception:
+            record.failures += 1
             log.exception("job.failed", job=job.name)
             await asyncio.sleep(FAULT_PAUSE_S)
         await asyncio.sleep(job.every_s)

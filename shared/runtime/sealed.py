@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from shared.kernel.refusals import invariant
-from shared.runtime.blobs import Blobs, EncryptedBlobs, LocalBlobs, S3Blobs, S3Settings
+from shared.runtime.blobs import Blobs, EncryptedBlobs, LocalBlobs
 from shared.runtime.envelopes import KeyRing
 from shared.runtime.settings import ServiceSettings
 
@@ -72,6 +72,8 @@ def blobs_of(settings: DocumentSettings) -> Blobs:
     """The unsealed place below: a folder or a bucket."""
     if settings.documents_folder is not None:
         return LocalBlobs(settings.documents_folder)
+    from shared.runtime.blobs_s3 import S3Blobs, S3Settings  # noqa: PLC0415 - 4 MB that only a bucket needs
+
     return S3Blobs(
         S3Settings(
             endpoint=settings.s3_endpoint,

@@ -13,6 +13,7 @@ from shared.kernel.refusals import Refusal
 from shared.runtime.bus.base import Wiring
 from shared.runtime.hot import HotRoute
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.watching.gauges import Audit, Look
 from shared.runtime.work import Work
 
 Outcome: TypeAlias = Reply | Refusal
@@ -56,6 +57,10 @@ class Service:
     subscriptions: Subscriptions = field(default_factory=dict)
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    looks: Sequence[Look] = ()
+    """The service's own gauges, each read from its database when somebody asks."""
+    audits: Sequence[Audit] = ()
+    """Checks over everything the service wrote, by one process at a time."""
     prepare: Callable[[Any], Awaitable[None]] | None = None
     """Called with the Runtime once the pool is open and before anything is served: registers ports, first rows."""
 

@@ -23,3 +23,6 @@ class ServiceSettings(BaseSettings):
     sandbox: bool = False
     token_issuer: str = "yunquan"  # noqa: S105 - a name, no secret
     log_level: str = "INFO"
+    drain_s: float = Field(default=0.0, ge=0, le=300)
+    """How long a process that was told to end goes on serving while it says that it is not ready, so that whoever
+    sends it requests can look elsewhere first."""

@@ -1,7 +1,7 @@
 """One transaction of one service: what a handler reads the time from, writes through, and speaks with.
 
 A handler never commits and never talks to another party inside its Work. What it says (facts, commands, replies) is
-kept in memory until `flush`, then written with two statements whatever their number, and leaves with the commit.
+kept in memory until `flush`, then written with one statement whatever its number, and leaves with the commit.
 """
 
 import secrets
@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
-from itertools import groupby
-from operator import itemgetter
 from uuid import UUID
 
 import msgspec
@@ -26,47 +24,18 @@ from shared.runtime.bus.base import (
     command_key,
     fact_key,
 )
-from shared.runtime.db import Connection
+from shared.runtime.db import Connection, Record
+from shared.runtime.handover import Unit, unit_of
 from shared.runtime.ports import Ports
+from shared.runtime.said import ANSWER, DECISION, FACT, NOTICE, OUTBOX, TIMER, Kind, Row, copy, joined, write
+from shared.runtime.watching.contexts import Contexts
 
 _ENCODER = msgspec.json.Encoder()
 
 BULK_MIN = 256
-"""From so many facts or notices on, a Work writes them by COPY: the driver looks at each element of an array twice."""
-ROW_BYTES_MAX = 1_900
-"""PostgreSQL compresses and moves out what makes a row longer than 2 kB, which costs more than rows do."""
-_FACT_COLUMNS = ("event_id", "aggregate_type", "aggregate_id", "version", "body")
-_NOTICE_COLUMNS = ("id", "recipient", "subject_type", "subject_id", "event", "text", "reason", "article", "at")
+"""From so many rows of a kind on, a Work writes them by COPY."""
 _COUNTER_BITS = 61
 
-_WRITE_FACTS = """
-WITH kept AS (
-    INSERT INTO fact (event_id, aggregate_type, aggregate_id, version, body)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::bytea[])
-)
-INSERT INTO outbox (partition, routing_key, body)
-SELECT * FROM unnest($6::smallint[], $7::text[], $8::bytea[])
-"""
-_WRITE_OUTBOX = """
-INSERT INTO outbox (partition, routing_key, body)
-SELECT * FROM unnest($1::smallint[], $2::text[], $3::bytea[])
-"""
-_WRITE_NOTICES = """
-INSERT INTO notice (id, recipient, subject_type, subject_id, event, text, reason, article, at)
-SELECT n.*, $9 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-                           $8::text[]) AS n
-"""
-_WRITE_DECISIONS = """
-INSERT INTO decision (id, subject_type, subject_id, act, account_id, role, ground, rule, before, after, facts,
-                      pack_version, at)
-SELECT d.*, $12, $13
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::jsonb[]) AS d
-"""
-_WRITE_TIMERS = """
-INSERT INTO timer (kind, key, due_at) SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[])
-ON CONFLICT (kind, key) DO UPDATE SET due_at = EXCLUDED.due_at
-"""
 # A timer that is being fired is locked by its firing, which waits for the very rows held here; it re-checks the state,
 # so it is left alone instead of waited for.
 _DROP_TIMERS = """
@@ -125,6 +94,7 @@ class _Said:
     outbox: list[tuple[int, str, bytes]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    answers: list[tuple[str, str, bytes, int, bytes | None, str]] = field(default_factory=list)
     timers: dict[tuple[str, UUID], datetime | None] = field(default_factory=dict)
 
 
@@ -145,7 +115,8 @@ class Work:
         self.now = now
         self.ports = ports
         self.traceparent = traceparent
-        self.partitions: set[int] = set()
+        self.contexts: Contexts | None = None
+        self.handed: list[tuple[int, Unit]] = []
         self.after_commit: list[Callable[[], None]] = []
         self._said = _Said()
         self._wire_time = now.isoformat()
@@ -232,54 +203,56 @@ class Work:
         """Forget a timer; one that is not set is no error."""
         self._said.timers[kind, key] = None
 
+    def keep_answer(self, row: tuple[str, str, bytes, int, bytes | None, str]) -> None:
+        """Store the answer of a call with its effects: scope, key, request hash, status, body, resource."""
+        self._said.answers.append(row)
+
     async def flush(self) -> None:
-        """Write everything said, with as few statements as there are kinds of it."""
+        """Write everything said with one statement; what is said in bulk goes by COPY before it."""
         said, self._said = self._said, _Said()
-        self.partitions.update(row[0] for row in said.outbox)
-        if len(said.facts) >= BULK_MIN:
-            await self._copy("fact", said.facts, _FACT_COLUMNS)
-            await self.connection.execute(_WRITE_OUTBOX, *_columns(joined(said.outbox), 3))
-        elif said.facts:
-            await self.connection.execute(_WRITE_FACTS, *_columns(said.facts, 5), *_columns(said.outbox, 3))
-        elif said.outbox:
-            await self.connection.execute(_WRITE_OUTBOX, *_columns(said.outbox, 3))
-        await self._flush_timers(said)
-        await self._flush_notices(said.notices)
-        if said.decisions:
-            await self.connection.execute(
-                _WRITE_DECISIONS, *self._decision_columns(said.decisions), self.pack.version, self.now
-            )
-
-    async def _copy(self, table: str, rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> None:
-        await self.connection.copy_records_to_table(table, records=rows, columns=columns)
-
-    async def _flush_timers(self, said: _Said) -> None:
+        if self.contexts is not None:
+            said.facts, said.outbox = self.contexts.stamp_rows(said.facts, said.outbox)
+        outbox = joined(said.outbox)
+        notices = [
+            (self.new_id(), n.recipient, n.subject_type, n.subject_id, n.event, n.text, n.reason, n.article)
+            for n in said.notices
+        ]
         setting = [(kind, key, due_at) for (kind, key), due_at in said.timers.items() if due_at is not None]
         dropping = [timer for timer, due_at in said.timers.items() if due_at is None]
-        if setting:
-            await self.connection.execute(_WRITE_TIMERS, *_columns(setting, 3))
         if dropping:
-            await self.connection.execute(_DROP_TIMERS, *_columns(dropping, 2))
-
-    async def _flush_notices(self, notices: Sequence[Notice]) -> None:
-        rows = [
-            (self.new_id(), n.recipient, n.subject_type, n.subject_id, n.event, n.text, n.reason, n.article)
-            for n in notices
+            columns = zip(*dropping, strict=True)
+            await self.connection.execute(_DROP_TIMERS, *(list(column) for column in columns))
+        kinds: list[tuple[Kind, Sequence[Row], Row]] = [
+            (FACT, said.facts, ()),
+            (TIMER, setting, ()),
+            (NOTICE, notices, (self.now,)),
+            (DECISION, self._decision_rows(said.decisions), (self.pack.version, self.now) if said.decisions else ()),
+            (ANSWER, said.answers, ()),
+            (OUTBOX, outbox, ()),
         ]
-        if len(rows) >= BULK_MIN:
-            await self._copy("notice", [(*row, self.now) for row in rows], _NOTICE_COLUMNS)
-        elif rows:
-            await self.connection.execute(_WRITE_NOTICES, *_columns(rows, 8), self.now)
+        small = []
+        for kind, rows, same in kinds:
+            if kind.bulk and len(rows) >= BULK_MIN:
+                await copy(self.connection, kind, rows, same)
+            else:
+                small.append((kind, rows, same))
+        written = await write(self.connection, small)
+        if outbox:
+            self._hand_over(written, outbox)
 
-    def _decision_columns(self, decisions: Sequence[Decision]) -> list[list[object]]:
-        rows = [
+    def _hand_over(self, written: Sequence[Record], outbox: Sequence[tuple[int, str, bytes]]) -> None:
+        for partition in {row[0] for row in outbox}:
+            ids = [row["id"] for row in written if row["partition"] == partition]
+            self.handed.append((partition, unit_of(ids, outbox, partition=partition)))
+
+    def _decision_rows(self, decisions: Sequence[Decision]) -> list[Row]:
+        return [
             (
                 *(self.new_id(), d.subject_type, d.subject_id, d.act, d.by.account_id, d.by.role),
                 *(d.ground, d.rule, d.before, d.after, d.facts),
             )
             for d in decisions
         ]
-        return _columns(rows, 11)
 
 
 @lru_cache(maxsize=256)
@@ -288,27 +261,3 @@ def _parts_of(stream: str, service: str) -> tuple[str, str]:
     producer, _, aggregate_type = stream.partition(".")
     invariant(producer == service, "a service emits facts of its own streams only")
     return aggregate_type, fact_key(stream)
-
-
-def joined(rows: Sequence[tuple[int, str, bytes]]) -> list[tuple[int, str, bytes]]:
-    """Outbox rows with several events each; the relay puts a comma between bodies, and so may a row.
-
-    Only neighbours of one routing key are joined, so the order within a key stays.
-    """
-    joined: list[tuple[int, str, bytes]] = []
-    for (partition, routing_key), group in groupby(rows, key=itemgetter(0, 1)):
-        taken: list[bytes] = []
-        size_bytes = 0
-        for _, _, body in group:
-            size_bytes += len(body) + 1
-            if taken and size_bytes > ROW_BYTES_MAX:
-                joined.append((partition, routing_key, b",".join(taken)))
-                taken, size_bytes = [], len(body) + 1
-            taken.append(body)
-        joined.append((partition, routing_key, b",".join(taken)))
-    return joined
-
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows turned into the arrays that unnest takes."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -184,7 +184,7 @@ class Stage:
 
     def relay(self, runtime: Runtime) -> list[asyncio.Task[None]]:
         """Start the relays of both partitions."""
-        return [self.spawn(Relay(runtime, partition).run()) for partition in runtime.wake]
+        return [self.spawn(Relay(runtime, partition).run()) for partition in runtime.handed]
 
     def consume(self, runtime: Runtime) -> Applier:
         """Start both consumers and the retries."""

@@ -46,6 +46,11 @@ _RESTLESS = """
 SELECT count(*) FROM saga WHERE state NOT IN
     ('held', 'refused', 'committed', 'released', 'returned', 'open', 'ended', 'redeemed')
 """
+# As if nothing had moved them for longer than the sweeper waits.
+_STAND_STILL = """
+UPDATE saga SET resend_at = clock_timestamp(), moved_at = clock_timestamp() - interval '1 minute'
+WHERE resend_at IS NOT NULL
+"""
 
 
 @dataclass
@@ -214,7 +219,7 @@ class World(People):
             async with self.platform.runtime("order").pool.acquire() as connection:
                 if not await connection.fetchval(_RESTLESS):
                     return
-                await connection.execute("UPDATE saga SET resend_at = clock_timestamp() WHERE resend_at IS NOT NULL")
+                await connection.execute(_STAND_STILL)
             await self.run_order_job("sweep_sagas")
         raise AssertionError("I11: a saga never rests")
 

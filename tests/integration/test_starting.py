@@ -249,7 +249,7 @@ async def answering(client: httpx.AsyncClient) -> None:
     deadline = time.monotonic() + START_S
     while True:
         try:
-            if (await client.get("/health/ready")).status_code == 200:
+            if (await client.get("/health/live")).status_code == 200:
                 return
         except httpx.TransportError:
             assert time.monotonic() < deadline, "the process never served"

@@ -91,7 +91,9 @@ async def open_market(platform: Platform) -> Population:
     money = Money(plan_id=new_id(), total_fen=PURCHASES * CAP_FEN, grant_fen=CAP_FEN)
     await fund(platform.databases["voucher"], people, money)
     await publish(platform._outside, parties(people))
-    platform.runtime("voucher").wake[FACT_PARTITION].set()
+    handed = platform.runtime("voucher").handed[FACT_PARTITION]
+    handed.forget()
+    handed.wake.set()
     await platform.settle()
     return people
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 
-from embedded.crosschecks import check_services
+from operations.crosschecks import check_services
 from services.order.domain.saga import RESTING
 from services.voucher.domain.allocation import Entry, EntryKind, Ticket, canonical
 from services.voucher.domain.replay import INPUTS, Rules, replay

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from msgspec.structs import replace as with_changes
+
 from services.order.domain import order as rules
 from services.order.domain.order import Order, RefundableLine
 from services.order.domain.saga import (
@@ -151,7 +153,7 @@ class PureWorld:
         """The provider consents; the voucher of the lines follows by a saga. Raises: Refusal."""
         lines, wanted = self.lines[order_id], self.refunds.get(order_id, ())
         self.put(*rules.consent_refund(self.orders[order_id], lines=lines, wanted=wanted))
-        self.lines[order_id] = [replace(one, refunded=one.refunded or one.line in wanted) for one in lines]
+        self.lines[order_id] = [with_changes(one, refunded=one.refunded or one.line in wanted) for one in lines]
         with_voucher = tuple(one.line for one in lines if one.line in wanted and one.voucher_fen)
         if with_voucher:
             self._keep(begin_refund(refund_id=self.new_id(), order_id=order_id, lines=with_voucher))
@@ -323,13 +325,13 @@ class PureWorld:
             after, fact = rules.claim(self.orders[order_id], claim_id=claim_id, provider_id=PROVIDER)
         except Refusal as refusal:
             no = RefuseItem(claim_id=claim_id, order_id=order_id, code=refusal.code, article="A22", detail="")
-            self._keep(begin(replace(saga, state=Step.REFUSING), no))
+            self._keep(begin(with_changes(saga, state=Step.REFUSING), no))
             return
         self.put(after, fact)
         if self.sagas[order_id].state is Step.COMMITTED:
             self._keep(begin(saga, ClaimVoucher(order_id=order_id, claim_id=claim_id)))
         else:
-            self._keep(begin(replace(saga, state=Step.WAITING_FOR_COMMIT), None))
+            self._keep(begin(with_changes(saga, state=Step.WAITING_FOR_COMMIT), None))
 
     # What voucher and settlement do.
 

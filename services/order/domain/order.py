@@ -4,10 +4,12 @@ Every race (cancel v. confirm, refund v. claim) is decided here on the row; the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from services.order.domain.refusals import (
     AlreadyCancelled,
@@ -45,8 +47,7 @@ from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import Refusal, bug
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order's row without its lines; amounts in fen, `version` is that of its last fact."""
 
     id: UUID
@@ -84,8 +85,7 @@ class Order:
         return self.voucher_fen - self.refunded_voucher_fen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundableLine:
+class RefundableLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as a refund sees it; amounts in fen."""
 
     line: int
@@ -125,9 +125,9 @@ def winner(order: Order) -> Refusal:  # noqa: PLR0911 - one for each state
             assert_never(order.state)
 
 
-def _moved(order: Order, state: OrderState) -> Order:
+def _moved(order: Order, state: OrderState, **changes: object) -> Order:
     MOVES.check(order.state, state)
-    return replace(order, state=state, version=order.version + 1)
+    return replace(order, state=state, version=order.version + 1, **changes)
 
 
 def confirm_due_at(order: Order, *, now: datetime, timeout_days: int) -> datetime:
@@ -138,14 +138,15 @@ def confirm_due_at(order: Order, *, now: datetime, timeout_days: int) -> datetim
 
 def await_confirmation(order: Order, *, due_at: datetime) -> tuple[Order, OrderAwaitingConfirmation]:
     """The voucher part is held; the provider is asked. Source: A19."""
-    after = replace(_moved(order, OrderState.AWAITING_CONFIRMATION), confirm_due_at=due_at)
+    after = _moved(order, OrderState.AWAITING_CONFIRMATION, confirm_due_at=due_at)
     return after, OrderAwaitingConfirmation(version=after.version, order_id=order.id)
 
 
 def refuse(order: Order, *, code: str, article: str, detail: str, now: datetime) -> tuple[Order, OrderRefused]:
     """Voucher said no."""
-    after = replace(
-        _moved(order, OrderState.REFUSED),
+    after = _moved(
+        order,
+        OrderState.REFUSED,
         refusal_code=code,
         refusal_article=article,
         refusal_detail=detail,
@@ -162,7 +163,7 @@ def confirm(order: Order, *, now: datetime) -> tuple[Order, OrderConfirmed]:
         raise YearClosed(year=order.year)
     if order.confirm_due_at is not None and now >= order.confirm_due_at:
         raise ConfirmTooLate
-    after = replace(_moved(order, OrderState.CONFIRMED), confirmed_at=now)
+    after = _moved(order, OrderState.CONFIRMED, confirmed_at=now)
     return after, OrderConfirmed(version=after.version, order_id=order.id, confirmed_at=now)
 
 
@@ -170,7 +171,7 @@ def cancel(order: Order, *, reason: CancelReason, now: datetime) -> tuple[Order,
     """End an order before confirmation. Raises: Refusal naming the winner. Source: A20, R72."""
     if not order.unconfirmed:
         raise winner(order)
-    after = replace(_moved(order, OrderState.CANCELLED), reason=reason.value, ended_at=now)
+    after = _moved(order, OrderState.CANCELLED, reason=reason.value, ended_at=now)
     return after, OrderCancelled(version=after.version, order_id=order.id, reason=reason.value)
 
 
@@ -244,7 +245,7 @@ def claim(order: Order | None, *, claim_id: UUID, provider_id: UUID) -> tuple[Or
         raise RefundOpen
     if order.voucher_left_fen <= 0:
         raise NothingToClaim
-    after = replace(_moved(order, OrderState.CLAIMED), claim_id=claim_id)
+    after = _moved(order, OrderState.CLAIMED, claim_id=claim_id)
     fact = OrderClaimed(version=after.version, order_id=order.id, claim_id=claim_id, voucher_fen=order.voucher_left_fen)
     return after, fact
 
@@ -252,14 +253,14 @@ def claim(order: Order | None, *, claim_id: UUID, provider_id: UUID) -> tuple[Or
 def unclaim(order: Order) -> tuple[Order, OrderUnclaimed]:
     """The claim ended unpaid; refund is open again. Source: Q13."""
     claim_id = order.claim_id or bug("only a claimed order is unclaimed")
-    after = replace(_moved(order, OrderState.CONFIRMED), claim_id=None)
+    after = _moved(order, OrderState.CONFIRMED, claim_id=None)
     return after, OrderUnclaimed(version=after.version, order_id=order.id, claim_id=claim_id)
 
 
 def redeem(order: Order, *, paid_fen: int, now: datetime) -> tuple[Order, OrderRedeemed]:
     """The claim was paid. Source: A24, Q17."""
     claim_id = order.claim_id or bug("only a claimed order is redeemed")
-    after = replace(_moved(order, OrderState.REDEEMED), paid_fen=paid_fen, ended_at=now)
+    after = _moved(order, OrderState.REDEEMED, paid_fen=paid_fen, ended_at=now)
     return after, OrderRedeemed(version=after.version, order_id=order.id, claim_id=claim_id, paid_fen=paid_fen)
 
 

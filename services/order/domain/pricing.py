@@ -4,10 +4,12 @@ Prices are the server's; each line's voucher share is fixed once and never sprea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, assert_never
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from services.order.domain.refusals import (
     ComponentUnknown,
@@ -31,8 +33,18 @@ LINES_MAX = 20
 QUANTITY_MAX = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """Whether an organisation may act; `suspended_since` may lie ahead."""
+
+    closed: bool
+    suspended_since: datetime | None
+
+    def stopped(self, now: datetime) -> bool:
+        """Whether the organisation may not act at that moment."""
+        return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
+
+
+class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The copy of an organisation as decisions need it."""
 
     id: UUID
@@ -46,11 +58,10 @@ class Party:
 
     def stopped(self, now: datetime) -> bool:
         """Whether the organisation may not act at that moment."""
-        return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
+        return Standing(self.closed, self.suspended_since).stopped(now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buyer:
+class Buyer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An enterprise with its ties and the copy of what is left on its account this year, in fen."""
 
     party: Party
@@ -58,16 +69,14 @@ class Buyer:
     available_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One price component of an edition; `price_fen` is for one `unit`, tax included."""
 
     unit: str
     price_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One edition of a product, with its provider."""
 
     product_id: UUID
@@ -83,8 +92,7 @@ class Offer:
     delisted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line as the buyer asks for it."""
 
     product_id: UUID
@@ -93,16 +101,14 @@ class Wanted:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherWish:
+class VoucherWish(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How much voucher the buyer wants: none, as much as possible, or an exact amount in fen. Source: R67."""
 
     mode: Literal["none", "max", "exact"]
     amount_fen: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PricedLine:
+class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line with everything that is fixed when the order is placed; amounts in fen."""
 
     line: int
@@ -116,8 +122,7 @@ class PricedLine:
     voucher_fen: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class Priced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole order, priced; own part + voucher part = fee. Source: A19, R69."""
 
     provider: Party

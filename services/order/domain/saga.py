@@ -7,10 +7,12 @@ counted, and undone when it made an effect nobody wants any more.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.contracts.messages.base import Command, Refused, Reply
 from shared.contracts.messages.settlement import ItemOpened, ItemRefused, OpenItem, RefuseItem
@@ -76,8 +78,7 @@ class Move(StrEnum):
     REDEEM = "redeem"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saga:
+class Saga(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One saga; `number` counts its commands, `pending` is the one without an answer."""
 
     id: UUID
@@ -93,38 +94,32 @@ class Saga:
     paid_fen: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A participant's reply to command `number`."""
 
     number: int
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The order was cancelled on its row; the voucher goes back."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(msgspec.Struct, frozen=True, gc=False):
     """The provider's confirmation stands on the order row: the pivot of a purchase."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitKnown:
+class CommitKnown(msgspec.Struct, frozen=True, gc=False):
     """The purchase's commit was answered, so the claim may be asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemEnded:
+class ItemEnded(msgspec.Struct, frozen=True, gc=False):
     """The item left its claim unpaid."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemPaid:
+class ItemPaid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The item's claim was paid: the pivot of a claim."""
 
     paid_fen: int
@@ -134,8 +129,7 @@ Signal: TypeAlias = Answer | Cancelled | Confirmed | CommitKnown | ItemEnded | I
 Sender: TypeAlias = Callable[[Saga, object], Command]
 
 
-@dataclass(frozen=True, slots=True)
-class To:
+class To(msgspec.Struct, frozen=True, gc=False):
     """Go to a state; send a command; move the order."""
 
     state: Step
@@ -143,8 +137,7 @@ class To:
     move: Move | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stepped:
+class Stepped(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a step came to."""
 
     saga: Saga
@@ -294,17 +287,24 @@ def _step(saga: Saga, signal: Signal, *, table: Table, late: Table) -> Stepped:
     what: object = signal.reply if isinstance(signal, Answer) else signal
     in_time = not isinstance(signal, Answer) or (signal.number == saga.number and saga.pending is not None)
     rule = (table if in_time else late).get((saga.state, type(what)))
-    counted = saga if in_time else replace(saga, late=saga.late + 1)
-    noted = replace(counted, last_event=_name(what), version=saga.version + 1)
+    late_now = saga.late if in_time else saga.late + 1
     if rule is None:
         # A refusal after the pivot, a repeated signal, a late answer without effect: the pending command stands.
+        noted = replace(saga, late=late_now, last_event=_name(what), version=saga.version + 1)
         return Stepped(saga=noted, late=not in_time)
+    command = rule.send(saga, what) if rule.send is not None else None
     # CLAIMING_ENDED still waits for the answer to the claim it sent; every other step is done with its command.
-    waiting = noted.pending if rule.state is Step.CLAIMING_ENDED else None
-    moved = replace(noted, state=rule.state, pending=waiting)
-    if rule.send is None:
-        return Stepped(saga=moved, move=rule.move, late=not in_time)
-    return replace(_sent(moved, rule.send(moved, what)), move=rule.move, late=not in_time)
+    waiting = saga.pending if rule.state is Step.CLAIMING_ENDED else command
+    moved = replace(
+        saga,
+        state=rule.state,
+        number=saga.number if command is None else saga.number + 1,
+        pending=waiting,
+        late=late_now,
+        last_event=_name(what),
+        version=saga.version + 1,
+    )
+    return Stepped(saga=moved, command=command, move=rule.move, late=not in_time)
 
 
 def _sent(saga: Saga, command: Command) -> Stepped:

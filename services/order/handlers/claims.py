@@ -1,8 +1,9 @@
 """Claims: each order of a claim is locked on its row, then its money, then the item is opened or refused."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from services.order.domain import order as rules
 from services.order.domain.saga import ItemEnded, ItemPaid, Kind, Saga, Signal, Step, begin

@@ -1,8 +1,9 @@
 """Confirm, cancel and refuse: each a guarded move of the order row; the loser learns who won."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from services.order.answers import OrderAnswer, answer
 from services.order.domain import order as rules
@@ -11,14 +12,12 @@ from services.order.domain.refusals import EnterpriseSuspended, ProviderSuspende
 from services.order.domain.saga import Confirmed
 from services.order.domain.states import CancelReason
 from services.order.handlers import telling
-from services.order.handlers.docket import CONFIRM_TIMER, Docket
-from services.order.store import copies
+from services.order.handlers.docket import Docket
 from shared.kernel.refusals import Refusal
 from shared.runtime.work import Actor, Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCommand:
+class OrderCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something one party wants done with one order; `version` is that of If-Match, or None."""
 
     order_id: UUID
@@ -31,20 +30,16 @@ async def confirm_orders(work: Work, commands: Sequence[OrderCommand]) -> Sequen
 
     Emits OrderConfirmed. Source: A19, R70, Q5.
     """
-    docket = await Docket.open(work, [command.order_id for command in commands])
-    orders = [order for command in commands if (order := docket.find(command.order_id)) is not None]
-    ids = {party for order in orders for party in (order.enterprise_id, order.provider_id)}
-    parties = await copies.find_parties(work.connection, list(ids))
+    docket, parties = await Docket.open_with_parties(work, [command.order_id for command in commands])
 
     def confirm(command: OrderCommand) -> Order:
         order = docket.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
         after, fact = rules.confirm(order, now=work.now)
-        if parties[order.provider_id].stopped(work.now):
+        if parties[order.id].provider.stopped(work.now):
             raise ProviderSuspended
-        if parties[order.enterprise_id].stopped(work.now):
+        if parties[order.id].enterprise.stopped(work.now):
             raise EnterpriseSuspended
         docket.put(after, fact)
-        work.drop_timer(CONFIRM_TIMER, key=order.id)
         saga = docket.purchase(order.id)
         if saga is not None:
             docket.signal(saga, Confirmed())

@@ -1,6 +1,6 @@
 """The orders of one transaction: locked together, decided one by one in memory, saved together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from services.order.answers import changing
@@ -8,7 +8,7 @@ from services.order.domain import order as rules
 from services.order.domain.order import Order
 from services.order.domain.refusals import OrderNotFound
 from services.order.domain.saga import Answer, Cancelled, Kind, Move, Saga, Signal, Step, Stepped, step
-from services.order.domain.states import CancelReason, OrderState
+from services.order.domain.states import CancelReason
 from services.order.handlers import telling
 from services.order.store import orders as store
 from services.order.store import refunds, sagas
@@ -20,6 +20,8 @@ from shared.runtime.runtime import Waiters
 from shared.runtime.work import SYSTEM, Actor, Decision, Work
 
 CONFIRM_TIMER = "confirm_timeout"
+"""Set once for an order and left standing when it is confirmed or cancelled: firing looks at the state again, and to
+find and delete the timer of every purchase costs more than to let it pass."""
 REFUND_TIMER = "refund_silence"
 
 
@@ -29,8 +31,9 @@ class Docket:
     def __init__(self, work: Work, *, orders: Iterable[Order], sagas: Iterable[Saga]) -> None:
         self.work = work
         self._orders = {order.id: order for order in orders}
-        self._loaded = {order.id: order.version for order in self._orders.values()}
+        self._loaded = dict(self._orders)
         self._sagas = {saga.id: saga for saga in sagas}
+        self._loaded_sagas = dict(self._sagas)
         self._moved: set[UUID] = set()
         self._stepped: set[UUID] = set()
         self._returned: list[UUID] = []
@@ -41,6 +44,15 @@ class Docket:
         orders = await store.lock(work.connection, sorted(set(order_ids)))
         found = await sagas.find_sagas(work.connection, [order.id for order in orders])
         return cls(work, orders=orders, sagas=found)
+
+    @classmethod
+    async def open_with_parties(
+        cls, work: Work, order_ids: Iterable[UUID]
+    ) -> tuple["Docket", Mapping[UUID, sagas.Parties]]:
+        """Lock orders, then read their purchase sagas and whether their parties may act, in one statement."""
+        orders = await store.lock(work.connection, sorted(set(order_ids)))
+        found, parties = await sagas.find_purchases(work.connection, [order.id for order in orders])
+        return cls(work, orders=orders, sagas=found), parties
 
     @classmethod
     async def of_sagas(cls, work: Work, saga_ids: Iterable[UUID]) -> "Docket":
@@ -74,6 +86,7 @@ class Docket:
         """Add refund and claim sagas, read under the locks of their orders."""
         for saga in sagas:
             self._sagas.setdefault(saga.id, saga)
+            self._loaded_sagas.setdefault(saga.id, saga)
 
     def saga(self, saga_id: UUID) -> Saga | None:
         """A saga of this docket."""
@@ -144,8 +157,6 @@ class Docket:
     def cancel(self, order: Order, *, reason: CancelReason, by: Actor = SYSTEM) -> Order:
         """Cancel on the row and let the voucher return by itself. Raises: Refusal. Source: A20, R72."""
         after = self.put(*rules.cancel(order, reason=reason, now=self.work.now))
-        if order.state is OrderState.AWAITING_CONFIRMATION:
-            self.work.drop_timer(CONFIRM_TIMER, key=order.id)
         saga = self.purchase(order.id)
         if saga is not None:
             self.signal(saga, Cancelled(reason=reason.value))
@@ -174,9 +185,13 @@ class Docket:
     async def save(self) -> None:
         """Write what changed in one statement, and wake whoever waits for these orders after the commit."""
         moved = [(self._loaded[order_id], self._orders[order_id]) for order_id in sorted(self._moved)]
-        stepped = [self._sagas[saga_id] for saga_id in sorted(self._stepped)]
-        if moved or stepped:
-            await store.save(self.work.connection, orders=moved, sagas=stepped)
+        saga_ids = sorted(self._stepped)
+        stepped = [
+            (before, self._sagas[key]) for key in saga_ids if (before := self._loaded_sagas.get(key)) is not None
+        ]
+        begun = [self._sagas[key] for key in saga_ids if key not in self._loaded_sagas]
+        if moved or saga_ids:
+            await store.save(self.work.connection, orders=moved, sagas=stepped, begun=begun)
         if self._returned:
             await refunds.finish(self.work.connection, self._returned, now=self.work.now)
         self._wake()

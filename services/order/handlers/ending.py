@@ -38,13 +38,13 @@ async def end_years(work: Work) -> int:
 
 async def sweep_sagas(work: Work) -> int:
     """Send the pending command of each saga without progress again, with its number; wake claims that waited."""
-    stale = await sagas.take_stale(work.connection)
+    looked_at, stale = await sagas.look_at_due(work.connection)
     for saga in stale:
         invariant(saga.pending is not None, "only what is pending is sent again")
         if saga.pending is not None:
             work.send(saga.pending, saga=saga.id, number=saga.number)
     await _wake_claims(work)
-    return len(stale)
+    return looked_at
 
 
 async def _wake_claims(work: Work) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from services.order.answers import OrderAnswer, answer
 from services.order.domain import order as rules
 from services.order.domain.order import Order
@@ -34,8 +36,7 @@ def wish_of(voucher: str | None, voucher_fen: int | None) -> VoucherWish:
     return VoucherWish(mode="max" if voucher == "max" else "none")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOrder:
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Buy lines of one provider."""
 
     wanted: Sequence[Wanted]
@@ -44,8 +45,7 @@ class PlaceOrder:
     by: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeQuote:
+class MakeQuote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Ask what an order would cost; binds nobody."""
 
     wanted: Sequence[Wanted]
@@ -53,8 +53,7 @@ class MakeQuote:
     by: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A priced order, the copy of the balance, and what may go wrong when it is placed."""
 
     priced: Priced
@@ -63,8 +62,7 @@ class Quote:
     warnings: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Market:
+class _Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The copies that a batch is decided on."""
 
     buyers: Mapping[UUID, Buyer]

@@ -1,18 +1,24 @@
-"""Orders and their sagas: loaded under the order row's lock, saved with arrays in one statement."""
+"""Orders and their sagas: loaded under the order row's lock, saved in one statement that writes what changed.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+The statement is put together from the columns that a batch has changed; few combinations occur and stay prepared. No
+index holds a column that changes, so a step of an order stays on its page (HOT).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from services.order.domain.order import Order, RefundableLine
 from services.order.domain.saga import Saga
 from services.order.domain.states import OrderState, RefundState
-from services.order.store.sagas import SAGA_COLUMNS, saga_columns
+from services.order.store import sagas as saga_store
 from shared.kernel.refusals import invariant
+from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
 
-_ORDER_FIELDS = tuple(one.name for one in fields(Order))
+_ORDER_FIELDS = Order.__struct_fields__
 _MUTABLE = {
     "state": "text",
     "version": "int",
@@ -68,24 +74,13 @@ _LINE = {
 }
 
 
-def _unnest(columns: Mapping[str, str], *, first: int) -> str:
-    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(columns.values(), start=first))
-    return f"unnest({arrays}) AS n({', '.join(columns)})"
-
-
-def _save_sagas(*, first: int) -> str:
-    """Insert new sagas and step old ones; both under the lock of the saga's order row."""
-    columns = {**SAGA_COLUMNS, "resend_s": "float8"}
-    kept = [name for name in SAGA_COLUMNS if name not in {"id", "kind", "order_id", "claim_id"}]
-    return f"""
-    INSERT INTO saga ({", ".join(SAGA_COLUMNS)}, started_at, moved_at, resend_at)
-    SELECT {", ".join(f"n.{name}" for name in SAGA_COLUMNS)}, clock_timestamp(), clock_timestamp(),
-           clock_timestamp() + make_interval(secs => n.resend_s)
-    FROM {_unnest(columns, first=first)}
-    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in kept)},
-        moved_at = EXCLUDED.moved_at, resend_at = EXCLUDED.resend_at
-    """  # noqa: S608 - column names from this module
-
+_MUTABLE_OF = attrgetter(*_MUTABLE)
+_MOVED_TYPES = {"id": "uuid", "was": "int", **_MUTABLE}
+# What the orders of one batch have in common: they are of one moment, and most take the same step.
+_MOVED_COMMON = frozenset({"was", *_MUTABLE})
+_PLACED_COMMON = frozenset(
+    {"year", "state", "version", "agreement_version", "pack_version", "placed_at", "confirm_due_at"}
+)
 
 # The order row's lock also guards all sagas of the order; sagas are read by a later statement, because one that had to
 # wait for the lock would join the row as it is now with sagas as they were before. Rows are locked in id order.
@@ -95,21 +90,6 @@ SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order WHERE id = ANY($1::uuid[]) OR
 _LOCK_BY_SAGA = f"""
 SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order
 WHERE id = ANY(ARRAY(SELECT order_id FROM saga WHERE id = ANY($1::uuid[]))) ORDER BY id FOR UPDATE
-"""  # noqa: S608 - as above
-_SAVE = f"""
-WITH moved AS (
-    UPDATE cloud_order o SET {", ".join(f"{name} = n.{name}" for name in _MUTABLE)}
-    FROM {_unnest({"id": "uuid", "was": "int", **_MUTABLE}, first=1)}
-    WHERE o.id = n.id AND o.version = n.was RETURNING 1
-), stepped AS ({_save_sagas(first=3 + len(_MUTABLE))})
-SELECT count(*) FROM moved
-"""  # noqa: S608 - as above
-_INSERT = f"""
-WITH placed AS (
-    INSERT INTO cloud_order ({", ".join(_PLACED)}) SELECT * FROM {_unnest(_PLACED, first=1)}
-), begun AS ({_save_sagas(first=1 + len(_PLACED))})
-INSERT INTO order_line ({", ".join(_LINE)})
-SELECT * FROM {_unnest(_LINE, first=2 + len(_PLACED) + len(SAGA_COLUMNS))}
 """  # noqa: S608 - as above
 _LINES = """
 SELECT order_id, line, fee_fen, voucher_fen, refund_id FROM order_line WHERE order_id = ANY($1::uuid[])
@@ -132,19 +112,46 @@ ORDER BY id LIMIT $2
 """
 
 
-def _columns(rows: Sequence[Sequence[Any]], *, width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+@lru_cache(maxsize=256)
+def _save_statement(moved: Shape, stepped: Shape, begun: Shape) -> str:
+    """Update orders and sagas, insert new sagas, and count the rows updated; a part without a shape is left out."""
+    parts, counts, first = [], [], 1
+    if moved:
+        n = Source(moved, _MOVED_TYPES, first=first)
+        assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in {"id", "was"})
+        parts.append(
+            f"moved AS (UPDATE cloud_order o SET {assignments} FROM {n.rows} "  # noqa: S608 - names from this module
+            f"WHERE o.id = n.id AND o.version = {n.of['was']} RETURNING 1)"
+        )
+        counts.append("(SELECT count(*) FROM moved)")
+        first = n.after
+    if stepped:
+        parts.append(f"stepped AS ({saga_store.step_statement(stepped, first=first)} RETURNING 1)")
+        counts.append("(SELECT count(*) FROM stepped)")
+        first += len(stepped)
+    if begun:
+        parts.append(f"begun AS ({saga_store.begin_statement(begun, first=first)})")
+    return f"WITH {', '.join(parts)} SELECT {' + '.join(counts) or '0'}"
 
 
-def _saga_arrays(sagas: Sequence[Saga]) -> list[list[Any]]:
-    return _columns([saga_columns(saga) for saga in sagas], width=len(SAGA_COLUMNS) + 1)
+@lru_cache(maxsize=64)
+def _insert_statement(placed: Shape, begun: Shape, lines: Shape) -> str:
+    order = Source(placed, _PLACED, first=1)
+    parts, first = [f"placed AS ({order.insert('cloud_order')})"], order.after
+    if begun:
+        parts.append(f"begun AS ({saga_store.begin_statement(begun, first=first)})")
+        first += len(begun)
+    return f"WITH {', '.join(parts)} {Source(lines, _LINE, first=first).insert('order_line')}"
+
+
+_NOTHING = Packed((), ())
 
 
 def order_of(row: Record) -> Order:
     """The order of a row that has its columns."""
-    values = {name: row[name] for name in _ORDER_FIELDS}
-    values["state"] = OrderState(row["state"])
-    values["refund_state"] = RefundState(row["refund_state"])
+    values = dict(row)
+    values["state"] = OrderState(values["state"])
+    values["refund_state"] = RefundState(values["refund_state"])
     return Order(**values)
 
 
@@ -158,11 +165,36 @@ async def lock_by_saga(connection: Connection, saga_ids: Sequence[UUID]) -> list
     return [order_of(row) for row in await connection.fetch(_LOCK_BY_SAGA, saga_ids)]
 
 
-async def save(connection: Connection, *, orders: Sequence[tuple[int, Order]], sagas: Sequence[Saga]) -> None:
-    """Write changed orders, each with the version it was loaded at, and sagas. Raises: Bug when a guard fails."""
-    rows = [(order.id, was, *(getattr(order, name) for name in _MUTABLE)) for was, order in orders]
-    moved = await connection.fetchval(_SAVE, *_columns(rows, width=2 + len(_MUTABLE)), *_saga_arrays(sagas))
-    invariant(moved == len(orders), "every order was still at the version it was decided on")
+async def save(
+    connection: Connection,
+    *,
+    orders: Sequence[tuple[Order, Order]],
+    sagas: Sequence[tuple[Saga, Saga]],
+    begun: Sequence[Saga],
+) -> None:
+    """Write orders and sagas, each as loaded and as decided, and new sagas. Raises: Bug when a guard fails."""
+    parts = (_moved(orders), saga_store.stepped(sagas), saga_store.begun(begun))
+    statement = _save_statement(*(part.shape for part in parts))
+    written = await connection.fetchval(statement, *(value for part in parts for value in part.values))
+    invariant(written == len(orders) + len(sagas), "every order and saga was still at the version it was decided on")
+
+
+def _moved(orders: Sequence[tuple[Order, Order]]) -> Packed:
+    """The columns that differ in any of the orders, and always the version."""
+    if not orders:
+        return _NOTHING
+    pairs = [(_MUTABLE_OF(before), _MUTABLE_OF(after)) for before, after in orders]
+    changed = [
+        place
+        for place, name in enumerate(_MUTABLE)
+        if name == "version" or any(before[place] != after[place] for before, after in pairs)
+    ]
+    rows = [
+        (before.id, before.version, *(values[place] for place in changed))
+        for (before, _), (_, values) in zip(orders, pairs, strict=True)
+    ]
+    names = tuple(_MUTABLE)
+    return pack(("id", "was", *(names[place] for place in changed)), rows, common=_MOVED_COMMON)
 
 
 async def insert(
@@ -173,12 +205,13 @@ async def insert(
     lines: Sequence[tuple[Any, ...]],
 ) -> None:
     """Write new orders (values of PLACED_COLUMNS), their sagas and their lines (LINE_COLUMNS) in one statement."""
-    await connection.execute(
-        _INSERT,
-        *_columns(orders, width=len(_PLACED)),
-        *_saga_arrays(sagas),
-        *_columns(lines, width=len(_LINE)),
+    parts = (
+        pack(PLACED_COLUMNS, orders, common=_PLACED_COMMON),
+        saga_store.begun(sagas),
+        pack(LINE_COLUMNS, lines, common=frozenset()),
     )
+    statement = _insert_statement(*(part.shape for part in parts))
+    await connection.execute(statement, *(value for part in parts for value in part.values))
 
 
 PLACED_COLUMNS = tuple(_PLACED)

@@ -1,4 +1,18 @@
-"""Saga rows: to and from columns, found by claim, found because nothing has moved them."""
+"""Saga rows: to and from columns, found by claim, found because nothing has moved them.
+
+`resend_at` is when the sweeper looks at a saga, on the database's clock, and the only changing column that an index
+holds. An update that leaves it alone stays on its page and touches no index (HOT), so steps leave it alone when they
+may: it is set when the saga begins, stays while commands are sent and answered, and is cleared by the step that comes
+to rest. A purchase that is held rests too, but most go on soon: its time stays, and the sweeper clears it. So a
+purchase confirmed within RESEND_S costs one update that is not HOT, its last.
+
+The sweeper takes what is due: what rests it clears, what moved less than RESEND_S ago it puts off to RESEND_S after
+that move, and only what stood still so long is sent again. Each saga is looked at about once in RESEND_S, whatever its
+steps.
+
+No saga is forgotten (I11): a step that leaves a command pending sets the time where there is none, on the newest row,
+so also when the sweeper has cleared it meanwhile; and the table refuses a pending saga without a time.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +20,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.order.domain.pricing import Standing
 from services.order.domain.saga import RESTING, Kind, Saga, Step
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
@@ -19,14 +34,15 @@ from shared.contracts.messages.voucher import (
     UnclaimVoucher,
 )
 from shared.kernel.refusals import invariant
+from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
 
 RESEND_S = 30.0
 WAIT_S = 2.0
 SWEEP_MAX = 100
 
-_COMMANDS: dict[str, type[Command]] = {
-    kind.type_name(): kind
+_DECODERS: dict[str, msgspec.json.Decoder[Command]] = {
+    kind.type_name(): msgspec.json.Decoder(kind)
     for kind in (
         HoldVoucher,
         ReleaseVoucher,
@@ -41,7 +57,7 @@ _COMMANDS: dict[str, type[Command]] = {
 }
 _ENCODER = msgspec.json.Encoder()
 
-# The columns a step writes, with their array types. `resend_s` becomes resend_at on the database's clock.
+# The columns of a saga, with their types.
 SAGA_COLUMNS = {
     "id": "uuid",
     "kind": "text",
@@ -56,57 +72,128 @@ SAGA_COLUMNS = {
     "claim_id": "uuid",
     "paid_fen": "bigint",
 }
+_WIDTH = len(SAGA_COLUMNS)
+_TYPES = {**SAGA_COLUMNS, "was": "int"}
+_STEPPED = ("id", "was", "state", "number", "pending_name", "pending", "version", "last_event")
+_SELDOM = ("late", "paid_fen")
+# What the sagas of one batch have in common.
+_STEPPED_COMMON = frozenset({*_STEPPED, *_SELDOM} - {"id"})
+_BEGUN_COMMON = frozenset({"kind", "state", "number", "pending_name", "version", "late", "last_event", "paid_fen"})
 _NAMES = ", ".join(SAGA_COLUMNS)
 _BY_CLAIM = f"""
 SELECT {", ".join(f"s.{name}" for name in SAGA_COLUMNS)} FROM saga s
 JOIN unnest($1::uuid[], $2::uuid[]) AS k(claim_id, order_id) ON s.claim_id = k.claim_id AND s.order_id = k.order_id
 """  # noqa: S608 - column names from this module
 _BY_ID = f"SELECT {_NAMES} FROM saga WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
-# Only the saga's own row is locked here, and rows that a step holds right now are passed over.
+_WITH_PARTIES = f"""
+SELECT {", ".join(f"s.{name}" for name in SAGA_COLUMNS)}, o.id AS decided_id,
+       e.closed AS enterprise_closed, e.suspended_since AS enterprise_suspended_since,
+       p.closed AS provider_closed, p.suspended_since AS provider_suspended_since
+FROM cloud_order o JOIN party e ON e.organisation_id = o.enterprise_id JOIN party p ON p.organisation_id = o.provider_id
+LEFT JOIN saga s ON s.id = o.id
+WHERE o.id = ANY($1::uuid[])
+"""  # noqa: S608 - as above
+# Only the saga's own row is locked here, and rows that a step holds right now are passed over. What waits for a commit
+# has nothing to send and is found by _WAITING.
 _SWEEP = f"""
-UPDATE saga SET resend_at = clock_timestamp() + make_interval(secs => $2), resent = resent + 1
-WHERE id IN (
-    SELECT id FROM saga WHERE resend_at <= clock_timestamp() AND pending IS NOT NULL
+WITH machine AS MATERIALIZED (SELECT clock_timestamp() AS now, make_interval(secs => $2) AS pause),
+due AS MATERIALIZED (
+    SELECT id FROM saga WHERE resend_at <= (SELECT now FROM machine) AND state <> '{Step.WAITING_FOR_COMMIT}'
     ORDER BY resend_at LIMIT $1 FOR UPDATE SKIP LOCKED
-) RETURNING {_NAMES}
+)
+UPDATE saga s SET
+    resend_at = CASE WHEN s.pending IS NULL THEN NULL WHEN s.moved_at > m.now - m.pause THEN s.moved_at + m.pause
+                     ELSE m.now + m.pause END,
+    resent = CASE WHEN s.pending IS NULL OR s.moved_at > m.now - m.pause THEN s.resent ELSE s.resent + 1 END
+FROM machine m, due d WHERE s.id = d.id
+RETURNING {", ".join(f"s.{name}" for name in SAGA_COLUMNS)},
+    s.pending IS NOT NULL AND s.moved_at <= m.now - m.pause AS again
 """  # noqa: S608 - as above
 _WAITING = """
 SELECT s.id, s.order_id FROM saga s JOIN saga p ON p.id = s.order_id AND p.state = 'committed'
-WHERE s.resend_at <= clock_timestamp() AND s.pending IS NULL ORDER BY s.resend_at LIMIT $1
+WHERE s.resend_at <= clock_timestamp() AND s.state = 'waiting_for_commit' ORDER BY s.resend_at LIMIT $1
 """
 
 
-def saga_columns(saga: Saga) -> tuple[Any, ...]:
-    """A saga as the values of SAGA_COLUMNS and the seconds after which it is looked at again."""
-    name = saga.pending.type_name() if saga.pending is not None else ""
-    body = _ENCODER.encode(saga.pending) if saga.pending is not None else None
+def begin_statement(shape: Shape, *, first: int) -> str:
+    """The INSERT of a batch of `begun`; what is under way is looked at by the sweeper from then on."""
+    n = Source(shape, _TYPES, first=first)
+    return f"""
+    INSERT INTO saga ({", ".join(n.of)}, started_at, moved_at, resend_at)
+    SELECT {", ".join(n.of.values())}, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(
+        secs => CASE WHEN {n.of["pending"]} IS NOT NULL THEN {RESEND_S}
+                     WHEN {n.of["state"]} = '{Step.WAITING_FOR_COMMIT}' THEN {WAIT_S} END)
+    FROM {n.rows}
+    """  # noqa: S608 - column names and numbers from this module
+
+
+def step_statement(shape: Shape, *, first: int) -> str:
+    """The UPDATE of a batch of `stepped`, without RETURNING; the module's text says why `resend_at` is written so."""
+    n = Source(shape, _TYPES, first=first)
+    assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in {"id", "was"})
+    return f"""
+    UPDATE saga s SET {assignments}, moved_at = clock_timestamp(), resend_at = CASE
+        WHEN {n.of["pending"]} IS NOT NULL THEN COALESCE(s.resend_at, clock_timestamp() + interval '{RESEND_S} s')
+        WHEN {n.of["state"]} IN ('{Step.HELD}', '{Step.WAITING_FOR_COMMIT}') THEN s.resend_at END
+    FROM {n.rows} WHERE s.id = n.id AND s.version = {n.of["was"]}
+    """  # noqa: S608 - column names and numbers from this module
+
+
+def begun(sagas: Sequence[Saga]) -> Packed:
+    """New sagas as parameters of `begin_statement`."""
+    if not sagas:
+        return Packed((), ())
+    rows = [
+        (
+            *(saga.id, saga.kind.value, saga.order_id, saga.state.value, saga.number, *_pending(saga), saga.version),
+            *(saga.late, saga.last_event, saga.claim_id, saga.paid_fen),
+        )
+        for saga in sagas
+    ]
+    return pack(tuple(SAGA_COLUMNS), rows, common=_BEGUN_COMMON)
+
+
+def stepped(sagas: Sequence[tuple[Saga, Saga]]) -> Packed:
+    """Sagas as they were loaded and as they are now, as parameters of `step_statement`."""
+    if not sagas:
+        return Packed((), ())
+    rows: list[tuple[Any, ...]] = [
+        (
+            *(saga.id, before.version, saga.state.value, saga.number, *_pending(saga), saga.version, saga.last_event),
+            *(saga.late, saga.paid_fen),
+        )
+        for before, saga in sagas
+    ]
+    names: tuple[str, ...] = (*_STEPPED, *_SELDOM)
+    if all(before.late == saga.late and before.paid_fen == saga.paid_fen for before, saga in sagas):
+        names, rows = _STEPPED, [row[: len(_STEPPED)] for row in rows]
+    return pack(names, rows, common=_STEPPED_COMMON)
+
+
+def _pending(saga: Saga) -> tuple[str, bytes | None]:
+    """The name and the JSON of the command that waits for its answer."""
     invariant(
         (saga.state in RESTING) == (saga.pending is None) or saga.state is Step.WAITING_FOR_COMMIT,
         "a saga rests or waits",
     )
-    resend_s = RESEND_S if body is not None else WAIT_S if saga.state is Step.WAITING_FOR_COMMIT else None
-    return (
-        *(saga.id, saga.kind.value, saga.order_id, saga.state.value, saga.number, name, body, saga.version, saga.late),
-        *(saga.last_event, saga.claim_id, saga.paid_fen, resend_s),
-    )
+    return ("", None) if saga.pending is None else (saga.pending.type_name(), _ENCODER.encode(saga.pending))
 
 
 def saga_of(row: Record) -> Saga:
-    """The saga of a row that has its columns."""
-    name = row["pending_name"]
-    pending = msgspec.json.decode(row["pending"], type=_COMMANDS[name]) if name else None
+    """The saga of a row that begins with its columns."""
+    saga_id, kind, order_id, state, number, name, body, version, late, last_event, claim_id, paid_fen = row[:_WIDTH]
     return Saga(
-        id=row["id"],
-        kind=Kind(row["kind"]),
-        order_id=row["order_id"],
-        state=Step(row["state"]),
-        number=row["number"],
-        pending=pending,
-        version=row["version"],
-        late=row["late"],
-        last_event=row["last_event"],
-        claim_id=row["claim_id"],
-        paid_fen=row["paid_fen"],
+        id=saga_id,
+        kind=Kind(kind),
+        order_id=order_id,
+        state=Step(state),
+        number=number,
+        pending=_DECODERS[name].decode(body) if name else None,
+        version=version,
+        late=late,
+        last_event=last_event,
+        claim_id=claim_id,
+        paid_fen=paid_fen,
     )
 
 
@@ -115,15 +202,36 @@ async def find_sagas(connection: Connection, ids: Sequence[UUID]) -> list[Saga]:
     return [saga_of(row) for row in await connection.fetch(_BY_ID, ids)]
 
 
+class Parties(msgspec.Struct, frozen=True, gc=False):
+    """The standing of both parties of an order."""
+
+    enterprise: Standing
+    provider: Standing
+
+
+async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> tuple[list[Saga], dict[UUID, Parties]]:
+    """The purchase sagas of orders and the standing of their parties; the caller holds the locks of the orders."""
+    rows = await connection.fetch(_WITH_PARTIES, order_ids)
+    parties = {
+        row["decided_id"]: Parties(
+            Standing(row["enterprise_closed"], row["enterprise_suspended_since"]),
+            Standing(row["provider_closed"], row["provider_suspended_since"]),
+        )
+        for row in rows
+    }
+    return [saga_of(row) for row in rows if row["id"] is not None], parties
+
+
 async def find_claim_sagas(connection: Connection, items: Sequence[tuple[UUID, UUID]]) -> list[Saga]:
     """Sagas of (claim, order) pairs; the caller holds the locks of the orders."""
     rows = await connection.fetch(_BY_CLAIM, [item[0] for item in items], [item[1] for item in items])
     return [saga_of(row) for row in rows]
 
 
-async def take_stale(connection: Connection) -> list[Saga]:
-    """Sagas whose pending command nobody answered for RESEND_S, marked as sent again; at most SWEEP_MAX."""
-    return [saga_of(row) for row in await connection.fetch(_SWEEP, SWEEP_MAX, RESEND_S)]
+async def look_at_due(connection: Connection) -> tuple[int, list[Saga]]:
+    """How many sagas were due for a look, at most SWEEP_MAX, and those to be sent again, marked as sent."""
+    rows = await connection.fetch(_SWEEP, SWEEP_MAX, RESEND_S)
+    return len(rows), [saga_of(row) for row in rows if row["again"]]
 
 
 async def find_waiting(connection: Connection) -> list[tuple[UUID, UUID]]:

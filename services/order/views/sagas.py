@@ -40,8 +40,11 @@ class SagaFilter:
     stuck: bool = False
 
 
-_STUCK = SAGA.c.resend_at.is_not(None) & (
-    SAGA.c.moved_at < func.clock_timestamp() - literal_column("interval '15 minutes'")
+# The first condition is what the index finds; sagas at rest may have it too until the sweeper has looked at them.
+_STUCK = (
+    SAGA.c.resend_at.is_not(None)
+    & (SAGA.c.pending.is_not(None) | (SAGA.c.state == Step.WAITING_FOR_COMMIT))
+    & (SAGA.c.moved_at < func.clock_timestamp() - literal_column("interval '15 minutes'"))
 )
 
 

@@ -11,7 +11,7 @@ from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import invariant
 
 
-class QuotaAccount(msgspec.Struct, frozen=True, kw_only=True):
+class QuotaAccount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One enterprise's quota of one year. `closed` is set once its unused quota was taken back."""
 
     id: UUID
@@ -41,7 +41,7 @@ class QuotaAccount(msgspec.Struct, frozen=True, kw_only=True):
         return self.earmarked_fen + self.granted_fen - self.revoked_fen
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
+class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One movement of money: from `debit` to `credit`, once for ever by its business key."""
 
     business_key: str
@@ -58,7 +58,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     application_id: UUID | None = None
 
 
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
+class Moved(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A movement to be told, with the account as it stands after it."""
 
     account: QuotaAccount
@@ -68,7 +68,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A share of a movement with the business key that keeps it single."""
 
     business_key: str
@@ -77,7 +77,7 @@ class Part(msgspec.Struct, frozen=True):
     application_id: UUID | None = None
 
 
-class Shift(msgspec.Struct, frozen=True):
+class Shift(msgspec.Struct, frozen=True, gc=False):
     """A movement decided: the account after it, its postings, and what is told; nothing when it moves 0 fen."""
 
     account: QuotaAccount

@@ -32,7 +32,7 @@ from shared.kernel.money import Fen, allocate
 from shared.kernel.refusals import Refusal, invariant
 
 
-class HoldLine(msgspec.Struct, frozen=True, kw_only=True):
+class HoldLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line's share; `paid_fen` + `short_fen` = `amount_fen` once redeemed."""
 
     line: int
@@ -42,7 +42,7 @@ class HoldLine(msgspec.Struct, frozen=True, kw_only=True):
     short_fen: int = 0
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The voucher part of one order. `ended_claims` maps a claim that let go to what it gave back."""
 
     order_id: UUID
@@ -58,7 +58,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         return sum(line.amount_fen for line in self.lines if not states or line.state in states)
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a command came to: account and hold after it, what moved, and the amount of the reply."""
 
     account: QuotaAccount | None

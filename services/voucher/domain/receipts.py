@@ -3,9 +3,12 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
+
+_ENCODER = msgspec.json.Encoder()
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +22,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> bytes:
         """SHA-256 of the request's canonical JSON."""
         return hashlib.sha256(b"yunquan/application/v1\n" + msgspec.json.encode(self, order="deterministic")).digest()
+
+
+class _Signed(msgspec.Struct, frozen=True, gc=False):
+    """What is signed, by name in alphabetical order: the canonical JSON has its keys sorted."""
+
+    kid: str
+    plan_id: UUID
+    received_at: str
+    request_sha256: str
+    ticket_no: int
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +49,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
         A moment is signed in one spelling, so `Z` and `+00:00` are the same receipt. Raises: ValueError.
         """
-        unsigned = {name: getattr(self, name) for name in self.__struct_fields__ if name != "signature"}
-        unsigned["received_at"] = canonical_moment(datetime.fromisoformat(self.received_at))
-        return b"yunquan/receipt/v1\n" + msgspec.json.encode(unsigned, order="deterministic")
+        return b"yunquan/receipt/v1\n" + _ENCODER.encode(
+            _Signed(self.kid, self.plan_id, _one_spelling(self.received_at), self.request_sha256, self.ticket_no)
+        )
 
     def signature_bytes(self) -> bytes:
         """The signature; empty when the text is no base64."""
@@ -59,6 +72,12 @@ def canonical_moment(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("a receipt's moment has an offset")
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@lru_cache(maxsize=256)
+def _one_spelling(received_at: str) -> str:
+    # All receipts of a transaction share their moment.
+    return canonical_moment(datetime.fromisoformat(received_at))
 
 
 def with_signature(receipt: Receipt, signature: bytes) -> Receipt:

@@ -1,6 +1,6 @@
 """Intake: applications become numbered tickets with signed receipts, many in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from services.voucher.allocator import AllocatorSeat
 from services.voucher.domain.eligibility import Applicant, OpenPlan, check_applicant, check_plan, check_request
 from services.voucher.domain.receipts import Receipt, Request, receipt_of
-from services.voucher.domain.refusals import ApplicationOpen
+from services.voucher.domain.refusals import ApplicationOpen, PlanNotOpen
 from services.voucher.receipts import ReceiptSigner
 from services.voucher.store import parties, queue
 from services.voucher.store.queue import Counter, NewTicket
@@ -43,19 +43,24 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
     counters = await queue.lock_counters(work.connection, sorted({request.plan_id for request in requests}))
     taken = await queue.open_tickets(work.connection, [(r.plan_id, r.enterprise_id) for r in requests])
     signer = work.ports.get(ReceiptSigner)
+    closed = _closed_plans(work, counters)
     tickets: list[NewTicket] = []
     outcomes: list[Ticket | Refusal] = []
     for command in commands:
         request = command.request
         key = (request.plan_id, request.enterprise_id)
+        counter = counters.get(request.plan_id)
         try:
-            counter = counters.get(request.plan_id)
-            applicant = _admit(work, request, counter, applicants.get(request.enterprise_id), is_open=key in taken)
+            if counter is None:
+                raise NotFound
+            applicant = _admit(work, request, counter, applicants.get(request.enterprise_id), closed)
+            if key in taken:
+                raise ApplicationOpen
         except Refusal as refusal:
             outcomes.append(refusal)
             continue
         taken.add(key)
-        ticket, answer = _number(work, command, counters[request.plan_id], applicant, signer)
+        ticket, answer = _number(work, command, counter, applicant, signer)
         tickets.append(ticket)
         outcomes.append(answer)
     if tickets:
@@ -64,29 +69,38 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
     return outcomes
 
 
+def _closed_plans(work: Work, counters: Mapping[UUID, Counter]) -> dict[UUID, PlanNotOpen]:
+    """Why plans take no application now; the same for every application of a transaction."""
+    pack_in_force = work.pack.in_force_on(business_date(work.now))
+    closed: dict[UUID, PlanNotOpen] = {}
+    for counter in counters.values():
+        plan = OpenPlan(
+            state=counter.state,
+            counter_closed=counter.closed,
+            opens_at=counter.opens_at,
+            closes_at=counter.closes_at,
+            cap_fen=counter.cap_fen,
+        )
+        try:
+            check_plan(plan, now=work.now, pack_in_force=pack_in_force)
+        except PlanNotOpen as refusal:
+            closed[counter.plan_id] = refusal
+    return closed
+
+
 def _admit(
-    work: Work, request: Request, counter: Counter | None, applicant: Applicant | None, *, is_open: bool
+    work: Work, request: Request, counter: Counter, applicant: Applicant | None, closed: Mapping[UUID, PlanNotOpen]
 ) -> Applicant:
-    if counter is None:
-        raise NotFound
     years = work.pack.deadlines.registration_years
     admitted = check_applicant(applicant, now=work.now, registration_years=years)
-    plan = OpenPlan(
-        state=counter.state,
-        counter_closed=counter.closed,
-        opens_at=counter.opens_at,
-        closes_at=counter.closes_at,
-        cap_fen=counter.cap_fen,
-    )
-    check_plan(plan, now=work.now, pack_in_force=work.pack.in_force_on(business_date(work.now)))
+    if request.plan_id in closed:
+        raise closed[request.plan_id]
     check_request(
         amount_fen=request.amount_fen,
         cap_fen=counter.cap_fen,
         declared_version=request.truth_declaration_version,
         current_version=work.pack.truth_declaration.version,
     )
-    if is_open:
-        raise ApplicationOpen
     return admitted
 
 

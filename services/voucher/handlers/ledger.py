@@ -44,6 +44,7 @@ class Book:
 
     def __init__(self, accounts: Sequence[QuotaAccount], holds: dict[UUID, Hold]) -> None:
         self._accounts = {account.id: account for account in accounts}
+        self._locked = dict(self._accounts)
         self._holds = holds
         self._stored = dict(holds)
         self._by_owner = {(account.enterprise_id, account.year): account.id for account in accounts}
@@ -79,13 +80,19 @@ class Book:
 
     async def save(self, work: Work) -> None:
         """Write what changed, and tell it."""
-        await store.save_accounts(work, [self._accounts[key] for key in sorted(self._touched)], self._postings)
-        fresh = [hold for key, hold in self._holds.items() if key not in self._stored]
-        changed = [hold for key, hold in self._holds.items() if key in self._stored and hold is not self._stored[key]]
-        if fresh:
-            await store.insert_holds(work.connection, sorted(fresh, key=lambda hold: hold.order_id))
-        if changed:
-            await store.update_holds(work.connection, sorted(changed, key=lambda hold: hold.order_id))
+        accounts = [(self._locked[key], self._accounts[key]) for key in sorted(self._touched)]
+        holds = sorted(self._holds.items())
+        kept = store.Kept(
+            accounts=accounts,
+            postings=self._postings,
+            fresh=[hold for key, hold in holds if key not in self._stored],
+            changed=[
+                (before, hold)
+                for key, hold in holds
+                if (before := self._stored.get(key)) is not None and hold is not before
+            ],
+        )
+        await store.save(work, kept)
         store.tell(work, self._moved)
 
 

@@ -1,16 +1,19 @@
 """Write SQL of the ledger: accounts, postings, holds; a few statements for any number of commands."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from services.voucher.domain.accounts import Moved, Posting, QuotaAccount
 from services.voucher.domain.holds import Hold, HoldLine
 from services.voucher.domain.states import HoldState, LineState
 from shared.contracts.messages.voucher import QuotaMoved
 from shared.kernel.refusals import invariant
+from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
 from shared.runtime.work import Work
 
@@ -42,65 +45,91 @@ SELECT h.order_id, h.quota_account_id, h.state, h.claim_id, h.ended_claims, h.re
 FROM hold h LEFT JOIN hold_line l ON l.order_id = h.order_id
 WHERE h.order_id = ANY($1::uuid[]) ORDER BY h.order_id, l.line
 """
-_SAVE_ACCOUNTS_AND_POSTINGS = """
-WITH changed AS (
-    UPDATE quota_account a SET {assignments}
-    FROM unnest($1::uuid[], {arrays}, ${version}::int[]) AS c(id, {names}, version) WHERE a.id = c.id
-    RETURNING 1
-), posted AS (
-    INSERT INTO posting (id, business_key, plan_id, quota_account_id, movement, debit_account, credit_account,
-                         amount_fen, order_id, line, application_id, reason, rule, pack_version, at)
-    SELECT p.id, p.key, p.plan_id, p.account_id, p.movement, p.debit, p.credit, p.amount, p.order_id, p.line,
-           p.application_id, p.reason, p.rule, ${pack}, ${at}
-    FROM unnest({posting_arrays})
-         AS p(id, key, plan_id, account_id, movement, debit, credit, amount, order_id, line, application_id, reason,
-              rule)
-)
-SELECT count(*) FROM changed
-"""
-_POSTING_TYPES = (
-    "uuid", "text", "uuid", "uuid", "text", "text", "text", "bigint", "uuid", "int", "uuid", "text", "text",
-)  # fmt: skip
-_INSERT_HOLDS = """
-WITH kept AS (
-    INSERT INTO hold (order_id, quota_account_id, state, claim_id, ended_claims, refusal)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::jsonb[])
-)
-INSERT INTO hold_line (order_id, line, amount_fen, state, paid_fen, short_fen)
-SELECT * FROM unnest($7::uuid[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[])
-"""
-_UPDATE_HOLDS = """
-WITH kept AS (
-    UPDATE hold h SET state = c.state, claim_id = c.claim_id, ended_claims = c.ended_claims
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::jsonb[])
-         AS c(order_id, account_id, state, claim_id, ended_claims, refusal)
-    WHERE h.order_id = c.order_id
-)
-UPDATE hold_line l SET state = c.state, paid_fen = c.paid_fen, short_fen = c.short_fen
-FROM unnest($7::uuid[], $8::int[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[])
-     AS c(order_id, line, amount_fen, state, paid_fen, short_fen)
-WHERE l.order_id = c.order_id AND l.line = c.line
-"""
+_ACCOUNT_TYPES = {"id": "uuid", **dict.fromkeys(_CHANGING, "bigint"), "version": "int"}
+_POSTING_TYPES = {
+    "id": "uuid",
+    "business_key": "text",
+    "plan_id": "uuid",
+    "quota_account_id": "uuid",
+    "movement": "text",
+    "debit_account": "text",
+    "credit_account": "text",
+    "amount_fen": "bigint",
+    "order_id": "uuid",
+    "line": "int",
+    "application_id": "uuid",
+    "reason": "text",
+    "rule": "text",
+    "pack_version": "text",
+    "at": "timestamptz",
+}
+_HOLD_TYPES = {
+    "order_id": "uuid",
+    "quota_account_id": "uuid",
+    "state": "text",
+    "claim_id": "uuid",
+    "ended_claims": "jsonb",
+    "refusal": "jsonb",
+}
+_LINE_TYPES = {
+    "order_id": "uuid",
+    "line": "int",
+    "amount_fen": "bigint",
+    "state": "text",
+    "paid_fen": "bigint",
+    "short_fen": "bigint",
+}
+_HOLD_STEP = ("order_id", "state", "claim_id", "ended_claims")
+_LINE_STEP = ("order_id", "line", "state", "paid_fen", "short_fen")
+# A batch is one kind of movement, and most orders have one line.
+_POSTING_COMMON = frozenset(_POSTING_TYPES) - {"id", "business_key", "quota_account_id", "amount_fen", "order_id"}
+_HOLD_COMMON = frozenset({"state", "claim_id", "ended_claims", "refusal"})
+_LINE_COMMON = frozenset({"line", "state", "paid_fen", "short_fen"})
+_NOTHING = Packed((), ())
+_BALANCES_OF = attrgetter(*_CHANGING)
 
 
-def _save_statement() -> str:
-    balances = [name for name in _CHANGING if name != "version"]
-    after_balances = len(balances) + 2
-    first_posting = after_balances + 1
-    pack = first_posting + len(_POSTING_TYPES)
-    return _SAVE_ACCOUNTS_AND_POSTINGS.format(
-        assignments=", ".join(f"{name} = c.{name}" for name in _CHANGING),
-        arrays=", ".join(f"${place}::bigint[]" for place in range(2, after_balances)),
-        names=", ".join(balances),
-        version=after_balances,
-        posting_arrays=", ".join(f"${first_posting + i}::{kind}[]" for i, kind in enumerate(_POSTING_TYPES)),
-        pack=pack,
-        at=pack + 1,
-    )
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch of commands leaves: accounts and holds as loaded and as they are, postings, and new holds."""
+
+    accounts: Sequence[tuple[QuotaAccount, QuotaAccount]] = ()
+    postings: Sequence[Posting] = ()
+    fresh: Sequence[Hold] = ()
+    changed: Sequence[tuple[Hold, Hold]] = ()
 
 
-_SAVE = _save_statement()
-_BALANCES_OF = attrgetter("id", *_CHANGING)
+@lru_cache(maxsize=256)
+def _save_statement(accounts: Shape, postings: Shape, holds: tuple[Shape, Shape], steps: tuple[Shape, Shape]) -> str:
+    """One statement of the parts that have a shape; it counts the accounts and holds updated."""
+    parts: list[str] = []
+    counts: list[str] = []
+    first = 1
+    for name, table, shape, types, keys in (
+        ("changed", "quota_account", accounts, _ACCOUNT_TYPES, ("id",)),
+        ("stepped", "hold", steps[0], _HOLD_TYPES, ("order_id",)),
+        ("stepped_lines", "hold_line", steps[1], _LINE_TYPES, ("order_id", "line")),
+    ):
+        if shape:
+            n = Source(shape, types, first=first)
+            parts.append(f"{name} AS ({_update(table, n, keys=keys)} RETURNING 1)")
+            counts.append(f"(SELECT count(*) FROM {name})")  # noqa: S608 - a name from this module
+            first = n.after
+    for name, table, shape, types in (
+        ("posted", "posting", postings, _POSTING_TYPES),
+        ("held", "hold", holds[0], _HOLD_TYPES),
+        ("held_lines", "hold_line", holds[1], _LINE_TYPES),
+    ):
+        if shape:
+            n = Source(shape, types, first=first)
+            parts.append(f"{name} AS ({n.insert(table)})")
+            first = n.after
+    return f"WITH {', '.join(parts)} SELECT {' + '.join(counts) or '0'}"
+
+
+def _update(table: str, n: Source, *, keys: Sequence[str]) -> str:
+    assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in keys)
+    where = " AND ".join(f"t.{name} = {n.of[name]}" for name in keys)
+    return f"UPDATE {table} t SET {assignments} FROM {n.rows} WHERE {where}"  # noqa: S608 - names from this module
 
 
 def account_of(row: Record) -> QuotaAccount:
@@ -155,64 +184,98 @@ async def read_holds(connection: Connection, orders: Sequence[UUID]) -> dict[UUI
 
 async def save_accounts(work: Work, accounts: Sequence[QuotaAccount], postings: Sequence[Posting]) -> None:
     """Write balances and the postings that explain them, in one statement."""
-    if not accounts and not postings:
+    if accounts or postings:
+        rows = [(account.id, *_BALANCES_OF(account)) for account in accounts]
+        balances = pack(tuple(_ACCOUNT_TYPES), rows, common=frozenset()) if rows else _NOTHING
+        parts = (balances, _NOTHING, _NOTHING, _postings(work, postings), _NOTHING, _NOTHING)
+        await _write(work, parts, updates=len(accounts))
+
+
+async def save(work: Work, kept: Kept) -> None:
+    """Write all that a batch of commands leaves in one statement.
+
+    Raises: SerializationError when a parallel transaction wrote one of the new holds first.
+    """
+    lines = [
+        (after.order_id, line)
+        for before, after in kept.changed
+        for line, was in zip(after.lines, before.lines, strict=True)
+        if line is not was
+    ]
+    parts = (
+        _accounts(kept.accounts),
+        _holds([after for _, after in kept.changed], _HOLD_STEP),
+        _lines(lines, _LINE_STEP),
+        _postings(work, kept.postings),
+        _holds(kept.fresh, tuple(_HOLD_TYPES)),
+        _lines([(hold.order_id, line) for hold in kept.fresh for line in hold.lines], tuple(_LINE_TYPES)),
+    )
+    if not any(part.shape for part in parts):
         return
-    values = [_BALANCES_OF(account) for account in accounts]
-    columns = (
-        [list(column) for column in zip(*values, strict=True)] if values else [[] for _ in range(1 + len(_CHANGING))]
-    )
-    changed = await work.connection.fetchval(
-        _SAVE,
-        *columns,
-        [work.new_id() for _ in postings],
-        [posting.business_key for posting in postings],
-        [posting.plan_id for posting in postings],
-        [posting.account_id for posting in postings],
-        [posting.movement for posting in postings],
-        [posting.debit for posting in postings],
-        [posting.credit for posting in postings],
-        [posting.amount_fen for posting in postings],
-        [posting.order_id for posting in postings],
-        [posting.line for posting in postings],
-        [posting.application_id for posting in postings],
-        [posting.reason for posting in postings],
-        [posting.rule for posting in postings],
-        work.pack.version,
-        work.now,
-    )
-    invariant(changed == len(accounts), "every locked account is saved")
-
-
-async def insert_holds(connection: Connection, holds: Sequence[Hold]) -> None:
-    """Write new holds. Raises: SerializationError when a parallel transaction wrote one of them first."""
     try:
-        await connection.execute(_INSERT_HOLDS, *_hold_columns(holds))
+        await _write(work, parts, updates=len(kept.accounts) + len(kept.changed) + len(lines))
     except asyncpg.UniqueViolationError as error:
+        if error.table_name not in {"hold", "hold_line"}:
+            raise
         # Run again as a whole, the transaction finds the row and answers by its state.
         raise asyncpg.SerializationError(str(error)) from error
 
 
-async def update_holds(connection: Connection, holds: Sequence[Hold]) -> None:
-    """Write the states of known holds and their lines."""
-    await connection.execute(_UPDATE_HOLDS, *_hold_columns(holds))
+async def _write(work: Work, parts: tuple[Packed, Packed, Packed, Packed, Packed, Packed], *, updates: int) -> None:
+    """Write accounts, steps of holds and of lines, postings, new holds and lines. Raises: Bug when a row is missing."""
+    accounts, steps, line_steps, postings, holds, lines = (part.shape for part in parts)
+    statement = _save_statement(accounts, postings, (holds, lines), (steps, line_steps))
+    updated = await work.connection.fetchval(statement, *(value for part in parts for value in part.values))
+    invariant(updated == updates, "every locked account and every known hold is saved")
 
 
-def _hold_columns(holds: Sequence[Hold]) -> list[list[object]]:
-    lines = [(hold.order_id, line) for hold in holds for line in hold.lines]
-    return [
-        [hold.order_id for hold in holds],
-        [hold.account_id for hold in holds],
-        [hold.state for hold in holds],
-        [hold.claim_id for hold in holds],
-        [dict(hold.ended_claims) for hold in holds],
-        [dict(hold.refusal) for hold in holds],
-        [order_id for order_id, _ in lines],
-        [line.line for _, line in lines],
-        [line.amount_fen for _, line in lines],
-        [line.state for _, line in lines],
-        [line.paid_fen for _, line in lines],
-        [line.short_fen for _, line in lines],
+def _accounts(accounts: Sequence[tuple[QuotaAccount, QuotaAccount]]) -> Packed:
+    """The balances that differ in any of the accounts, and always the version."""
+    if not accounts:
+        return _NOTHING
+    pairs = [(_BALANCES_OF(before), _BALANCES_OF(after)) for before, after in accounts]
+    places = [
+        place
+        for place, name in enumerate(_CHANGING)
+        if name == "version" or any(before[place] != after[place] for before, after in pairs)
     ]
+    rows = [
+        (before.id, *(balances[place] for place in places))
+        for (before, _), (_, balances) in zip(accounts, pairs, strict=True)
+    ]
+    return pack(("id", *(_CHANGING[place] for place in places)), rows, common=frozenset())
+
+
+def _postings(work: Work, postings: Sequence[Posting]) -> Packed:
+    if not postings:
+        return _NOTHING
+    rows = [
+        (
+            *(work.new_id(), one.business_key, one.plan_id, one.account_id, one.movement, one.debit, one.credit),
+            *(one.amount_fen, one.order_id, one.line, one.application_id, one.reason, one.rule),
+            *(work.pack.version, work.now),
+        )
+        for one in postings
+    ]
+    return pack(tuple(_POSTING_TYPES), rows, common=_POSTING_COMMON)
+
+
+def _holds(holds: Sequence[Hold], names: Sequence[str]) -> Packed:
+    if not holds:
+        return _NOTHING
+    rows = [tuple(_hold_value(hold, name) for name in names) for hold in holds]
+    return pack(names, rows, common=_HOLD_COMMON)
+
+
+def _hold_value(hold: Hold, name: str) -> object:
+    return getattr(hold, "account_id" if name == "quota_account_id" else name)
+
+
+def _lines(lines: Sequence[tuple[UUID, HoldLine]], names: Sequence[str]) -> Packed:
+    if not lines:
+        return _NOTHING
+    rows = [(order_id, *(getattr(line, name) for name in names[1:])) for order_id, line in lines]
+    return pack(names, rows, common=_LINE_COMMON)
 
 
 def tell(work: Work, moves: Iterable[Moved]) -> None:

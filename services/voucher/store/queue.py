@@ -20,11 +20,14 @@ SELECT c.plan_id, c.last_ticket_no, c.closed, p.state, p.year, p.opens_at, p.clo
 FROM intake_counter c JOIN plan p ON p.id = c.plan_id
 WHERE c.plan_id = ANY($1::uuid[]) ORDER BY c.plan_id FOR UPDATE OF c
 """
+# OFFSET 0 keeps the subquery whole: as a join, planned before the opening while there are few tickets, it would read
+# all of them for every batch after it.
 _OPEN_TICKETS = """
-SELECT a.plan_id, a.enterprise_id FROM application a
-JOIN unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
-  ON a.plan_id = k.plan_id AND a.enterprise_id = k.enterprise_id
-WHERE a.is_open
+SELECT t.plan_id, t.enterprise_id FROM unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
+CROSS JOIN LATERAL (
+    SELECT a.plan_id, a.enterprise_id FROM application a
+    WHERE a.plan_id = k.plan_id AND a.enterprise_id = k.enterprise_id AND a.is_open OFFSET 0
+) AS t
 """
 _INSERT_TICKETS = """
 WITH counted AS (
@@ -51,9 +54,15 @@ _ENTRY_COLUMNS = ("plan_id", "pack_version", "at", *Entry.__struct_fields__)
 _TICKET_COLUMNS = """id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen, state, earmarked_fen,
        granted_fen, waiting_fen, code, reason, decided_at, review_due_at, version"""
 _NEW_TICKETS = """
-SELECT ticket_no, enterprise_id, requested_fen, listed, id, region FROM application
-WHERE plan_id = $1 AND ticket_no > $2 ORDER BY ticket_no LIMIT $3
+SELECT a.ticket_no, a.enterprise_id, a.requested_fen, a.listed, a.id, a.region,
+       (SELECT q.id FROM quota_account q WHERE q.enterprise_id = a.enterprise_id AND q.year = $4)
+FROM application a
+WHERE a.plan_id = $1 AND a.ticket_no > $2 ORDER BY a.ticket_no LIMIT $3
 """
+# From the first batch of an opening to the last the accounts grow from none to all. A plan kept from when there were
+# none reads every account for every ticket, so this statement alone is planned each time.
+_PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+_PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 # What a ticket became stands in the sequence already: both tables are read by a range of their keys, and nothing of it
 # is sent twice.
 _DECIDE_TICKETS = """
@@ -170,6 +179,9 @@ class QueuedTicket(msgspec.Struct, frozen=True, gc=False):
     listed: bool
     id: UUID
     region: str
+    quota_account_id: UUID | None
+    """The enterprise's account of the plan's year, where there is one: only the allocator, under the plan's lock, opens
+    accounts."""
 
 
 class NewTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -262,7 +274,10 @@ async def insert_entries(work: Work, plan: PlanRow, entries: Sequence[Entry]) ->
 
 async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> list[QueuedTicket]:
     """Tickets after the last decided one. Their numbers commit in order, so none can appear in between later."""
-    return [QueuedTicket(*row) for row in await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit)]
+    await connection.execute(_PLAN_ANEW)
+    rows = await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit, plan.year)
+    await connection.execute(_PLAN_ONCE)
+    return [QueuedTicket(*row) for row in rows]
 
 
 async def decide_tickets(

@@ -173,6 +173,11 @@ class TokenVerifier:
         if len(self._ended_until) > self._ended_max:
             self._make_room()
 
+    @property
+    def knows_keys(self) -> bool:
+        """Whether any token could be verified."""
+        return bool(self._keys)
+
     def replace_keys(self, keys: Mapping[str, Ed25519PublicKey]) -> None:
         """Trust exactly these keys from now on; what was verified with another key is verified anew."""
         self._keys = dict(keys)

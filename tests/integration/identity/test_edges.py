@@ -12,7 +12,8 @@ from services.identity.service import SERVICE
 from services.identity.settings import IdentitySettings
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Bug
-from shared.runtime.blobs import LocalBlobs, S3Blobs
+from shared.runtime.blobs import LocalBlobs
+from shared.runtime.blobs_s3 import S3Blobs
 from shared.runtime.sealed import blobs_of, key_ring
 from tests.factories.harness import Platform, open_platform
 from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, Office

@@ -17,8 +17,8 @@ from shared.runtime.blobs import (
     BlobUnreadable,
     EncryptedBlobs,
     LocalBlobs,
-    S3Settings,
 )
+from shared.runtime.blobs_s3 import S3Settings
 from shared.runtime.envelopes import KeyRing, seal, unseal
 
 RECORD = UUID(int=1)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.runtime.db import Connection
 from shared.runtime.ports import Ports
 from shared.runtime.relay import pack
-from shared.runtime.work import ROW_BYTES_MAX, Work, joined
+from shared.runtime.said import OUTBOX_BYTES_MAX, joined
+from shared.runtime.work import Work
 
 NOW = datetime(2018, 7, 1, 4, 0, tzinfo=UTC)
 NOW_MS = 1_530_417_600_000
@@ -36,14 +37,14 @@ def test_two_transactions_of_the_same_moment_share_no_id() -> None:
     assert not {first.new_id() for _ in range(1_000)} & {second.new_id() for _ in range(1_000)}
 
 
-@given(st.lists(st.tuples(st.sampled_from(["toy.a", "toy.b"]), st.integers(2, 2_500)), max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(["toy.a", "toy.b"]), st.integers(2, 9_000)), max_size=60))
 def test_joined_rows_carry_every_event_in_the_order_of_its_key(said: list[tuple[str, int]]) -> None:
     rows = [(1, key, b'"%d%s"' % (number, b"x" * size)) for number, (key, size) in enumerate(said)]
     found = joined(rows)
     for key in ("toy.a", "toy.b"):
         events = [event for _, row_key, body in found if row_key == key for event in _events(body)]
         assert events == [msgspec.json.decode(body) for _, row_key, body in rows if row_key == key]
-    assert all(len(body) <= ROW_BYTES_MAX or len(_events(body)) == 1 for _, _, body in found)
+    assert all(len(body) <= OUTBOX_BYTES_MAX or len(_events(body)) == 1 for _, _, body in found)
 
 
 def test_the_relay_makes_one_json_array_of_joined_rows() -> None:

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+        info={"append_only": True},
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -71,6 +72,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
+        info={"append_only": True},
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -121,7 +123,11 @@ def upgrade() -> None:
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0",
+            "autovacuum_vacuum_threshold": "2000",
+            "toast_tuple_target": "8000",
+        },
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
     op.create_table(
@@ -222,6 +228,7 @@ def upgrade() -> None:
         sa.CheckConstraint("due_at > ordered_at", name=op.f("ck_correction_due_at")),
         sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_correction_product_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
+        info={"append_only": True},
     )
     op.create_index("ix_correction_product_id", "correction", ["product_id"], unique=False)
     op.create_table(
@@ -344,6 +351,7 @@ def upgrade() -> None:
             name=op.f("fk_review_product_id_edition"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
+        info={"append_only": True},
     )
     op.create_index("ix_review_product_id_edition", "review", ["product_id", "edition"], unique=False)
     op.create_table(

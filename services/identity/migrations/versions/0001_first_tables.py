@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+        info={"append_only": True},
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -105,6 +106,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
+        info={"append_only": True},
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -225,7 +227,11 @@ def upgrade() -> None:
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0",
+            "autovacuum_vacuum_threshold": "2000",
+            "toast_tuple_target": "8000",
+        },
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
     op.create_table(
@@ -374,6 +380,7 @@ def upgrade() -> None:
             ["organisation_id"], ["organisation.id"], name=op.f("fk_priority_entry_organisation_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_entry")),
+        info={"append_only": True},
     )
     op.create_index(op.f("ix_priority_entry_organisation_id"), "priority_entry", ["organisation_id"], unique=False)
     op.create_table(
@@ -389,6 +396,7 @@ def upgrade() -> None:
         sa.CheckConstraint("outcome IN ('recognised', 'refused')", name=op.f("ck_recognition_outcome")),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_recognition_organisation_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recognition")),
+        info={"append_only": True},
     )
     op.create_index(op.f("ix_recognition_organisation_id"), "recognition", ["organisation_id"], unique=False)
     op.create_table(

@@ -98,7 +98,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cloud_order")),
         sa.UniqueConstraint("number", name=op.f("uq_cloud_order_number")),
-        postgresql_with={"fillfactor": "60"},
+        postgresql_with={"fillfactor": "45"},
     )
     op.create_index(op.f("ix_cloud_order_enterprise_id_id"), "cloud_order", ["enterprise_id", "id"], unique=False)
     op.create_index(op.f("ix_cloud_order_provider_id_id"), "cloud_order", ["provider_id", "id"], unique=False)
@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+        info={"append_only": True},
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -156,6 +157,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
+        info={"append_only": True},
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -221,7 +223,11 @@ def upgrade() -> None:
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0",
+            "autovacuum_vacuum_threshold": "2000",
+            "toast_tuple_target": "8000",
+        },
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
     op.create_table(
@@ -292,17 +298,26 @@ def upgrade() -> None:
         sa.CheckConstraint("kind <> 'purchase' OR id = order_id", name=op.f("ck_saga_purchase_is_the_order")),
         sa.CheckConstraint("kind IN ('purchase', 'refund', 'claim')", name=op.f("ck_saga_kind")),
         sa.CheckConstraint(
+            "resend_at IS NOT NULL OR (pending IS NULL AND state <> 'waiting_for_commit')",
+            name=op.f("ck_saga_under_way_is_looked_at"),
+        ),
+        sa.CheckConstraint(
             "state IN ('holding', 'held', 'refused', 'committing', 'committed', 'releasing', 'released', 'returning', 'returned', 'waiting_for_commit', 'claiming', 'claiming_ended', 'opening', 'open', 'refusing', 'unclaiming', 'undoing', 'ended', 'redeeming', 'redeemed')",
             name=op.f("ck_saga_state"),
         ),
         sa.CheckConstraint("number >= 0 AND late >= 0", name=op.f("ck_saga_counts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saga")),
-        sa.UniqueConstraint("claim_id", "order_id", name=op.f("uq_saga_claim_id_order_id")),
         postgresql_with={"fillfactor": "60"},
     )
-    op.create_index(op.f("ix_saga_order_id"), "saga", ["order_id"], unique=False)
     op.create_index(
         "ix_saga_resend_at", "saga", ["resend_at"], unique=False, postgresql_where=sa.text("resend_at IS NOT NULL")
+    )
+    op.create_index(
+        "one_claim_saga",
+        "saga",
+        ["claim_id", "order_id"],
+        unique=True,
+        postgresql_where=sa.text("claim_id IS NOT NULL"),
     )
     op.create_table(
         "signing_key",
@@ -440,8 +455,8 @@ def downgrade() -> None:
     op.drop_index("timer_due_at", table_name="timer")
     op.drop_table("timer")
     op.drop_table("signing_key")
+    op.drop_index("one_claim_saga", table_name="saga", postgresql_where=sa.text("claim_id IS NOT NULL"))
     op.drop_index("ix_saga_resend_at", table_name="saga", postgresql_where=sa.text("resend_at IS NOT NULL"))
-    op.drop_index(op.f("ix_saga_order_id"), table_name="saga")
     op.drop_table("saga")
     op.drop_table("revocation")
     op.drop_table("retry")

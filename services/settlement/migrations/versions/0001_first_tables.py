@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+        info={"append_only": True},
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scheme", "value", name=op.f("pk_evidence_key")),
+        info={"append_only": True},
     )
     op.create_table(
         "fact",
@@ -167,6 +169,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
+        info={"append_only": True},
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -239,7 +242,11 @@ def upgrade() -> None:
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0",
+            "autovacuum_vacuum_threshold": "2000",
+            "toast_tuple_target": "8000",
+        },
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
     op.create_table(

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name=op.f("ck_allocation_amounts")),
         sa.PrimaryKeyConstraint("plan_id", "decision_no", name=op.f("pk_allocation")),
+        info={"append_only": True},
     )
     op.create_table(
         "application",
@@ -132,6 +133,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+        info={"append_only": True},
     )
     op.create_index("decision_subject", "decision", ["subject_id", "id"], unique=False)
     op.create_table(
@@ -148,6 +150,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("event_id", "recorded_at", name=op.f("pk_fact")),
+        info={"append_only": True},
         postgresql_partition_by="RANGE (recorded_at)",
     )
     op.create_index("fact_aggregate", "fact", ["aggregate_id", "version"], unique=False)
@@ -198,7 +201,11 @@ def upgrade() -> None:
         sa.Column("routing_key", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "5000"},
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": "0",
+            "autovacuum_vacuum_threshold": "2000",
+            "toast_tuple_target": "8000",
+        },
     )
     op.create_index("outbox_partition_id", "outbox", ["partition", "id"], unique=False)
     op.create_table(
@@ -287,6 +294,7 @@ def upgrade() -> None:
         sa.CheckConstraint("debit_account <> credit_account", name=op.f("ck_posting_two_accounts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
         sa.UniqueConstraint("business_key", name=op.f("uq_posting_business_key")),
+        info={"append_only": True},
     )
     op.create_index("posting_account", "posting", ["quota_account_id", "id"], unique=False)
     op.create_table(
@@ -391,7 +399,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["quota_account_id"], ["quota_account.id"], name=op.f("fk_hold_quota_account_id")),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_hold")),
-        postgresql_with={"fillfactor": "70"},
+        postgresql_with={"fillfactor": "50"},
     )
     op.create_index("hold_account", "hold", ["quota_account_id"], unique=False)
     op.create_table(
@@ -456,7 +464,7 @@ def upgrade() -> None:
         sa.CheckConstraint("amount_fen >= 0 AND paid_fen >= 0 AND short_fen >= 0", name=op.f("ck_hold_line_amounts")),
         sa.ForeignKeyConstraint(["order_id"], ["hold.order_id"], name=op.f("fk_hold_line_order_id")),
         sa.PrimaryKeyConstraint("order_id", "line", name=op.f("pk_hold_line")),
-        postgresql_with={"fillfactor": "70"},
+        postgresql_with={"fillfactor": "50"},
     )
 
 
