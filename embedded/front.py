@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from embedded.findings import signed_yuan
 from embedded.proof import Check, PlanProof, Proof
+from operations.differences import signed_yuan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

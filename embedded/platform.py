@@ -20,6 +20,7 @@ from services.order.service import SERVICE as ORDER
 from services.settlement.service import SERVICE as SETTLEMENT
 from services.voucher.service import SERVICE as VOUCHER
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.grants import Account, ensure_database
 from shared.runtime.host import Host, open_host
 from shared.runtime.migrate import upgrade
 from shared.runtime.service import Service
@@ -82,12 +83,16 @@ def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept:
 
 
 async def prepare_databases(postgres: EmbeddedPostgres, kept: Secrets) -> Mapping[str, str]:
-    """A database and a role for each service, brought to the newest schema; the URLs by service."""
+    """A database and two roles for each service, brought to the newest schema; the URLs of the running role."""
     urls: dict[str, str] = {}
     for service in SERVICES:
-        postgres.ensure_database(service.name, role=service.name, password=kept.get(f"{service.name}.database"))
-        urls[service.name] = postgres.dsn(service.name, service.name)
-        await upgrade(service.name, urls[service.name])
+        owner, runtime = (
+            Account(role=role, password=kept.get(f"{role}.database"), database=service.name)
+            for role in (f"{service.name}_owner", service.name)
+        )
+        await ensure_database(postgres.admin_dsn, owner=owner, runtime=runtime)
+        await upgrade(service.name, owner.url(postgres.admin_dsn))
+        urls[service.name] = runtime.url(postgres.admin_dsn)
     return urls
 
 

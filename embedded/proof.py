@@ -5,15 +5,16 @@ It reads what the services wrote and corrects nothing. Source: invariants I1 to 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
 
-from embedded.crosschecks import Books, check_services
-from embedded.findings import Check, signed_yuan
+from embedded.findings import Check
+from operations.crosschecks import check_services
+from operations.differences import signed_yuan
+from operations.orders import Books
+from services.voucher.proof import Proof as LedgerProof
 from services.voucher.proof import prove
-from shared.runtime.db import Connection
 
 __all__ = ["Check", "PlanProof", "Proof", "print_proof", "read_proof"]
 
@@ -29,17 +30,6 @@ _BALANCES = (
     ("redeemed", "已兑现"),
     ("taken_back", "已收回"),
 )
-_PLANS = "SELECT id, year, total_fen FROM plan WHERE state NOT IN ('draft', 'approved') ORDER BY year"
-_POSTED = """
-SELECT plan_id, account, sum(fen)::bigint AS fen FROM (
-    SELECT plan_id, credit_account AS account, amount_fen AS fen FROM posting
-    UNION ALL SELECT plan_id, debit_account, -amount_fen FROM posting
-) moved GROUP BY plan_id, account
-"""
-_COUNTS = """
-SELECT (SELECT count(*) FROM posting) AS postings, (SELECT count(*) FROM quota_account) AS accounts,
-       (SELECT count(*) FROM hold_line) AS lines
-"""
 _TITLES: Mapping[str, tuple[str, str]] = {
     "plan_total": ("I1 计划总额等于各账户之和", "postings"),
     "plan_balance_equals_postings": ("I1 计划余额等于账本分录", "postings"),
@@ -89,40 +79,38 @@ class Proof:
 async def read_proof(books: Mapping[str, Books]) -> Proof:
     """Recompute everything from what the services wrote, by service name; run it when they are quiet."""
     async with books["voucher"].reading() as connection:
-        plans = await _read_plans(connection)
-        ledger = await _check_ledger(connection)
-    return Proof(plans=plans, checks=[*ledger, *await check_services(books)])
+        ledger = await prove(connection)
+    services = [
+        Check(title=check.title_zh, examined=check.examined, differences=[one.zh for one in check.differences])
+        for check in await check_services(books)
+    ]
+    return Proof(plans=_plans(ledger), checks=[*_check_ledger(ledger), *services])
 
 
-async def _read_plans(connection: Connection) -> list[PlanProof]:
-    posted: dict[UUID, dict[str, int]] = {}
-    for row in await connection.fetch(_POSTED):
-        posted.setdefault(row["plan_id"], {})[row["account"]] = row["fen"]
+def _plans(ledger: LedgerProof) -> list[PlanProof]:
     return [
         PlanProof(
-            year=row["year"],
-            total_fen=row["total_fen"],
-            **{f"{name}_fen": posted.get(row["id"], {}).get(name, 0) for name, _ in _BALANCES},
+            year=plan.year,
+            total_fen=plan.total_fen,
+            **{f"{name}_fen": ledger.posted.get(plan.plan_id, {}).get(name, 0) for name, _ in _BALANCES},
         )
-        for row in await connection.fetch(_PLANS)
+        for plan in ledger.plans
     ]
 
 
-async def _check_ledger(connection: Connection) -> list[Check]:
-    counts = await connection.fetchrow(_COUNTS)
-    found = await prove(connection)
+def _check_ledger(ledger: LedgerProof) -> list[Check]:
     by_check: dict[str, list[str]] = {name: [] for name in _TITLES}
-    for difference in found.differences:
+    for difference in ledger.differences:
         by_check.setdefault(difference.check, []).append(
             f"{difference.subject} {difference.account}："
             f"记载 {signed_yuan(difference.stored_fen)} 元，应为 {signed_yuan(difference.computed_fen)} 元"
         )
-    return [_ledger_check(name, differences, counts) for name, differences in by_check.items()]
+    return [_ledger_check(name, differences, ledger) for name, differences in by_check.items()]
 
 
-def _ledger_check(name: str, differences: Sequence[str], counts: Mapping[str, int]) -> Check:
+def _ledger_check(name: str, differences: Sequence[str], ledger: LedgerProof) -> Check:
     title, counted = _TITLES.get(name, (name, "postings"))
-    return Check(title=title, examined=counts[counted], differences=differences)
+    return Check(title=title, examined=getattr(ledger, counted), differences=differences)
 
 
 def print_proof(console: Console, proof: Proof) -> None:

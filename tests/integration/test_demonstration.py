@@ -18,13 +18,13 @@ import pytest
 from rich.console import Console
 
 from embedded.child import free_port
-from embedded.crosschecks import Books
 from embedded.demonstration import play
 from embedded.front import SignIn
 from embedded.platform import SERVICES, PlatformSettings, Secrets, open_platform, prepare_databases
-from embedded.postgres import EmbeddedPostgres, PostgresSettings
+from embedded.postgres import ADMIN_ROLE, EmbeddedPostgres, PostgresSettings
 from embedded.proof import read_proof
 from embedded.run import DEMONSTRATION_MARK
+from operations.orders import Books
 from shared.runtime.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -277,13 +277,14 @@ async def test_the_proof_fails_on_a_change_by_hand(told: Told, forgery: Forgery)
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[tuple[Host, Mapping[str, str]]]:
-    """The platform of that folder in this process, without its web server, and the URLs of its databases."""
+    """The platform of that folder in this process, without its web server; its databases as their administrator."""
     kept = Secrets(folder / "secrets.json")
     platform = PlatformSettings(folder=folder, policy_file=POLICY, host="127.0.0.1", port=free_port())
     with EmbeddedPostgres(PostgresSettings(folder=folder / "postgres", durable=False)) as postgres:
         databases = await prepare_databases(postgres, kept)
         async with open_platform(platform, databases=databases, kept=kept) as host:
-            yield host, databases
+            # A service's own role may not change what it has written.
+            yield host, {name: postgres.dsn(name, ADMIN_ROLE) for name in databases}
 
 
 async def execute(dsn: str, statement: str) -> None:

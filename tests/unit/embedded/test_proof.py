@@ -1,6 +1,7 @@
 """The proof's own arithmetic, and what counts as a difference between the services."""
 
 from io import StringIO
+from string import Formatter
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from embedded.crosschecks import hold_problems, item_problem
 from embedded.proof import Check, PlanProof, Proof, print_proof
+from operations.crosschecks import hold_differences, item_difference
+from operations.differences import KINDS
 
 ORDER, CLAIM, OTHER_CLAIM = UUID(int=1), UUID(int=2), UUID(int=3)
 CLAIMED_FEN = 832_000
+# What a difference of an order or of a cursor knows besides what its English sentence says.
+ALWAYS_KNOWN = {"order_id", "state", "producer", "newest", "service"}
 PARTS = ("left", "earmarked", "available", "held", "committed", "claimed", "redeemed", "taken_back")
 
 
@@ -23,7 +27,15 @@ def a_plan(total_fen: int, **parts_fen: int) -> PlanProof:
 
 
 def an_order(state: str, **changes: Any) -> dict[str, Any]:
-    return {"id": ORDER, "state": state, "voucher_fen": CLAIMED_FEN, "claim_id": None, "paid_fen": None, **changes}
+    return {
+        "id": ORDER,
+        "number": "YQ1",
+        "state": state,
+        "voucher_fen": CLAIMED_FEN,
+        "claim_id": None,
+        "paid_fen": None,
+        **changes,
+    }
 
 
 def a_line(state: str, *, amount_fen: int = CLAIMED_FEN) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def test_a_negative_part_is_printed_as_what_it_is() -> None:
 )
 def test_an_order_agrees_with_the_hold_of_its_state(order: str, hold: str, line: str) -> None:
     lines = [{**WANTED[0], "refunded": order == "refunded"}]
-    found = hold_problems(an_order(order), hold={"state": hold, "claim_id": None}, wanted=lines, held=[a_line(line)])
+    found = hold_differences(an_order(order), hold={"state": hold, "claim_id": None}, wanted=lines, held=[a_line(line)])
     assert found == []
 
 
@@ -100,32 +112,39 @@ def test_a_confirmed_order_differs_from_any_other_hold(
     hold: dict[str, Any] | None, line: dict[str, Any] | None
 ) -> None:
     held = [] if line is None else [line]
-    assert hold_problems(an_order("confirmed"), hold=hold, wanted=WANTED, held=held)
+    assert hold_differences(an_order("confirmed"), hold=hold, wanted=WANTED, held=held)
 
 
 def test_an_order_without_voucher_needs_no_hold() -> None:
     lines = [{"line": 1, "voucher_fen": 0, "refunded": False}]
-    assert hold_problems(an_order("confirmed", voucher_fen=0), hold=None, wanted=lines, held=[]) == []
+    assert hold_differences(an_order("confirmed", voucher_fen=0), hold=None, wanted=lines, held=[]) == []
 
 
 def test_a_paid_item_agrees_when_settlement_order_and_ledger_name_one_amount() -> None:
     item = {"state": "paid", "claim_id": CLAIM, "approved_fen": 700_000}
     order = an_order("redeemed", claim_id=CLAIM, paid_fen=700_000)
-    assert item_problem(item, order, {ORDER: {"redeemed_fen": 700_000}}) == ""
-    assert item_problem(item, order, {ORDER: {"redeemed_fen": 699_999}})
-    assert item_problem(item, order, {})
-    assert item_problem(item, {**order, "paid_fen": 699_999}, {ORDER: {"redeemed_fen": 700_000}})
+    assert item_difference(item, order, {"redeemed_fen": 700_000}) is None
+    assert item_difference(item, order, {"redeemed_fen": 699_999})
+    assert item_difference(item, order, None)
+    assert item_difference(item, {**order, "paid_fen": 699_999}, {"redeemed_fen": 700_000})
 
 
 def test_an_ended_item_must_not_hold_its_order_any_more() -> None:
     item = {"state": "rejected", "claim_id": CLAIM, "approved_fen": None}
-    assert item_problem(item, an_order("claimed", claim_id=CLAIM), {})
-    assert item_problem(item, an_order("claimed", claim_id=OTHER_CLAIM), {}) == ""
-    assert item_problem(item, an_order("confirmed"), {}) == ""
+    assert item_difference(item, an_order("claimed", claim_id=CLAIM), None)
+    assert item_difference(item, an_order("claimed", claim_id=OTHER_CLAIM), None) is None
+    assert item_difference(item, an_order("confirmed"), None) is None
 
 
 def test_a_live_item_needs_its_order_claimed_by_its_claim() -> None:
     item = {"state": "open", "claim_id": CLAIM, "approved_fen": None}
-    assert item_problem(item, an_order("claimed", claim_id=CLAIM), {}) == ""
-    assert item_problem(item, an_order("claimed", claim_id=OTHER_CLAIM), {})
-    assert item_problem(item, an_order("confirmed"), {})
+    assert item_difference(item, an_order("claimed", claim_id=CLAIM), None) is None
+    assert item_difference(item, an_order("claimed", claim_id=OTHER_CLAIM), None)
+    assert item_difference(item, an_order("confirmed"), None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_difference_is_told_in_both_languages_from_the_same_facts(kind: str) -> None:
+    english, chinese, repair = KINDS[kind]
+    names = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese, repair)]
+    assert names[1] | names[2] <= names[0] | ALWAYS_KNOWN

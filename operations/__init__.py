@@ -1,0 +1,1 @@
+"""The operators' command line: look after the platform from outside its services."""

@@ -1,0 +1,132 @@
+"""Orders with what voucher and settlement say of them, a page of a thousand at a time."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from shared.runtime.db import Connection
+from shared.runtime.service import Service
+
+PAGE = 1_000
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+_ORDERS = """
+SELECT id, number, state, enterprise_id, year, fee_fen, voucher_fen, refunded_voucher_fen, claim_id, paid_fen,
+       refund_state, reason
+FROM cloud_order WHERE id > $1 ORDER BY id LIMIT $2
+"""
+_LINES = """
+SELECT l.order_id, l.line, l.voucher_fen, EXISTS (
+    SELECT FROM refund r WHERE r.order_id = l.order_id AND r.state = 'returned' AND l.line = ANY(r.lines)
+) AS refunded FROM order_line l WHERE l.order_id = ANY($1::uuid[]) ORDER BY l.order_id, l.line
+"""
+_HOLDS = "SELECT order_id, quota_account_id, state, claim_id FROM hold WHERE order_id = ANY($1::uuid[])"
+_HELD = "SELECT order_id, line, amount_fen, state, paid_fen FROM hold_line WHERE order_id = ANY($1::uuid[])"
+_FLOWS = """
+SELECT p.order_id,
+       sum(CASE WHEN credit_account IN ('held', 'committed', 'claimed') THEN amount_fen ELSE 0 END)::bigint
+     - sum(CASE WHEN debit_account IN ('held', 'committed', 'claimed') THEN amount_fen ELSE 0 END)::bigint AS open_fen,
+       sum(CASE WHEN credit_account = 'redeemed' THEN amount_fen ELSE 0 END)::bigint AS redeemed_fen
+FROM posting p WHERE p.order_id = ANY($1::uuid[])
+    AND p.quota_account_id IN (SELECT h.quota_account_id FROM hold h WHERE h.order_id = ANY($1::uuid[]))
+GROUP BY p.order_id
+"""
+_ITEMS = """
+SELECT claim_id, order_id, state, voucher_fen, approved_fen FROM claim_item
+WHERE state <> 'draft' AND order_id = ANY($1::uuid[]) ORDER BY claim_id
+"""
+_HOLDS_PAGE = "SELECT order_id, state FROM hold WHERE order_id > $1 ORDER BY order_id LIMIT $2"
+_ITEMS_PAGE = """
+SELECT DISTINCT ON (order_id) order_id, claim_id FROM claim_item
+WHERE state <> 'draft' AND order_id > $1 ORDER BY order_id, claim_id LIMIT $2
+"""
+_COPIES = """
+SELECT order_id, state, claim_id, voucher_fen, number FROM order_copy WHERE order_id = ANY($1::uuid[])
+"""
+_KNOWN = "SELECT id FROM cloud_order WHERE id = ANY($1::uuid[])"
+
+
+class Books(Protocol):
+    """What one service wrote, wherever it runs."""
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection to its database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """One order, its lines, its hold with lines and ledger flow at voucher, its items and copy at settlement."""
+
+    order: Row
+    lines: Rows
+    hold: Row | None
+    held: Rows
+    flow: Row | None
+    items: Rows
+    copy: Row | None
+
+
+async def read(books: Books, statement: str, *arguments: object) -> Rows:
+    """The rows of one statement."""
+    async with books.reading() as connection:
+        rows: Rows = await connection.fetch(statement, *arguments)
+        return rows
+
+
+async def dossiers(books: Mapping[str, Books]) -> AsyncIterator[list[Dossier]]:
+    """All orders, in pages."""
+    after = UUID(int=0)
+    while orders := await read(books["order"], _ORDERS, after, PAGE):
+        yield await _page(books, orders)
+        after = orders[-1]["id"]
+
+
+async def _page(books: Mapping[str, Books], orders: Rows) -> list[Dossier]:
+    ids = [order["id"] for order in orders]
+    lines = _by_order(await read(books["order"], _LINES, ids))
+    holds = {row["order_id"]: row for row in await read(books["voucher"], _HOLDS, ids)}
+    held = _by_order(await read(books["voucher"], _HELD, ids))
+    flows = {row["order_id"]: row for row in await read(books["voucher"], _FLOWS, ids)}
+    items = _by_order(await read(books["settlement"], _ITEMS, ids))
+    copies = {row["order_id"]: row for row in await read(books["settlement"], _COPIES, ids)}
+    return [
+        Dossier(
+            order=order,
+            lines=lines[order["id"]],
+            hold=holds.get(order["id"]),
+            held=held[order["id"]],
+            flow=flows.get(order["id"]),
+            items=items[order["id"]],
+            copy=copies.get(order["id"]),
+        )
+        for order in orders
+    ]
+
+
+def _by_order(rows: Rows) -> Mapping[UUID, list[Row]]:
+    found: dict[UUID, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["order_id"]].append(row)
+    return found
+
+
+async def strangers(books: Mapping[str, Books], service: str) -> AsyncIterator[Row]:
+    """Holds of voucher, or items of settlement, of orders that the order service does not know."""
+    statement = {"voucher": _HOLDS_PAGE, "settlement": _ITEMS_PAGE}[service]
+    after = UUID(int=0)
+    while rows := await read(books[service], statement, after, PAGE):
+        known = {row["id"] for row in await read(books["order"], _KNOWN, [row["order_id"] for row in rows])}
+        for row in rows:
+            if row["order_id"] not in known:
+                yield row
+        after = rows[-1]["order_id"]

@@ -1,0 +1,98 @@
+"""What a command answers: lines for people or one JSON document, and an exit code; and progress while it lasts."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Code(IntEnum):
+    """How a command ends."""
+
+    WELL = 0
+    DIFFERENCES = 1
+    WRONG_USE = 2
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a command found or did."""
+
+    lines: Sequence[str]
+    data: Any
+    code: Code = Code.WELL
+
+
+@dataclass(slots=True)
+class Progress:
+    """A line on stderr, once work has lasted 2 s; on a terminal it is written over, elsewhere said every 10 s."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    after_s: float = 2.0
+    _began: float = field(default_factory=time.monotonic)
+    _said: float = 0.0
+    _open: bool = False
+
+    def tell(self, what: str, done: int, total: int | None = None) -> None:
+        """How far the work is."""
+        now = time.monotonic()
+        terminal = self.stream.isatty()
+        if now - self._began < self.after_s or now - self._said < (0.2 if terminal else 10.0):
+            return
+        self._said = now
+        share = f" of {total:,} ({100 * done // total} %)" if total else ""
+        line = f"{what}: {done:,}{share}, {now - self._began:.0f} s"
+        self.stream.write(f"\r\033[K{line}" if terminal else f"{line}\n")
+        self.stream.flush()
+        self._open = terminal
+
+    def note(self, text: str) -> None:
+        """Something that people watching should know now."""
+        self.close()
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._open:
+            self.stream.write("\r\033[K")
+            self.stream.flush()
+            self._open = False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there."""
+    return path.is_dir()
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Rows as aligned columns; figures to the right."""
+    if not rows:
+        return []
+    cells = [[str(head) for head in heads], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(heads))]
+    right = [all(isinstance(row[place], int) for row in rows) for place in range(len(heads))]
+    return [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _cell(value: object) -> str:
+    return (
+        "-" if value is None else f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    )
+
+
+def as_json(data: object) -> str:
+    """One JSON document; ids and moments as text."""
+    return json.dumps(data, ensure_ascii=False, indent=2, default=str)

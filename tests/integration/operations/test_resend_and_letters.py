@@ -1,0 +1,230 @@
+"""Facts said again, dead letters replayed and skipped by two people, the broker's dead letters read into the table."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+import operations.commands.resend as resending
+from operations.commands.base import until
+from shared.contracts.messages.base import Event
+from shared.runtime.bus.declare import declare
+from shared.runtime.bus.rabbitmq import Line
+from shared.runtime.bus.topology import DEAD_EXCHANGE, dead_queue, topology
+from tests.factories.world import SERVICES, World
+from tests.integration.operations.told import Desk, Told, execute, rows
+
+SINCE = "2000-01-01T00:00"
+_OUTBOX = "SELECT count(*) FROM outbox"
+_ORDER_FACTS = "SELECT count(*) FROM fact WHERE aggregate_type = 'order'"
+
+
+async def test_facts_said_again_change_nothing_at_consumers_that_have_them(told: Told, desk: Desk) -> None:
+    order, settlement = told.databases["order"], told.databases["settlement"]
+    ((facts,),) = await rows(order, _ORDER_FACTS)
+    dry = await desk.run("resend", "--service", "order", "--since", SINCE, "--stream", "order.order")
+    assert (dry.code, dry.data["facts"], dry.data["sent"]) == (0, {"order": facts}, 0)
+    assert await rows(order, _OUTBOX) == [(0,)], "a dry run changes nothing"
+    sent = await desk.run("resend", "--service", "order", "--since", SINCE, "--stream", "order.order", "--yes")
+    assert (sent.code, sent.data["sent"]) == (0, facts)
+    assert await rows(order, _OUTBOX) == [(facts,)]
+    copies = "SELECT * FROM order_copy ORDER BY order_id"
+    before, received = await rows(settlement, copies), await rows(settlement, "SELECT count(*) FROM inbox")
+    async with told.running() as world:
+        await world.platform.settle()
+        assert (await desk.run("reconcile")).code == 0
+    assert await rows(settlement, "SELECT count(*) FROM inbox") == received
+    assert await rows(settlement, copies) == before
+
+
+@pytest.mark.parametrize("told", ["order"], indirect=True)
+async def test_a_resend_that_was_broken_off_goes_on_behind_its_last_batch(
+    told: Told, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = told.databases["order"]
+    ((facts,),) = await rows(order, _ORDER_FACTS)
+    once = resending.resend_batch
+    calls = 0
+
+    async def twice_then_cut_off(connection: object, wanted: object, *, service: str) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise ConnectionError("the line to the database was cut")
+        return await once(connection, wanted, service=service, limit=3)  # type: ignore[arg-type] # passed through
+
+    monkeypatch.setattr(resending, "resend_batch", twice_then_cut_off)
+    arguments = ("resend", "--service", "order", "--since", SINCE, "--stream", "order.order", "--yes")
+    assert (await desk.run(*arguments)).code == 1
+    assert await rows(order, _OUTBOX) == [(6,)]
+    monkeypatch.setattr(resending, "resend_batch", once)
+    assert (await desk.run(*arguments)).data["sent"] == facts - 6
+    bodies = await rows(order, "SELECT body FROM outbox ORDER BY id")
+    stored = await rows(order, "SELECT body FROM fact WHERE aggregate_type = 'order' ORDER BY recorded_at, event_id")
+    assert bodies == stored, "each fact once, in the order of its recording"
+
+
+async def test_a_new_subscription_is_given_every_fact_and_a_full_one_nothing(told: Told, desk: Desk) -> None:
+    settlement = told.databases["settlement"]
+    assert (await desk.run("resend", "--to", "settlement", "--yes")).data["sent"] == 0
+    # As if settlement had begun to follow orders only now.
+    for statement in ("DELETE FROM order_copy", "DELETE FROM cursor WHERE stream = 'order.order'", "DELETE FROM inbox"):
+        await execute(settlement, statement)
+    lacking = await desk.run("resend", "--to", "settlement")
+    assert lacking.data["lacking"].keys() == {"order.order"}
+    async with told.running() as world:
+        assert (await desk.run("resend", "--to", "settlement", "--yes")).code == 0
+        await world.until("settlement", "SELECT count(*) = $1 FROM order_copy", len(told.orders))
+        await world.platform.settle()
+        assert (await desk.run("reconcile")).code == 0
+
+
+@pytest.mark.parametrize("told", ["order"], indirect=True)
+async def test_sigterm_and_ctrl_c_end_a_command_cleanly(told: Told, tmp_path: Path) -> None:
+    order = told.databases["order"]
+    # A table that is locked makes the command wait where it can be stopped.
+    command = [sys.executable, "-m", "operations", "resend", "--service", "order", "--since", SINCE, "--yes"]
+    codes = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        holder = await _locked(order)
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE, env=os.environ)  # noqa: ASYNC220, S603
+        await _waiting(order)
+        process.send_signal(number)
+        _, said = await asyncio.to_thread(process.communicate, timeout=20)
+        await holder.close()
+        codes.append(process.returncode)
+        assert b"stopped" in said, said
+    assert codes == [130, 143]
+    assert await rows(order, _OUTBOX) == [(0,)]
+
+
+async def _locked(dsn: str) -> asyncpg.Connection:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("BEGIN; LOCK TABLE decision IN ACCESS EXCLUSIVE MODE")
+    return connection
+
+
+async def _waiting(dsn: str) -> None:
+    async def waits() -> bool:
+        return await rows(dsn, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]
+
+    assert await until(waits, timeout_s=20)
+
+
+async def _die(told: Told, *, service: str, kind: str, subject: UUID, sequence: int, aggregatetype: str) -> UUID:
+    """A letter that died because it could not be read."""
+    producer = kind.partition(".")[0]
+    event = Event(
+        id=uuid4(), source=producer, type=kind, subject=subject, time="", sequence=sequence,
+        data=msgspec.Raw(b'{"nothing": 1}'), aggregatetype=aggregatetype,
+    )  # fmt: skip
+    body = msgspec.json.encode(event)
+    statement = "INSERT INTO dead_letter (event_id, type, event, attempts, reason) VALUES ($1, $2, $3, 1, 'Unreadable')"
+    await execute(told.databases[service], statement, event.id, kind, body)
+    return event.id
+
+
+async def test_money_is_replayed_by_two_operators_and_a_letter_that_dies_again_stays_open(
+    told: Told, desk: Desk
+) -> None:
+    event_id = str(
+        await _die(
+            told, service="settlement", kind="order.confirmed.v1", subject=uuid4(), sequence=1, aggregatetype="order"
+        )
+    )
+    about = ("dead-letters", "replay", "--service", "settlement", event_id)
+    async with told.running():
+        assert (await desk.run("dead-letters", "list", "--service", "settlement")).code == 1
+        dry = await desk.run(*about)
+        assert (dry.code, dry.data) == (0, {"acted": False, "four_eyes": True})
+        assert (await desk.run(*about, "--yes", operator="anna")).data["proposed"]
+        same = await desk.run(*about, "--yes", operator="Anna")
+        assert (same.code, "same_person" in same.said) == (2, True)
+        # What was proposed is a replay; a skip is another act and has to be proposed itself.
+        skipping = await desk.run("dead-letters", "skip", "--service", "settlement", event_id, "--yes", operator="ben")
+        assert skipping.data["proposed"]
+        assert (await desk.run(*about, "--yes", operator="anna")).data["proposed"]
+        died = await desk.run(*about, "--yes", operator="ben")
+        assert (died.code, died.data["applied"]) == (1, False)
+        assert "Unreadable" in died.data["reason"]
+
+
+async def test_what_was_skipped_lets_its_followers_go_on(told: Told, desk: Desk) -> None:
+    settlement, waiting = told.databases["settlement"], told.orders["waiting"]
+    async with told.running() as world:
+        bad = await _die(
+            told, service="settlement", kind="order.recorded.v1", subject=waiting, sequence=3, aggregatetype="order"
+        )
+        await _say_third_and_fourth(world, told, bad)
+        about = ("dead-letters", "skip", "--service", "settlement", str(bad), "--yes")
+        assert (await desk.run(*about, operator="anna")).data["proposed"]
+        assert (await desk.run(*about, operator="ben")).data["skipped"]
+        copied = "SELECT state = 'confirmed' FROM order_copy WHERE order_id = $1"
+        await world.until("settlement", copied, waiting)
+    at = "SELECT version FROM cursor WHERE stream = 'order.order' AND aggregate_id = $1"
+    assert await rows(settlement, at, waiting) == [(4,)]
+    acts = "SELECT act, facts->>'operator' FROM decision WHERE subject_id = $1 ORDER BY id"
+    assert await rows(settlement, acts, bad) == [("propose_skip", "anna"), ("skip", "ben")]
+
+
+async def _say_third_and_fourth(world: World, told: Told, bad: UUID) -> None:
+    """The provider confirms as version 4, while version 3 is the dead letter."""
+    waiting = told.orders["waiting"]
+    await execute(told.databases["order"], "UPDATE cloud_order SET version = version + 1 WHERE id = $1", waiting)
+    body = (await rows(told.databases["settlement"], "SELECT event FROM dead_letter WHERE event_id = $1", bad))[0][0]
+    insert = "INSERT INTO fact (event_id, aggregate_type, aggregate_id, version, body) VALUES ($1, 'order', $2, 3, $3)"
+    await execute(told.databases["order"], insert, bad, waiting, body)
+    assert (await world.confirm(waiting)).is_success
+    parked = "SELECT count(*) = 1 FROM parked WHERE aggregate_id = $1"
+    await world.until("settlement", parked, waiting)
+
+
+@pytest.mark.container
+@pytest.mark.parametrize("told", ["order"], indirect=True)
+async def test_what_the_broker_gave_up_is_read_into_the_table_once(
+    told: Told, desk: Desk, rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = told.databases["order"]
+    ((applied,),) = await rows(order, "SELECT event_id FROM inbox LIMIT 1")
+    await declare(rabbitmq_url, topology([service.wiring() for service in SERVICES]))
+    known = Event(
+        id=applied,
+        source="voucher",
+        type="voucher.held.v1",
+        subject=uuid4(),
+        time="",
+        sequence=1,
+        data=msgspec.Raw(b"{}"),
+    )
+    fresh = msgspec.structs.replace(known, id=uuid4())
+    bodies = [b"not json", msgspec.json.encode([known, fresh]), b"not json"]
+    line = Line(rabbitmq_url, name="test")
+    channel = await line.channel(publisher_confirms=True)
+    for body in bodies:
+        await channel.basic_publish(body, exchange=DEAD_EXCHANGE, routing_key="order", timeout=5)
+    monkeypatch.setenv("BUS_URL", rabbitmq_url)
+    about = ("dead-letters", "collect", "--service", "order")
+    dry = await desk.run(*about)
+    assert (dry.data["envelopes"], dry.data["acted"]) == (3, False)
+    assert (await desk.run("dead-letters", "list", "--service", "order")).code == 0
+    read = await desk.run(*about, "--yes")
+    assert (read.data["envelopes"], read.data["letters"]) == (3, 2), "the same bytes are one letter, the applied none"
+    listed = await desk.run("dead-letters", "list", "--service", "order")
+    assert {one["type"] for one in listed.data["dead_letters"]} == {"unreadable", "voucher.held.v1"}
+    left = await channel.queue_declare(dead_queue("order"), passive=True, timeout=5)
+    assert left.message_count == 0
+    await line.close()
+    unreadable = next(one["event_id"] for one in listed.data["dead_letters"] if one["type"] == "unreadable")
+    replaying = ("dead-letters", "replay", "--service", "order", unreadable, "--yes")
+    await desk.run(*replaying, operator="anna")
+    refused = await desk.run(*replaying, operator="ben")
+    assert (refused.code, "dead_letter.unreadable" in refused.said) == (2, True)
+    monkeypatch.setenv("BUS_URL", "memory://")
+    assert (await desk.run(*about)).code == 78
