@@ -1,19 +1,19 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench policy images format lock clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock clean venv venv-dev
 
 ARGS ?=
 PYTEST_ARGS ?=
 BIN := .venv/bin
-COMPONENTS := $(sort $(patsubst services/%/__main__.py,%,$(wildcard services/*/__main__.py)))
+COMPONENTS := $(shell sed -n 's/^\([a-z][a-z]*\) .*/\1/p' deploy/components)
 # A bundle of certificate authorities for sites behind an inspecting proxy; it never stays in an image.
 EXTRA_CA_FILE ?= $(or $(PIP_CERT),$(SSL_CERT_FILE),/dev/null)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
 	@exec $(BIN)/python -m embedded $(ARGS)
@@ -40,19 +40,34 @@ typecheck: venv-dev ## mypy, strict
 bench: venv-dev ## measure this machine; make bench ARGS=--help
 	$(BIN)/python -m bench $(ARGS)
 
+faults: venv-dev ## break a platform in containers under load and write the report; make faults ARGS=--help
+	deploy/engine.sh
+	@exec $(BIN)/python -m tests.e2e.faults $(ARGS)
+
 policy: venv-dev ## which tests prove which requirement of the scheme
 	@$(BIN)/python -m tools.policy_matrix
+
+k8s-check: venv-dev ## render and check the Kubernetes manifests; ARGS="--definitions FOLDER", --write, --help
+	@$(BIN)/python -m tools.k8s_check $(ARGS)
 
 images: ## an image for every component, named yunquan/<component>
 	deploy/engine.sh
 	@set -eu; source .data/images.env; \
-	build() { docker buildx build --load --quiet --file deploy/Dockerfile --secret id=ca,src="$(EXTRA_CA_FILE)" \
-	    --build-arg PYTHON_IMAGE="$$PYTHON_IMAGE" --build-arg VERSION="$(VERSION)" \
-	    --build-arg REVISION="$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
-	    --build-arg COMPONENT="$$1" --build-arg PACKAGE="$$2" --tag "yunquan/$$1:$(VERSION)" . >/dev/null; \
-	    echo "yunquan/$$1:$(VERSION)"; }; \
-	for component in $(COMPONENTS); do build "$$component" "services/$$component"; done; \
-	if [ -f portal/__main__.py ]; then build portal portal; fi
+	revision="$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"; \
+	for component in $(COMPONENTS); do \
+	    docker buildx build --load --quiet --file deploy/Dockerfile --secret id=ca,src="$(EXTRA_CA_FILE)" \
+	        --build-arg PYTHON_IMAGE="$$PYTHON_IMAGE" --build-arg VERSION="$(VERSION)" \
+	        --build-arg REVISION="$$revision" --build-arg COMPONENT="$$component" \
+	        --tag "yunquan/$$component:$(VERSION)" . >/dev/null; \
+	    echo "yunquan/$$component:$(VERSION)"; \
+	done
+
+up: images ## the whole platform in containers; make up ARGS="--scale order=2"
+	docker compose up --detach --wait $(ARGS)
+	@docker compose port gateway 8080 | sed 's|.*|ready: http://&/api/identity/v1/docs and beside it the other services|'
+
+down: ## stop those containers; make down ARGS=--volumes also deletes data and secrets
+	docker compose down $(ARGS)
 
 format: venv-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .
@@ -64,6 +79,7 @@ lock: venv-dev ## pin every dependency again, from pyproject.toml
 	$(COMPILE) pyproject.toml --constraint requirements/runtime.txt --output-file requirements/services.txt
 	$(COMPILE) pyproject.toml --extra embedded --extra dev --constraint requirements/runtime.txt \
 	    --output-file requirements/dev.txt
+	$(COMPILE) --group pyproject.toml:sbom --output-file requirements/sbom.txt
 
 clean: ## remove caches and the virtual environment; data stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -2,11 +2,12 @@
 # Gives this machine what the container tests and "make images" need, and says what it does:
 #   1. a Docker engine that answers; on Debian or Ubuntu, as root, one is installed and started if there is none;
 #   2. the compose and buildx plugins of the Docker client;
-#   3. the three base images: the public ones where a registry answers, else built from deploy/images;
-#   4. .data/images.env, which names those images for tests and compose.
+#   3. the base images: the public ones where a registry answers, else built from deploy/images;
+#   4. .data/images.env, which names those images and the machine's certificate authorities, for tests, and links .env to
+#      it, which compose reads by itself.
 # Runs as often as you like; what is there is left alone. Exit codes: 0 ready, 1 a step failed, 3 no engine to be had.
-# Environment: NO_DOCKER_INSTALL=1 forbids installing; POSTGRES_IMAGE, RABBITMQ_IMAGE and PYTHON_IMAGE name your own
-# images; DEBIAN_MIRROR is the mirror for Debian packages (default: the machine's own).
+# Environment: NO_DOCKER_INSTALL=1 forbids installing; POSTGRES_IMAGE, RABBITMQ_IMAGE, PYTHON_IMAGE, PROMETHEUS_IMAGE and
+# NGINX_IMAGE name your own images; DEBIAN_MIRROR is the mirror for Debian packages (default: the machine's own).
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -197,8 +198,13 @@ choose() {
 write_images_file() {
     # Ryuk, the testcontainers sweeper, is an image of a registry; the tests sweep their own leftovers by label.
     printf '%s\n' "POSTGRES_IMAGE=$POSTGRES_IMAGE" "RABBITMQ_IMAGE=$RABBITMQ_IMAGE" "PYTHON_IMAGE=$PYTHON_IMAGE" \
+        "PROMETHEUS_IMAGE=$PROMETHEUS_IMAGE" "NGINX_IMAGE=$NGINX_IMAGE" \
+        "EXTRA_CA_FILE=${EXTRA_CA_FILE:-${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}}" \
         "TESTCONTAINERS_RYUK_DISABLED=true" >"$images_file.new"
     mv -f "$images_file.new" "$images_file"
+    # Compose looks beside its file, in the root or in deploy/. A .env of somebody's own is left alone.
+    [ -e "$checkout/.env" ] || ln -sf .data/images.env "$checkout/.env"
+    [ -e "$checkout/deploy/.env" ] || ln -sf ../.data/images.env "$checkout/deploy/.env"
 }
 
 main() {
@@ -217,8 +223,10 @@ main() {
     choose POSTGRES_IMAGE postgres:17 postgres yunquan/postgres:17
     choose RABBITMQ_IMAGE rabbitmq:4-management rabbitmq yunquan/rabbitmq:4-management
     choose PYTHON_IMAGE python:3.13-slim python yunquan/python:3.13-slim
+    choose PROMETHEUS_IMAGE prom/prometheus:v3.5.0 prometheus yunquan/prometheus:2.53
+    choose NGINX_IMAGE nginx:1.28 nginx yunquan/nginx:1.26
     write_images_file
-    say "images: $POSTGRES_IMAGE, $RABBITMQ_IMAGE, $PYTHON_IMAGE (in $images_file)"
+    say "images in $images_file: $POSTGRES_IMAGE, $RABBITMQ_IMAGE, $PYTHON_IMAGE, $PROMETHEUS_IMAGE, $NGINX_IMAGE"
 }
 
 main "$@"

@@ -3,21 +3,31 @@
 import argparse
 import asyncio
 import importlib
+import os
 import sys
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from shared.runtime.grants import VERSION_TABLE, grant
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
 
 PARTITION_MONTHS_AHEAD = 12
+LOCK_TIMEOUT_S = 5
+POLL_S = 1.0
+CONNECT_TIMEOUT_S = 5.0
 
 
 def migration_config(service: str) -> Config:
@@ -31,16 +41,63 @@ def migration_config(service: str) -> Config:
 
 
 async def upgrade(service: str, dsn: str) -> None:
-    """Bring one service's database to the newest schema and make its fact partitions for 12 months."""
+    """Bring one service's database to the newest schema, make its fact partitions for 12 months, and grant rights.
+
+    The service runs as the role of its own name. Where no such role exists, or it is the one that migrates, there is
+    one role for both and nothing to grant.
+    """
+    metadata = importlib.import_module(f"services.{service}.tables").METADATA
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             # Two migration jobs at once must not both create tables.
             await connection.execute(text("SELECT pg_advisory_xact_lock(7365001)"))
+            # Whoever waits for a lock on a table holds up everybody behind it; better to fail and be run again.
+            await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
             await connection.run_sync(_run, migration_config(service))
             await connection.run_sync(_partition)
+            await connection.run_sync(grant, metadata, service)
     finally:
         await engine.dispose()
+
+
+async def wait_for_schema(service: str, dsn: str, *, timeout_s: float) -> None:
+    """Wait, with the service's own role, until its database has the schema of this release or of a later one.
+
+    Raises: TimeoutError that says what was found last.
+    """
+    known = ScriptDirectory.from_config(migration_config(service))
+    head, past = known.get_current_head(), {script.revision for script in known.walk_revisions()}
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = await _version(dsn)
+        # A version that this release does not know was written by a later one, beside which this one still works.
+        if found.version == head or (found.version is not None and found.version not in past):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{service}: no schema {head} within {timeout_s:.0f} s: {found.reason}")
+        await asyncio.sleep(POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    version: str | None
+    reason: str
+
+
+async def _version(dsn: str) -> _Found:
+    try:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+        try:
+            version = await connection.fetchval(
+                f"SELECT version_num FROM {VERSION_TABLE}",  # noqa: S608 - our own constant
+                timeout=CONNECT_TIMEOUT_S,
+            )
+            return _Found(version, f"the database is at {version}")
+        finally:
+            await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return _Found(None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def _run(connection: "SqlConnection", config: Config) -> None:
@@ -74,13 +131,31 @@ def run_env(context: Any, metadata: Any) -> None:  # noqa: ANN401 - Alembic's co
 
 
 def main() -> int:
-    """`python -m shared.runtime.migrate identity catalog ...` with <NAME>_DATABASE_URL of the migration role."""
+    """`python -m shared.runtime.migrate identity catalog ...` with <NAME>_DATABASE_URL of the migration role.
+
+    Nothing else is asked for: a migration has no use for a service's keys.
+    """
     parser = argparse.ArgumentParser(prog="python -m shared.runtime.migrate", description=main.__doc__)
     parser.add_argument("services", nargs="+", help="services to migrate")
-    for service in parser.parse_args().services:
-        found = importlib.import_module(f"services.{service}.service").SERVICE
-        dsn = found.settings().database_url.get_secret_value()
-        asyncio.run(upgrade(service, dsn))
+    parser.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="change nothing: wait, with the service's own role, until somebody else has migrated",
+    )
+    given = parser.parse_args()
+    for service in given.services:
+        dsn = os.environ.get(variable := f"{service.upper()}_DATABASE_URL")
+        if not dsn:
+            parser.error(f"set {variable}, a postgresql:// URL")
+        try:
+            if given.wait is None:
+                asyncio.run(upgrade(service, dsn))
+            else:
+                asyncio.run(wait_for_schema(service, dsn, timeout_s=given.wait))
+        except TimeoutError as error:
+            print(f"{service}: {error}", file=sys.stderr)  # noqa: T201 - a command line speaks
+            return 1
         print(f"{service}: migrated", file=sys.stderr)  # noqa: T201 - a command line speaks
     return 0
 

@@ -7,6 +7,7 @@ would then look delivered. Queues are quorum queues without a length limit: a fu
 outbox waits, while a limit would drop or refuse what is already promised.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ DEAD_EXCHANGE = "yq.dead"
 DELIVERY_LIMIT = 100
 """Deliveries of one envelope before the broker gives it up; attempts are counted for each event by its consumer."""
 NO_DELIVERY_LIMIT = -1
+NOTHING = "^$"
+"""The regular expression of a right that nobody has."""
 
 Arguments = Mapping[str, str | int]
 
@@ -69,12 +72,27 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Rights:
+    """What one service's user may do: regular expressions of names, as the broker matches them.
+
+    `topics` is, for an exchange of facts, the routing keys that may be published to it.
+    """
+
+    service: str
+    write: str
+    read: str
+    topics: Mapping[str, str]
+    configure: str = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that must exist before the first service starts. Declaring it again changes nothing."""
 
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     bindings: tuple[Binding, ...]
+    rights: tuple[Rights, ...] = ()
 
 
 def topology(wirings: Sequence[Wiring]) -> Topology:
@@ -89,7 +107,25 @@ def topology(wirings: Sequence[Wiring]) -> Topology:
     for wiring in wirings:
         queues += _queues(wiring.service)
         bindings += _bindings(wiring, services)
-    return Topology(tuple(exchanges), tuple(queues), tuple(bindings))
+    return Topology(tuple(exchanges), tuple(queues), tuple(bindings), tuple(rights(service) for service in services))
+
+
+def rights(service: str) -> Rights:
+    """A service publishes to its own two exchanges, under its own name, and reads its own three queues.
+
+    Binding a queue needs the right to write to the queue, which nobody has. The exchange of commands is direct: there
+    the bindings themselves leave a routing key of somebody else's without a receiver.
+    """
+    return Rights(
+        service,
+        write=_exactly(facts_exchange(service), commands_exchange(service)),
+        read=_exactly(command_queue(service), fact_queue(service), dead_queue(service)),
+        topics={facts_exchange(service): rf"^{re.escape(service)}\.[a-z_]+\.[0-9]+$"},
+    )
+
+
+def _exactly(*names: str) -> str:
+    return f"^({'|'.join(re.escape(name) for name in names)})$"
 
 
 def _queues(service: str) -> list[Queue]:

@@ -1,0 +1,199 @@
+"""What each service's role may do in PostgreSQL: tried by doing it."""
+
+# ruff: noqa: S608 - the names in the statements come from our own declarations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import permutations
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import Column, MetaData, Table, Text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from embedded.platform import SERVICES
+from embedded.postgres import EmbeddedPostgres, PostgresSettings
+from shared.runtime.grants import Account, ensure_database, grant
+from shared.runtime.migrate import upgrade, wait_for_schema
+from shared.runtime.service import Service
+from shared.runtime.tables import APPEND_ONLY
+
+REFUSED = asyncpg.InsufficientPrivilegeError
+NAMES = [service.name for service in SERVICES]
+EACH = pytest.mark.parametrize("service", SERVICES, ids=NAMES)
+
+DEFINITIONS = (
+    "CREATE TABLE theirs (id int)",
+    "CREATE TEMP TABLE theirs (id int)",
+    "CREATE SCHEMA theirs",
+    "CREATE FUNCTION theirs() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE EXTENSION vector",
+    "CREATE INDEX ON decision (at)",
+    "ALTER TABLE decision ADD COLUMN theirs int",
+    "ALTER TABLE decision DISABLE TRIGGER ALL",
+    "ALTER TABLE decision OWNER TO CURRENT_USER",
+    "DROP TABLE decision",
+    "CREATE ROLE theirs",
+    "CREATE DATABASE theirs",
+    "ALTER SYSTEM SET fsync = off",
+    "COPY decision TO PROGRAM 'cat'",
+    "UPDATE alembic_version SET version_num = '0'",
+    # Past their parent, partitions are nobody's.
+    "SELECT FROM fact_default",
+    "DELETE FROM fact_default",
+)
+
+
+def account(role: str, database: str) -> Account:
+    return Account(role=role, password=f"p w'{role}", database=database)
+
+
+@pytest.fixture(scope="module")
+def server(server_folder: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
+    """A server of this module alone, because roles belong to a whole server, with every service migrated."""
+
+    async def prepare(server: EmbeddedPostgres) -> None:
+        for name in NAMES:
+            owner = account(f"{name}_owner", name)
+            await ensure_database(server.admin_dsn, owner=owner, runtime=account(name, name))
+            await upgrade(name, owner.url(server.admin_dsn))
+
+    with EmbeddedPostgres(PostgresSettings(folder=server_folder(), durable=False)) as running:
+        asyncio.run(prepare(running))
+        yield running
+
+
+@asynccontextmanager
+async def connected(server: EmbeddedPostgres, role: str, database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(account(role, database).url(server.admin_dsn), timeout=10)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def tables(service: Service, *, append_only: bool) -> list[str]:
+    return [each.name for each in service.metadata.sorted_tables if bool(each.info.get("append_only")) == append_only]
+
+
+def some_column(service: Service, table: str) -> str:
+    return next(column.name for column in service.metadata.tables[table].columns if not column.computed)
+
+
+def test_the_ledger_decisions_and_facts_are_declared_append_only() -> None:
+    for service in SERVICES:
+        assert {"fact", "decision"} <= set(tables(service, append_only=True))
+    voucher = next(service for service in SERVICES if service.name == "voucher")
+    assert {"posting", "allocation"} <= set(tables(voucher, append_only=True))
+
+
+@EACH
+async def test_what_is_written_once_is_neither_changed_nor_deleted(server: EmbeddedPostgres, service: Service) -> None:
+    async with connected(server, service.name, service.name) as connection:
+        for table in tables(service, append_only=True):
+            column = some_column(service, table)
+            for statement in (
+                f'UPDATE "{table}" SET "{column}" = "{column}"',
+                f'DELETE FROM "{table}"',
+                f'TRUNCATE "{table}"',
+                f'SELECT FROM "{table}" FOR UPDATE',
+            ):
+                with pytest.raises(REFUSED):
+                    await connection.execute(statement)
+            await connection.execute(f'SELECT FROM "{table}" LIMIT 1')
+            assert await connection.fetchval("SELECT has_table_privilege($1, 'INSERT')", f'"{table}"')
+
+
+@EACH
+async def test_other_rows_may_be_changed_and_no_table_emptied_at_once(
+    server: EmbeddedPostgres, service: Service
+) -> None:
+    async with connected(server, service.name, service.name) as connection:
+        for table in tables(service, append_only=False):
+            column = some_column(service, table)
+            identity = service.metadata.tables[table].columns[column].identity
+            if not (identity and identity.always):
+                await connection.execute(f'UPDATE "{table}" SET "{column}" = "{column}" WHERE false')
+            await connection.execute(f'DELETE FROM "{table}" WHERE false')
+            with pytest.raises(REFUSED):
+                await connection.execute(f'TRUNCATE "{table}"')
+
+
+@EACH
+async def test_a_service_defines_nothing(server: EmbeddedPostgres, service: Service) -> None:
+    async with connected(server, service.name, service.name) as connection:
+        for statement in (*DEFINITIONS, f"SET ROLE {service.name}_owner", "SET ROLE postgres"):
+            with pytest.raises(REFUSED):
+                await connection.execute(statement)
+
+
+@pytest.mark.parametrize("kind", ["", "_owner"], ids=["runtime", "migration"])
+async def test_no_role_enters_a_neighbours_database(server: EmbeddedPostgres, kind: str) -> None:
+    neighbours = [*permutations(NAMES, 2), *((name, other) for name in NAMES for other in ("postgres", "template1"))]
+    for name, database in neighbours:
+        with pytest.raises(REFUSED):
+            async with connected(server, f"{name}{kind}", database):
+                pass
+
+
+@EACH
+async def test_a_migration_role_is_no_administrator(server: EmbeddedPostgres, service: Service) -> None:
+    async with connected(server, f"{service.name}_owner", service.name) as connection:
+        for statement in ("CREATE ROLE theirs", "CREATE DATABASE theirs", "ALTER SYSTEM SET fsync = off"):
+            with pytest.raises(REFUSED):
+                await connection.execute(statement)
+
+
+async def test_the_service_waits_for_its_schema_with_its_own_role(server: EmbeddedPostgres) -> None:
+    await wait_for_schema("order", account("order", "order").url(server.admin_dsn), timeout_s=0)
+    wrong = Account(role="order", password="wrong", database="order")
+    with pytest.raises(TimeoutError, match=r"no schema .* within 0 s: .*password"):
+        await wait_for_schema("order", wrong.url(server.admin_dsn), timeout_s=0)
+
+
+async def test_a_new_table_gets_its_rights_from_its_declaration(server: EmbeddedPostgres) -> None:
+    metadata = MetaData()
+    Table("anything", metadata, Column("id", Text))
+    Table("kept", metadata, Column("id", Text), info=APPEND_ONLY)
+    dsn = account("catalog_owner", "catalog").url(server.admin_dsn)
+    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        assert await connection.run_sync(grant, metadata, "catalog")
+        assert not await connection.run_sync(grant, metadata, "catalog_owner"), "the owner needs no rights"
+        assert not await connection.run_sync(grant, metadata, "nobody_here")
+    try:
+        async with connected(server, "catalog", "catalog") as service:
+            for table, may_change in (("anything", True), ("kept", False)):
+                await service.execute(f"INSERT INTO {table} VALUES ('1')")
+                found = [
+                    await service.fetchval("SELECT has_table_privilege($1, $2)", table, right)
+                    for right in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+                ]
+                assert found == [True, True, may_change, may_change, False, False, False]
+    finally:
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata.drop_all)
+        await engine.dispose()
+
+
+async def test_a_database_that_the_service_owned_is_handed_over(server: EmbeddedPostgres) -> None:
+    owner, runtime = account("order_owner", "older"), account("order", "older")
+    admin = await asyncpg.connect(server.admin_dsn)
+    await admin.execute('CREATE DATABASE older OWNER "order"')
+    async with connected(server, "order", "older") as connection:
+        await connection.execute("CREATE TABLE theirs (id int)")
+    await ensure_database(server.admin_dsn, owner=owner, runtime=runtime)
+    await ensure_database(server.admin_dsn, owner=owner, runtime=runtime)
+    async with connected(server, "order", "older") as connection:
+        with pytest.raises(REFUSED):
+            await connection.execute("DROP TABLE theirs")
+        with pytest.raises(REFUSED):
+            await connection.execute("SELECT FROM theirs")
+    async with connected(server, "order_owner", "older") as connection:
+        await connection.execute("DROP TABLE theirs")
+    await admin.execute("DROP DATABASE older")
+    await admin.close()
