@@ -1,10 +1,13 @@
-"""The stack is started once for a run of the end-to-end tests."""
+"""The stack is started, and the story told to it, once for a run of the end-to-end tests."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from embedded.front import SignIn
 from tests.containers import require_engine
+from tests.e2e.market import tell
 from tests.e2e.stack import Stack, build_images
 
 
@@ -15,3 +18,9 @@ def stack(container_labels: dict[str, str]) -> Iterator[Stack]:
     build_images()
     with Stack(labels=container_labels) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def told(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Sequence[SignIn]:
+    """The demonstration's story, told to the containers once."""
+    return asyncio.run(tell(stack, tmp_path_factory.mktemp("story") / "told"))

@@ -4,14 +4,17 @@ import asyncio
 import base64
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 import asyncpg
 import httpx
+from docker.types import Mount
 from pydantic import SecretStr
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
@@ -19,16 +22,19 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from embedded.child import free_port
 from embedded.platform import SERVICES
-from shared.runtime.bus.declare import declare
+from shared.runtime.bus.declare import MANAGEMENT_PORT, declare, grant
 from shared.runtime.bus.topology import topology
+from shared.runtime.grants import Account, ensure_database
 from shared.runtime.service import Service
 from tests.containers import image
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_PORT = 8000
-PORTS = {"db": 5432, "mq": 5672}
+DATABASE_PORT = 5432
+BROKER_PORT = 5672
 READY_S = 60.0
 IMAGES_S = 600.0
+STOP_S = 30
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
@@ -53,7 +59,7 @@ class ByPath(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Forward one request."""
         service = request.url.path.split("/")[2]
-        host, port = self._stack.outside(service)
+        host, port = self._stack.route(service)
         request.url = request.url.copy_with(host=host, port=port)
         return await self._inner.handle_async_request(request)
 
@@ -71,6 +77,9 @@ class Stack:
     network: Network = field(default_factory=Network)
     containers: dict[str, DockerContainer] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """By service: its containers that get requests, in turn."""
+    management_port: int = field(default_factory=free_port)
 
     def __enter__(self) -> Self:
         self.network = Network(docker_network_kw={"labels": dict(self.labels)})
@@ -88,19 +97,26 @@ class Stack:
         self.network.remove()
 
     def _start(self) -> None:
-        self._run("db", self._postgres(), "database system is ready to accept connections")
-        self._run("mq", self._rabbitmq(), "Server startup complete")
+        # Every service has a server of its own, so that each database can fail alone.
+        with ThreadPoolExecutor() as pool:
+            ready = "database system is ready to accept connections"
+            done = [pool.submit(self._run, f"{each.name}-db", self._postgres(), ready) for each in SERVICES]
+            done.append(pool.submit(self._run, "mq", self._rabbitmq(), "Server startup complete"))
+        for each in done:
+            each.result()
         asyncio.run(self._prepare())
         for service in SERVICES:
-            self._migrate(service)
+            self.migrate(service)
         for service in SERVICES:
-            self._run(service.name, self._service(service), None)
+            self._run(service.name, self._service(service, service.name, version()), None)
         for service in SERVICES:
             self.wait_ready(service.name)
+            self.members[service.name].append(service.name)
 
     def _run(self, name: str, container: DockerContainer, said: str | None) -> None:
         # The engine would give another host port at every start; a fixed one survives a kill.
-        inside, port = PORTS.get(name, HTTP_PORT), free_port()
+        inside = DATABASE_PORT if name.endswith("-db") else BROKER_PORT if name == "mq" else HTTP_PORT
+        port = free_port()
         container.with_bind_ports(inside, port)
         container.with_network(self.network).with_network_aliases(name)
         container.with_kwargs(labels=dict(self.labels), hostname=name, **container._kwargs)
@@ -114,7 +130,7 @@ class Stack:
         return (
             DockerContainer(image("POSTGRES_IMAGE", public="postgres:17"))
             .with_env("POSTGRES_PASSWORD", self.password)
-            .with_command("postgres -c max_connections=200 -c jit=off")
+            .with_command("postgres -c max_connections=100 -c jit=off")
         )
 
     def _rabbitmq(self) -> DockerContainer:
@@ -122,66 +138,83 @@ class Stack:
             DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
             .with_env("RABBITMQ_DEFAULT_USER", "yunquan")
             .with_env("RABBITMQ_DEFAULT_PASS", self.password)
+            .with_bind_ports(MANAGEMENT_PORT, self.management_port)
         )
 
     async def _prepare(self) -> None:
-        """A database and a role for each service, and the broker's topology."""
-        connection = await self._connect("postgres")
-        try:
-            for service in SERVICES:
-                await connection.execute(f"""CREATE ROLE "{service.name}" LOGIN PASSWORD '{self.password}'""")
-                await connection.execute(f'CREATE DATABASE "{service.name}" OWNER "{service.name}"')
-        finally:
-            await connection.close()
+        """What the deploy-time jobs make: two roles and a database, and a user of the broker, for each service."""
+        for service in SERVICES:
+            admin_dsn = self.administrator_url(service)
+            await self._answered(admin_dsn)
+            owner, runtime = (self._account(service, role) for role in (f"{service.name}_owner", service.name))
+            await ensure_database(admin_dsn, owner=owner, runtime=runtime)
         host, port = self.outside("mq")
-        wirings = [service.wiring() for service in SERVICES]
-        await declare(f"amqp://yunquan:{self.password}@{host}:{port}/", topology(wirings))
+        url, found = self._bus_url("yunquan", f"{host}:{port}"), topology([service.wiring() for service in SERVICES])
+        users = {service.name: self._bus_url(service.name, "mq") for service in SERVICES}
+        await declare(url, found)
+        await grant(url, f"http://{host}:{self.management_port}", found, users)
 
-    async def _connect(self, database: str) -> Any:
-        host, port = self.outside("db")
-        dsn = f"postgresql://postgres:{self.password}@{host}:{port}/{database}"
+    def administrator_url(self, service: Service) -> str:
+        """A service's PostgreSQL as its administrator reaches it from this machine."""
+        host, port = self.outside(f"{service.name}-db")
+        return f"postgresql://postgres:{self.password}@{host}:{port}/postgres"
+
+    def owner_url(self, service: Service) -> str:
+        """A service's database as its owner's role reaches it from this machine."""
+        host, port = self.outside(f"{service.name}-db")
+        return self._account(service, f"{service.name}_owner").url(f"postgresql://{host}:{port}")
+
+    def _account(self, service: Service, role: str) -> Account:
+        return Account(role=role, password=self.password, database=service.name)
+
+    def _bus_url(self, user: str, place: str) -> str:
+        return f"amqp://{user}:{self.password}@{place}/"
+
+    async def _answered(self, dsn: str) -> None:
+        """Wait until the database lets its administrator in."""
         deadline = time.monotonic() + READY_S
         while True:
             try:
-                return await asyncpg.connect(dsn, timeout=5)
+                await (await asyncpg.connect(dsn, timeout=5)).close()
             except (OSError, asyncpg.PostgresError):
                 # The official image restarts once after its first initialisation.
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.2)
+            else:
+                return
 
-    def environment(self, service: Service) -> dict[str, str]:
-        """The settings of a service's container; every required secret gets a value."""
+    def environment(self, service: Service, name: str) -> dict[str, str]:
+        """The settings of a service's container of that name; every required secret gets a value."""
         prefix = f"{service.name.upper()}_"
         found = {
-            "DATABASE_URL": f"postgresql://{service.name}:{self.password}@db:5432/{service.name}",
-            "BUS_URL": f"amqp://yunquan:{self.password}@mq:5672/",
+            "DATABASE_URL": self._account(service, service.name).url(f"postgresql://{service.name}-db:{DATABASE_PORT}"),
+            "BUS_URL": self._bus_url(service.name, f"mq:{BROKER_PORT}"),
+            "INSTANCE": name,
             "HOST": "0.0.0.0",  # noqa: S104 - inside a container
             "MOVABLE_CLOCK": "true",
             "SANDBOX": "true",
         }
-        for name, described in service.settings.model_fields.items():
-            if described.annotation is SecretStr and described.is_required() and name.upper() not in found:
-                found[name.upper()] = SECRET
-            elif name.endswith("folder"):
-                found[name.upper()] = "/files"
-        return {prefix + name: value for name, value in found.items()}
+        for setting, described in service.settings.model_fields.items():
+            if described.annotation is SecretStr and described.is_required() and setting.upper() not in found:
+                found[setting.upper()] = SECRET
+            elif setting.endswith("folder"):
+                found[setting.upper()] = "/files"
+        return {prefix + setting: value for setting, value in found.items()}
 
-    def _component(self, service: Service) -> DockerContainer:
-        container = DockerContainer(f"yunquan/{service.name}:{version()}")
-        for name, value in self.environment(service).items():
-            container.with_env(name, value)
-        return container
+    def _service(self, service: Service, name: str, tag: str) -> DockerContainer:
+        container = DockerContainer(f"yunquan/{service.name}:{tag}").with_envs(**self.environment(service, name))
+        # Files outlive the process that wrote them, and all containers of a service have the same.
+        others = [self.containers[each].get_wrapped_container().id for each in self.members[service.name]]
+        files = {"volumes_from": others[:1]} if others else {"mounts": [Mount("/files", None)]}
+        return container.with_kwargs(read_only=True, **files)
 
-    def _service(self, service: Service) -> DockerContainer:
-        files = {"/files": "uid=10001,gid=10001,mode=0700"}
-        container = self._component(service).with_kwargs(read_only=True)
-        for folder, options in files.items():
-            container.with_tmpfs_mount(folder, options)
-        return container
-
-    def _migrate(self, service: Service) -> None:
-        container = self._component(service).with_command(f"python -m shared.runtime.migrate {service.name}")
+    def migrate(self, service: Service, tag: str | None = None) -> None:
+        """Run the service's migrations, as its deploy-time job does, from the image with that tag."""
+        owner = self._account(service, f"{service.name}_owner").url(f"postgresql://{service.name}-db:{DATABASE_PORT}")
+        container = DockerContainer(f"yunquan/{service.name}:{tag or version()}")
+        container.with_command(f"python -m shared.runtime.migrate {service.name}")
+        container.with_env(f"{service.name.upper()}_DATABASE_URL", owner)
         container.with_network(self.network).with_kwargs(labels=dict(self.labels))
         container.start()
         wrapped = container.get_wrapped_container()
@@ -189,6 +222,31 @@ class Stack:
         output = wrapped.logs().decode()
         container.stop()
         assert code == 0, f"migration of {service.name} failed:\n{output[-4000:]}"
+
+    def add(self, service: Service, tag: str | None = None) -> str:
+        """Start one more container of a service; it gets requests as soon as it is ready. Returns its name."""
+        names = (f"{service.name}-{number}" if number > 1 else service.name for number in range(1, 10))
+        name = next(each for each in names if each not in self.containers)
+        self._run(name, self._service(service, name, tag or version()), None)
+        self.wait_ready(name)
+        self.members[service.name].append(name)
+        return name
+
+    def remove(self, service: Service, name: str) -> None:
+        """Send a container no more requests, let it finish what it has, and remove it."""
+        self.members[service.name].remove(name)
+        self.containers[name].get_wrapped_container().stop(timeout=STOP_S)
+        self.containers.pop(name).stop(force=True, delete_volume=True)
+
+    def container_of(self, name: str) -> str:
+        """The container that stands for a service, whose name changes when it is replaced; or the one of that name."""
+        return min(self.members[name]) if self.members.get(name) else name
+
+    def route(self, service: str) -> tuple[str, int]:
+        """Where the next request for a service goes; its containers take turns."""
+        members = self.members[service]
+        members.append(members.pop(0))
+        return self.outside(members[0])
 
     def outside(self, name: str) -> tuple[str, int]:
         """Where a container's own port is reached from the test, also after it was killed and started again."""
@@ -219,8 +277,35 @@ class Stack:
         """SIGKILL a container."""
         self.containers[name].get_wrapped_container().kill()
 
+    def stop(self, name: str) -> None:
+        """Let a container end as a deployment would; it is kept."""
+        self.containers[name].get_wrapped_container().stop(timeout=STOP_S)
+
+    def pause(self, name: str) -> None:
+        """Freeze every process of a container (the engine's form of SIGSTOP)."""
+        self.containers[name].get_wrapped_container().pause()
+
+    def unpause(self, name: str) -> None:
+        """Let a frozen container go on."""
+        self.containers[name].get_wrapped_container().unpause()
+
+    def cut(self, name: str) -> None:
+        """Take a container off the network; its peers are told nothing."""
+        self.network._unwrap_network.disconnect(self.containers[name].get_wrapped_container(), force=True)
+
+    def join(self, name: str) -> None:
+        """Put a container back on the network."""
+        self.network._unwrap_network.connect(self.containers[name].get_wrapped_container(), aliases=[name])
+
+    def execute(self, name: str, *command: str, user: str = "") -> str:
+        """Run a command in a container; its output. Raises: AssertionError when it fails."""
+        code, out = self.containers[name].get_wrapped_container().exec_run(list(command), user=user)
+        said: str = out.decode(errors="replace")
+        assert code == 0, f"{' '.join(command)}: {said}"
+        return said
+
     def start_again(self, name: str) -> None:
-        """Start a killed container on its old data."""
+        """Start a killed or stopped container on its old data."""
         self.containers[name].get_wrapped_container().start()
 
     def client(self) -> httpx.AsyncClient:

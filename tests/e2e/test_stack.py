@@ -17,14 +17,14 @@ async def test_every_service_is_ready_in_its_own_container_and_describes_itself(
 
 
 async def test_a_service_runs_as_nobody_in_particular_on_a_read_only_root(stack: Stack) -> None:
-    container = stack.containers["order"].get_wrapped_container()
+    container = stack.containers[stack.container_of("order")].get_wrapped_container()
     assert container.exec_run(["id", "-u"]).output.strip() == b"10001"
     assert container.exec_run(["touch", "/app/x"]).exit_code != 0
     assert container.exec_run(["python", "-c", "import pip"]).exit_code != 0
 
 
 async def test_an_unknown_service_is_nobody(stack: Stack) -> None:
-    host, port = stack.outside("order")
+    host, port = stack.route("order")
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"http://{host}:{port}/api/voucher/v1/clock")
     assert answer.status_code == 404

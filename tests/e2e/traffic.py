@@ -16,6 +16,35 @@ PAUSE_S = 0.25
 AGAIN = frozenset({401, 429, 502, 503, 504})
 
 
+class Unanswered(AssertionError):
+    """A request was repeated for as long as its client has patience, and was never answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What became of one request; moments are seconds of the monotonic clock."""
+
+    kind: str
+    began_s: float
+    asked_s: float
+    """When the attempt was sent that was answered, or else the last one."""
+    ended_s: float
+    attempts: int
+    status: int | None
+    """None: never answered."""
+
+
+def kind_of(method: str, path: str) -> str:
+    """What a request is about, in a word or two: "cancel", "place", "read order"."""
+    service, *rest = path.split("/")[2:]
+    if method == "GET":
+        return f"read {service}"
+    last = rest[-1]
+    return {"orders": "place", "refund-requests": "ask for refund", "consent": "refund", "sessions": "sign in"}.get(
+        last, last
+    )
+
+
 @dataclass
 class Buyer:
     """Somebody who is signed in, and the log of what the platform acknowledged to them."""
@@ -25,6 +54,7 @@ class Buyer:
     organisation_id: str = ""
     tokens: Mapping[str, str] = field(default_factory=dict)
     acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    log: list[Request] = field(default_factory=list)
 
     async def open(self) -> None:
         """Sign in."""
@@ -33,9 +63,13 @@ class Buyer:
         self.tokens = answer.json()["access_tokens"]
         self.organisation_id = answer.json()["organisation_id"] or ""
 
+    async def read(self, path: str, **query: Any) -> httpx.Response:
+        """Ask for something, whatever the answer is."""
+        return await self._persist("GET", path, None, self._headers(path), query)
+
     async def get(self, path: str, **query: Any) -> Any:
-        """Read something."""
-        answer = await self._persist("GET", path, None, self._headers(path), query)
+        """Read something that is there."""
+        answer = await self.read(path, **query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -58,22 +92,30 @@ class Buyer:
         headers: dict[str, str],
         query: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
-        deadline = time.monotonic() + PATIENCE_S
+        began_s, attempts = time.monotonic(), 0
         last = ""
-        while time.monotonic() < deadline:
+
+        def note(status: int | None) -> None:
+            moments = {"began_s": began_s, "asked_s": asked_s, "ended_s": time.monotonic()}
+            self.log.append(Request(kind=kind_of(method, path), attempts=attempts, status=status, **moments))
+
+        while time.monotonic() < began_s + PATIENCE_S:
+            asked_s, attempts = time.monotonic(), attempts + 1
             try:
                 answer = await self.client.request(method, path, json=body, headers=headers, params=query)
             except httpx.TransportError as error:
                 last = repr(error)
             else:
                 if answer.status_code not in AGAIN:
+                    note(answer.status_code)
                     return answer
                 last = answer.text
                 if answer.status_code == 401 and self.tokens:
                     await self.open()
                     headers["Authorization"] = self._headers(path)["Authorization"]
             await asyncio.sleep(PAUSE_S)
-        raise AssertionError(f"{method} {path} was not answered in {PATIENCE_S} s: {last}")
+        note(None)
+        raise Unanswered(f"{method} {path} was not answered in {PATIENCE_S} s: {last}")
 
 
 @dataclass(frozen=True)

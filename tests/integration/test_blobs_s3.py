@@ -14,10 +14,9 @@ from shared.runtime.blobs import (
     BlobNotFound,
     BlobsUnavailable,
     EncryptedBlobs,
-    KeyRing,
-    S3Blobs,
-    S3Settings,
 )
+from shared.runtime.blobs_s3 import S3Blobs, S3Settings
+from shared.runtime.envelopes import KeyRing
 
 
 def settings_for(endpoint: str, *, bucket: str = "documents") -> S3Settings:

@@ -1,7 +1,6 @@
 """Decisions on the order's row: a machine that tries everything, and the refusals that name the winner."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
 from services.order.domain import order as rules
 from services.order.domain import refusals

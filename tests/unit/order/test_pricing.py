@@ -1,6 +1,5 @@
 """The price of an order: server-side prices, the ratio on each line, and shares that always sum to the voucher."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.order.domain import refusals
 from services.order.domain.pricing import Buyer, Offer, Party, Price, Priced, VoucherWish, Wanted, price

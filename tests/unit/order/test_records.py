@@ -1,12 +1,12 @@
 """What may go on record with an order, when, and with which scores."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.order.domain import order as rules
 from services.order.domain import refusals

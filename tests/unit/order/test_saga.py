@@ -1,9 +1,9 @@
 """Sagas, given a reply, expect a command: every step, every step failing, answers late, twice and swapped."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from services.order.domain.saga import (
     CLAIM,

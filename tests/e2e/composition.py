@@ -1,0 +1,168 @@
+"""The project's own compose file, run by its own command, as the tests use it."""
+
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from embedded.child import free_port
+from embedded.platform import SERVICES
+from shared.runtime.db import Connection
+from shared.runtime.service import Service
+from tests.containers import _is_gone, owner_of_this_run
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = "yqtest-"
+UP_S = 200
+COMMAND_S = 60
+HTTP_PORT = 8000
+
+
+def run(*words: str, timeout_s: float = COMMAND_S, **environment: str) -> str:
+    """A docker command in the root of the checkout; its output. Raises: AssertionError with what it said."""
+    done = subprocess.run(  # noqa: S603 - the engine's own client
+        ["docker", *words],  # noqa: S607 - wherever it is installed
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def sweep() -> None:
+    """Remove the compositions of test runs that are no more."""
+    for project in json.loads(run("compose", "ls", "--all", "--format", "json")):
+        name = project["Name"]
+        if name.startswith(PREFIX) and _is_gone(name.removeprefix(PREFIX)):
+            run("compose", "--project-name", name, "down", "--volumes", "--timeout", "1")
+
+
+@dataclass
+class Composition:
+    """One project of compose: its containers, addresses and secrets."""
+
+    name: str = field(default_factory=lambda: f"{PREFIX}{owner_of_this_run()}")
+    gateway_port: int = field(default_factory=free_port)
+    prometheus_port: int = field(default_factory=free_port)
+
+    def compose(self, *words: str, timeout_s: float = COMMAND_S, replicas: int = 1) -> str:
+        """`docker compose ...` as a sandbox, on ports of our own."""
+        return run(
+            "compose",
+            "--project-name",
+            self.name,
+            *words,
+            timeout_s=timeout_s,
+            SANDBOX="true",
+            REPLICAS=str(replicas),
+            GATEWAY_PORT=str(self.gateway_port),
+            PROMETHEUS_PORT=str(self.prometheus_port),
+        )
+
+    def up(self, *, replicas: int = 1) -> None:
+        """Start, and return when everything is healthy."""
+        try:
+            self.compose("up", "--detach", "--wait", timeout_s=UP_S, replicas=replicas)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.compose('logs', '--no-color', '--tail', '25')}") from error
+
+    def down(self) -> None:
+        """Stop and forget everything, data and secrets included."""
+        self.compose("down", "--volumes", "--timeout", "5")
+
+    def containers(self) -> Sequence[Mapping[str, Any]]:
+        """What the engine knows of every container of the project."""
+        found: list[Mapping[str, Any]] = json.loads(run("inspect", *self.compose("ps", "--all", "--quiet").split()))
+        return found
+
+    def replicas(self, service: str) -> Sequence[Mapping[str, Any]]:
+        """The containers of one service of the compose file."""
+        return [each for each in self.containers() if service_of(each) == service]
+
+    def address(self, service: str, network: str) -> Sequence[str]:
+        """The addresses of a service's containers on a network of the project, which this machine can reach."""
+        return [
+            each["NetworkSettings"]["Networks"][f"{self.name}_{network}"]["IPAddress"]
+            for each in self.replicas(service)
+        ]
+
+    def setting(self, service: str, name: str) -> str:
+        """A secret, read as an operator would."""
+        lines = self.compose("exec", "--no-TTY", service, "cat", "/run/yunquan/settings.env").splitlines()
+        return dict(line.split("=", 1) for line in lines)[name]
+
+    def client(self) -> httpx.AsyncClient:
+        """A client of the platform's one address."""
+        return httpx.AsyncClient(
+            transport=Everywhere({service.name: self.address(service.name, "edge") for service in SERVICES}),
+            base_url=f"http://127.0.0.1:{self.gateway_port}",
+            timeout=60,
+        )
+
+    def books(self, service: Service) -> "Books":
+        """A service's database as an auditor reads it: with the service's own role."""
+        url = self.setting(service.name, f"{service.name.upper()}_DATABASE_URL")
+        return Books(service, url.replace("@postgres:", f"@{self.address('postgres', 'database')[0]}:"))
+
+
+def service_of(container: Mapping[str, Any]) -> str:
+    """The name a container has in the compose file."""
+    return str(container["Config"]["Labels"]["com.docker.compose.service"])
+
+
+@dataclass(frozen=True)
+class Books:
+    """One service's database, read from outside."""
+
+    service: Service
+    url: str
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """A connection."""
+        connection = await asyncpg.connect(self.url, timeout=10)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+class Everywhere(httpx.AsyncBaseTransport):
+    """Sends everything to the gateway; only a movable clock is moved in every replica, where real time moves itself."""
+
+    def __init__(self, replicas: Mapping[str, Sequence[str]]) -> None:
+        self.replicas = replicas
+        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=100))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Forward one request."""
+        if not request.url.path.endswith("/test-clock"):
+            return await self._inner.handle_async_request(request)
+        first, *others = self.replicas[request.url.path.split("/")[2]]
+        # The first replica moves the clock of all; the others refuse to move it back, and learn of it by being asked.
+        answer = await self._inner.handle_async_request(_sent_to(first, request))
+        await answer.aread()
+        for host in others:
+            other = await self._inner.handle_async_request(_sent_to(host, request))
+            await other.aread()
+        return answer
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+def _sent_to(host: str, request: httpx.Request) -> httpx.Request:
+    request.url = request.url.copy_with(host=host, port=HTTP_PORT)
+    return request
