@@ -1,6 +1,7 @@
 """The wiring of the order service."""
 
 from services.order.api import router
+from services.order.handlers.docket import read_news
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
 from services.order.metrics import LOOKS
@@ -19,4 +20,5 @@ SERVICE = Service(
     subscriptions=SUBSCRIPTIONS,
     timers=TIMERS,
     jobs=JOBS,
+    news=read_news,
 )

@@ -44,6 +44,7 @@ from shared.runtime.runtime import Runtime
 from shared.runtime.schedule import run_jobs, run_timers
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.waiters import run_news
 from shared.runtime.watching.host import Watch
 from shared.runtime.watching.metrics import version
 from shared.runtime.watching.requests import Requests
@@ -84,6 +85,7 @@ class Host:
             self._spawn(runtime, Consumer(runtime, applier, fact_queue(name)).run())
             self._spawn(runtime, run_retries(runtime, applier))
             self._spawn(runtime, run_timers(runtime))
+            self._spawn(runtime, run_news(runtime))
             self._spawn(runtime, run_jobs(runtime, HOUSEKEEPING))
             for job in runtime.service.jobs:
                 self._spawn(runtime, run_jobs(runtime, job))

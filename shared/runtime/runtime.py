@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from uuid import UUID
 
 import asyncpg
 
@@ -15,12 +14,11 @@ from shared.runtime.handover import Handover
 from shared.runtime.ports import Ports
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.waiters import Waiters
 from shared.runtime.watching.contexts import contexts_of_events
 from shared.runtime.watching.flow import Flow
 from shared.runtime.watching.tracing import Tracing
 from shared.runtime.work import Work
-
-WAITERS_MAX = 20_000
 
 # The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
 # plan each statement anew, at a quarter of the database's work. The driver forgets a statement after five minutes, and
@@ -28,42 +26,6 @@ WAITERS_MAX = 20_000
 # when it is large; a transaction looks rows up by key, so it never joins whole tables. Views keep the defaults.
 _BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
-
-
-class Waiters:
-    """Callers in this process that wait for something to become true of an aggregate."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[UUID, list[asyncio.Future[object]]] = defaultdict(list)
-        self._count = 0
-
-    def register(self, key: UUID) -> asyncio.Future[object] | None:
-        """A future of the next value told about `key`, or None when too many wait already."""
-        if self._count >= WAITERS_MAX:
-            return None
-        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._waiting[key].append(future)
-        self._count += 1
-        return future
-
-    async def wait(self, key: UUID, future: asyncio.Future[object], *, timeout_s: float) -> object | None:
-        """The value of a registered future, or None after `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            return None
-        finally:
-            self._count -= 1
-            left = [other for other in self._waiting.pop(key, []) if other is not future]
-            if left:
-                self._waiting[key] = left
-
-    def tell(self, key: UUID, value: object) -> None:
-        """Wake whoever waits for `key`; call it only after the commit."""
-        for future in self._waiting.get(key, ()):
-            if not future.done():
-                future.set_result(value)
 
 
 class JobRecord:

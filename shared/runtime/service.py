@@ -11,6 +11,7 @@ from sqlalchemy import MetaData
 from shared.contracts.messages.base import Command, Fact, Message, Reply
 from shared.kernel.refusals import Refusal
 from shared.runtime.bus.base import Wiring
+from shared.runtime.db import Connection
 from shared.runtime.hot import HotRoute
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.watching.gauges import Audit, Look
@@ -57,6 +58,8 @@ class Service:
     subscriptions: Subscriptions = field(default_factory=dict)
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    news: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, object]]] | None = None
+    """What callers that wait for these aggregates are told, for those of which there is something to tell."""
     looks: Sequence[Look] = ()
     """The service's own gauges, each read from its database when somebody asks."""
     audits: Sequence[Audit] = ()

@@ -15,8 +15,9 @@ from services.order.store import refunds, sagas
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.order import OrderFact
 from shared.kernel.refusals import bug
+from shared.runtime.db import Connection
 from shared.runtime.problems import VersionMismatch
-from shared.runtime.runtime import Waiters
+from shared.runtime.waiters import Waiters
 from shared.runtime.work import SYSTEM, Actor, Decision, Work
 
 CONFIRM_TIMER = "confirm_timeout"
@@ -209,9 +210,21 @@ class Docket:
         return changing(self._orders[order_id], self._sagas.get(order_id))
 
     def _settled(self, order_id: UUID) -> bool:
-        """Whether a caller that waits would call this the end: no command of the purchase is under way."""
-        saga = self._sagas.get(order_id)
-        return saga is None or saga.kind is not Kind.PURCHASE or saga.state not in UNDER_WAY
+        return is_settled(self._sagas.get(order_id))
+
+
+def is_settled(saga: Saga | None) -> bool:
+    """Whether a caller that waits would call this the end: no command of the purchase is under way."""
+    return saga is None or saga.kind is not Kind.PURCHASE or saga.state not in UNDER_WAY
+
+
+async def read_news(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, object]:
+    """What waiting callers are told of these orders, as far as nothing is under way for them any more."""
+    orders = await store.find(connection, order_ids)
+    purchases = {saga.id: saga for saga in await sagas.find_sagas(connection, [order.id for order in orders])}
+    return {
+        order.id: changing(order, purchases.get(order.id)) for order in orders if is_settled(purchases.get(order.id))
+    }
 
 
 UNDER_WAY = frozenset({Step.HOLDING, Step.COMMITTING, Step.RELEASING})

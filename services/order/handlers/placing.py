@@ -23,7 +23,7 @@ from shared.contracts.messages.voucher import HoldVoucher, LineAmount
 from shared.kernel.calendar import business_year
 from shared.kernel.refusals import Refusal
 from shared.runtime.problems import BadRequest
-from shared.runtime.runtime import Waiters
+from shared.runtime.waiters import Waiters
 from shared.runtime.work import Actor, Work
 
 

@@ -84,9 +84,10 @@ _PLACED_COMMON = frozenset(
 
 # The order row's lock also guards all sagas of the order; sagas are read by a later statement, because one that had to
 # wait for the lock would join the row as it is now with sagas as they were before. Rows are locked in id order.
-_LOCK = f"""
-SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+_FIND = f"""
+SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order WHERE id = ANY($1::uuid[]) ORDER BY id
 """  # noqa: S608 - column names from this module
+_LOCK = f"{_FIND} FOR UPDATE"
 _LOCK_BY_SAGA = f"""
 SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order
 WHERE id = ANY(ARRAY(SELECT order_id FROM saga WHERE id = ANY($1::uuid[]))) ORDER BY id FOR UPDATE
@@ -153,6 +154,11 @@ def order_of(row: Record) -> Order:
     values["state"] = OrderState(values["state"])
     values["refund_state"] = RefundState(values["refund_state"])
     return Order(**values)
+
+
+async def find(connection: Connection, ids: Sequence[UUID]) -> list[Order]:
+    """Orders as they stand, without a lock; those that do not exist are left out."""
+    return [order_of(row) for row in await connection.fetch(_FIND, ids)]
 
 
 async def lock(connection: Connection, ids: Sequence[UUID]) -> list[Order]:

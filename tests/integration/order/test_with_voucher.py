@@ -118,6 +118,19 @@ async def test_a_mix_of_purchases_never_spends_more_than_was_granted_and_always_
     assert account["available_fen"] == GRANTED_FEN - account["committed_fen"]
 
 
+async def test_a_caller_whose_news_another_replica_took_in_is_answered_all_the_same(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if every reply were applied by another process: no commit here wakes anybody.
+    monkeypatch.setattr("services.order.handlers.docket.tell_all", lambda *_: None)
+    body = trade.order_body(voucher_fen=4_000)
+    async with asyncio.timeout(10):
+        placed = (await trade.post("/orders", Role.ENTERPRISE, body=body, Prefer="wait=25")).json()
+        assert (placed["state"], placed["saga"]) == ("awaiting_confirmation", "held")
+        confirmed = await trade.post(f"/orders/{placed['id']}/confirm", Role.PROVIDER, Prefer="wait=25")
+        assert (confirmed.json()["state"], confirmed.json()["saga"]) == ("confirmed", "committed")
+
+
 async def test_a_cancel_that_races_the_hold_leaves_nothing_held(trade: Trade) -> None:
     # The replies wait for the same rows as the cancels: what they read before the wait must not count.
     for _ in range(12):
