@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason is not None:
         _tell(f"cannot work: {reason}")
         return 78
+    # A shell that starts us in the background has SIGINT ignored; asked to stop, we stop all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         return _run(given, [one for one in scenarios if not wanted or one.name in wanted])

@@ -98,11 +98,9 @@ class Runner:
         self.tell(f"{scenario.name}: ready after {ready_s:.1f} s, everything answered after {kind_s - ended_s:.1f} s")
         await load.stop()
         stopped_s = time.monotonic()
-        proof = await settled_proof(self.stack)
+        examined, differences = await self._proved()
         settled_s = time.monotonic() - stopped_s
         lost = [*load.failures, *await missing(load.market)]
-        differences = [f"{check.title}: {text}" for check in proof.checks for text in check.differences]
-        differences += [f"the plan of {plan.year} does not balance" for plan in proof.plans if not plan.balances]
         open_then = _open_between(load.market, began_s, ended_s)
         return Outcome(
             name=scenario.name,
@@ -117,11 +115,21 @@ class Runner:
             recovery_s=max(ready_s, kind_s - ended_s),
             slowest=kind if kind_s - ended_s >= ready_s else "readiness",
             settled_s=settled_s,
-            examined=sum(check.examined for check in proof.checks),
+            examined=examined,
             lost=lost,
             differences=differences,
             notes=site.notes,
         )
+
+    async def _proved(self) -> tuple[int, list[str]]:
+        """How much the proof examined, and what is wrong; services that never come to rest are wrong, too."""
+        try:
+            proof = await settled_proof(self.stack)
+        except AssertionError as error:
+            return 0, [str(error)]
+        differences = [f"{check.title}: {text}" for check in proof.checks for text in check.differences]
+        differences += [f"the plan of {plan.year} does not balance" for plan in proof.plans if not plan.balances]
+        return sum(check.examined for check in proof.checks), differences
 
     async def _ready_since(self, moment_s: float) -> float:
         """The seconds from a moment until every container of every service is ready."""
