@@ -38,7 +38,8 @@ SELECT EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM retry WHERE due_at <= 
 """
 _SAGAS = """
 SELECT s.id, s.kind, s.order_id, s.state, s.number, s.claim_id, s.paid_fen, r.lines
-FROM saga s LEFT JOIN refund r ON r.id = s.id WHERE s.order_id = ANY($1::uuid[]) ORDER BY s.id
+FROM saga s LEFT JOIN refund r ON r.id = s.id
+WHERE s.id = ANY($1::uuid[]) OR (s.kind <> 'purchase' AND s.order_id = ANY($1::uuid[])) ORDER BY s.id
 """
 _AVAILABLE = """
 SELECT a.enterprise_id, a.year, a.available_fen, a.closed FROM quota_account a

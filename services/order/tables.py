@@ -190,6 +190,8 @@ SAGA = Table(
     ),
     # Every other column that changes stays out of indexes, so that steps are HOT (store/sagas.py).
     Index("ix_saga_resend_at", "resend_at", postgresql_where=text("resend_at IS NOT NULL")),
+    # A purchase's saga has its order's id: only the others are looked up by their order, and only claims are single.
+    Index("saga_of_order", "order_id", postgresql_where=text("kind <> 'purchase'")),
     Index("one_claim_saga", "claim_id", "order_id", unique=True, postgresql_where=text("claim_id IS NOT NULL")),
     postgresql_with={"fillfactor": "60"},
 )

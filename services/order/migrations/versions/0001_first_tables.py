@@ -319,6 +319,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("claim_id IS NOT NULL"),
     )
+    op.create_index("saga_of_order", "saga", ["order_id"], unique=False, postgresql_where=sa.text("kind <> 'purchase'"))
     op.create_table(
         "signing_key",
         sa.Column("kid", sa.Text(), nullable=False),
@@ -455,6 +456,7 @@ def downgrade() -> None:
     op.drop_index("timer_due_at", table_name="timer")
     op.drop_table("timer")
     op.drop_table("signing_key")
+    op.drop_index("saga_of_order", table_name="saga", postgresql_where=sa.text("kind <> 'purchase'"))
     op.drop_index("one_claim_saga", table_name="saga", postgresql_where=sa.text("claim_id IS NOT NULL"))
     op.drop_index("ix_saga_resend_at", table_name="saga", postgresql_where=sa.text("resend_at IS NOT NULL"))
     op.drop_table("saga")
