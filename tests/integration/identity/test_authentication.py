@@ -1,8 +1,6 @@
-"""Documents, real-name authentication, recognition and standing over HTTP."""
+"""Documents and real-name authentication over HTTP."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,11 +19,6 @@ from tests.integration.identity.conftest import (
     Office,
     Party,
 )
-
-
-async def recognise(office: Office, party: Party, role: Role = Role.BUREAU_OFFICER, **changes: Any) -> Any:
-    body = {"outcome": "recognised", "criteria": ["重点领域"], "reason": "平台能力突出", **changes}
-    return await office.post(f"/organisations/{party.id}/recognition", body, office.headers(role))
 
 
 @pytest.mark.requirement("R65")
@@ -273,129 +266,3 @@ async def test_approval_needs_every_condition_ticked_with_evidence(office: Offic
     response = await office.post(path, body, office.headers(Role.OPERATOR_LEAD))
     assert (response.status_code, response.json()["code"]) == (422, "identity.checklist_incomplete")
     assert response.json()["facts"]["conditions"] == ["operating_normally", "no_illegal_record", "no_bad_credit"]
-
-
-@pytest.mark.requirement("R43")
-@pytest.mark.requirement("R46")
-async def test_the_bureau_recognises_an_authenticated_provider_and_the_directory_shows_it(office: Office) -> None:
-    party = await office.party("provider", PROVIDER_CODE)
-    early = await recognise(office, party)
-    assert (early.status_code, early.json()["code"]) == (409, "identity.recognition_not_open")
-    await office.upload_all(party)
-    assert (await office.submit(party)).json()["state"] == "submitted"
-    approved = (await office.approve(party)).json()
-    assert (approved["state"], approved["recognition"]) == ("authenticated", "requested")
-    assert (await office.get("/directory")).json()["data"] == []
-    tasks = (await office.get("/tasks", office.headers(Role.BUREAU_OFFICER))).json()["data"]
-    assert [task["kind"] for task in tasks] == ["recognition.decide"]
-    assert (await recognise(office, party)).json()["recognition"] == "recognised"
-    directory = (await office.get("/directory")).json()["data"]
-    assert [row["credit_code"] for row in directory] == [PROVIDER_CODE]
-
-
-async def test_the_reviewer_of_an_authentication_does_not_recognise_it(office: Office) -> None:
-    party, person = await office.party("provider", PROVIDER_CODE), uuid4()
-    await office.upload_all(party)
-    await office.submit(party)
-    await office.approve(party, account_id=person)
-    body = {"outcome": "recognised", "criteria": ["重点领域"], "reason": "平台能力突出"}
-    headers = office.headers(Role.BUREAU_OFFICER, account_id=person)
-    response = await office.post(f"/organisations/{party.id}/recognition", body, headers)
-    assert (response.status_code, response.json()["code"]) == (422, "identity.same_person")
-
-
-@pytest.mark.requirement("R37")
-async def test_a_provider_that_is_no_legal_person_is_recognised_by_exception_of_the_lead(office: Office) -> None:
-    party = await office.party("provider", INDIVIDUAL_CODE)
-    await office.upload_all(party)
-    await office.submit(party, legal_person=False)
-    assert (await office.approve(party)).status_code == 200
-    plain = await recognise(office, party)
-    assert (plain.status_code, plain.json()["code"]) == (422, "identity.recognition_needs_exception")
-    officer = await recognise(office, party, exception_reason="独有技术")
-    assert officer.status_code == 403
-    lead = await recognise(office, party, Role.BUREAU_LEAD, exception_reason="独有技术")
-    assert lead.json()["recognition"] == "recognised"
-
-
-async def test_a_suspended_provider_leaves_the_directory_until_it_is_reinstated(office: Office) -> None:
-    party = await office.authenticated("provider", PROVIDER_CODE)
-    await recognise(office, party)
-    lead = Role.OPERATOR_LEAD
-    effective_at = datetime.now(UTC) + timedelta(days=3)
-    body = {"reason": "涉嫌虚假服务", "effective_at": effective_at.isoformat()}
-    path = f"/organisations/{party.id}/suspension"
-    assert (await office.post(path, body, office.headers(Role.OPERATOR_CLERK))).status_code == 403
-    assert (await office.post(path, body, office.headers(lead))).status_code == 200
-    assert len((await office.get("/directory")).json()["data"]) == 1
-    await office.platform.move_clock(effective_at)
-    assert (await office.get("/directory")).json()["data"] == []
-    twice = await office.post(path, body, office.headers(lead))
-    assert (twice.status_code, twice.json()["code"]) == (409, "identity.suspension_not_open")
-    path = f"/organisations/{party.id}/reinstatement"
-    assert (await office.post(path, {"reason": "查无此事"}, office.headers(lead))).status_code == 200
-    assert len((await office.get("/directory")).json()["data"]) == 1
-    assert [version for version, _ in await office.facts(party.id)] == [1, 2, 3, 4, 5, 6]
-
-
-@pytest.mark.requirement("R31")
-async def test_the_priority_list_keeps_its_source(office: Office) -> None:
-    party = await office.party("enterprise", ENTERPRISE_CODE)
-    url, body = f"{BASE}/organisations/{party.id}/priority", {"listed": True, "source": "万企融合名单第一批"}
-    put = await office.client.put(url, json=body, headers=office.headers(Role.BUREAU_OFFICER))
-    assert put.status_code == 200
-    again = await office.client.put(url, json=body, headers=office.headers(Role.BUREAU_OFFICER))
-    assert (again.status_code, again.json()["code"]) == (409, "identity.priority_unchanged")
-    entries = (await office.get("/priority-entries", office.own(party))).json()["data"]
-    assert [(entry["listed"], entry["source"]) for entry in entries] == [(True, "万企融合名单第一批")]
-    assert (await office.facts(party.id))[-1] == (2, "identity.priority_listed.v1")
-
-
-@pytest.mark.requirement("R63")
-async def test_a_tie_is_declared_by_a_party_and_ended_by_the_operator(office: Office) -> None:
-    enterprise = await office.party("enterprise", ENTERPRISE_CODE)
-    provider = await office.party("provider", PROVIDER_CODE)
-    body = {
-        "organisation_id": str(provider.id),
-        "counterpart_code": ENTERPRISE_CODE,
-        "kind": "property_tie",
-        "source": "持股30%",
-    }
-    declared = await office.post("/affiliations", body, office.own(provider))
-    assert declared.status_code == 201
-    assert declared.json()["enterprise_id"] == str(enterprise.id)
-    again = await office.post("/affiliations", body, office.headers(Role.OPERATOR_CLERK))
-    assert (again.status_code, again.json()["code"]) == (409, "identity.affiliation_recorded_already")
-    path = f"/affiliations/{declared.json()['id']}/end"
-    assert (await office.post(path, {"reason": "转让"}, office.own(provider))).status_code == 403
-    ended = await office.post(path, {"reason": "已转让股权"}, office.headers(Role.OPERATOR_CLERK))
-    assert (ended.status_code, ended.json()["version"]) == (200, 2)
-    listed = (await office.get("/affiliations", office.own(enterprise))).json()["data"]
-    assert [item["ended_reason"] for item in listed] == ["已转让股权"]
-    renewed = await office.post("/affiliations", body, office.own(provider))
-    assert renewed.status_code == 201
-
-
-async def test_a_decision_on_an_older_version_is_refused(office: Office) -> None:
-    party = await office.party("enterprise", ENTERPRISE_CODE)
-    seen = await office.get(f"/organisations/{party.id}", office.headers(Role.OPERATOR_LEAD))
-    etag = seen.headers["etag"]
-    await office.upload_all(party)
-    await office.submit(party)
-    headers = {**office.headers(Role.OPERATOR_LEAD), "If-Match": etag}
-    response = await office.post(f"/organisations/{party.id}/suspension", {"reason": "核查"}, headers)
-    assert response.status_code == 412
-
-
-async def test_lists_are_narrowed_and_paged(office: Office) -> None:
-    first = await office.party("enterprise", ENTERPRISE_CODE)
-    second = await office.party("enterprise", OTHER_ENTERPRISE_CODE, name="遵义百分百%公司")
-    auditor = office.headers(Role.AUDITOR)
-    page = (await office.get("/organisations?limit=1", auditor)).json()
-    assert ([row["id"] for row in page["data"]], page["has_more"]) == ([str(second.id)], True)
-    rest = (await office.get(f"/organisations?limit=1&cursor={page['next_cursor']}", auditor)).json()
-    assert ([row["id"] for row in rest["data"]], rest["has_more"]) == ([str(first.id)], False)
-    for query in ("text=%25", f"text={OTHER_ENTERPRISE_CODE.lower()}"):
-        found = (await office.get(f"/organisations?{query}", auditor)).json()["data"]
-        assert [row["id"] for row in found] == [str(second.id)]
-    assert (await office.get("/organisations?state=authenticated", auditor)).json()["data"] == []
