@@ -47,6 +47,6 @@ if ! { [ -x .venv/bin/python ] && new_enough .venv/bin/python && .venv/bin/pytho
 fi
 
 echo "venv: installing what $lock names (once; later starts skip this) ..."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$lock" ||
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r "$lock" ||
     fail "pip could not install $lock; its lines above say why (no network? then set PIP_INDEX_URL to your mirror)"
 cat requirements/runtime.txt "$lock" | cksum >".venv/.locked-$wanted"
