@@ -77,6 +77,7 @@ class Runtime:
                 ports=self.ports,
                 traceparent=traceparent,
             )
+            work.tracing = self.tracing
             try:
                 yield work
                 await work.flush()
@@ -100,6 +101,7 @@ class Runtime:
             async with self.work() as work:
                 contexts = contexts_of_events(events) if batch is None else batch.contexts
                 work.contexts = contexts
+                work.tracing = None
                 yield work
         except BaseException as error:
             if batch is not None:

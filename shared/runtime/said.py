@@ -4,10 +4,11 @@ A round trip costs client, server and scheduler more than a row does. The statem
 a Work has said something of, and the few combinations that occur stay prepared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+from uuid import UUID
 
 from shared.runtime.db import Connection, Record
 
@@ -104,22 +105,50 @@ ANSWER = Kind(
 
 @lru_cache(maxsize=64)
 def _statement(kinds: tuple[str, ...]) -> str:
-    parts: list[str] = []
-    first = 1
-    for kind in (_BY_TABLE[table] for table in kinds):
-        parts.append(kind.insert(first=first))
-        first += len(kind.columns) + len(kind.shared)
+    parts = [kind.insert(first=first) for kind, first in _placed(kinds)]
     before = ", ".join(f"w{place} AS ({part})" for place, part in enumerate(parts[:-1]))
     return f"WITH {before} {parts[-1]}" if before else parts[-1]
+
+
+@lru_cache(maxsize=16)
+def _looking_back(kinds: tuple[str, ...]) -> str:
+    """As `_statement`, for kinds that end with the outbox; it also reads facts written before, in no further trip."""
+    parts = [kind.insert(first=first) for kind, first in _placed(kinds)]
+    written = ", ".join(f"w{place} AS ({part})" for place, part in enumerate(parts))
+    first = 1 + sum(_width(_BY_TABLE[table]) for table in kinds)
+    return (
+        f"WITH {written} SELECT id, partition, NULL::uuid AS subject, NULL::bytea AS body FROM w{len(parts) - 1}"  # noqa: S608 - names from this module
+        " UNION ALL SELECT NULL, NULL, f.aggregate_id, f.body"
+        f" FROM unnest(${first}::uuid[], ${first + 1}::int[]) AS e(aggregate_id, version)"
+        " JOIN fact f ON f.aggregate_id = e.aggregate_id AND f.version = e.version"
+    )
+
+
+def _placed(kinds: tuple[str, ...]) -> Iterator[tuple[Kind, int]]:
+    """Each kind with the number of its first parameter."""
+    first = 1
+    for kind in (_BY_TABLE[table] for table in kinds):
+        yield kind, first
+        first += _width(kind)
+
+
+def _width(kind: Kind) -> int:
+    return len(kind.columns) + len(kind.shared)
 
 
 _BY_TABLE = {kind.table: kind for kind in (FACT, OUTBOX, TIMER, NOTICE, DECISION, ANSWER)}
 
 
-async def write(connection: Connection, said: Sequence[tuple[Kind, Sequence[Row], Row]]) -> Sequence[Record]:
+async def write(
+    connection: Connection,
+    said: Sequence[tuple[Kind, Sequence[Row], Row]],
+    *,
+    earlier: Sequence[tuple[UUID, int]] = (),
+) -> Sequence[Record]:
     """Add rows to several tables with one statement; each entry is a kind, its rows, and its shared values.
 
-    Returns what the last kind's INSERT returns: for the outbox the ids with their partitions.
+    Returns what the last kind's INSERT returns: for the outbox the ids with their partitions. `earlier` are facts by
+    aggregate and version that are read along, as subject and body of rows without a partition.
     """
     present = [entry for entry in said if entry[1]]
     if not present:
@@ -128,7 +157,11 @@ async def write(connection: Connection, said: Sequence[tuple[Kind, Sequence[Row]
     for _, added, same in present:
         values.extend(list(column) for column in zip(*added, strict=True))
         values.extend(same)
-    rows: Sequence[Record] = await connection.fetch(_statement(tuple(kind.table for kind, _, _ in present)), *values)
+    kinds = tuple(kind.table for kind, _, _ in present)
+    if earlier:
+        values.extend(list(column) for column in zip(*earlier, strict=True))
+    statement = _looking_back(kinds) if earlier else _statement(kinds)
+    rows: Sequence[Record] = await connection.fetch(statement, *values)
     return rows
 
 

@@ -29,6 +29,8 @@ from shared.runtime.handover import Unit, unit_of
 from shared.runtime.ports import Ports
 from shared.runtime.said import ANSWER, DECISION, FACT, NOTICE, OUTBOX, TIMER, Kind, Row, copy, joined, write
 from shared.runtime.watching.contexts import Contexts
+from shared.runtime.watching.ties import before
+from shared.runtime.watching.tracing import Tracing
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -116,6 +118,8 @@ class Work:
         self.ports = ports
         self.traceparent = traceparent
         self.contexts: Contexts | None = None
+        self.tracing: Tracing | None = None
+        """Who ties what a request says to what was said before; None where nobody traces, and for messages."""
         self.handed: list[tuple[int, Unit]] = []
         self.after_commit: list[Callable[[], None]] = []
         self._said = _Said()
@@ -236,7 +240,10 @@ class Work:
                 await copy(self.connection, kind, rows, same)
             else:
                 small.append((kind, rows, same))
-        written = await write(self.connection, small)
+        tracing, earlier = self.tracing, () if self.tracing is None else before(said.facts)
+        written = await write(self.connection, small, earlier=earlier)
+        if tracing is not None and earlier:
+            self.after_commit.append(lambda: tracing.tie(said.facts, written))
         if outbox:
             self._hand_over(written, outbox)
 

@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import (
+    Link,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -27,8 +28,10 @@ from opentelemetry.trace import (
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
-from shared.runtime.watching.contexts import Contexts, about, contexts_of
+from shared.runtime.db import Record
+from shared.runtime.watching.contexts import Contexts, FactRow, about, contexts_of
 from shared.runtime.watching.current import is_sampled, read_traceparent, span_id_of, trace_id_of
+from shared.runtime.watching.ties import ties_between
 
 CLOSE_S = 3.0
 
@@ -39,13 +42,17 @@ def context_of(traceparent: str) -> Any:  # noqa: ANN401 - OpenTelemetry's conte
     """A valid traceparent as the parent of a span; a root where there is none."""
     if not traceparent:
         return set_span_in_context(NonRecordingSpan(SpanContext(0, 0, is_remote=False)))
-    parent = SpanContext(
+    return set_span_in_context(NonRecordingSpan(span_context_of(traceparent)))
+
+
+def span_context_of(traceparent: str) -> SpanContext:
+    """A valid traceparent as OpenTelemetry has it."""
+    return SpanContext(
         trace_id=int(trace_id_of(traceparent), 16),
         span_id=int(span_id_of(traceparent), 16),
         is_remote=True,
         trace_flags=TraceFlags(int(traceparent[53:55], 16)),
     )
-    return set_span_in_context(NonRecordingSpan(parent))
 
 
 def traceparent_of(span: Span) -> str:
@@ -57,14 +64,17 @@ def traceparent_of(span: Span) -> str:
 class _Request:
     """The span of one request."""
 
-    __slots__ = ("_span", "traceparent")
+    __slots__ = ("_open", "_span", "traceparent")
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, kept: dict[str, Span]) -> None:
         self._span = span
+        self._open = kept
         self.traceparent = traceparent_of(span)
+        kept[self.traceparent] = span
 
     def end(self, *, route: str, method: str, status: int) -> None:
         span = self._span
+        self._open.pop(self.traceparent, None)
         if span.is_recording():
             span.update_name(f"{method} {route}")
             span.set_attributes(
@@ -108,10 +118,11 @@ class OtlpTracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("yunquan")
         self._service = service
+        self._open: dict[str, Span] = {}
 
     def begin_request(self, method: str, *, parent: str) -> _Request:
         """The span of a request, below its caller's traceparent where it gave one."""
-        return _Request(self._tracer.start_span(method, context=context_of(parent), kind=SpanKind.SERVER))
+        return _Request(self._tracer.start_span(method, context=context_of(parent), kind=SpanKind.SERVER), self._open)
 
     def process(self, events: Sequence[Event]) -> _Batch:
         """A span for each sampled event that one transaction applies; what it says belongs below that span."""
@@ -160,6 +171,22 @@ class OtlpTracing:
                     for kind, traceparent in sampled_in(envelope.body)
                 ]
         return _Batch(spans, None) if spans else _NOTHING
+
+    def tie(self, facts: Sequence[FactRow], written: Sequence[Record]) -> None:
+        """Link the requests that said facts with what was said before, and that with the requests.
+
+        A span that has ended takes no link any more, so the earlier trace gets a span without length that holds it.
+        """
+        found = ((row["subject"], row["body"]) for row in written if row["subject"] is not None)
+        for tie in ties_between(facts, found):
+            said = {"messaging.message.conversation_id": str(tie.subject), "yunquan.event.type": tie.kind}
+            request = self._open.get(tie.later)
+            if request is not None:
+                request.add_link(span_context_of(tie.earlier), {**said, "yunquan.link": "earlier"})
+            if is_sampled(tie.earlier):
+                link = Link(span_context_of(tie.later), {**said, "yunquan.link": "later"})
+                name, context = f"continued by {tie.kind}", context_of(tie.earlier)
+                self._tracer.start_span(name, context=context, links=[link], attributes=said).end()
 
     def _attributes(self, operation: str, kind: str, size: int) -> dict[str, str | int]:
         return {

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
-from shared.runtime.watching.contexts import Contexts
+from shared.runtime.db import Record
+from shared.runtime.watching.contexts import Contexts, FactRow
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -42,6 +43,10 @@ class Tracing(Protocol):
 
     def publish(self, envelopes: Sequence[Envelope]) -> "Batch":
         """Spans of the events that are being published."""
+        ...
+
+    def tie(self, facts: Sequence[FactRow], written: Sequence[Record]) -> None:
+        """Link the requests that said facts with what was said before; rows with a subject are those earlier facts."""
         ...
 
     def close(self) -> None:

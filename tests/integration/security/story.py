@@ -28,6 +28,7 @@ class Tenant:
     role: Role
     id: UUID
     account_id: UUID
+    sign_in_name: str
     own: dict[str, list[str]] = field(default_factory=dict)
     order_of: dict[str, str] = field(default_factory=dict)
     """The order of each claim."""
@@ -72,7 +73,9 @@ class Story:
             "password": PASSWORD,
         }
         given = await self.estate.done("POST", "/api/identity/v1/registrations", form)
-        tenant = Tenant(name, Role(kind), UUID(given["organisation_id"]), UUID(given["account_id"]))
+        tenant = Tenant(
+            name, Role(kind), UUID(given["organisation_id"]), UUID(given["account_id"]), str(form["sign_in_name"])
+        )
         self.tenants[name] = tenant
         own = f"identity/v1/organisations/{tenant.keeps('organisation_id', str(tenant.id))}"
         asked = await self.estate.done("GET", f"/api/identity/v1/forms/{kind}")
@@ -139,7 +142,7 @@ class Story:
         year = await world._next_year()
         await world.move_clock(datetime(year, 1, 2, 9, tzinfo=BEIJING))
         world.year = year
-        await self._plan(world, year)
+        await self.plan(world, year)
         for name, kind in (("A", "enterprise"), ("B", "enterprise"), ("P", "provider"), ("Q", "provider")):
             await self.enter(name, kind)
         await self.estate.platform.settle()
@@ -156,7 +159,8 @@ class Story:
         await self.estate.platform.settle()
         return self.tenants
 
-    async def _plan(self, world: World, year: int) -> None:
+    async def plan(self, world: World, year: int) -> None:
+        """A published plan of a year."""
         opens_at = f"{year}-01-01T00:00:00+08:00"
         body = {"year": year, "total_fen": 10_000_000, "lane_share_bp": 0, "opens_at": opens_at}
         plan = await self.staff(Role.BUREAU_OFFICER, "voucher/v1/plans", body)

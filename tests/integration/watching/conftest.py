@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Received:
     parent_id: str
     failed: bool
     attributes: Mapping[str, str]
+    links: tuple[tuple[str, str], ...]
+    """Trace and span of each link."""
 
 
 @dataclass
@@ -42,6 +45,16 @@ class Receiver:
     def of_trace(self, trace_id: str) -> list[Received]:
         """The spans of one trace."""
         return [span for span in self.spans if span.trace_id == trace_id]
+
+
+def a_traceparent(*, sampled: bool = True) -> str:
+    """The header of a caller that traces."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if sampled else '00'}"
+
+
+def kinds(spans: list[Received]) -> set[tuple[str, str, str]]:
+    """Service, kind and name of spans."""
+    return {(span.service, span.kind, span.name) for span in spans}
 
 
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
@@ -63,6 +76,7 @@ def _take(receiver: Receiver, body: bytes) -> None:
                 parent_id=span.parent_span_id.hex(),
                 failed=span.status.code == 2,
                 attributes={item.key: str(item.value) for item in span.attributes},
+                links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
             )
             for scope in resource.scope_spans
             for span in scope.spans

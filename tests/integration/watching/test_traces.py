@@ -1,7 +1,6 @@
 """One purchase is one trace over every service that takes part, as a collector receives it."""
 
 import asyncio
-import secrets
 import socket
 import subprocess
 import sys
@@ -19,12 +18,7 @@ from shared.runtime.watching.spans import CLOSE_S
 from shared.runtime.watching.tracing import open_tracing
 from tests.factories.harness import repository
 from tests.factories.world import World, a_party, open_world
-from tests.integration.watching.conftest import Received, Receiver
-
-
-def a_traceparent(*, sampled: bool = True) -> str:
-    """The header of a caller that traces."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{'01' if sampled else '00'}"
+from tests.integration.watching.conftest import Receiver, a_traceparent, kinds
 
 
 async def place_traced(world: World, *traceparents: str) -> list[UUID]:
@@ -48,11 +42,6 @@ async def awaiting(world: World, order_ids: list[UUID]) -> None:
     asked = "SELECT count(*) = $2 FROM cloud_order WHERE id = ANY($1::uuid[]) AND state = 'awaiting_confirmation'"
     await world.until("order", asked, order_ids, len(order_ids))
     await world.platform.settle()
-
-
-def kinds(spans: list[Received]) -> set[tuple[str, str, str]]:
-    """Service, kind and name of spans."""
-    return {(span.service, span.kind, span.name) for span in spans}
 
 
 WANTED = {
