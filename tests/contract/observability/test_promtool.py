@@ -1,12 +1,11 @@
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.unit.observability.material import CHECKOUT, OBSERVABILITY, WATCH_GUIDE, blocks, queries
+from tests.guides import Chapter, chapters_for_ci, run_as_reader
+from tests.unit.observability.material import CHECKOUT, OBSERVABILITY, WATCH_GUIDE, queries
 
 _LIMIT_S = 120
 _RANGE_OF_GRAFANA = "$__rate_interval"
@@ -41,27 +40,7 @@ def test_prometheus_understands_every_query_of_dashboards_and_runbooks(promtool:
     _run(promtool, "check", "rules", "--lint=none", file)
 
 
-def _commands_for_ci() -> list[str]:
-    return [
-        command
-        for block in blocks("console")
-        if block.info == "console ci" and block.file == WATCH_GUIDE
-        for command in block.commands
-    ]
-
-
 @pytest.mark.usefixtures("promtool")
-@pytest.mark.parametrize("command", _commands_for_ci())
-def test_the_guide_of_the_operations_team_does_what_it_says(command: str) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(  # noqa: S603 - commands of a document of this checkout
-        ["bash", "-euo", "pipefail", "-c", command],  # noqa: S607 - the shell of the reader
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_S,
-        cwd=CHECKOUT,
-        env={**os.environ, "PATH": path},
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("chapter", [pytest.param(found, id=found.heading) for found in chapters_for_ci(WATCH_GUIDE)])
+def test_the_guide_of_the_operations_team_does_what_it_says(chapter: Chapter) -> None:
+    run_as_reader(chapter, CHECKOUT)

@@ -1,36 +1,19 @@
 """What operations looks at, as the tests read it: rules, their unit tests, dashboards, runbooks and guides."""
 
 import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.guides import Block, fenced
+
 CHECKOUT = Path(__file__).parents[3]
 OBSERVABILITY = CHECKOUT / "deploy" / "observability"
 RUNBOOKS = CHECKOUT / "docs" / "runbooks"
 WATCH_GUIDE = CHECKOUT / "docs" / "operations" / "watch.md"
-
-_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block of a document: the words behind its fence, its text, and where it stands."""
-
-    file: Path
-    info: str
-    text: str
-
-    @property
-    def commands(self) -> list[str]:
-        """The lines somebody types, joined where a backslash continues them; what the machine answers is left out."""
-        joined = self.text.replace("\\\n", " ")
-        return [" ".join(line[2:].split()) for line in joined.splitlines() if line.startswith("$ ")]
 
 
 def components() -> list[str]:
@@ -92,12 +75,7 @@ def runbooks() -> list[Path]:
 @cache
 def blocks(kind: str) -> list[Block]:
     """The fenced blocks of runbooks and guide whose first word is `kind`."""
-    found = []
-    for file in (*runbooks(), WATCH_GUIDE):
-        for info, text in _FENCE.findall(file.read_text(encoding="utf-8")):
-            if info.split(" ")[0] == kind:
-                found.append(Block(file, info, text))
-    return found
+    return [block for file in (*runbooks(), WATCH_GUIDE) for block in fenced(file) if block.kind == kind]
 
 
 def queries() -> list[tuple[str, str]]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from operations.command_line import parser
+from tests.guides import Block, chapters_for_ci, fenced, fill
 from tests.unit.observability.material import (
     CHECKOUT,
     RUNBOOKS,
     WATCH_GUIDE,
-    Block,
     alerts,
     blocks,
     components,
@@ -56,7 +56,7 @@ COMMANDS = sorted({command for _, command in _commands()})
 def _filled(command: str) -> list[str]:
     """The words of a command with the blanks filled in; a word left in capitals is a blank that nobody explained."""
     words = shlex.split(command)
-    filled = [re.sub(r"\b(?:" + "|".join(BLANKS) + r")\b", lambda found: BLANKS[found[0]], word) for word in words]
+    filled = [fill(word, BLANKS) for word in words]
     for word in filled:
         assert not re.fullmatch(r"[A-Z]{3,}", word), f"nobody says what {word} stands for"
     return filled
@@ -117,9 +117,11 @@ def test_every_link_and_every_path_leads_somewhere() -> None:
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
     for file in (*runbooks(), WATCH_GUIDE):
-        fences = re.findall(r"^```(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-        assert set(fences[::2]) <= {"promql", "console", "console ci"}, file.name
-        assert set(fences[1::2]) <= {""}, file.name
+        found = fenced(file)
+        assert {block.info for block in found} <= {"promql", "console", "console ci"}, file.name
+        assert file == WATCH_GUIDE or not any(block.runs_in_ci for block in found), "of the runbooks nothing is run"
+        assert len(found) * 2 == file.read_text(encoding="utf-8").count("```"), "a fence is not closed"
+    assert chapters_for_ci(WATCH_GUIDE)
     assert all(line.startswith("$ ") for block in blocks("console") for line in block.text.splitlines())
 
 
