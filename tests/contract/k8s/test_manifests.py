@@ -1,4 +1,3 @@
-import re
 import shutil
 import stat
 import subprocess
@@ -137,37 +136,3 @@ def test_a_check_without_kubectl_does_not_pass(
 
     assert command.main() == command.EXIT_UNCHECKED
     assert "KUBECTL=/nowhere/kubectl is no kubectl" in capsys.readouterr().err
-
-
-GUIDE = (CHECKOUT / "docs" / "operations" / "deploy.md").read_text(encoding="utf-8")
-COMMANDS = "\n".join(re.findall(r"^ *```bash\n(.*?)^ *```", GUIDE, re.DOTALL | re.MULTILINE))
-
-
-def test_every_file_and_target_in_the_guide_exists() -> None:
-    targets = set(re.findall(r"^([a-z0-9-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    paths = set(re.findall(r"\b(?:deploy|docs|tools)/[A-Za-z0-9_./-]*[A-Za-z0-9_]", GUIDE))
-    made = {"deploy/k8s/overlays/development/secrets.yaml"}
-
-    assert set(re.findall(r"\bmake ([a-z0-9-]+)", COMMANDS)) <= targets
-    assert {path for path in paths - made if not (CHECKOUT / path).exists()} == set()
-
-
-def test_every_module_in_the_guide_can_be_run() -> None:
-    for module in set(re.findall(r"python -m ([\w.]+)", COMMANDS)):
-        file = CHECKOUT / module.replace(".", "/")
-        assert file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), module
-
-
-def test_every_object_in_the_guide_is_rendered(rendered: dict[str, Rendered]) -> None:
-    kinds = {"deployment": "Deployment", "job": "Job", "cluster": "Cluster", "scaledobject": "ScaledObject"}
-    named = re.findall(r"\b(deployment|job|cluster|scaledobject)/([a-z0-9-]+)", COMMANDS)
-
-    assert named
-    for kind, name in named:
-        assert any(name in overlay.names(kinds[kind]) for overlay in rendered.values()), f"{kind}/{name}"
-
-
-def test_every_step_of_the_guide_is_understood_by_bash() -> None:
-    done = subprocess.run(["bash", "-n"], input=COMMANDS, text=True, capture_output=True, check=False)  # noqa: S607
-
-    assert (done.returncode, done.stderr) == (0, "")
