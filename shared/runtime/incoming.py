@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.contracts.messages.base import Event, Fact, Message, Reply
+from shared.contracts.messages.base import Command, Event, Fact, Message, Reply
 from shared.runtime.service import MessageHandler, SagaReply, Subscriptions
 
 _BATCH = msgspec.json.Decoder(list[Event])
@@ -53,6 +53,8 @@ class Route:
     decoder: msgspec.json.Decoder[Message]
     handler: MessageHandler
     is_reply: bool
+    conductor: str = ""
+    """Of a command: the service that may send it, and to which the answer goes."""
 
     def read(self, event: Event) -> Message | SagaReply:
         """The message of an event as its handler takes it. Raises: Unreadable."""
@@ -62,6 +64,8 @@ class Route:
             raise Unreadable(f"{event.type}: {error}") from error
         if isinstance(message, Fact) and not _is_genuine(event, message):
             raise Unreadable(f"{event.type}: source, subject or sequence contradicts the fact")
+        if self.conductor and not event.source == event.replyto == self.conductor:
+            raise Unreadable(f"{event.type}: only {self.conductor} may send it and be answered")
         if isinstance(message, Reply):
             return SagaReply(saga_id=event.subject, number=event.sequence, reply=message)
         return message
@@ -79,7 +83,12 @@ class Routes:
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._routes = {
-            kind.type_name(): Route(msgspec.json.Decoder(kind), handler, issubclass(kind, Reply))
+            kind.type_name(): Route(
+                msgspec.json.Decoder(kind),
+                handler,
+                is_reply=issubclass(kind, Reply),
+                conductor=kind.conductor if issubclass(kind, Command) else "",
+            )
             for kind, handler in subscriptions.items()
         }
         self._names = {kind.name for kind in subscriptions}

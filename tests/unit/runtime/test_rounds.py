@@ -43,6 +43,7 @@ class Add(Command, frozen=True, kw_only=True):
     """A command."""
 
     name: ClassVar = "counter.add"
+    conductor: ClassVar = "reader"
 
 
 class Added(Reply, frozen=True, kw_only=True):
