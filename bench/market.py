@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -24,7 +24,6 @@ from bench.processes import (
 from bench.seed import CAP_FEN, Money, Population, Tokens, fund, new_id, parties, population, publish
 from embedded.child import free_port
 from shared.contracts.policy import load_pack
-from shared.runtime.bus.base import Wiring
 from shared.runtime.bus.declare import declare
 from shared.runtime.bus.rabbitmq import RabbitBus
 from shared.runtime.bus.topology import topology
@@ -87,7 +86,7 @@ async def open_market(
         databases = await make_databases(server, services)
         people, tokens, money = await _prepare(databases, size)
         wirings = [find_service(name).wiring() for name in services]
-        absent = [Wiring(service=name, streams=()) for name in SERVICES if name not in services]
+        absent = [replace(find_service(name).wiring(), streams=()) for name in SERVICES if name not in services]
         await declare(broker.url, topology([*wirings, *absent]))
         roots = {"postgres": server.process_id}
         if broker.process_id is not None:

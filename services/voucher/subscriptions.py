@@ -13,6 +13,7 @@ from shared.contracts.messages.voucher import (
 )
 from shared.runtime.service import Subscriptions
 
+# In the order of a hold's life, because within a batch they are carried out in this order.
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, parties.keep_parties),
     HoldVoucher: ledger.hold_vouchers,

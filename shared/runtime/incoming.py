@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.contracts.messages.base import Event, Fact, Message, Reply
+from shared.contracts.messages.base import Command, Event, Fact, Message, Reply
 from shared.runtime.service import MessageHandler, SagaReply, Subscriptions
 
 _BATCH = msgspec.json.Decoder(list[Event])
@@ -53,6 +53,10 @@ class Route:
     decoder: msgspec.json.Decoder[Message]
     handler: MessageHandler
     is_reply: bool
+    conductor: str = ""
+    """Of a command: the service that may send it, and to which the answer goes."""
+    place: int = 0
+    """Where the service declared it."""
 
     def read(self, event: Event) -> Message | SagaReply:
         """The message of an event as its handler takes it. Raises: Unreadable."""
@@ -62,6 +66,8 @@ class Route:
             raise Unreadable(f"{event.type}: {error}") from error
         if isinstance(message, Fact) and not _is_genuine(event, message):
             raise Unreadable(f"{event.type}: source, subject or sequence contradicts the fact")
+        if self.conductor and not event.source == event.replyto == self.conductor:
+            raise Unreadable(f"{event.type}: only {self.conductor} may send it and be answered")
         if isinstance(message, Reply):
             return SagaReply(saga_id=event.subject, number=event.sequence, reply=message)
         return message
@@ -79,8 +85,14 @@ class Routes:
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._routes = {
-            kind.type_name(): Route(msgspec.json.Decoder(kind), handler, issubclass(kind, Reply))
-            for kind, handler in subscriptions.items()
+            kind.type_name(): Route(
+                msgspec.json.Decoder(kind),
+                handler,
+                is_reply=issubclass(kind, Reply),
+                conductor=kind.conductor if issubclass(kind, Command) else "",
+                place=place,
+            )
+            for place, (kind, handler) in enumerate(subscriptions.items())
         }
         self._names = {kind.name for kind in subscriptions}
         self._producers = {kind.stream.partition(".")[0] for kind in subscriptions if issubclass(kind, Fact)}
@@ -115,7 +127,11 @@ def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]
 
 
 def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, list[Event]]]:
-    """Group one round by handler. Replies share their conductor's handler; commands and facts go by type."""
+    """Group one round by handler. Replies share their conductor's handler; commands and facts go by type.
+
+    Groups come in the order in which the service declares its subscriptions, which is that of a life: two sagas may
+    have told one order's commit and its refund, and whichever type happens to stand first in the batch must not decide.
+    """
     groups: dict[object, tuple[Route, list[Event]]] = {}
     for event in events:
         route = routes.find(event)
@@ -123,4 +139,4 @@ def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, lis
             continue
         group: object = route.handler if route.is_reply else event.type
         groups.setdefault(group, (route, []))[1].append(event)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: group[0].place)

@@ -136,8 +136,9 @@ class Relay:
             self._handed.forget()
             await asyncio.sleep(RENEW_S)
             return
-        units = self._handed.take(READ_MAX)
-        units += await self._look(units)
+        handed = self._handed.take(READ_MAX)
+        # What the table still holds was said before what is handed over, and a receiver may need that order.
+        units = [*await self._look(handed), *handed]
         if units and not await self._send(units):
             self._handed.forget()
             await asyncio.sleep(POLL_S)

@@ -68,9 +68,10 @@ class Service:
     """Called with the Runtime once the pool is open and before anything is served: registers ports, first rows."""
 
     def wiring(self) -> Wiring:
-        """The streams this service listens to."""
+        """The streams this service listens to, and the services whose commands it accepts."""
         streams = {kind.stream for kind in self.subscriptions if issubclass(kind, Fact)}
-        return Wiring(service=self.name, streams=tuple(sorted(streams | RUNTIME_STREAMS)))
+        conductors = {kind.conductor for kind in self.commands()}
+        return Wiring(self.name, tuple(sorted(streams | RUNTIME_STREAMS)), tuple(sorted(conductors)))
 
     def commands(self) -> Sequence[type[Command]]:
         """The commands this service accepts."""

@@ -155,7 +155,9 @@ class Work:
         self._said.outbox.append((FACT_PARTITION, routing_key, body))
 
     def send(self, command: Command, *, saga: UUID, number: int) -> None:
-        """Send step `number` of a saga to the service the command names."""
+        """Send step `number` of a saga to the service the command names. Raises: Bug when another service sends it."""
+        # The broker would refuse the routing key, and close the channel under everything else that is published.
+        invariant(command.conductor == self.service, "a service sends the commands of its own sagas only")
         self._point_to_point(command, target=command.target(), saga=saga, number=number, replyto=self.service)
 
     def reply(self, reply: Reply, *, to: str, saga: UUID, number: int) -> None:

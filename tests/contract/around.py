@@ -70,3 +70,19 @@ class Counting(Around):
         """Count and publish."""
         self.envelopes += len(envelopes)
         return await self.bus.publish(envelopes)
+
+
+@dataclass
+class Failing(Around):
+    """Confirms nothing the first time, and keeps what went through after that."""
+
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
+    passed: list[Envelope] = field(default_factory=list)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Fail once; then note and publish."""
+        if not self.failed.is_set():
+            self.failed.set()
+            return [False] * len(envelopes)
+        self.passed += envelopes
+        return await self.bus.publish(envelopes)

@@ -7,8 +7,8 @@ from shared.runtime.bus.base import Bus, Delivery, Envelope, Inlet, Wiring, comm
 
 WIRINGS = (
     Wiring("sender", ()),
-    Wiring("reader", ("sender.thing",)),
-    Wiring("auditor", ("sender.thing",)),
+    Wiring("reader", ("sender.thing",), ("sender",)),
+    Wiring("auditor", ("sender.thing",), ("sender",)),
 )
 BYTES_MAX = 2 * 1024 * 1024
 

@@ -11,10 +11,11 @@ import pytest
 from shared.runtime.bus.base import Bus
 from shared.runtime.incoming import read_batch
 from shared.runtime.runtime import Runtime
-from tests.contract.around import Counting, Stalling, Twice
+from tests.contract.around import Counting, Failing, Stalling, Twice
 from tests.contract.conftest import Wire
 from tests.contract.toys import (
     POISON,
+    Add,
     Counted,
     Reader,
     Stage,
@@ -219,6 +220,27 @@ async def test_what_is_not_confirmed_stays_in_the_outbox_and_its_neighbours_leav
         return [row["routing_key"] for row in left] == ["reader.to.nobody"]
 
     await stage.until(only_it_is_left)
+
+
+async def test_what_was_not_confirmed_goes_before_what_was_said_after_it(stage: Stage) -> None:
+    buses: list[Failing] = []
+
+    def around(bus: Bus) -> Bus:
+        buses.append(Failing(bus))
+        return buses[0]
+
+    counter = await stage.runtime(stage.counter)
+    reading = await stage.runtime(stage.reading, around=around)
+    for each in (counter, reading):
+        stage.consume(each)
+        stage.relay(each)
+    for number in (1, 2, 3):
+        async with reading.work() as work:
+            work.send(Add(counter_id=uuid4(), amount=1), saga=uuid4(), number=number)
+        await buses[0].failed.wait()
+    await stage.until_sent()
+    sent = [event.sequence for envelope in buses[0].passed for event in read_batch(envelope.body)]
+    assert sent == [1, 2, 3]
 
 
 async def test_of_two_relays_one_sends_and_the_other_takes_over_when_the_lease_ends(stage: Stage) -> None:

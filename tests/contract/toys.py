@@ -65,6 +65,7 @@ class Add(Command, frozen=True, kw_only=True):
     """Add to a counter."""
 
     name: ClassVar = "counter.add"
+    conductor: ClassVar = "reader"
 
     counter_id: UUID
     amount: int
@@ -74,6 +75,7 @@ class Unheard(Command, frozen=True, kw_only=True):
     """A command to a service that is not deployed."""
 
     name: ClassVar = "nobody.act"
+    conductor: ClassVar = "reader"
 
 
 class Added(Reply, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from services.order.handlers.docket import CONFIRM_TIMER, Docket
 from services.order.handlers.facts import CANCEL_MAX, cancel_all
 from services.order.store import orders as store
 from services.order.store import sagas
+from services.order.store.sagas import SWEEP_MAX
 from shared.kernel.calendar import business_year, year_closes_at
 from shared.kernel.refusals import invariant
 from shared.runtime.work import Work
@@ -37,14 +38,18 @@ async def end_years(work: Work) -> int:
 
 
 async def sweep_sagas(work: Work) -> int:
-    """Send the pending command of each saga without progress again, with its number; wake claims that waited."""
+    """Send the pending command of each saga without progress again, with its number; wake claims that waited.
+
+    A round that sends something again is never said to be full, so that the next one waits its time: a platform that is
+    slow because it is loaded gets at most SWEEP_MAX commands more in a round, however many of its sagas stand still.
+    """
     looked_at, stale = await sagas.look_at_due(work.connection)
     for saga in stale:
         invariant(saga.pending is not None, "only what is pending is sent again")
         if saga.pending is not None:
             work.send(saga.pending, saga=saga.id, number=saga.number)
     await _wake_claims(work)
-    return looked_at
+    return min(looked_at, SWEEP_MAX - 1) if stale else looked_at
 
 
 async def _wake_claims(work: Work) -> None:

@@ -10,6 +10,10 @@ The sweeper takes what is due: what rests it clears, what moved less than RESEND
 that move, and only what stood still so long is sent again. Each saga is looked at about once in RESEND_S, whatever its
 steps.
 
+A command that was refused after the pivot is another matter: its receiver is there and has not yet seen what came
+before it, which may take another way (two processes, a broken connection). It is asked again after REFUSED_S, and then
+each time after twice as long, up to RESEND_S.
+
 No saga is forgotten (I11): a step that leaves a command pending sets the time where there is none, on the newest row,
 so also when the sweeper has cleared it meanwhile; and the table refuses a pending saga without a time.
 """
@@ -22,7 +26,7 @@ import msgspec
 
 from services.order.domain.pricing import Standing
 from services.order.domain.saga import RESTING, Kind, Saga, Step
-from shared.contracts.messages.base import Command
+from shared.contracts.messages.base import Command, Refused
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
 from shared.contracts.messages.voucher import (
     ClaimVoucher,
@@ -37,7 +41,8 @@ from shared.kernel.refusals import invariant
 from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
 
-RESEND_S = 30.0
+RESEND_S = 20.0
+REFUSED_S = 1.0
 WAIT_S = 2.0
 SWEEP_MAX = 100
 
@@ -93,21 +98,24 @@ FROM cloud_order o JOIN party e ON e.organisation_id = o.enterprise_id JOIN part
 LEFT JOIN saga s ON s.id = o.id
 WHERE o.id = ANY($1::uuid[])
 """  # noqa: S608 - as above
+_REFUSED_PAUSE = f"make_interval(secs => LEAST({RESEND_S}, {REFUSED_S} * power(2, LEAST({{resent}}, 16))))"
 # Only the saga's own row is locked here, and rows that a step holds right now are passed over. What waits for a commit
 # has nothing to send and is found by _WAITING.
 _SWEEP = f"""
 WITH machine AS MATERIALIZED (SELECT clock_timestamp() AS now, make_interval(secs => $2) AS pause),
 due AS MATERIALIZED (
-    SELECT id FROM saga WHERE resend_at <= (SELECT now FROM machine) AND state <> '{Step.WAITING_FOR_COMMIT}'
+    SELECT id, CASE WHEN last_event = '{Refused.name}' THEN {_REFUSED_PAUSE.format(resent="resent")}
+                    ELSE (SELECT pause FROM machine) END AS pause
+    FROM saga WHERE resend_at <= (SELECT now FROM machine) AND state <> '{Step.WAITING_FOR_COMMIT}'
     ORDER BY resend_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE saga s SET
-    resend_at = CASE WHEN s.pending IS NULL THEN NULL WHEN s.moved_at > m.now - m.pause THEN s.moved_at + m.pause
+    resend_at = CASE WHEN s.pending IS NULL THEN NULL WHEN s.moved_at > m.now - d.pause THEN s.moved_at + d.pause
                      ELSE m.now + m.pause END,
-    resent = CASE WHEN s.pending IS NULL OR s.moved_at > m.now - m.pause THEN s.resent ELSE s.resent + 1 END
+    resent = CASE WHEN s.pending IS NULL OR s.moved_at > m.now - d.pause THEN s.resent ELSE s.resent + 1 END
 FROM machine m, due d WHERE s.id = d.id
 RETURNING {", ".join(f"s.{name}" for name in SAGA_COLUMNS)},
-    s.pending IS NOT NULL AND s.moved_at <= m.now - m.pause AS again
+    s.pending IS NOT NULL AND s.moved_at <= m.now - d.pause AS again
 """  # noqa: S608 - as above
 _WAITING = """
 SELECT s.id, s.order_id FROM saga s JOIN saga p ON p.id = s.order_id AND p.state = 'committed'
@@ -133,6 +141,8 @@ def step_statement(shape: Shape, *, first: int) -> str:
     assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in {"id", "was"})
     return f"""
     UPDATE saga s SET {assignments}, moved_at = clock_timestamp(), resend_at = CASE
+        WHEN {n.of["pending"]} IS NOT NULL AND {n.of["last_event"]} = '{Refused.name}'
+            THEN clock_timestamp() + {_REFUSED_PAUSE.format(resent="s.resent")}
         WHEN {n.of["pending"]} IS NOT NULL THEN COALESCE(s.resend_at, clock_timestamp() + interval '{RESEND_S} s')
         WHEN {n.of["state"]} IN ('{Step.HELD}', '{Step.WAITING_FOR_COMMIT}') THEN s.resend_at END
     FROM {n.rows} WHERE s.id = n.id AND s.version = {n.of["was"]}

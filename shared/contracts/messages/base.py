@@ -46,7 +46,12 @@ class Fact(Message, frozen=True, kw_only=True):
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """A saga's request to one service; the service is the first part of the name."""
+    """A saga's request to one service; the service is the first part of the name.
+
+    `conductor` is the service whose sagas send it, and to which the answer goes. The broker's rights follow from it.
+    """
+
+    conductor: ClassVar[str]
 
     @classmethod
     def target(cls) -> str:

@@ -51,10 +51,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What one service listens to; the topology of all services is derived from these declarations."""
+    """What one service listens to; the topology and the rights of all services are derived from these declarations.
+
+    `streams` are the facts it follows, `conductors` the services that send it commands and get its replies.
+    """
 
     service: str
     streams: tuple[str, ...]
+    conductors: tuple[str, ...] = ()
 
 
 class Inlet(Protocol):

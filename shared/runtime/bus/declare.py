@@ -12,28 +12,40 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import ChannelPreconditionFailed
 
 from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, Line
-from shared.runtime.bus.topology import NOTHING, Topology, topology
+from shared.runtime.bus.topology import NOTHING, Exchange, Topology, topology
 
 MANAGEMENT_PORT = 15_672
 MANAGEMENT_TIMEOUT_S = 30.0
 DEFAULT_USER = "guest"
 
 
+class OtherwiseThere(Exception):
+    """An exchange is on the broker already, of another type or with other arguments. The text says what to do."""
+
+    def __init__(self, exchange: Exchange, *, vhost: str, found: str) -> None:
+        super().__init__(
+            f"the exchange {exchange.name} is there, but not as {exchange.kind}: {found}\n"
+            "Delete it and run this job again. Queues keep their messages, and what services publish meanwhile waits in"
+            " their outboxes. With the broker's administrator:\n"
+            f"  curl --user NAME --request DELETE http://BROKER:{MANAGEMENT_PORT}/api/exchanges/{_path(vhost)}/"
+            f"{_path(exchange.name)}"
+        )
+
+
 async def declare(url: str, topology: Topology) -> None:
-    """Put a topology on the broker. Raises: one of BROKER_FAULTS, also when something is there with other arguments."""
+    """Put a topology on the broker. Raises: OtherwiseThere; one of BROKER_FAULTS, also of a queue that differs."""
     line = Line(url, name="declare")
     try:
         channel = await line.channel(publisher_confirms=False)
         for exchange in topology.exchanges:
-            await channel.exchange_declare(
-                exchange.name,
-                exchange_type=exchange.kind,
-                durable=True,
-                arguments=dict(exchange.arguments),
-                timeout=CONNECT_TIMEOUT_S,
-            )
+            try:
+                await _declare_exchange(channel, exchange)
+            except ChannelPreconditionFailed as error:
+                raise OtherwiseThere(exchange, vhost=_vhost(url), found=str(error)) from error
         for queue in topology.queues:
             await channel.queue_declare(
                 queue.name, durable=True, arguments=dict(queue.arguments), timeout=CONNECT_TIMEOUT_S
@@ -44,6 +56,16 @@ async def declare(url: str, topology: Topology) -> None:
             )
     finally:
         await line.close()
+
+
+async def _declare_exchange(channel: AbstractChannel, exchange: Exchange) -> None:
+    await channel.exchange_declare(
+        exchange.name,
+        exchange_type=exchange.kind,
+        durable=True,
+        arguments=dict(exchange.arguments),
+        timeout=CONNECT_TIMEOUT_S,
+    )
 
 
 async def grant(url: str, management_url: str, topology: Topology, users: Mapping[str, str]) -> None:
@@ -104,7 +126,10 @@ def main() -> int:
     if url is None:
         parser.error("give --url or set BUS_URL")
     found = topology([importlib.import_module(name).SERVICE.wiring() for name in options.modules])
-    asyncio.run(declare(url, found))
+    try:
+        asyncio.run(declare(url, found))
+    except OtherwiseThere as error:
+        parser.exit(1, f"{error}\n")
     print(f"declared {len(found.queues)} queues and {len(found.bindings)} bindings", file=sys.stderr)  # noqa: T201 - a command line speaks
     if options.users:
         management_url = options.management_url or f"http://{urlsplit(url).hostname}:{MANAGEMENT_PORT}"

@@ -1,16 +1,18 @@
 """What exists on the broker: one pure value derived from the declarations of all services.
 
 A deploy-time job puts it there; a service's own user configures nothing. Every producer has two exchanges. Facts go
-to a topic exchange whose alternate exchange keeps what nobody subscribed to. Commands and replies go to a direct
-exchange without one, because a broker counts a message that an alternate exchange took as routed, and a lost command
-would then look delivered. Queues are quorum queues without a length limit: a full disk blocks publishers and the
-outbox waits, while a limit would drop or refuse what is already promised.
+to one whose alternate exchange keeps what nobody subscribed to. Commands and replies go to one without, because a
+broker counts a message that an alternate exchange took as routed, and a lost command would then look delivered. Both
+are topic exchanges, though no command is ever bound by a pattern: the broker knows rights by routing key on these
+alone. Queues are quorum queues without a length limit: a full disk blocks publishers and the outbox waits, while a
+limit would drop or refuse what is already promised.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shared.kernel.refusals import invariant
 from shared.runtime.bus.base import Wiring, command_key, command_queue, fact_queue
 
 UNROUTED = "yq.unrouted"
@@ -20,6 +22,8 @@ DELIVERY_LIMIT = 100
 NO_DELIVERY_LIMIT = -1
 NOTHING = "^$"
 """The regular expression of a right that nobody has."""
+SERVICE_NAME = re.compile(r"[a-z][a-z_]*")
+"""A name that is one word of a routing key, and in which no pattern can hide."""
 
 Arguments = Mapping[str, str | int]
 
@@ -30,7 +34,7 @@ def facts_exchange(producer: str) -> str:
 
 
 def commands_exchange(producer: str) -> str:
-    """The direct exchange a service publishes its commands and replies to."""
+    """The topic exchange a service publishes its commands and replies to."""
     return f"yq.{producer}.commands"
 
 
@@ -75,7 +79,7 @@ class Binding:
 class Rights:
     """What one service's user may do: regular expressions of names, as the broker matches them.
 
-    `topics` is, for an exchange of facts, the routing keys that may be published to it.
+    `topics` is, for each exchange the service publishes to, the routing keys that it may use there.
     """
 
     service: str
@@ -98,29 +102,40 @@ class Topology:
 def topology(wirings: Sequence[Wiring]) -> Topology:
     """The exchanges, queues and bindings of a set of services."""
     services = [wiring.service for wiring in wirings]
+    invariant(all(SERVICE_NAME.fullmatch(name) for name in services), "a service's name is one plain word")
     exchanges = [Exchange(UNROUTED, "fanout"), Exchange(DEAD_EXCHANGE, "direct")]
     queues = [Queue(UNROUTED, _kept_for_people())]
     bindings = [Binding(UNROUTED, UNROUTED, "")]
     for producer in services:
         exchanges.append(Exchange(facts_exchange(producer), "topic", {"alternate-exchange": UNROUTED}))
-        exchanges.append(Exchange(commands_exchange(producer), "direct"))
+        if partners(wirings, producer):
+            exchanges.append(Exchange(commands_exchange(producer), "topic"))
     for wiring in wirings:
         queues += _queues(wiring.service)
-        bindings += _bindings(wiring, services)
-    return Topology(tuple(exchanges), tuple(queues), tuple(bindings), tuple(rights(service) for service in services))
+        bindings += _bindings(wiring, wirings)
+    return Topology(tuple(exchanges), tuple(queues), tuple(bindings), tuple(rights(wirings, each) for each in services))
 
 
-def rights(service: str) -> Rights:
-    """A service publishes to its own two exchanges, under its own name, and reads its own three queues.
+def partners(wirings: Sequence[Wiring], service: str) -> list[str]:
+    """Whom a service speaks to point to point: those that accept its commands, and those whose commands it answers."""
+    own = {name for wiring in wirings if wiring.service == service for name in wiring.conductors}
+    return [each.service for each in wirings if each.service in own or service in each.conductors]
 
-    Binding a queue needs the right to write to the queue, which nobody has. The exchange of commands is direct: there
-    the bindings themselves leave a routing key of somebody else's without a receiver.
+
+def rights(wirings: Sequence[Wiring], service: str) -> Rights:
+    """A service publishes facts under its own name and to its partners alone, and reads its own three queues.
+
+    Binding a queue needs the right to write to the queue, which nobody has.
     """
+    topics = {facts_exchange(service): rf"^{re.escape(service)}\.[a-z_]+\.[0-9]+$"}
+    keys = [command_key(service, partner) for partner in partners(wirings, service)]
+    if keys:
+        topics[commands_exchange(service)] = _exactly(*keys)
     return Rights(
         service,
-        write=_exactly(facts_exchange(service), commands_exchange(service)),
+        write=_exactly(*topics),
         read=_exactly(command_queue(service), fact_queue(service), dead_queue(service)),
-        topics={facts_exchange(service): rf"^{re.escape(service)}\.[a-z_]+\.[0-9]+$"},
+        topics=topics,
     )
 
 
@@ -136,11 +151,11 @@ def _queues(service: str) -> list[Queue]:
     ]
 
 
-def _bindings(wiring: Wiring, services: Sequence[str]) -> list[Binding]:
-    service = wiring.service
+def _bindings(wiring: Wiring, wirings: Sequence[Wiring]) -> list[Binding]:
+    service, services = wiring.service, {each.service for each in wirings}
     commands = [
-        Binding(command_queue(service), commands_exchange(producer), command_key(producer, service))
-        for producer in services
+        Binding(command_queue(service), commands_exchange(partner), command_key(partner, service))
+        for partner in partners(wirings, service)
     ]
     # A stream of a service that is not deployed here has no exchange to bind to.
     facts = [

@@ -10,25 +10,29 @@ import aiormq
 import httpx
 import pytest
 from aiormq.abc import AbstractChannel
-from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed, DeliveryError
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.base import command_key, command_queue, fact_key, fact_queue
-from shared.runtime.bus.declare import MANAGEMENT_PORT, declare, grant
+from shared.runtime.bus.declare import MANAGEMENT_PORT, OtherwiseThere, declare, grant
+from shared.runtime.bus.rabbitmq import Line
 from shared.runtime.bus.topology import (
     DEAD_EXCHANGE,
     UNROUTED,
     commands_exchange,
     dead_queue,
+    exchange_of,
     facts_exchange,
+    partners,
     topology,
 )
 from tests.containers import image, require_engine
 
 pytestmark = pytest.mark.container
 
-NAMES = [service.name for service in SERVICES]
+WIRINGS = [service.wiring() for service in SERVICES]
+NAMES = [wiring.service for wiring in WIRINGS]
 USERS = pytest.mark.parametrize("user", NAMES)
 BOOT_S = 60
 PORT = 5672
@@ -41,6 +45,11 @@ class Attempt:
     channel: AbstractChannel
     me: str
     other: str
+
+    @property
+    def stranger(self) -> str:
+        """A service that neither accepts a command of this one nor sends it one."""
+        return next(name for name in NAMES if name not in {self.me, *partners(WIRINGS, self.me)})
 
 
 Act = Callable[[Attempt], Awaitable[object]]
@@ -83,7 +92,7 @@ def broker(container_labels: dict[str, str]) -> Iterator[Broker]:
 
 async def prepare(broker: Broker) -> None:
     """Twice, because the job is run by every deployment."""
-    wanted = topology([service.wiring() for service in SERVICES])
+    wanted = topology(WIRINGS)
     users = {name: broker.url(name) for name in NAMES}
     for _ in range(2):
         await declare(broker.url("admin"), wanted)
@@ -143,6 +152,27 @@ REFUSED: Mapping[str, Act] = {
     "publish facts under a neighbour's name": lambda it: publish(
         it.channel, facts_exchange(it.me), fact_key(f"{it.other}.anything")
     ),
+    "publish commands to somebody who takes none of it": lambda it: publish(
+        it.channel, commands_exchange(it.me), command_key(it.me, it.stranger)
+    ),
+    "publish commands to itself": lambda it: publish(it.channel, commands_exchange(it.me), command_key(it.me, it.me)),
+    "publish commands under a neighbour's name": lambda it: publish(
+        it.channel, commands_exchange(it.me), command_key(it.other, it.me)
+    ),
+    "publish commands under a neighbour's name to a third": lambda it: publish(
+        it.channel, commands_exchange(it.me), command_key(it.other, it.stranger), mandatory=True
+    ),
+    "publish commands to everybody": lambda it: publish(it.channel, commands_exchange(it.me), command_key(it.me, "#")),
+    "publish commands under a longer key": lambda it: publish(
+        it.channel, commands_exchange(it.me), f"{command_key(it.me, it.other)}.more"
+    ),
+    "publish commands under no key": lambda it: publish(it.channel, commands_exchange(it.me), ""),
+    "publish facts where its commands go": lambda it: publish(
+        it.channel, commands_exchange(it.me), fact_key(f"{it.me}.anything")
+    ),
+    "publish commands where its facts go": lambda it: publish(
+        it.channel, facts_exchange(it.me), command_key(it.me, it.other)
+    ),
     "publish facts under no name": lambda it: publish(it.channel, facts_exchange(it.me), it.me),
     "publish into a queue past every exchange": lambda it: publish(it.channel, "", command_queue(it.other)),
     "publish a dead letter": lambda it: publish(it.channel, DEAD_EXCHANGE, it.other),
@@ -172,33 +202,59 @@ async def test_a_service_may_not(broker: Broker, user: str, act: str) -> None:
 async def test_a_service_publishes_its_own_and_reads_its_own(broker: Broker, user: str) -> None:
     async with channel_of(broker, user) as channel:
         await publish(channel, facts_exchange(user), fact_key(f"{user}.anything"), user_id=user)
-        for other in NAMES:
-            await publish(channel, commands_exchange(user), command_key(user, other), user_id=user, mandatory=True)
+        for other in partners(WIRINGS, user):
+            key = command_key(user, other)
+            await publish(channel, exchange_of(user, key), key, user_id=user, mandatory=True)
         for queue in (command_queue(user), fact_queue(user), dead_queue(user)):
             await channel.basic_consume(queue, nothing)
 
 
 @USERS
 async def test_every_stream_that_somebody_follows_may_be_published_by_its_producer(broker: Broker, user: str) -> None:
-    streams = {stream for service in SERVICES for stream in service.wiring().streams}
+    streams = {stream for wiring in WIRINGS for stream in wiring.streams}
     async with channel_of(broker, user) as channel:
         for stream in sorted(each for each in streams if each.partition(".")[0] == user):
             await publish(channel, facts_exchange(user), fact_key(stream), mandatory=True)
 
 
 @USERS
-async def test_a_command_in_a_neighbours_name_reaches_nobody(broker: Broker, user: str) -> None:
-    async with channel_of(broker, user) as channel:
-        for other in NAMES:
-            with pytest.raises(DeliveryError):
-                await publish(channel, commands_exchange(user), command_key(neighbour(user), other), mandatory=True)
+async def test_on_the_exchange_of_commands_every_routing_key_but_those_of_its_partners_is_refused(
+    broker: Broker, user: str
+) -> None:
+    allowed = {command_key(user, other) for other in partners(WIRINGS, user)}
+    keys = {command_key(producer, target) for producer in NAMES for target in NAMES}
+    for key in sorted(keys - allowed):
+        async with channel_of(broker, user) as channel:
+            with pytest.raises(ChannelAccessRefused):
+                await publish(channel, commands_exchange(user), key, mandatory=True)
 
 
 @USERS
-async def test_a_forged_sender_is_refused(broker: Broker, user: str) -> None:
-    async with channel_of(broker, user) as channel:
-        with pytest.raises(ChannelPreconditionFailed, match="user_id"):
-            await publish(channel, facts_exchange(user), fact_key(f"{user}.anything"), user_id=neighbour(user))
+async def test_a_forged_sender_is_refused_by_the_broker_in_its_own_words(broker: Broker, user: str) -> None:
+    """Not ACCESS_REFUSED: RabbitMQ answers 406 to a user-id that is not the connection's."""
+    keys = [fact_key(f"{user}.anything"), *(command_key(user, other) for other in partners(WIRINGS, user))]
+    said = f"PRECONDITION_FAILED - user_id property set to '{neighbour(user)}' but authenticated user was '{user}'"
+    for key in keys:
+        async with channel_of(broker, user) as channel:
+            with pytest.raises(ChannelPreconditionFailed, match=said):
+                await publish(channel, exchange_of(user, key), key, user_id=neighbour(user))
+
+
+async def test_an_exchange_of_another_type_stops_the_job_which_says_what_to_do(broker: Broker) -> None:
+    url, wanted = f"{broker.url('admin')}older", topology(WIRINGS)
+    async with httpx.AsyncClient(base_url=broker.management_url, auth=("admin", "secret-of-admin")) as client:
+        (await client.put("/api/vhosts/older")).raise_for_status()
+        line = Line(url, name="test")
+        await (await line.channel(publisher_confirms=False)).exchange_declare(
+            commands_exchange("order"), exchange_type="direct", durable=True
+        )
+        await line.close()
+        with pytest.raises(OtherwiseThere, match="received 'topic' but current is 'direct'") as told:
+            await declare(url, wanted)
+        path = str(told.value).rpartition(str(MANAGEMENT_PORT))[2]
+        assert path == "/api/exchanges/older/yq.order.commands"
+        (await client.delete(path)).raise_for_status()
+    await declare(url, wanted)
 
 
 async def test_the_broker_knows_the_services_and_its_administrator_and_nobody_else(broker: Broker) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.messages.base import Event
 from shared.contracts.messages.identity import OrganisationRegistered, OrganisationSuspended
-from shared.contracts.messages.voucher import HoldVoucher
+from shared.contracts.messages.voucher import HoldVoucher, ReleaseVoucher
 from shared.contracts.permissions import Role
 from shared.runtime.bus.base import Envelope, command_key, fact_key
 from tests.factories.world import a_party
@@ -149,6 +149,25 @@ async def test_a_command_that_a_service_does_not_know_is_dead_lettered(estate: E
     )
     await estate.platform.publish("order", command_key("order", service), [event])
     assert set(await reasons(estate, event.id)) == {service}
+
+
+@pytest.mark.parametrize(("source", "replyto"), [("settlement", "order"), ("order", "catalog"), ("order", "")])
+async def test_a_command_that_its_conductor_did_not_send_is_dead_lettered_and_nobody_is_answered(
+    estate: Estate, source: str, replyto: str
+) -> None:
+    order_id = uuid4()
+    command = ReleaseVoucher(order_id=order_id, reason="enterprise")
+    event = msgspec.structs.replace(
+        an_event(command.type_name(), order_id, msgspec.to_builtins(command)),
+        source=source,
+        aggregatetype="",
+        replyto=replyto,
+    )
+    await estate.platform.publish("order", command_key("order", "voucher"), [event])
+    assert set(await reasons(estate, event.id)) == {"voucher"}
+    async with estate.platform.runtime("voucher").reading() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM hold WHERE order_id = $1", order_id) == 0
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
 
 
 async def test_a_command_with_a_broken_amount_holds_nothing(estate: Estate) -> None:

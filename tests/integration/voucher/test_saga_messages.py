@@ -7,7 +7,7 @@ import msgspec
 
 from services.voucher.handlers import ledger
 from shared.contracts.messages.base import Command, Event
-from shared.contracts.messages.voucher import HoldVoucher, LineAmount, ReleaseVoucher
+from shared.contracts.messages.voucher import CommitVoucher, HoldVoucher, LineAmount, RefundVoucher, ReleaseVoucher
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
 from shared.runtime.bus.base import command_key
@@ -46,6 +46,21 @@ async def test_a_hold_by_message_is_carried_out_once_however_often_it_comes(vouc
     assert (account["available_fen"], account["held_fen"]) == (400, 600)
     states = await voucher.rows("SELECT state FROM hold ORDER BY state")
     assert [row["state"] for row in states] == ["held", "refused"]
+    await voucher.runtime.pool.execute("DELETE FROM outbox WHERE routing_key LIKE '%order%'")
+
+
+async def test_a_refund_that_comes_with_its_commit_among_others_is_carried_out_after_it(voucher: Voucher) -> None:
+    enterprise_id = await _granted(voucher, 1_000)
+    orders = [uuid4(), uuid4()]
+    holds = [_event(_hold(order_id, enterprise_id, 100), saga=order_id, number=1) for order_id in orders]
+    commits = [_event(CommitVoucher(order_id=order_id), saga=order_id, number=2) for order_id in orders]
+    refunds = [_event(RefundVoucher(order_id=order_id, lines=(1,)), saga=uuid4(), number=1) for order_id in orders]
+    key = command_key("order", "voucher")
+    await voucher.platform.publish("order", key, [*holds, commits[0]])
+    # What has piled up behind a fault: the first order's refund stands before the second one's commit.
+    await voucher.platform.publish("order", key, [refunds[0], commits[1], refunds[1]])
+    assert await voucher.value("SELECT committed_fen FROM quota_account") == 0
+    assert await voucher.value("SELECT available_fen FROM quota_account") == 1_000
     await voucher.runtime.pool.execute("DELETE FROM outbox WHERE routing_key LIKE '%order%'")
 
 

@@ -43,6 +43,7 @@ class Add(Command, frozen=True, kw_only=True):
     """A command."""
 
     name: ClassVar = "counter.add"
+    conductor: ClassVar = "reader"
 
 
 class Added(Reply, frozen=True, kw_only=True):
@@ -101,7 +102,17 @@ def test_facts_and_commands_are_grouped_by_type_and_all_replies_by_their_conduct
         for name in ("counter.counted.v1", "counter.added.v1", "counter.add.v1", "counter.subtracted.v1", "other.v1")
     ]
     groups = [[event.type for event in group] for _, group in by_handler(events, routes)]
-    assert groups == [["counter.counted.v1"], ["counter.added.v1", "counter.subtracted.v1"], ["counter.add.v1"]]
+    assert groups == [["counter.counted.v1"], ["counter.add.v1"], ["counter.added.v1", "counter.subtracted.v1"]]
+
+
+def test_groups_come_in_the_order_of_the_declaration_whatever_stands_first() -> None:
+    routes = Routes({Counted: handle, Add: handle, Added: conduct})
+    events = [an_event(name) for name in ("counter.added.v1", "counter.add.v1", "counter.counted.v1")]
+    assert [group[0].type for _, group in by_handler(events, routes)] == [
+        "counter.counted.v1",
+        "counter.add.v1",
+        "counter.added.v1",
+    ]
 
 
 def test_only_another_version_of_a_known_name_is_a_newer_producer() -> None:
