@@ -35,6 +35,7 @@ from shared.runtime.dead_letters import router as dead_letter_router
 from shared.runtime.edge import WAIT_S_MAX, Edge, fault_response
 from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import HOUSEKEEPING
+from shared.runtime.http_protocol import JoiningProtocol
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.openapi import describe_hot_routes
 from shared.runtime.operate import router as operate_router
@@ -285,6 +286,7 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
     """Serve HTTP until `stopping` is set, drain, then finish what is under way."""
     config = uvicorn.Config(
         host.app,
+        http=JoiningProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -124,7 +124,7 @@ def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: Token
         ({"typ": "JWT"}, {}, "header"),
         ({"jku": "https://keys.example/jwks.json"}, {}, "header"),
         ({"jwk": {"kty": "OKP"}}, {}, "header"),
-        ({"crit": ["exp"]}, {}, "form"),
+        ({"crit": ["exp"]}, {}, "header"),
         ({"kid": "k2"}, {}, "key"),
         ({"kid": "../../dev/null"}, {}, "key"),
         ({}, {"aud": "settlement"}, "audience"),
