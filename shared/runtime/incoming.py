@@ -52,7 +52,6 @@ class Route:
 
     decoder: msgspec.json.Decoder[Message]
     handler: MessageHandler
-    is_reply: bool
 
     def read(self, event: Event) -> Message | SagaReply:
         """The message of an event as its handler takes it. Raises: Unreadable."""
@@ -79,8 +78,7 @@ class Routes:
 
     def __init__(self, subscriptions: Subscriptions) -> None:
         self._routes = {
-            kind.type_name(): Route(msgspec.json.Decoder(kind), handler, issubclass(kind, Reply))
-            for kind, handler in subscriptions.items()
+            kind.type_name(): Route(msgspec.json.Decoder(kind), handler) for kind, handler in subscriptions.items()
         }
         self._names = {kind.name for kind in subscriptions}
         self._producers = {kind.stream.partition(".")[0] for kind in subscriptions if issubclass(kind, Fact)}
@@ -115,12 +113,11 @@ def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]
 
 
 def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, list[Event]]]:
-    """Group one round by handler. Replies share their conductor's handler; commands and facts go by type."""
+    """Group one round by handler: one call takes every type that a handler is there for, in the order they came."""
     groups: dict[object, tuple[Route, list[Event]]] = {}
     for event in events:
         route = routes.find(event)
         if route is None:
             continue
-        group: object = route.handler if route.is_reply else event.type
-        groups.setdefault(group, (route, []))[1].append(event)
+        groups.setdefault(route.handler, (route, []))[1].append(event)
     return list(groups.values())
