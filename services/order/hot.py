@@ -1,5 +1,6 @@
 """The hot routes: place, confirm, cancel, refuse."""
 
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import msgspec
 from services.order.answers import OrderAnswer
 from services.order.domain import refusals
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
-from services.order.handlers.deciding import OrderCommand, cancel_orders, confirm_orders, refuse_orders
+from services.order.handlers.deciding import Act, OrderCommand, decide_orders
 from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
@@ -51,13 +52,13 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
     )
 
 
-def _on_order(body: NothingBody, call: HotCall) -> OrderCommand:
+def _on_order(act: Act, body: NothingBody, call: HotCall) -> OrderCommand:
     del body
     try:
         order_id = UUID(call.path["order_id"])
     except ValueError as error:
         raise NotFound from error
-    return OrderCommand(order_id=order_id, by=actor_of(call.principal), version=call.version)
+    return OrderCommand(act=act, order_id=order_id, by=actor_of(call.principal), version=call.version)
 
 
 def _order_id(result: OrderAnswer) -> UUID:
@@ -116,8 +117,8 @@ HOT_ROUTES = (
         permission=Permission.ORDER_ORDER_CONFIRM,
         body=NothingBody,
         answer=OrderAnswer,
-        command=_on_order,
-        handler=confirm_orders,
+        command=partial(_on_order, Act.CONFIRM),
+        handler=decide_orders,
         awaits=_order_id,
         refusals=(
             *_WINNERS,
@@ -135,8 +136,8 @@ HOT_ROUTES = (
         permission=Permission.ORDER_ORDER_CANCEL,
         body=NothingBody,
         answer=OrderAnswer,
-        command=_on_order,
-        handler=cancel_orders,
+        command=partial(_on_order, Act.CANCEL),
+        handler=decide_orders,
         awaits=_order_id,
         refusals=_WINNERS,
     ),
@@ -147,8 +148,8 @@ HOT_ROUTES = (
         permission=Permission.ORDER_ORDER_CONFIRM,
         body=NothingBody,
         answer=OrderAnswer,
-        command=_on_order,
-        handler=refuse_orders,
+        command=partial(_on_order, Act.REFUSE),
+        handler=decide_orders,
         awaits=_order_id,
         refusals=_WINNERS,
     ),

@@ -13,14 +13,17 @@ from shared.contracts.messages.voucher import (
 )
 from shared.runtime.service import Subscriptions
 
-# In the order of a hold's life, because within a batch they are carried out in this order.
+COMMANDS = (
+    HoldVoucher,
+    ReleaseVoucher,
+    CommitVoucher,
+    RefundVoucher,
+    ClaimVoucher,
+    UnclaimVoucher,
+    RedeemVoucher,
+)
+
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, parties.keep_parties),
-    HoldVoucher: ledger.hold_vouchers,
-    ReleaseVoucher: ledger.release_vouchers,
-    CommitVoucher: ledger.commit_vouchers,
-    RefundVoucher: ledger.refund_vouchers,
-    ClaimVoucher: ledger.claim_vouchers,
-    UnclaimVoucher: ledger.unclaim_vouchers,
-    RedeemVoucher: ledger.redeem_vouchers,
+    **dict.fromkeys(COMMANDS, ledger.run_commands),
 }

@@ -1,13 +1,16 @@
-"""Gathers concurrent calls of one hot route into one transaction; idempotency and answers stay per call.
+"""Gathers concurrent calls of a service's hot routes into one transaction; idempotency and answers stay per call.
 
-One transaction of a route is in flight at a time: while it commits, the next calls collect, so batches form by
-themselves. A route on which calls come together waits a moment longer for more of them, because a transaction costs
-nearly the same for one call as for ten; a lonely call waits for nobody.
+One such transaction of a service is in flight at a time, whatever routes its calls came by: while it commits, the next
+calls collect, so batches form by themselves. Where calls come together the next batch waits a moment longer for more of
+them, because a transaction costs nearly the same for one call as for ten; a lonely call waits for nobody.
+
+Nearly every key is new, so a batch first runs without looking its keys up: the table refuses a key that was used
+before, and then, as after any other fault, the whole batch runs again and replays what it finds.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +43,7 @@ _ENCODER = msgspec.json.Encoder()
 class Call:
     """One HTTP call that waits for its place in a batch."""
 
+    route: HotRoute
     command: Any
     key: CallKey
     wants_news: bool
@@ -59,21 +63,28 @@ class Outcome:
 
 
 class Gatherer:
-    """Serves one hot route of one running service."""
+    """Serves the hot routes of one running service."""
 
-    def __init__(self, runtime: Runtime, route: HotRoute) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._route = route
+        self._batch_max = max((route.gather_max for route in runtime.service.hot_routes), default=GATHER_MAX)
         self._waiting: deque[Call] = deque()
         self._task: asyncio.Task[None] | None = None
         self._crowded = False
 
-    async def submit(self, command: Any, key: CallKey, *, wants_news: bool) -> Outcome:  # noqa: ANN401 - any command
+    async def submit(
+        self,
+        route: HotRoute,
+        command: Any,  # noqa: ANN401 - any command
+        key: CallKey,
+        *,
+        wants_news: bool,
+    ) -> Outcome:
         """Run one command in the next batch. Raises: Overloaded, Unavailable."""
         if len(self._waiting) >= WAITING_MAX:
             raise Overloaded
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Call(command, key, wants_news, done, current_traceparent()))
+        self._waiting.append(Call(route, command, key, wants_news, done, current_traceparent()))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain(), context=Context())
         return await done
@@ -82,7 +93,7 @@ class Gatherer:
         while self._waiting:
             if self._crowded and len(self._waiting) < GATHER_MAX:
                 await asyncio.sleep(LINGER_S)
-            batch = [self._waiting.popleft() for _ in range(min(self._route.gather_max, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
             self._crowded = len(batch) > 1
             try:
                 await self._settle(batch)
@@ -107,30 +118,48 @@ class Gatherer:
 
     async def _try(self, batch: Sequence[Call]) -> Sequence[Outcome]:
         for attempt in range(1, TRIES_MAX + 1):
+            waited: list[Outcome] = []
             try:
                 async with self._runtime.work() as work:
-                    return await self._commit(work, batch)
+                    return await self._commit(work, batch, waited, repeated=attempt > 1)
             except Exception as error:
-                # A unique violation may be a parallel first use of a key in another process: the repeat replays it.
-                again = is_transient(error) or isinstance(error, asyncpg.UniqueViolationError)
-                if not again or attempt == TRIES_MAX:
+                self._forget(waited)
+                if is_transient(error):
+                    pause_s = 0.02 * 4**attempt
+                elif attempt == 1 or isinstance(error, asyncpg.UniqueViolationError):
+                    # A key may have been used before, here or just now in another process: the repeat replays it.
+                    pause_s = 0.0 if attempt == 1 else 0.02
+                else:
                     raise
-                await asyncio.sleep(0.02 * 4**attempt)
+                if attempt == TRIES_MAX:
+                    raise
+                await asyncio.sleep(pause_s)
         raise Unavailable
 
-    async def _commit(self, work: Work, batch: Sequence[Call]) -> Sequence[Outcome]:
-        stored = dict(await find_answers(work.connection, [call.key for call in batch]))
+    def _forget(self, outcomes: Sequence[Outcome]) -> None:
+        """Nobody waits for news of what was rolled back."""
+        for outcome in outcomes:
+            if outcome.news_key is not None and outcome.news is not None:
+                self._runtime.waiters.forget(outcome.news_key, outcome.news)
+
+    async def _commit(
+        self, work: Work, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool
+    ) -> Sequence[Outcome]:
+        stored = dict(await find_answers(work.connection, [call.key for call in batch])) if repeated else {}
         fresh: dict[tuple[str, str], Call] = {}
         for call in batch:
             identity = (call.key.scope, call.key.key)
             if identity not in stored:
                 fresh.setdefault(identity, call)
         ran: dict[tuple[str, str], Outcome] = {}
+        for calls in _by_handler(fresh.values()):
+            results = await calls[0].route.handler(work, [call.command for call in calls])
+            for call, result in zip(calls, results, strict=True):
+                outcome = self._outcome(call, result)
+                ran[call.key.scope, call.key.key] = outcome
+                waited.append(outcome)
+                keep_answer(work, call.key, outcome.answer)
         if fresh:
-            results = await self._route.handler(work, [call.command for call in fresh.values()])
-            for (identity, call), result in zip(fresh.items(), results, strict=True):
-                ran[identity] = self._outcome(call, result)
-                keep_answer(work, call.key, ran[identity].answer)
             work.contexts = contexts_of((call.traceparent, ran[key].answer.body or b"") for key, call in fresh.items())
         return [self._answer(call, fresh, ran, stored) for call in batch]
 
@@ -155,12 +184,21 @@ class Gatherer:
         if isinstance(result, Refusal):
             status, body = encode_problem(result)
             return Outcome(Answer(status, body, ""))
-        resource = self._route.location(result) if self._route.location else ""
-        outcome = Outcome(Answer(self._route.status, _ENCODER.encode(result), resource), result=result)
-        if call.wants_news and self._route.awaits is not None:
-            outcome.news_key = self._route.awaits(result)
+        route = call.route
+        resource = route.location(result) if route.location else ""
+        outcome = Outcome(Answer(route.status, _ENCODER.encode(result), resource), result=result)
+        if call.wants_news and route.awaits is not None:
+            outcome.news_key = route.awaits(result)
             outcome.news = self._runtime.waiters.register(outcome.news_key)
         return outcome
+
+
+def _by_handler(calls: Iterable[Call]) -> list[list[Call]]:
+    """The calls of each handler, in the order they came; routes may share one."""
+    groups: dict[object, list[Call]] = {}
+    for call in calls:
+        groups.setdefault(call.route.handler, []).append(call)
+    return list(groups.values())
 
 
 def _fail(batch: Sequence[Call], error: Exception) -> None:

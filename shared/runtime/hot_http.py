@@ -26,10 +26,10 @@ _API = "/api/"
 class HotEndpoint:
     """One hot route of one running service."""
 
-    def __init__(self, runtime: Runtime, route: HotRoute) -> None:
+    def __init__(self, runtime: Runtime, route: HotRoute, gatherer: Gatherer) -> None:
         self._runtime = runtime
         self._route = route
-        self._gatherer = Gatherer(runtime, route)
+        self._gatherer = gatherer
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
 
     async def __call__(self, request: Request) -> Response:
@@ -59,7 +59,7 @@ class HotEndpoint:
 
     async def _submit(self, body: Any, call: HotCall, key: CallKey, wait_s: float) -> Outcome:  # noqa: ANN401 - any body
         command = self._route.command(body, call)
-        return await self._gatherer.submit(command, key, wants_news=wait_s > 0)
+        return await self._gatherer.submit(self._route, command, key, wants_news=wait_s > 0)
 
     def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - the route's body
         try:
@@ -120,10 +120,11 @@ class HotFirst:
         self._app = app
         self._endpoints: dict[tuple[str, str], list[tuple[re.Pattern[str], HotEndpoint, Runtime]]] = {}
         for runtime in runtimes:
+            gatherer = Gatherer(runtime)
             for route in runtime.service.hot_routes:
                 pattern, _, _ = compile_path(f"{_API}{runtime.service.name}/v1{route.path}")
                 found = self._endpoints.setdefault((runtime.service.name, route.method), [])
-                found.append((pattern, HotEndpoint(runtime, route), runtime))
+                found.append((pattern, HotEndpoint(runtime, route, gatherer), runtime))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -52,7 +52,6 @@ class Route:
 
     decoder: msgspec.json.Decoder[Message]
     handler: MessageHandler
-    is_reply: bool
     conductor: str = ""
     """Of a command: the service that may send it, and to which the answer goes."""
     place: int = 0
@@ -88,7 +87,6 @@ class Routes:
             kind.type_name(): Route(
                 msgspec.json.Decoder(kind),
                 handler,
-                is_reply=issubclass(kind, Reply),
                 conductor=kind.conductor if issubclass(kind, Command) else "",
                 place=place,
             )
@@ -127,16 +125,14 @@ def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]
 
 
 def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, list[Event]]]:
-    """Group one round by handler. Replies share their conductor's handler; commands and facts go by type.
+    """Group one round by handler: one call takes every type that a handler is there for, in the order they came.
 
-    Groups come in the order in which the service declares its subscriptions, which is that of a life: two sagas may
-    have told one order's commit and its refund, and whichever type happens to stand first in the batch must not decide.
+    Groups come in the order in which the service declares its subscriptions, whatever stands first in the batch.
     """
     groups: dict[object, tuple[Route, list[Event]]] = {}
     for event in events:
         route = routes.find(event)
         if route is None:
             continue
-        group: object = route.handler if route.is_reply else event.type
-        groups.setdefault(group, (route, []))[1].append(event)
+        groups.setdefault(route.handler, (route, []))[1].append(event)
     return sorted(groups.values(), key=lambda group: group[0].place)

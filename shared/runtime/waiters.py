@@ -49,12 +49,16 @@ class Waiters:
         except TimeoutError:
             return None
         finally:
-            self._count -= 1
-            left = [other for other in self._waiting.pop(key, []) if other is not future]
-            if left:
-                self._waiting[key] = left
-            else:
-                self._since_s.pop(key, None)
+            self.forget(key, future)
+
+    def forget(self, key: UUID, future: asyncio.Future[object]) -> None:
+        """Nobody waits on this future any more."""
+        self._count -= 1
+        left = [other for other in self._waiting.pop(key, []) if other is not future]
+        if left:
+            self._waiting[key] = left
+        else:
+            self._since_s.pop(key, None)
 
     def tell(self, key: UUID, value: object) -> None:
         """Wake whoever waits for `key`; call it only after the commit."""

@@ -1,7 +1,8 @@
 """The commands of sagas about an order's voucher part. A batch costs the same few statements as one command."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 import asyncpg
@@ -33,10 +34,8 @@ from shared.kernel.refusals import Refusal
 from shared.runtime.work import Work
 
 Outcomes = Sequence[Reply | Refusal]
-OrderCommand = (
-    HoldVoucher | ReleaseVoucher | CommitVoucher | RefundVoucher | ClaimVoucher | UnclaimVoucher | RedeemVoucher
-)
-C = TypeVar("C", bound=OrderCommand)
+HoldCommand = ReleaseVoucher | CommitVoucher | RefundVoucher | ClaimVoucher | UnclaimVoucher | RedeemVoucher
+OrderCommand = HoldVoucher | HoldCommand
 
 
 class Book:
@@ -96,103 +95,66 @@ class Book:
         store.tell(work, self._moved)
 
 
-async def hold_vouchers(work: Work, commands: Sequence[HoldVoucher]) -> Outcomes:
-    """Hold the voucher part of new orders. Emits voucher.quota_moved. Source: A18, R67, R24."""
-    owners = [(command.enterprise_id, command.year) for command in commands]
-    accounts = await store.lock_accounts_of(work.connection, owners)
-    book = Book(accounts, await store.read_holds(work.connection, [command.order_id for command in commands]))
+async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes:
+    """Run commands of any kind, each on what the commands before it left. Emits voucher.quota_moved for each movement.
+
+    Hold: A18, R67, R24. Release: A20, R72. Commit: A19, R70. Refund: A20, R73, Q5. Claim: A22, R76. Unclaim: Q13.
+    Redeem what was paid and take the rest back: A24, Q17.
+    """
+    orders = [command.order_id for command in commands]
+    owners = [(command.enterprise_id, command.year) for command in commands if isinstance(command, HoldVoucher)]
+    accounts = await store.lock_accounts_for_orders(work.connection, orders, owners=owners)
+    book = Book(accounts, await store.read_holds(work.connection, orders))
     outcomes: list[Reply | Refusal] = []
     for command in commands:
         before = book.hold_of(command.order_id)
-        account = book.account_of_owner(command.enterprise_id, command.year)
         try:
-            step = rules.place(account, before, command=command, now=work.now)
+            step = _step(book, before, command, work.now)
         except Refusal as refusal:
-            if before is None and refusal.code in REPEATED_REFUSALS:
+            if isinstance(command, HoldVoucher) and before is None and refusal.code in REPEATED_REFUSALS:
                 kept = rules.refused_hold(command.order_id, refusal)
                 book.keep(Step(account=None, hold=kept, amount_fen=0))
             outcomes.append(refusal)
         else:
             book.keep(step)
-            outcomes.append(VoucherHeld(order_id=command.order_id, amount_fen=step.amount_fen))
+            outcomes.append(_REPLIES[type(command)](order_id=command.order_id, amount_fen=step.amount_fen))
     await book.save(work)
     return outcomes
 
 
-async def release_vouchers(work: Work, commands: Sequence[ReleaseVoucher]) -> Outcomes:
-    """Give holds back. Emits voucher.quota_moved. Source: A20, R72."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: ReleaseVoucher) -> Step:
-        return rules.release(account, hold, order_id=command.order_id, reason=command.reason, now=work.now)
-
-    return await _run(work, commands, rule, VoucherReleased)
-
-
-async def commit_vouchers(work: Work, commands: Sequence[CommitVoucher]) -> Outcomes:
-    """Make holds firm. Emits voucher.quota_moved. Source: A19, R70."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: CommitVoucher) -> Step:
-        del command
-        return rules.commit(account, hold)
-
-    return await _run(work, commands, rule, VoucherCommitted)
+_REPLIES: Mapping[type[OrderCommand], type[VoucherReply]] = {
+    HoldVoucher: VoucherHeld,
+    ReleaseVoucher: VoucherReleased,
+    CommitVoucher: VoucherCommitted,
+    RefundVoucher: VoucherRefunded,
+    ClaimVoucher: VoucherClaimed,
+    UnclaimVoucher: VoucherUnclaimed,
+    RedeemVoucher: VoucherRedeemed,
+}
 
 
-async def refund_vouchers(work: Work, commands: Sequence[RefundVoucher]) -> Outcomes:
-    """Return committed lines. Emits voucher.quota_moved. Source: A20, R73, Q5."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: RefundVoucher) -> Step:
-        return rules.refund(account, hold, lines=command.lines, now=work.now)
-
-    return await _run(work, commands, rule, VoucherRefunded)
-
-
-async def claim_vouchers(work: Work, commands: Sequence[ClaimVoucher]) -> Outcomes:
-    """Lock committed money for claims. Emits voucher.quota_moved. Source: A22, R76."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: ClaimVoucher) -> Step:
-        return rules.claim(account, hold, claim_id=command.claim_id)
-
-    return await _run(work, commands, rule, VoucherClaimed)
+def _step(book: Book, hold: Hold | None, command: OrderCommand, now: datetime) -> Step:
+    """What the rules make of one command. Raises: Refusal."""
+    if isinstance(command, HoldVoucher):
+        owner = book.account_of_owner(command.enterprise_id, command.year)
+        return rules.place(owner, hold, command=command, now=now)
+    return _step_of_hold(book.account_of_hold(hold), hold, command, now)
 
 
-async def unclaim_vouchers(work: Work, commands: Sequence[UnclaimVoucher]) -> Outcomes:
-    """Take claims' locks away. Emits voucher.quota_moved. Source: Q13."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: UnclaimVoucher) -> Step:
-        return rules.unclaim(account, hold, claim_id=command.claim_id)
-
-    return await _run(work, commands, rule, VoucherUnclaimed)
-
-
-async def redeem_vouchers(work: Work, commands: Sequence[RedeemVoucher]) -> Outcomes:
-    """Redeem what was paid and take the rest back. Emits voucher.quota_moved, once or twice. Source: A24, Q17."""
-
-    def rule(account: QuotaAccount | None, hold: Hold | None, command: RedeemVoucher) -> Step:
-        return rules.redeem(account, hold, claim_id=command.claim_id, paid_fen=command.paid_fen)
-
-    return await _run(work, commands, rule, VoucherRedeemed)
-
-
-async def _run(
-    work: Work,
-    commands: Sequence[C],
-    rule: Callable[[QuotaAccount | None, Hold | None, C], Step],
-    reply: type[VoucherReply],
-) -> Outcomes:
-    """Apply one rule to a batch of commands about known orders."""
-    orders = [command.order_id for command in commands]
-    accounts = await store.lock_accounts_of_orders(work.connection, orders)
-    book = Book(accounts, await store.read_holds(work.connection, orders))
-    outcomes: list[Reply | Refusal] = []
-    for command in commands:
-        hold = book.hold_of(command.order_id)
-        try:
-            step = rule(book.account_of_hold(hold), hold, command)
-        except Refusal as refusal:
-            outcomes.append(refusal)
-        else:
-            book.keep(step)
-            outcomes.append(reply(order_id=command.order_id, amount_fen=step.amount_fen))
-    await book.save(work)
-    return outcomes
+def _step_of_hold(account: QuotaAccount | None, hold: Hold | None, command: HoldCommand, now: datetime) -> Step:
+    """What the rules make of a command about a hold that was asked for before. Raises: Refusal."""
+    match command:
+        case ReleaseVoucher():
+            return rules.release(account, hold, order_id=command.order_id, reason=command.reason, now=now)
+        case CommitVoucher():
+            return rules.commit(account, hold)
+        case RefundVoucher():
+            return rules.refund(account, hold, lines=command.lines, now=now)
+        case ClaimVoucher():
+            return rules.claim(account, hold, claim_id=command.claim_id)
+        case UnclaimVoucher():
+            return rules.unclaim(account, hold, claim_id=command.claim_id)
+        case RedeemVoucher():
+            return rules.redeem(account, hold, claim_id=command.claim_id, paid_fen=command.paid_fen)
+        case _:
+            assert_never(command)

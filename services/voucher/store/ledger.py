@@ -29,9 +29,13 @@ JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::int[]) AS k(enterprise_id, y
   ON a.enterprise_id = k.enterprise_id AND a.year = k.year
 ORDER BY a.id FOR UPDATE OF a
 """  # noqa: S608 - column names of our own struct
-_LOCK_BY_ORDER = f"""
+_LOCK_FOR_ORDERS = f"""
 SELECT {_ACCOUNT_COLUMNS} FROM quota_account a
-WHERE a.id IN (SELECT quota_account_id FROM hold WHERE order_id = ANY($1::uuid[]))
+WHERE a.id = ANY(ARRAY(
+    SELECT quota_account_id FROM hold WHERE order_id = ANY($1::uuid[])
+    UNION SELECT o.id FROM quota_account o JOIN unnest($2::uuid[], $3::int[]) AS k(enterprise_id, year)
+        ON o.enterprise_id = k.enterprise_id AND o.year = k.year
+))
 ORDER BY a.id FOR UPDATE
 """  # noqa: S608 - column names of our own struct
 _LOCK_BY_ID = f"""
@@ -143,9 +147,12 @@ async def lock_accounts_of(connection: Connection, owners: Sequence[tuple[UUID, 
     return [account_of(row) for row in rows]
 
 
-async def lock_accounts_of_orders(connection: Connection, orders: Sequence[UUID]) -> list[QuotaAccount]:
-    """The quota accounts that these orders' holds stand on, locked in id order."""
-    return [account_of(row) for row in await connection.fetch(_LOCK_BY_ORDER, orders)]
+async def lock_accounts_for_orders(
+    connection: Connection, orders: Sequence[UUID], *, owners: Sequence[tuple[UUID, int]]
+) -> list[QuotaAccount]:
+    """The quota accounts of these orders' holds and of (enterprise, year) pairs, locked in id order."""
+    columns = ([owner for owner, _ in owners], [year for _, year in owners])
+    return [account_of(row) for row in await connection.fetch(_LOCK_FOR_ORDERS, orders, *columns)]
 
 
 async def lock_accounts(connection: Connection, ids: Sequence[UUID]) -> list[QuotaAccount]:

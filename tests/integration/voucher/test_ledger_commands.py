@@ -43,10 +43,10 @@ class Ledger:
     enterprise_id: UUID
     account_id: UUID
 
-    async def run(self, handler: Callable[..., Any], *commands: object) -> list[Any]:
+    async def run(self, *commands: ledger.OrderCommand) -> list[Any]:
         """The outcomes of one batch, committed."""
         async with self.runtime.work() as work:
-            return list(await handler(work, commands))
+            return list(await ledger.run_commands(work, commands))
 
     def hold_of(self, order_id: UUID, *amounts_fen: int) -> HoldVoucher:
         """A hold of the enterprise with lines 1.."""
@@ -91,58 +91,58 @@ async def books(fresh_database: Callable[[], str]) -> AsyncIterator[Ledger]:
 @pytest.mark.requirement("R24")
 async def test_a_purchase_goes_from_hold_to_redemption_and_short_payment_is_taken_back(books: Ledger) -> None:
     order, claim = uuid4(), uuid4()
-    (held,) = await books.run(ledger.hold_vouchers, books.hold_of(order, 300_000, 100_000))
+    (held,) = await books.run(books.hold_of(order, 300_000, 100_000))
     assert held == VoucherHeld(order_id=order, amount_fen=400_000)
     assert await books.balances() == {"available": 600_000, "held": 400_000}
-    (committed,) = await books.run(ledger.commit_vouchers, CommitVoucher(order_id=order))
+    (committed,) = await books.run(CommitVoucher(order_id=order))
     assert committed.amount_fen == 400_000
-    (claimed,) = await books.run(ledger.claim_vouchers, ClaimVoucher(order_id=order, claim_id=claim))
+    (claimed,) = await books.run(ClaimVoucher(order_id=order, claim_id=claim))
     assert claimed.amount_fen == 400_000
-    (paid,) = await books.run(ledger.redeem_vouchers, RedeemVoucher(order_id=order, claim_id=claim, paid_fen=350_000))
+    (paid,) = await books.run(RedeemVoucher(order_id=order, claim_id=claim, paid_fen=350_000))
     assert paid.amount_fen == 350_000
     assert await books.balances() == {"available": 600_000, "redeemed": 350_000, "taken_back": 50_000}
 
 
 async def test_every_command_may_come_twice_and_answers_the_same_again(books: Ledger) -> None:
     order, claim = uuid4(), uuid4()
-    script: Sequence[tuple[Callable[..., Any], object]] = [
-        (ledger.hold_vouchers, books.hold_of(order, 300_000, 100_000)),
-        (ledger.commit_vouchers, CommitVoucher(order_id=order)),
-        (ledger.refund_vouchers, RefundVoucher(order_id=order, lines=(2,))),
-        (ledger.claim_vouchers, ClaimVoucher(order_id=order, claim_id=claim)),
-        (ledger.redeem_vouchers, RedeemVoucher(order_id=order, claim_id=claim, paid_fen=300_000)),
+    script: Sequence[ledger.OrderCommand] = [
+        books.hold_of(order, 300_000, 100_000),
+        CommitVoucher(order_id=order),
+        RefundVoucher(order_id=order, lines=(2,)),
+        ClaimVoucher(order_id=order, claim_id=claim),
+        RedeemVoucher(order_id=order, claim_id=claim, paid_fen=300_000),
     ]
     answers = []
-    for handler, command in script:
-        first = await books.run(handler, command, command)
-        again = await books.run(handler, command)
+    for command in script:
+        first = await books.run(command, command)
+        again = await books.run(command)
         assert first == [again[0], again[0]]
         answers.append(again[0].amount_fen)
     assert answers == [400_000, 400_000, 100_000, 300_000, 300_000]
     assert await books.balances() == {"available": 700_000, "redeemed": 300_000}
     # A copy of any step that arrives after the end moves nothing either.
-    for handler, command in script:
-        await books.run(handler, command)
+    for command in script:
+        await books.run(command)
     assert await books.balances() == {"available": 700_000, "redeemed": 300_000}
 
 
 @pytest.mark.requirement("R72")
 async def test_a_release_that_overtakes_its_hold_makes_the_hold_refused(books: Ledger) -> None:
     order = uuid4()
-    (released,) = await books.run(ledger.release_vouchers, ReleaseVoucher(order_id=order, reason="enterprise"))
+    (released,) = await books.run(ReleaseVoucher(order_id=order, reason="enterprise"))
     assert released == VoucherReleased(order_id=order, amount_fen=0)
-    (refused,) = await books.run(ledger.hold_vouchers, books.hold_of(order, 1))
+    (refused,) = await books.run(books.hold_of(order, 1))
     assert refused.code == "voucher.hold_released"
     assert await books.balances() == {"available": GRANTED_FEN}
 
 
 async def test_a_refused_hold_stays_refused_when_a_copy_comes_after_quota_arrived(books: Ledger) -> None:
     order, other = uuid4(), uuid4()
-    await books.run(ledger.hold_vouchers, books.hold_of(other, 900_000))
-    (first,) = await books.run(ledger.hold_vouchers, books.hold_of(order, 200_000))
+    await books.run(books.hold_of(other, 900_000))
+    (first,) = await books.run(books.hold_of(order, 200_000))
     assert (first.code, first.article, first.facts["available_fen"]) == ("voucher.insufficient_quota", "A16", 100_000)
-    await books.run(ledger.release_vouchers, ReleaseVoucher(order_id=other, reason="enterprise"))
-    (again,) = await books.run(ledger.hold_vouchers, books.hold_of(order, 200_000))
+    await books.run(ReleaseVoucher(order_id=other, reason="enterprise"))
+    (again,) = await books.run(books.hold_of(order, 200_000))
     assert (again.code, again.facts) == (first.code, first.facts)
     assert await books.balances() == {"available": GRANTED_FEN}
 
@@ -150,7 +150,7 @@ async def test_a_refused_hold_stays_refused_when_a_copy_comes_after_quota_arrive
 @pytest.mark.requirement("R29")
 async def test_two_connections_that_race_for_one_account_never_hold_more_than_it_has(books: Ledger) -> None:
     async def one() -> bool:
-        (outcome,) = await books.run(ledger.hold_vouchers, books.hold_of(uuid4(), 150_000))
+        (outcome,) = await books.run(books.hold_of(uuid4(), 150_000))
         return not isinstance(outcome, Refusal)
 
     won = await asyncio.gather(*(one() for _ in range(20)))
@@ -160,13 +160,13 @@ async def test_two_connections_that_race_for_one_account_never_hold_more_than_it
 
 async def test_one_batch_holds_for_many_orders_with_few_statements(books: Ledger) -> None:
     commands = [books.hold_of(uuid4(), 10_000) for _ in range(101)]
-    outcomes = await books.run(ledger.hold_vouchers, *commands)
+    outcomes = await books.run(*commands)
     assert [isinstance(outcome, Refusal) for outcome in outcomes] == [False] * 100 + [True]
     statements: list[str] = []
     async with books.runtime.work() as work:
         work.connection.add_query_logger(lambda query: statements.append(query.query))
         orders = [CommitVoucher(order_id=command.order_id) for command in commands[:100]]
-        await ledger.commit_vouchers(work, orders)
+        await ledger.run_commands(work, orders)
         await work.flush()
         # The driver reports statements a moment later, and asks a fresh connection about its types besides.
         await asyncio.sleep(0.1)
@@ -177,18 +177,18 @@ async def test_one_batch_holds_for_many_orders_with_few_statements(books: Ledger
 @pytest.mark.requirement("R73")
 async def test_a_rejected_claim_opens_the_refund_again_and_another_claim_may_follow(books: Ledger) -> None:
     order, claim, other = uuid4(), uuid4(), uuid4()
-    await books.run(ledger.hold_vouchers, books.hold_of(order, 50_000, 70_000))
-    await books.run(ledger.commit_vouchers, CommitVoucher(order_id=order))
-    await books.run(ledger.claim_vouchers, ClaimVoucher(order_id=order, claim_id=claim))
-    (locked,) = await books.run(ledger.refund_vouchers, RefundVoucher(order_id=order, lines=(1,)))
+    await books.run(books.hold_of(order, 50_000, 70_000))
+    await books.run(CommitVoucher(order_id=order))
+    await books.run(ClaimVoucher(order_id=order, claim_id=claim))
+    (locked,) = await books.run(RefundVoucher(order_id=order, lines=(1,)))
     assert locked.code == "voucher.line_claimed"
-    (unclaimed,) = await books.run(ledger.unclaim_vouchers, UnclaimVoucher(order_id=order, claim_id=claim))
+    (unclaimed,) = await books.run(UnclaimVoucher(order_id=order, claim_id=claim))
     assert unclaimed.amount_fen == 120_000
-    (late,) = await books.run(ledger.claim_vouchers, ClaimVoucher(order_id=order, claim_id=claim))
+    (late,) = await books.run(ClaimVoucher(order_id=order, claim_id=claim))
     assert late.code == "voucher.claim_ended"
-    (refunded,) = await books.run(ledger.refund_vouchers, RefundVoucher(order_id=order, lines=(1,)))
+    (refunded,) = await books.run(RefundVoucher(order_id=order, lines=(1,)))
     assert refunded.amount_fen == 50_000
-    (claimed,) = await books.run(ledger.claim_vouchers, ClaimVoucher(order_id=order, claim_id=other))
+    (claimed,) = await books.run(ClaimVoucher(order_id=order, claim_id=other))
     assert claimed.amount_fen == 70_000
     assert await books.balances() == {"available": 930_000, "claimed": 70_000}
 
@@ -196,13 +196,13 @@ async def test_a_rejected_claim_opens_the_refund_again_and_another_claim_may_fol
 @pytest.mark.requirement("R36")
 async def test_what_returns_after_the_year_is_taken_back_and_nothing_new_is_held(books: Ledger) -> None:
     released, refunded = uuid4(), uuid4()
-    await books.run(ledger.hold_vouchers, books.hold_of(released, 10_000), books.hold_of(refunded, 20_000))
-    await books.run(ledger.commit_vouchers, CommitVoucher(order_id=refunded))
+    await books.run(books.hold_of(released, 10_000), books.hold_of(refunded, 20_000))
+    await books.run(CommitVoucher(order_id=refunded))
     async with books.runtime.pool.acquire() as connection:
         await books.runtime.clock.move_to(connection, target=year_closes_at(YEAR))
-    await books.run(ledger.release_vouchers, ReleaseVoucher(order_id=released, reason="year_end"))
-    await books.run(ledger.refund_vouchers, RefundVoucher(order_id=refunded, lines=(1,)))
-    (late,) = await books.run(ledger.hold_vouchers, books.hold_of(uuid4(), 1))
+    await books.run(ReleaseVoucher(order_id=released, reason="year_end"))
+    await books.run(RefundVoucher(order_id=refunded, lines=(1,)))
+    (late,) = await books.run(books.hold_of(uuid4(), 1))
     assert late.code == "voucher.year_closed"
     assert (await books.balances())["taken_back"] >= 30_000
     assert "held" not in await books.balances()

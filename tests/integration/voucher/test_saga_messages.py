@@ -80,8 +80,8 @@ async def test_a_hold_and_its_release_that_race_leave_nothing_held(voucher: Vouc
     for _ in range(15):
         order_id = uuid4()
         held, released = await asyncio.gather(
-            run(ledger.hold_vouchers, _hold(order_id, enterprise_id, 700)),
-            run(ledger.release_vouchers, ReleaseVoucher(order_id=order_id, reason="timeout")),
+            run(ledger.run_commands, _hold(order_id, enterprise_id, 700)),
+            run(ledger.run_commands, ReleaseVoucher(order_id=order_id, reason="timeout")),
         )
         assert not isinstance(released, Refusal)
         state = await voucher.value("SELECT state FROM hold WHERE order_id = $1", order_id)

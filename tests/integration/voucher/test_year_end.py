@@ -18,7 +18,7 @@ async def _hold(voucher: Voucher, enterprise_id: UUID, amount_fen: int) -> UUID:
     line = LineAmount(line=1, amount_fen=amount_fen)
     async with voucher.runtime.work() as work:
         command = HoldVoucher(order_id=order_id, enterprise_id=enterprise_id, year=YEAR, lines=(line,))
-        (outcome,) = await ledger.hold_vouchers(work, [command])
+        (outcome,) = await ledger.run_commands(work, [command])
     assert outcome.amount_fen == amount_fen  # type: ignore[union-attr]
     return order_id
 
@@ -33,7 +33,7 @@ async def test_the_end_of_the_year_takes_back_what_is_unused_and_closes_everythi
     owner = UUID(spender["enterprise_id"])
     held, confirmed = await _hold(voucher, owner, 100_000), await _hold(voucher, owner, 200_000)
     async with voucher.runtime.work() as work:
-        await ledger.commit_vouchers(work, [CommitVoucher(order_id=confirmed)])
+        await ledger.run_commands(work, [CommitVoucher(order_id=confirmed)])
     await voucher.platform.move_clock(year_closes_at(YEAR) - timedelta(seconds=20))
     assert await voucher.value("SELECT state FROM plan") == "published"
 
@@ -55,8 +55,8 @@ async def test_the_end_of_the_year_takes_back_what_is_unused_and_closes_everythi
     assert notices["data"][0]["event"] == "waiting_list.closed"
 
     async with voucher.runtime.work() as work:
-        await ledger.release_vouchers(work, [ReleaseVoucher(order_id=held, reason="year_end")])
-        await ledger.refund_vouchers(work, [RefundVoucher(order_id=confirmed, lines=(1,))])
+        await ledger.run_commands(work, [ReleaseVoucher(order_id=held, reason="year_end")])
+        await ledger.run_commands(work, [RefundVoucher(order_id=confirmed, lines=(1,))])
     account = (await voucher.rows("SELECT * FROM quota_account WHERE enterprise_id = $1", owner))[0]
     assert (account["available_fen"], account["held_fen"], account["taken_back_fen"]) == (0, 0, 3_000_000)
 
@@ -68,7 +68,7 @@ async def test_an_order_confirmed_in_time_keeps_its_voucher_when_the_command_com
     order_id = await _hold(voucher, UUID(ticket["enterprise_id"]), 400_000)
     await voucher.platform.move_clock(year_closes_at(YEAR) + timedelta(minutes=1))
     async with voucher.runtime.work() as work:
-        (outcome,) = await ledger.commit_vouchers(work, [CommitVoucher(order_id=order_id)])
+        (outcome,) = await ledger.run_commands(work, [CommitVoucher(order_id=order_id)])
     assert outcome.amount_fen == 400_000  # type: ignore[union-attr]
     assert await voucher.value("SELECT committed_fen FROM quota_account") == 400_000
 
