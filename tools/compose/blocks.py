@@ -11,6 +11,8 @@ HEADER = """\
 PARTS = "compose.parts.yaml"
 VERSION = "${VERSION:-0.1.0}"
 """The default is the version of the project, as in compose.parts.yaml; a test compares them."""
+SECOND = "two"
+"""The profile that runs a second container of every component."""
 DONE = "service_completed_successfully"
 HEALTHY = "service_healthy"
 
@@ -29,17 +31,20 @@ def text_of(components: Sequence[Component]) -> str:
 
 def _server(component: Component) -> Iterator[str]:
     name = component.name
-    yield f"  {name}:"
+    yield f"  {name}: &{name}"
     yield from _image("component", component)
     yield f"    environment: {_mapping(component.environment)}"
-    networks = ["edge"] + ["database"] * component.has_database + ["broker"] * component.has_bus
-    yield f"    networks: [{', '.join(networks)}]"
+    networks = [f"edge: {{aliases: [{name}]}}"]
+    networks += ["database: {}"] * component.has_database + ["broker: {}"] * component.has_bus
+    yield f"    networks: {{{', '.join(networks)}}}"
     mounted = [f"{name}:/run/yunquan:ro"] * bool(component.secrets) + [f"{name}-files:{FILES}"] * bool(
         component.folders
     )
     if mounted:
         yield f"    volumes: {_texts(mounted)}"
     yield from _after(_awaited(component))
+    # The alias it takes over makes it another container of the same service to the gateway and to Prometheus.
+    yield f"  {name}-2: {{<<: *{name}, profiles: [{SECOND}]}}"
 
 
 def _awaited(component: Component) -> Mapping[str, str]:

@@ -147,6 +147,17 @@ def test_a_component_without_a_database_has_no_migration_and_reaches_no_server(c
     assert "portal-migration" not in services
 
 
+@pytest.mark.container
+def test_the_profile_adds_a_second_container_that_answers_to_the_same_name() -> None:
+    one, two = composed(CHECKOUT)["services"], composed(CHECKOUT, "--profile", "two")["services"]
+    assert two.keys() - one.keys() == {f"{service.name}-2" for service in SERVICES}
+    for service in SERVICES:
+        second = two[f"{service.name}-2"]
+        assert second.pop("profiles") == ["two"]
+        assert second == one[service.name], "the same in everything, its name on the network included"
+        assert second["networks"]["edge"]["aliases"] == [service.name]
+
+
 @pytest.mark.parametrize("why", FAULTY)
 def test_what_compose_cannot_do_is_refused_with_the_reason(
     why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
