@@ -62,12 +62,12 @@ images: ## an image for every component, named yunquan/<component>
 	    echo "yunquan/$$component:$(VERSION)"; \
 	done
 
-up: images ## the whole platform in containers; make up ARGS="--scale order=2"
+up: images ## the whole platform in containers; make up COMPOSE_PROFILES=two runs two of each service
 	docker compose up --detach --wait $(ARGS)
 	@docker compose port gateway 8080 | sed 's|.*|ready: http://&/api/identity/v1/docs and beside it the other services|'
 
 down: ## stop those containers; make down ARGS=--volumes also deletes data and secrets
-	docker compose down $(ARGS)
+	docker compose --profile two down $(ARGS)
 
 format: venv-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .

@@ -6,18 +6,16 @@ printed. Volumes are mounted below FOLDER by name:
 
     postgres     the administrator's password, and the URLs from which roles and databases are made
     rabbitmq     the administrator's password, and the URLs from which users are made
-    <service>    what the service itself needs: the URLs of its own role and user, and its keys
-    <service>-migration   the URL of the role that migrates its database
-    operations   everything that the services have, with the URLs of the roles that migrate
+    <component>  what the component itself needs: the URLs of its own role and user, and its keys
+    <component>-migration   the URL of the role that migrates its database
+    operations   everything that the components have, with the URLs of the roles that migrate
 """
 
 import base64
-import importlib
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-
-from pydantic import SecretStr
 
 FOLDER = Path("/secrets")
 FILE = "settings.env"
@@ -63,34 +61,48 @@ def administrator(volume: str, name: str, template: str, *, user: str, database:
     return settings
 
 
-def service_settings(service: str, *, postgres: Settings, rabbitmq: Settings, operations: Settings) -> None:
-    """One service's own settings, and what the servers and the operators must know of it."""
-    prefix = f"{service.upper()}_"
-    own, migration = Settings(service), Settings(f"{service}-migration")
+def database_urls(component: str, *, own: Settings, postgres: Settings) -> Settings:
+    """The URLs of both roles of a component's database; returns the settings of the one that migrates it."""
+    prefix = f"{component.upper()}_"
+    migration = Settings(f"{component}-migration")
     for settings, role, shared in (
-        (own, service, f"{prefix}DATABASE_URL"),
-        (migration, f"{service}_owner", f"{prefix}MIGRATION_DATABASE_URL"),
+        (own, component, f"{prefix}DATABASE_URL"),
+        (migration, f"{component}_owner", f"{prefix}MIGRATION_DATABASE_URL"),
     ):
-        url = POSTGRES.format(user=role, password=secrets.token_hex(KEY_BYTES), database=service)
+        url = POSTGRES.format(user=role, password=secrets.token_hex(KEY_BYTES), database=component)
         postgres.values[shared] = settings.keep(f"{prefix}DATABASE_URL", url)
-    url = RABBITMQ.format(user=service, password=secrets.token_hex(KEY_BYTES))
-    rabbitmq.values[f"{prefix}BUS_URL"] = own.keep(f"{prefix}BUS_URL", url)
-    declared = importlib.import_module(f"services.{service}.service").SERVICE.settings.model_fields
-    for name, described in declared.items():
-        if described.annotation is SecretStr and described.is_required() and name != "database_url":
-            own.keep(f"{prefix}{name.upper()}", base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
-    operations.values |= own.values | migration.values
     migration.write()
+    return migration
+
+
+def component_settings(
+    component: str, wanted: Sequence[str], *, postgres: Settings, rabbitmq: Settings, operations: Settings
+) -> None:
+    """One component's own settings, and what the servers and the operators must know of it."""
+    prefix = f"{component.upper()}_"
+    own, of_migration = Settings(component), {}
+    for name in wanted:
+        match name:
+            case "database_url":
+                of_migration = database_urls(component, own=own, postgres=postgres).values
+            case "bus_url":
+                url = RABBITMQ.format(user=component, password=secrets.token_hex(KEY_BYTES))
+                rabbitmq.values[f"{prefix}BUS_URL"] = own.keep(f"{prefix}BUS_URL", url)
+            case _:
+                own.keep(f"{prefix}{name.upper()}", base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
+    # Operators have the role that may do more.
+    operations.values |= own.values | of_migration
     own.write()
 
 
 def main() -> None:
-    """`make_secrets.py identity catalog ...`."""
+    """`make_secrets.py order:database_url,bus_url ...`: every component with the settings that are made for it."""
     postgres = administrator("postgres", "DATABASE_ADMIN_URL", POSTGRES, user="postgres", database="postgres")
     rabbitmq = administrator("rabbitmq", "BUS_URL", RABBITMQ, user="yunquan")
     operations = Settings("operations")
-    for service in sys.argv[1:]:
-        service_settings(service, postgres=postgres, rabbitmq=rabbitmq, operations=operations)
+    for word in sys.argv[1:]:
+        component, _, wanted = word.partition(":")
+        component_settings(component, wanted.split(","), postgres=postgres, rabbitmq=rabbitmq, operations=operations)
     for settings in (postgres, rabbitmq, operations):
         settings.write()
 

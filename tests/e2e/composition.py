@@ -20,6 +20,8 @@ from tests.containers import _is_gone, owner_of_this_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "yqtest-"
+TWO = "two"
+"""The profile that runs two containers of each service."""
 UP_S = 200
 COMMAND_S = 60
 HTTP_PORT = 8000
@@ -45,7 +47,7 @@ def sweep() -> None:
     for project in json.loads(run("compose", "ls", "--all", "--format", "json")):
         name = project["Name"]
         if name.startswith(PREFIX) and _is_gone(name.removeprefix(PREFIX)):
-            run("compose", "--project-name", name, "down", "--volumes", "--timeout", "1")
+            run("compose", "--project-name", name, "--profile", TWO, "down", "--volumes", "--timeout", "1")
 
 
 @dataclass
@@ -55,25 +57,28 @@ class Composition:
     name: str = field(default_factory=lambda: f"{PREFIX}{owner_of_this_run()}")
     gateway_port: int = field(default_factory=free_port)
     prometheus_port: int = field(default_factory=free_port)
+    profiles: set[str] = field(default_factory=set)
+    """What has been started beside that which always is."""
 
-    def compose(self, *words: str, timeout_s: float = COMMAND_S, replicas: int = 1) -> str:
+    def compose(self, *words: str, timeout_s: float = COMMAND_S) -> str:
         """`docker compose ...` as a sandbox, on ports of our own."""
         return run(
             "compose",
             "--project-name",
             self.name,
+            *(f"--profile={profile}" for profile in self.profiles),
             *words,
             timeout_s=timeout_s,
             SANDBOX="true",
-            REPLICAS=str(replicas),
             GATEWAY_PORT=str(self.gateway_port),
             PROMETHEUS_PORT=str(self.prometheus_port),
         )
 
-    def up(self, *, replicas: int = 1) -> None:
+    def up(self, *profiles: str) -> None:
         """Start, and return when everything is healthy."""
+        self.profiles.update(profiles)
         try:
-            self.compose("up", "--detach", "--wait", timeout_s=UP_S, replicas=replicas)
+            self.compose("up", "--detach", "--wait", timeout_s=UP_S)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.compose('logs', '--no-color', '--tail', '25')}") from error
 
@@ -86,16 +91,10 @@ class Composition:
         found: list[Mapping[str, Any]] = json.loads(run("inspect", *self.compose("ps", "--all", "--quiet").split()))
         return found
 
-    def replicas(self, service: str) -> Sequence[Mapping[str, Any]]:
-        """The containers of one service of the compose file."""
-        return [each for each in self.containers() if service_of(each) == service]
-
-    def address(self, service: str, network: str) -> Sequence[str]:
-        """The addresses of a service's containers on a network of the project, which this machine can reach."""
-        return [
-            each["NetworkSettings"]["Networks"][f"{self.name}_{network}"]["IPAddress"]
-            for each in self.replicas(service)
-        ]
+    def address(self, name: str, network: str) -> Sequence[str]:
+        """Where one finds who answers to a name on a network of the project, which this machine can reach."""
+        found = [each["NetworkSettings"]["Networks"].get(f"{self.name}_{network}") for each in self.containers()]
+        return [each["IPAddress"] for each in found if each is not None and name in each["Aliases"]]
 
     def setting(self, service: str, name: str) -> str:
         """A secret, read as an operator would."""

@@ -1,4 +1,4 @@
-"""`docker compose up --wait` in the checkout, first with one container of each service and then with two."""
+"""`docker compose up --wait` in the checkout: one container of each service, and then two by the profile `two`."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from embedded.front import SignIn
 from embedded.platform import SERVICES
 from embedded.proof import Proof, read_proof
 from tests.containers import require_engine
-from tests.e2e.composition import Composition, service_of, sweep
+from tests.e2e.composition import TWO, Composition, service_of, sweep
 from tests.e2e.market import Market, all_acknowledged_is_there, assert_balanced, open_market
 from tests.e2e.stack import build_images
 
@@ -77,7 +77,7 @@ def test_a_service_holds_its_own_secrets_and_no_other(composition: Composition) 
         own = composition.compose("exec", "--no-TTY", name, "cat", "/run/yunquan/settings.env")
         assert {line.partition("_")[0] for line in own.splitlines()} == {name.upper()}
         assert "_owner:" not in own
-        (container,) = composition.replicas(name)
+        (container,) = [each for each in composition.containers() if service_of(each) == name]
         allowed = {name, f"{name}-files"}
         assert {each["Name"].removeprefix(f"{composition.name}_") for each in container["Mounts"]} <= allowed
 
@@ -140,7 +140,9 @@ async def tell(composition: Composition, mark: Path) -> Sequence[SignIn]:
 async def test_with_two_containers_of_each_service_the_years_and_the_load_balance(
     composition: Composition, tmp_path: Path
 ) -> None:
-    await asyncio.to_thread(composition.up, replicas=2)
+    await asyncio.to_thread(composition.up, TWO)
+    states = {service_of(each): each["State"] for each in composition.containers()}
+    assert {states[f"{name}{number}"]["Health"]["Status"] for name in NAMES for number in ("", "-2")} == {"healthy"}
     places = {name: set(composition.address(name, "edge")) for name in NAMES}
     assert {name: len(found) for name, found in places.items()} == dict.fromkeys(NAMES, 2)
     told = await tell(composition, tmp_path / "told")

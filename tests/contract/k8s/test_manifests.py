@@ -8,6 +8,7 @@ import pytest
 
 from embedded.platform import SERVICES
 from shared.runtime.bus.topology import topology
+from tests.sixth import SIXTH, add_folder, add_line
 from tools.k8s_check import __main__ as command
 from tools.k8s_check import generate, render
 from tools.k8s_check.documents import CHECKOUT, MANIFESTS, Rendered, containers_of, load_all, name_of
@@ -92,18 +93,12 @@ def test_a_sixth_component_is_one_folder_and_one_line(program: str, tmp_path: Pa
     manifests = tmp_path / "k8s"
     shutil.copytree(copied_manifests, manifests)
     base = manifests / "base"
-    (base / "oversight").mkdir()
-    text = (base / "order" / "kustomization.yaml").read_text(encoding="utf-8")
-    text = text.replace("order", "oversight").replace("ORDER", "OVERSIGHT")
-    (base / "oversight" / "kustomization.yaml").write_text(text, encoding="utf-8")
-    listing = (base / "kustomization.yaml").read_text(encoding="utf-8")
-    (base / "kustomization.yaml").write_text(
-        listing.replace("  - order\n", "  - order\n  - oversight\n"), encoding="utf-8"
-    )
+    add_folder(base, "kustomization.yaml", like="order")
+    add_line(base / "kustomization.yaml", f"  - {SIXTH}", after="  - order")
 
     found = render.render(manifests / "overlays" / "development", program=program)
 
-    owned = {each["kind"] for each in found.documents if name_of(each) == "oversight"}
+    owned = {each["kind"] for each in found.documents if name_of(each) == SIXTH}
     assert owned == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy"}
     # What is left is what the code decides of a service that it does not have yet.
     assert {finding.rule for finding in rule_findings(found)} == {"reference", "route"}
