@@ -266,7 +266,7 @@ async def test_a_refusal_by_the_provider_cancels_the_order(market: Market) -> No
 async def test_the_sweeper_sends_a_pending_command_again_with_its_number(market: Market) -> None:
     order_id = UUID((await market.place())["id"])
     await market.run_sql(
-        "UPDATE saga SET resend_at = clock_timestamp(), moved_at = clock_timestamp() - interval '31 s'"
+        "UPDATE saga SET resend_at = clock_timestamp(), moved_at = clock_timestamp() - interval '21 s'"
     )
     first, second = await market.asked(HoldVoucher, count=2)
     assert first == second
