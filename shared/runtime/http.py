@@ -156,8 +156,11 @@ class Commands:
         if status not in {409, 422} or refusal.code.startswith("idempotency."):
             raise refusal
         async with self._runtime.work() as work:
-            if not await find_answers(work.connection, [key]):
-                keep_answer(work, key, Answer(status, body, ""))
+            found = await find_answers(work.connection, [key])
+            if found:
+                # The same call came twice at once, and the other one has decided meanwhile: this "no" is its echo.
+                return respond(replayed(key, found[key.scope, key.key]), replay=True)
+            keep_answer(work, key, Answer(status, body, ""))
         return Response(body, status_code=status, media_type="application/problem+json")
 
 

@@ -73,6 +73,21 @@ async def ask_refund(market: Market, order_id: UUID, *lines: int) -> int:
 
 
 @pytest.mark.requirement("R73")
+async def test_a_consent_that_comes_twice_at_once_is_answered_twice_alike(market: Market) -> None:
+    order_id = await market.confirmed()
+    assert await ask_refund(market, order_id) == 201
+    path, key = f"/orders/{order_id}/refund/consent", str(uuid4())
+    async with market.platform.runtime("order").work() as work:
+        # Both calls find no answer of their key, and wait for the order's row.
+        await work.connection.execute("SELECT FROM cloud_order WHERE id = $1 FOR UPDATE", order_id)
+        twice = [asyncio.create_task(market.post(path, Role.PROVIDER, key=key)) for _ in range(2)]
+        await market.until("SELECT 1 WHERE (SELECT count(*) FROM pg_locks WHERE NOT granted) >= 2")
+    first, second = [await one for one in twice]
+    assert [(one.status_code, one.json()["state"]) for one in (first, second)] == [(200, "refunded")] * 2
+    assert first.json() == second.json()
+
+
+@pytest.mark.requirement("R73")
 async def test_a_refund_with_consent_returns_the_voucher_by_itself(market: Market) -> None:
     order_id = await market.confirmed()
     assert await ask_refund(market, order_id) == 201
