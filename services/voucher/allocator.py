@@ -5,8 +5,7 @@ Each batch begins by locking the plan's row `where epoch = mine`, so one that wa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from services.voucher.domain.states import APPLICATION_MOVES, ApplicationState, 
 from services.voucher.store import ledger, queue
 from services.voucher.store import queue_earmarks as earmarks
 from services.voucher.store.queue import PlanRow, QueuedTicket, TicketRow
-from services.voucher.store.queue_earmarks import Earmark, Rows
+from services.voucher.store.queue_earmarks import Earmark
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationDecided
 from shared.runtime.runtime import Runtime
 from shared.runtime.work import Notice, Work
@@ -89,15 +88,13 @@ async def allocate_batch(work: Work, plan_id: UUID, *, epoch: int, limit: int = 
     pool, decided = walk(pool, used_fen, fresh, kind=EntryKind.TICKET)
     if not inputs and not served and not decided:
         return 0
-    await queue.insert_entries(work, plan, [*inputs, *served, *decided])
     batch = _Batch(work, plan, accounts)
-    async with _deciding(work, plan, decided):
-        batch.earmark(served, {row.ticket_no: row for row in waiting})
-        batch.earmark(decided, {row.ticket_no: row for row in fresh})
-        batch.prepare()
-        _tell_decided(work, plan, decided, fresh)
+    batch.earmark(served, {row.ticket_no: row for row in waiting})
+    batch.earmark(decided, {row.ticket_no: row for row in fresh})
+    await queue.insert_entries(work, plan, [*inputs, *served, *decided])
     await batch.save(pool)
     await _save_served(work, served, waiting)
+    await _save_decided(work, plan, decided, fresh)
     return len(inputs) + len(served) + len(decided)
 
 
@@ -142,9 +139,7 @@ class _Batch:
         self._accounts = {account.enterprise_id: account for account in accounts}
         self._regions: dict[UUID, str] = {}
         self._touched: set[UUID] = set()
-        self._earmarks: list[Earmark] = []
-        self._account_rows: Rows = ()
-        self._posting_rows: Rows = ()
+        self._postings: list[Earmark] = []
         self._earmarked_fen = plan.earmarked_fen
 
     def earmark(self, entries: Sequence[Entry], rows: Mapping[int, TicketRow | QueuedTicket]) -> None:
@@ -160,7 +155,7 @@ class _Batch:
                 self._touched.add(row.enterprise_id)
             self._accounts[row.enterprise_id] = after_earmark(account, amount_fen=entry.amount_fen)
             self._earmarked_fen += entry.amount_fen
-            self._earmarks.append(Earmark(account.id, entry.decision_no, entry.amount_fen, row.id))
+            self._postings.append(Earmark(account.id, entry.decision_no, entry.amount_fen, row.id))
 
     def _open(self, row: TicketRow | QueuedTicket) -> QuotaAccount:
         plan = self._plan
@@ -173,21 +168,16 @@ class _Batch:
             cap_fen=plan.cap_fen,
         )
 
-    def prepare(self) -> None:
-        """Make the rows that `save` writes; nothing is earmarked after it."""
-        self._account_rows = earmarks.account_rows(
-            [(self._accounts[owner], region) for owner, region in self._regions.items()]
-        )
-        self._posting_rows = earmarks.posting_rows(self._work, self._plan.id, self._earmarks)
-
     async def save(self, pool: Pool) -> None:
         """Write accounts, postings and the plan's row."""
-        connection = self._work.connection
-        await earmarks.copy_accounts(connection, self._account_rows)
+        opened = [(self._accounts[owner], region) for owner, region in self._regions.items()]
+        if opened:
+            await earmarks.copy_accounts(self._work.connection, opened)
         changed = sorted((self._accounts[owner] for owner in self._touched), key=lambda account: account.id)
         await ledger.save_accounts(self._work, changed, [])
-        await earmarks.copy_postings(connection, self._posting_rows)
-        await queue.save_plan(connection, self._plan.after(pool, earmarked_fen=self._earmarked_fen))
+        if self._postings:
+            await earmarks.copy_postings(self._work, self._plan.id, self._postings)
+        await queue.save_plan(self._work.connection, self._plan.after(pool, earmarked_fen=self._earmarked_fen))
 
 
 def _review_due_at(work: Work) -> datetime:
@@ -221,22 +211,19 @@ async def _save_served(work: Work, entries: Sequence[Entry], rows: Sequence[Tick
     await queue.save_tickets(work.connection, after)
 
 
-@asynccontextmanager
-async def _deciding(work: Work, plan: PlanRow, entries: Sequence[Entry]) -> AsyncIterator[None]:
-    """Write what new tickets became (their first version); the block runs while the database works on it."""
+async def _save_decided(work: Work, plan: PlanRow, entries: Sequence[Entry], rows: Sequence[QueuedTicket]) -> None:
+    """Write and tell what new tickets became: their first decision, so their first version."""
     if not entries:
-        yield
         return
-    async with queue.joining_ranges(work.connection):
-        writing = asyncio.create_task(
-            queue.decide_tickets(work, plan, entries, code=CAP_USED, review_due_at=_review_due_at(work))
-        )
-        # The statement leaves now.
-        await asyncio.sleep(0)
-        try:
-            yield
-        finally:
-            await writing
+    writing = asyncio.create_task(
+        queue.decide_tickets(work, plan, entries, code=CAP_USED, review_due_at=_review_due_at(work))
+    )
+    # The statement leaves now, and the facts are built while the database works on it.
+    await asyncio.sleep(0)
+    try:
+        _tell_decided(work, plan, entries, rows)
+    finally:
+        await writing
 
 
 def _tell_decided(work: Work, plan: PlanRow, entries: Sequence[Entry], rows: Sequence[QueuedTicket]) -> None:

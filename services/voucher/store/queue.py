@@ -1,7 +1,6 @@
 """Write SQL of the queue: the intake counter, tickets, the plan as the allocator sees it, its sequence."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -65,10 +64,7 @@ WHERE a.plan_id = $1 AND a.ticket_no > $2 ORDER BY a.ticket_no LIMIT $3
 _PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 _PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 # What a ticket became stands in the sequence already: both tables are read by a range of their keys, and nothing of it
-# is sent twice. A batch is two ranges of the same length, so hashing one of them is safe whatever the tables' size, and
-# saves a descent of the index for each ticket.
-_JOIN_RANGES = "SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = on"
-_JOIN_BY_KEY = "SET LOCAL enable_nestloop = on; SET LOCAL enable_hashjoin = off"
+# is sent twice.
 _DECIDE_TICKETS = """
 UPDATE application a SET state = d.outcome, earmarked_fen = d.amount_fen, waiting_fen = d.waiting_fen,
        code = CASE WHEN d.outcome = 'refused' THEN $6 ELSE '' END, decided_at = d.at,
@@ -282,15 +278,6 @@ async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> l
     rows = await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit, plan.year)
     await connection.execute(_PLAN_ONCE)
     return [QueuedTicket(*row) for row in rows]
-
-
-@asynccontextmanager
-async def joining_ranges(connection: Connection) -> AsyncIterator[None]:
-    """Hash, in this block, the sequence's part of a batch instead of looking each ticket up."""
-    await connection.execute(_JOIN_RANGES)
-    yield
-    # After a fault the transaction is rolled back, and the settings with it.
-    await connection.execute(_JOIN_BY_KEY)
 
 
 async def decide_tickets(

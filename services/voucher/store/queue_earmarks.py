@@ -1,7 +1,7 @@
 """Write SQL of the allocator's earmarks: new accounts and postings, by COPY. All amounts are fen."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import UUID
 
 from services.voucher.domain.accounts import QuotaAccount
@@ -16,10 +16,6 @@ _POSTING_COLUMNS = (
 )
 
 
-Rows: TypeAlias = Sequence[tuple[object, ...]]
-"""Rows to be copied, in the order of their columns."""
-
-
 class Earmark(NamedTuple):
     """Money of a decision that goes from what is left of the plan to an account's earmark."""
 
@@ -29,31 +25,21 @@ class Earmark(NamedTuple):
     application_id: UUID
 
 
-def account_rows(accounts: Sequence[tuple[QuotaAccount, str]]) -> Rows:
-    """Quota accounts to be opened (each with its region) that hold nothing but an earmark."""
-    return [(a.id, a.plan_id, a.enterprise_id, a.year, region, a.cap_fen, a.earmarked_fen) for a, region in accounts]
+async def copy_accounts(connection: Connection, accounts: Sequence[tuple[QuotaAccount, str]]) -> None:
+    """Open quota accounts (each with its region) that hold nothing but an earmark."""
+    records = [(a.id, a.plan_id, a.enterprise_id, a.year, region, a.cap_fen, a.earmarked_fen) for a, region in accounts]
+    await connection.copy_records_to_table("quota_account", records=records, columns=_ACCOUNT_COLUMNS)
 
 
-def posting_rows(work: Work, plan_id: UUID, earmarks: Sequence[Earmark]) -> Rows:
-    """The postings of earmarks; the decision's number makes the business key. Source: R24, A6."""
+async def copy_postings(work: Work, plan_id: UUID, earmarks: Sequence[Earmark]) -> None:
+    """Post earmarks; the decision's number makes the business key. Source: R24, A6."""
     common = (
         *(plan_id, Movement.EARMARK.value, Account.LEFT.value, Account.EARMARKED.value, "allocation", "A6"),
         *(work.pack.version, work.now),
     )
     prefix = f"{plan_id}/"
-    return [
+    records = [
         (work.new_id(), f"{prefix}{number}/earmark", account_id, amount_fen, application_id, *common)
         for account_id, number, amount_fen, application_id in earmarks
     ]
-
-
-async def copy_accounts(connection: Connection, rows: Rows) -> None:
-    """Open accounts."""
-    if rows:
-        await connection.copy_records_to_table("quota_account", records=rows, columns=_ACCOUNT_COLUMNS)
-
-
-async def copy_postings(connection: Connection, rows: Rows) -> None:
-    """Post."""
-    if rows:
-        await connection.copy_records_to_table("posting", records=rows, columns=_POSTING_COLUMNS)
+    await work.connection.copy_records_to_table("posting", records=records, columns=_POSTING_COLUMNS)
