@@ -29,8 +29,11 @@ RENEW_S = 3
 POLL_S = 0.2
 IDLE_POLL_S_MAX = 1.0
 FACT_LINGER_S = 0.05
+FACT_LINGER_BUSY_S = 0.15
 COMMAND_LINGER_S = 0.006
-DELETE_EACH_S = 0.05
+BUSY_EVENTS = ENVELOPE_EVENTS_MAX
+DELETE_QUIET_S = 0.1
+DELETE_EACH_S = 0.5
 BACKOFF_S_MAX = 5.0
 
 # How every event begins; inside a text its quotes would be escaped. A row written in bulk holds several events.
@@ -109,6 +112,7 @@ class Relay:
         self._poll_s = POLL_S
         self._linger_s = FACT_LINGER_S if partition == FACT_PARTITION else COMMAND_LINGER_S
         self._sent: list[int] = []
+        self._sent_at = 0.0
         self._delete_at = 0.0
 
     async def run(self) -> None:
@@ -163,8 +167,10 @@ class Relay:
         sent = set(self._sent)
         fresh = [unit for unit in units if not sent.issuperset(unit.ids)]
         unsent = await self._publish(fresh)
+        now = self._now()
         if not self._sent:
-            self._delete_at = self._now() + DELETE_EACH_S
+            self._sent_at = now
+        self._delete_at = min(now + DELETE_QUIET_S, self._sent_at + DELETE_EACH_S)
         self._sent.extend(row_id for place, unit in enumerate(fresh) if place not in unsent for row_id in unit.ids)
         return not unsent
 
@@ -206,7 +212,11 @@ class Relay:
         with self._runtime.publishing(envelopes):
             confirms = await self._runtime.bus.publish(envelopes)
         self._runtime.counts["envelopes"] += len(packed)
-        self._runtime.counts["events"] += sum(item.events for item in packed)
+        events = sum(item.events for item in packed)
+        self._runtime.counts["events"] += events
+        if self._partition == FACT_PARTITION:
+            # Facts wait for nobody's answer: where they are many, those who read them are spared small batches.
+            self._linger_s = FACT_LINGER_BUSY_S if events >= BUSY_EVENTS else FACT_LINGER_S
         return {place for item, ok in zip(packed, confirms, strict=True) if not ok for place in item.ids}
 
     async def _hold_lease(self) -> bool:
