@@ -32,7 +32,7 @@ from shared.runtime.work import Work
 
 log = structlog.get_logger()
 
-LINGER_S = 0.008
+LINGER_S = 0.003
 WAITING_MAX = 5_000
 TRIES_MAX = 4
 
