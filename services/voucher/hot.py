@@ -57,7 +57,7 @@ HOT_ROUTES = (
         status=201,
         location=_location,
         if_match="ignored",
-        gather_max=256,
+        gather_max=512,
         refusals=(
             refusals.NotEnterprise,
             refusals.NotAuthenticated,

@@ -5,9 +5,9 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
 
 from services.voucher.domain.receipts import Receipt, with_signature
 from shared.runtime.db import Connection
@@ -20,14 +20,14 @@ _FIRST_KEY_LOCK = 7_263_001
 class ReceiptSigner:
     """Signs with the newest key and checks with every known one."""
 
-    def __init__(self, kid: str, private_key: Ed25519PrivateKey, known: Mapping[str, bytes]) -> None:
+    def __init__(self, kid: str, private_key: SigningKey, known: Mapping[str, bytes]) -> None:
         self.kid = kid
         self._private_key = private_key
-        self._known = {name: Ed25519PublicKey.from_public_bytes(key) for name, key in known.items()}
+        self._known = {name: VerifyKey(key) for name, key in known.items()}
 
     def sign(self, receipt: Receipt) -> Receipt:
         """The receipt with its signature."""
-        return with_signature(receipt, self._private_key.sign(receipt.signed_bytes()))
+        return with_signature(receipt, self._private_key.sign(receipt.signed_bytes()).signature)
 
     def valid(self, receipt: Receipt) -> bool:
         """Whether a key of this service signed exactly this receipt."""
@@ -35,8 +35,8 @@ class ReceiptSigner:
         if key is None:
             return False
         try:
-            key.verify(receipt.signature_bytes(), receipt.signed_bytes())
-        except (InvalidSignature, ValueError):
+            key.verify(receipt.signed_bytes(), receipt.signature_bytes())
+        except (BadSignatureError, ValueError):
             return False
         return True
 
@@ -54,14 +54,14 @@ async def open_signer(connection: Connection, *, secret: str) -> ReceiptSigner:
     newest = rows[0]
     raw = unseal(sealing, newest["sealed_private_key"], kid=newest["kid"])
     known = {row["kid"]: row["public_key"] for row in rows}
-    return ReceiptSigner(newest["kid"], Ed25519PrivateKey.from_private_bytes(raw), known)
+    return ReceiptSigner(newest["kid"], SigningKey(raw), known)
 
 
 async def _make_key(connection: Connection, sealing: AESGCM) -> Mapping[str, object]:
-    private_key = Ed25519PrivateKey.generate()
-    public = private_key.public_key().public_bytes_raw()
+    private_key = SigningKey.generate()
+    public = bytes(private_key.verify_key)
     kid = base64.urlsafe_b64encode(hashlib.sha256(public).digest()[:9]).decode()
-    sealed = seal(sealing, private_key.private_bytes_raw(), kid=kid)
+    sealed = seal(sealing, bytes(private_key), kid=kid)
     await connection.execute(
         "INSERT INTO receipt_key (kid, public_key, sealed_private_key, made_at) VALUES ($1, $2, $3, now())",
         kid,

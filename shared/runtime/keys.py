@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl.signing import VerifyKey
 
 from shared.contracts.messages.identity import AccountEnded, KeyPublished, KeyRetired
 from shared.kernel.ids import AccountId
@@ -52,7 +52,7 @@ async def end_accounts(work: Work, facts: Sequence[AccountEnded]) -> None:
 async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
     """Give the verifier what this database knows; run at the start, on a schedule and after a change."""
     rows = await connection.fetch("SELECT kid, public_key FROM signing_key WHERE retired_at IS NULL")
-    verifier.replace_keys({row["kid"]: Ed25519PublicKey.from_public_bytes(row["public_key"]) for row in rows})
+    verifier.replace_keys({row["kid"]: VerifyKey(row["public_key"]) for row in rows})
     ended = await connection.fetch(
         "SELECT account_id, tokens_before FROM revocation WHERE tokens_before > clock_timestamp() - interval '10 min'"
     )

@@ -1,7 +1,8 @@
 """Reads the one form of signed token this platform has: three parts in base64url, EdDSA, typ at+jwt.
 
 A general library parses whatever a token may be and finds out what it is not; a token that was not seen before is on
-the path of every applicant at an opening, so here only the one form is read, and anything else is refused.
+the path of every applicant at an opening, so here only the one form is read, anything else is refused, and the library
+that checks an Ed25519 signature fastest checks it (ADR 0004).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -9,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 
 ALGORITHM: Final = "EdDSA"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of RFC 9068
@@ -31,7 +32,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _HEADERS: Final = msgspec.json.Decoder(_Header)
 
 
-def read_signed(token: str, keys: Mapping[str, Ed25519PublicKey]) -> bytes:
+def read_signed(token: str, keys: Mapping[str, VerifyKey]) -> bytes:
     """The payload of a token that one of `keys`, by its kid, has signed. Raises: Unreadable. Source: RFC 7515, 8725."""
     if len(token) > TOKEN_LENGTH_MAX:
         raise Unreadable("length")
@@ -50,8 +51,8 @@ def read_signed(token: str, keys: Mapping[str, Ed25519PublicKey]) -> bytes:
     if key is None:
         raise Unreadable("key")
     try:
-        key.verify(sealed, head + b"." + payload)
-    except InvalidSignature as error:
+        key.verify(head + b"." + payload, sealed)
+    except (BadSignatureError, ValueError) as error:
         raise Unreadable("signature") from error
     return said
 

@@ -17,7 +17,8 @@ from uuid import UUID
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nacl.signing import VerifyKey
 
 from shared.contracts.permissions import Permission, Role, permissions_of
 from shared.kernel.ids import AccountId, OrganisationId
@@ -125,7 +126,7 @@ class TokenVerifier:
 
     def __init__(  # noqa: PLR0913 - the two bounds have defaults
         self,
-        keys: Mapping[str, Ed25519PublicKey],
+        keys: Mapping[str, VerifyKey],
         *,
         audience: str,
         issuer: str,
@@ -176,7 +177,7 @@ class TokenVerifier:
         """Whether any token could be verified."""
         return bool(self._keys)
 
-    def replace_keys(self, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    def replace_keys(self, keys: Mapping[str, VerifyKey]) -> None:
         """Trust exactly these keys from now on; what was verified with another key is verified anew."""
         self._keys = dict(keys)
         self._remembered.clear()

@@ -8,11 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.signing import VerifyKey
 
 from shared.runtime.auth.compact import TOKEN_LENGTH_MAX, Unreadable, read_signed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-KEYS = {"k1": KEY.public_key()}
+KEYS = {"k1": VerifyKey(KEY.public_key().public_bytes_raw())}
 HEADER = b'{"alg":"EdDSA","kid":"k1","typ":"at+jwt"}'
 PAYLOAD = b'{"sub":"1"}'
 
@@ -95,4 +96,4 @@ def test_what_is_believed_here_a_general_library_believes_and_reads_alike(
             read = read_signed(text, KEYS)
         except Unreadable:
             continue
-        assert jwt.PyJWS().decode(text, KEYS["k1"], algorithms=["EdDSA"]) == read
+        assert jwt.PyJWS().decode(text, KEY.public_key(), algorithms=["EdDSA"]) == read

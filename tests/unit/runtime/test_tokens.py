@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.signing import VerifyKey
 
 from shared.contracts.permissions import Permission, Role
 from shared.kernel.ids import AccountId, OrganisationId
@@ -35,6 +36,7 @@ from shared.runtime.auth.tokens import (
 )
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+VERIFY_KEY = VerifyKey(KEY.public_key().public_bytes_raw())
 FOREIGN_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 ACCOUNT = AccountId(UUID(int=1))
 OTHER_ACCOUNT = AccountId(UUID(int=2))
@@ -67,7 +69,7 @@ def signer(clock: Clock) -> TokenSigner:
 
 @pytest.fixture
 def verifier(clock: Clock) -> TokenVerifier:
-    return TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock)
+    return TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock)
 
 
 def sign(signer: TokenSigner, *, account_id: AccountId = ACCOUNT, audience: str = "order") -> str:
@@ -173,7 +175,7 @@ def test_changing_any_character_of_a_token_makes_it_invalid(at: int, character: 
     token = sign(TokenSigner(KEY, kid="k1", issuer=ISSUER, ttl_s=300, now=clock))
     at %= len(token)
     altered = token[:at] + character + token[at + 1 :]
-    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock)
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock)
     if altered == token:
         assert verifier.verify(altered).account_id == ACCOUNT
         return
@@ -229,7 +231,7 @@ def test_an_earlier_end_that_arrives_late_does_not_let_an_ended_token_in_again(
 def test_a_full_list_of_ended_accounts_forgets_nobody_who_still_holds_a_token(
     clock: Clock, signer: TokenSigner
 ) -> None:
-    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, ended_max=2)
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock, ended_max=2)
     token = sign(signer)
     verifier.forget(ACCOUNT)
     for number in range(10, 20):
@@ -240,7 +242,7 @@ def test_a_full_list_of_ended_accounts_forgets_nobody_who_still_holds_a_token(
 
 
 def test_ended_accounts_leave_the_full_list_once_their_tokens_have_expired(clock: Clock, signer: TokenSigner) -> None:
-    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, ended_max=1)
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock, ended_max=1)
     verifier.forget(ACCOUNT)
     clock.now += 400
     verifier.forget(OTHER_ACCOUNT)
@@ -253,7 +255,7 @@ def test_a_key_that_was_taken_away_ends_remembered_tokens_too(
 ) -> None:
     token = sign(signer)
     verifier.verify(token)
-    verifier.replace_keys({"k2": FOREIGN_KEY.public_key()})
+    verifier.replace_keys({"k2": VerifyKey(FOREIGN_KEY.public_key().public_bytes_raw())})
     with pytest.raises(TokenInvalid):
         verifier.verify(token)
     newer = TokenSigner(FOREIGN_KEY, kid="k2", issuer=ISSUER, ttl_s=60, now=clock)
@@ -261,7 +263,7 @@ def test_a_key_that_was_taken_away_ends_remembered_tokens_too(
 
 
 def test_the_memory_of_tokens_is_bounded_and_drops_the_longest_unused(clock: Clock, signer: TokenSigner) -> None:
-    verifier = TokenVerifier({"k1": KEY.public_key()}, audience="order", issuer=ISSUER, now=clock, remembered_max=2)
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock, remembered_max=2)
     first, second, third = (sign(signer) for _ in range(3))
     for token in (first, second, first, third):
         verifier.verify(token)
