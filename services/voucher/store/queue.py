@@ -63,17 +63,18 @@ WHERE a.plan_id = $1 AND a.ticket_no > $2 ORDER BY a.ticket_no LIMIT $3
 # none reads every account for every ticket, so this statement alone is planned each time.
 _PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 _PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
-# What a ticket became stands in the sequence already: both tables are read by a range of their keys, and nothing of it
-# is sent twice.
-# Tickets are looked up one by one: over two ranges, a plan that was made while the tables were small compares each
-# ticket with each decision, which at 2,000 of them takes most of a second.
-_DECIDE_TICKETS = """
-UPDATE application a SET state = d.outcome, earmarked_fen = d.amount_fen, waiting_fen = d.waiting_fen,
-       code = CASE WHEN d.outcome = 'refused' THEN $4 ELSE '' END, decided_at = d.at,
-       review_due_at = CASE WHEN d.amount_fen > 0 THEN $5::timestamptz END, version = 1
-FROM allocation d
-WHERE d.plan_id = $1 AND d.decision_no BETWEEN $2 AND $3 AND a.plan_id = $1 AND a.ticket_no = d.ticket_no
-  AND a.state = 'queued' AND a.version = 0
+# What a ticket became stands in the sequence already, so nothing of it is sent twice. New tickets and their decisions
+# are both numbered without a gap, so one number finds the other: the plan that the first batch of an opening makes is
+# kept while the queue grows, and made for a handful of rows, a join would compare each ticket with each decision. A
+# decision that is not its ticket's is not found, and NULL is refused by the table.
+DECIDE_TICKETS = """
+UPDATE application a SET version = 1, (state, earmarked_fen, waiting_fen, code, decided_at, review_due_at) = (
+    SELECT d.outcome, d.amount_fen, d.waiting_fen, CASE WHEN d.outcome = 'refused' THEN $5 ELSE '' END, d.at,
+           CASE WHEN d.amount_fen > 0 THEN $6::timestamptz END
+    FROM allocation d
+    WHERE d.plan_id = $1 AND d.decision_no = a.ticket_no + $4::bigint AND d.ticket_no = a.ticket_no
+)
+WHERE a.plan_id = $1 AND a.ticket_no BETWEEN $2 AND $3 AND a.state = 'queued' AND a.version = 0
 """
 _WAITING_TICKETS = f"""
 SELECT {_TICKET_COLUMNS} FROM application
@@ -288,8 +289,8 @@ async def decide_tickets(
     """Write what new tickets became; `entries` are their decisions, in the sequence already. `code` is a refusal's."""
     first, last = entries[0], entries[-1]
     status = await work.connection.execute(
-        _DECIDE_TICKETS,
-        *(plan.id, first.decision_no, last.decision_no, code, review_due_at),
+        DECIDE_TICKETS,
+        *(plan.id, first.ticket_no, last.ticket_no, first.decision_no - first.ticket_no, code, review_due_at),
     )
     invariant(status == f"UPDATE {len(entries)}", "every new ticket is decided once")
 

@@ -1,11 +1,15 @@
 """One allocator in office: stopped, replaced, resumed; batches that fail leave no trace."""
 
 import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from services.voucher.allocator import allocate_batch, take_office
+from services.voucher.store.queue import DECIDE_TICKETS
 from tests.integration.voucher.conftest import Voucher
 
 STOPPED, NEXT = "stopped-allocator", "next-allocator"
@@ -153,3 +157,26 @@ async def test_a_batch_of_hundreds_is_told_ticket_by_ticket(voucher: Voucher) ->
     assert await voucher.value("SELECT count(*) FROM posting WHERE movement = 'earmark'") == 200
     assert await voucher.value("SELECT left_fen FROM plan") == 0
     assert await voucher.check_replay(plan_id) == 301
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+@pytest.mark.parametrize("tickets", [0, 3])
+async def test_the_statement_that_decides_looks_each_ticket_up_however_small_the_tables_were(
+    voucher: Voucher, tickets: int
+) -> None:
+    # The plan that the first batch of an opening makes is kept while the queue grows to tens of thousands.
+    await _apply(voucher, await voucher.plan(10_000_000), tickets, 300)
+    async with voucher.runtime.work() as work:
+        if tickets:
+            await work.connection.execute("ANALYZE application, allocation")
+        await work.connection.execute(f"PREPARE decide AS {DECIDE_TICKETS}")
+        told = await work.connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE decide (NULL, 1, 2, 0, '', NULL)")
+        await work.connection.execute("DEALLOCATE decide")
+    for node in _nodes(json.loads(told)[0]["Plan"]):
+        assert "Join Filter" not in node, node
+        assert node["Node Type"] != "Seq Scan", node
