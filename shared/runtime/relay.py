@@ -110,7 +110,7 @@ class Relay:
         self._renew_at = 0.0
         self._look_at = 0.0
         self._poll_s = POLL_S
-        self._linger_s = FACT_LINGER_S if partition == FACT_PARTITION else COMMAND_LINGER_S
+        self._busy = False
         self._sent: list[int] = []
         self._sent_at = 0.0
         self._delete_at = 0.0
@@ -189,8 +189,13 @@ class Relay:
         except TimeoutError:
             return
         self._handed.wake.clear()
-        if self._linger_s:
-            await asyncio.sleep(self._linger_s)
+        await asyncio.sleep(self._linger_s())
+
+    def _linger_s(self) -> float:
+        """How long to wait for more. Nobody waits for facts, so where they are many, their readers get few batches."""
+        if self._partition != FACT_PARTITION:
+            return COMMAND_LINGER_S
+        return FACT_LINGER_BUSY_S if self._busy else FACT_LINGER_S
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -214,9 +219,7 @@ class Relay:
         self._runtime.counts["envelopes"] += len(packed)
         events = sum(item.events for item in packed)
         self._runtime.counts["events"] += events
-        if self._partition == FACT_PARTITION:
-            # Facts wait for nobody's answer: where they are many, those who read them are spared small batches.
-            self._linger_s = FACT_LINGER_BUSY_S if events >= BUSY_EVENTS else FACT_LINGER_S
+        self._busy = events >= BUSY_EVENTS
         return {place for item, ok in zip(packed, confirms, strict=True) if not ok for place in item.ids}
 
     async def _hold_lease(self) -> bool:
