@@ -1,0 +1,63 @@
+"""When a relay deletes what it sent: after a while of quiet, and now and then while it is never quiet."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from shared.runtime.bus.base import COMMAND_PARTITION
+from shared.runtime.handover import Handover, Unit
+from shared.runtime.relay import DELETE_EACH_S, DELETE_QUIET_S, Relay
+
+
+class Timed(Relay):
+    """A relay whose clock is set by hand; it confirms everything and remembers its deletions."""
+
+    def __init__(self) -> None:
+        runtime: Any = SimpleNamespace(handed={COMMAND_PARTITION: Handover()})
+        super().__init__(runtime, COMMAND_PARTITION)
+        self.now_s = 0.0
+        self.deletions: list[tuple[float, int]] = []
+
+    async def at(self, now_s: float, *ids: int) -> None:
+        """Serve once at this moment; with ids there is something to send."""
+        self.now_s = now_s
+        if ids:
+            self._handed.give(Unit(ids, (("toy.facts", b"{}"),)))
+        await self._serve()
+
+    async def _hold_lease(self) -> bool:
+        return True
+
+    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+        del handed
+        return []
+
+    async def _publish(self, units: Sequence[Unit]) -> set[int]:
+        del units
+        return set()
+
+    async def _idle(self) -> None:
+        return
+
+    async def _delete(self) -> None:
+        self.deletions.append((self.now_s, len(self._sent)))
+        self._sent = []
+
+    def _now(self) -> float:
+        return self.now_s
+
+
+async def test_what_was_sent_is_deleted_once_nothing_more_comes() -> None:
+    relay = Timed()
+    await relay.at(0.0, 1, 2)
+    await relay.at(DELETE_QUIET_S * 0.9)
+    assert relay.deletions == []
+    await relay.at(DELETE_QUIET_S)
+    assert relay.deletions == [(DELETE_QUIET_S, 2)]
+
+
+async def test_while_something_comes_all_the_time_it_is_deleted_twice_a_second() -> None:
+    relay = Timed()
+    for step in range(1, 101):
+        await relay.at(step / 50, step)
+    assert [round(count * 0.02, 2) for _, count in relay.deletions] == [DELETE_EACH_S + 0.02] * 3
