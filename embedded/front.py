@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import escape
 
 from embedded.proof import Check, PlanProof, Proof
 from operations.differences import signed_yuan
+from shared.kernel.calendar import BEIJING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Front:
 
     sign_ins: Sequence[SignIn] = field(default=())
     proof: Proof | None = None
+    proved_at: datetime | None = None
+    """When the proof was read; it is of that moment and is not read again while the platform runs."""
 
 
 SERVICES = (
@@ -72,7 +76,7 @@ def render(front: Front) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{STYLE}</style></head><body><header><h1>云券 Yunquan</h1>"
         "<p>贵州省企业上云服务系统 · 云使用券的申领、使用、兑现全流程</p></header><main>"
-        f"{_services()}{_sign_ins(front.sign_ins)}{_proof(front.proof)}</main>"
+        f"{_services()}{_sign_ins(front.sign_ins)}{_proof(front.proof, front.proved_at)}</main>"
         "<footer>演示数据均为虚构；业务时钟可前移，演示自去年 1 月 1 日起至今日</footer></body></html>"
     )
 
@@ -105,17 +109,18 @@ def _sign_ins(sign_ins: Sequence[SignIn]) -> str:
     )
 
 
-def _proof(proof: Proof | None) -> str:
-    if proof is None:
+def _proof(proof: Proof | None, proved_at: datetime | None) -> str:
+    if proof is None or proved_at is None:
         return "<section><h2>平衡证明</h2><p>演示结束后给出。</p></section>"
     head = "".join(f'<th class="n">{title}</th>' for _, title in COLUMNS)
     rows = "".join(_plan_row(plan) for plan in proof.plans)
     verdict = '<span class="good">全部平衡</span>' if proof.balances else '<span class="bad">存在差异</span>'
+    moment = proved_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
     checks = "".join(_check_row(check) for check in proof.checks)
     return (
         f"<section><h2>平衡证明 {verdict}</h2>"
         "<p>计划总额 = 未分配 + 已预留 + 可用 + 冻结 + 已承诺 + 申请兑现 + 已兑现 + 已收回，"
-        "各数均由账本分录重新计算（单位：元）。</p>"
+        f"各数均由账本分录重新计算（单位：元），核对于本次启动时（北京时间 {moment}），此后的办理不在其中。</p>"
         f'<table class="wide"><tr><th>年度</th><th class="n">计划总额</th>{head}</tr>{rows}</table><br>'
         f'<table><tr><th>核对项</th><th class="n">核对数</th><th>差异</th></tr>{checks}</table></section>'
     )

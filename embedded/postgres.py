@@ -100,6 +100,11 @@ class EmbeddedPostgres:
         return f"PostgreSQL {POSTGRES_MAJOR}: {where}, run by {user}"
 
     @property
+    def log_path(self) -> Path:
+        """The file the server writes its log to."""
+        return self._log_path
+
+    @property
     def admin_dsn(self) -> str:
         """The URL of the maintenance database for the role that may do everything."""
         return self.dsn("postgres", ADMIN_ROLE)
@@ -130,6 +135,13 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> bool:
+        """Start the server again, on its port, when it ended by itself; whether it had. Raises: PostgresNotStarted."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._run(port=self.port)
+        return True
 
     def stop(self) -> None:
         """Stop the server, first politely; the data stays. Does nothing when it does not run."""
@@ -245,11 +257,11 @@ class EmbeddedPostgres:
             raise PostgresNotStarted(explain(self._log_tail(0), folder=self._folder, port=self.port))
         aside.rename(self._cluster)
 
-    def _run(self) -> None:
+    def _run(self, *, port: int = 0) -> None:
         deadline = time.monotonic() + self.settings.start_timeout_seconds
         self._wait_for_previous_server(deadline)
         while True:
-            self.port = self.settings.port or free_port()
+            self.port = port or self.settings.port or free_port()
             began_at = self._log_path.stat().st_size if self._log_path.exists() else 0
             with self._log_path.open("ab") as log:
                 self._process = self._spawn("postgres", self._server_arguments(), log=log)

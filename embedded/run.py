@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,16 +13,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from embedded.demonstration import play
-from embedded.front import Front, render
+from embedded.demonstration import play, until_quiet
+from embedded.demonstration.client import StoryFailed
+from embedded.front import Front, SignIn, render
 from embedded.platform import PlatformSettings, Secrets, open_platform, prepare_databases
-from embedded.postgres import EmbeddedPostgres, PostgresSettings
+from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSettings
 from embedded.proof import Proof, print_proof, read_proof
 from shared.contracts.policy import load_pack
 from shared.runtime.host import Host, listen, serve, stop_on_signals
 from shared.runtime.logging import configure
 
 DEMONSTRATION_MARK = "demonstration-played"
+LOOK_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ async def run(settings: EmbeddedSettings) -> int:
         front = Front(sign_ins=())
         async with open_platform(platform, databases=databases, kept=kept, extra_routes=[_front_route(front)]) as host:
             serving = asyncio.create_task(serve(host, listener, stopping=stopping))
+            looking = asyncio.create_task(_look_after(postgres, console))
             console.print(f"started in {time.monotonic() - began:.1f} s")
             code = await _demonstrate(settings, host=host, front=front, console=console, kept=kept, stopping=stopping)
             if not settings.once and not stopping.is_set():
@@ -62,17 +67,29 @@ async def run(settings: EmbeddedSettings) -> int:
                 await stopping.wait()
             stopping.set()
             await serving
+            looking.cancel()
+            await asyncio.wait({looking})
     return code
+
+
+async def _look_after(postgres: EmbeddedPostgres, console: Console) -> None:
+    """Start the database again when it ends by itself; the services wait for it and go on."""
+    while True:
+        await asyncio.sleep(LOOK_AFTER_S)
+        try:
+            # A thread of the default executor lives as long as the loop, and so may the server it starts.
+            if await asyncio.to_thread(postgres.revive):
+                console.print(f"PostgreSQL had ended and runs again; its log is {postgres.log_path}")
+        except (PostgresNotStarted, OSError) as error:
+            console.print(f"PostgreSQL has ended and cannot be started, next try in {LOOK_AFTER_S:.0f} s: {error}")
 
 
 async def _demonstrate(  # noqa: PLR0913 - the parts of one start
     settings: EmbeddedSettings, *, host: Host, front: Front, console: Console, kept: Secrets, stopping: asyncio.Event
 ) -> int:
     base = f"http://{settings.host}:{settings.port}"
-    mark = settings.folder / DEMONSTRATION_MARK
     async with httpx.AsyncClient(base_url=base, timeout=60) as client:
-        story = play(client, console=console, kept=kept, mark=mark, wanted=settings.demonstration)
-        playing = asyncio.create_task(story)
+        playing = asyncio.create_task(_play(settings, client=client, console=console, kept=kept))
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({playing, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -83,12 +100,25 @@ async def _demonstrate(  # noqa: PLR0913 - the parts of one start
             return 130
         front.sign_ins = playing.result()
         proof: Proof = await read_proof({runtime.service.name: runtime for runtime in host.runtimes})
-    front.proof = proof
+    front.proof, front.proved_at = proof, datetime.now(UTC)
     print_proof(console, proof)
     console.print(f"\nopen {base}/")
     for sign_in in front.sign_ins:
         console.print(f"  {sign_in.role:<16} {sign_in.name:<28} {sign_in.password}", soft_wrap=True)
     return 0 if proof.balances else 1
+
+
+async def _play(
+    settings: EmbeddedSettings, *, client: httpx.AsyncClient, console: Console, kept: Secrets
+) -> Sequence[SignIn]:
+    """Tell the story where it is wanted, and wait for quiet: a proof in the middle would show what is on its way."""
+    mark = settings.folder / DEMONSTRATION_MARK
+    sign_ins = await play(client, console=console, kept=kept, mark=mark, wanted=settings.demonstration)
+    try:
+        await until_quiet(client)
+    except StoryFailed as error:
+        console.print(f"the proof is read all the same: {error}")
+    return sign_ins
 
 
 def _front_route(front: Front) -> Route:

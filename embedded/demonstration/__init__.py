@@ -23,7 +23,7 @@ from embedded.demonstration.world import make_newcomer, make_world
 from embedded.front import SignIn
 from shared.contracts.permissions import Role
 
-__all__ = ["KeptSecrets", "play"]
+__all__ = ["KeptSecrets", "play", "until_quiet"]
 
 ADMIN_NAME = "platform-admin"
 SHOWN_ENTERPRISES = (0, 8)
@@ -88,6 +88,11 @@ async def play(
             await _tell(stage)
             told.write()
     return _samples(stage)
+
+
+async def until_quiet(client: httpx.AsyncClient) -> None:
+    """Wait until nothing is under way in any service. Raises: StoryFailed that names what is left after a minute."""
+    await Clock(Api(client), today=datetime.now(UTC)).settle()
 
 
 async def _tell(stage: Stage) -> None:

@@ -174,6 +174,18 @@ def test_data_outlive_a_kill_of_the_server(server_folder: Callable[[], Path]) ->
         assert ask(killed.admin_dsn, "SELECT answer FROM kept") == 42
 
 
+def test_a_server_that_ended_by_itself_is_started_again_on_its_port(server_folder: Callable[[], Path]) -> None:
+    with a_server(server_folder()) as killed:
+        ask(killed.admin_dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
+        address, number = killed.admin_dsn, killed.process_id
+        assert not killed.revive()
+        os.kill(number, signal.SIGKILL)
+        wait_until(killed.revive)
+        assert killed.process_id != number
+        assert killed.admin_dsn == address
+        assert ask(address, "SELECT answer FROM kept") == 42
+
+
 def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(
     server: EmbeddedPostgres, server_folder: Callable[[], Path]
 ) -> None:

@@ -244,33 +244,70 @@ async def test_sigterm_ends_a_service_cleanly_in_time(fresh_database: Callable[[
     assert time.monotonic() - began < STOP_S
 
 
-async def answering(client: httpx.AsyncClient) -> None:
-    """Wait until the process serves."""
+async def answering(client: httpx.AsyncClient, path: str = "/health/live") -> None:
+    """Wait until the process serves, or is what the path asks for."""
     deadline = time.monotonic() + START_S
     while True:
         try:
-            if (await client.get("/health/live")).status_code == 200:
+            if (await client.get(path)).status_code == 200:
                 return
         except httpx.TransportError:
-            assert time.monotonic() < deadline, "the process never served"
+            pass
+        assert time.monotonic() < deadline, f"{path} was never answered with 200"
         time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A folder that the database's own user may enter."""
+    with TemporaryDirectory(prefix="yunquan-", dir="/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+async def test_the_embedded_platform_starts_its_database_again_when_that_is_killed(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with folder_for_all() as folder:
+        arguments = ["--data", str(folder), "--port", str(port), "--no-demonstration"]
+        with (
+            (tmp_path / "said").open("w") as said,
+            subprocess.Popen(  # noqa: ASYNC220, S603 - our own program; the test waits for it in steps
+                [sys.executable, "-m", "embedded", *arguments], cwd=repository(), stdout=said, stderr=said
+            ) as process,
+        ):
+            try:
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+                    await answering(client, "/health/ready")
+                    server = int((folder / "postgres/cluster/postmaster.pid").read_text().split()[0])
+                    os.kill(server, signal.SIGKILL)
+                    while (await client.get("/api/catalog/v1/directory")).status_code == 200:
+                        time.sleep(0.05)  # noqa: ASYNC251 - nothing else runs here
+                    await answering(client, "/api/catalog/v1/directory")
+                process.send_signal(signal.SIGINT)
+                process.wait(STOP_S)
+            finally:
+                process.kill()
+        output = (tmp_path / "said").read_text()
+        assert process.returncode == 0, output
+        assert "PostgreSQL had ended and runs again" in output
 
 
 @contextmanager
 def small_disk(size_mb: int) -> Iterator[Path]:
     """A file system of that size."""
-    with TemporaryDirectory(prefix="yunquan-disk-", dir="/tmp") as made:
-        Path(made).chmod(0o755)
+    with folder_for_all() as made:
         options = f"size={size_mb}m,mode=0777"
         mounted = subprocess.run(  # noqa: S603 - the system's own program
-            ["/bin/mount", "-t", "tmpfs", "-o", options, "yunquan", made], check=False, capture_output=True
+            ["/bin/mount", "-t", "tmpfs", "-o", options, "yunquan", str(made)], check=False, capture_output=True
         )
         if mounted.returncode != 0:
             pytest.skip(f"no tmpfs may be mounted here: {mounted.stderr.decode()[:100]}")
         try:
-            yield Path(made)
+            yield made
         finally:
-            subprocess.run(["/bin/umount", "-l", made], check=False)  # noqa: S603 - as above
+            subprocess.run(["/bin/umount", "-l", str(made)], check=False)  # noqa: S603 - as above
 
 
 @pytest.mark.skipif(not ROOT, reason="only root may mount a small disk")
