@@ -112,6 +112,9 @@ TRANSIENT = (
     asyncpg.TooManyConnectionsError,
     asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # A server refuses these before it reads a request. After an outage another service's server may have the address.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
     asyncpg.InsufficientResourcesError,

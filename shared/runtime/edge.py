@@ -109,7 +109,10 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
 
 
 class Edge:
-    """Bounds the body, names the request, and answers for faults; wraps all routes of a host."""
+    """Bounds the body, names the request, and answers for faults; wraps all routes of a host.
+
+    HEAD goes to the routes as GET; the server leaves the body out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -122,6 +125,8 @@ class Edge:
         request_id = secrets.token_hex(8)
         scope["yunquan.request_id"] = request_id
         guard = _Guard(scope, receive, send, request_id)
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
         try:
             await self._app(scope, guard.receive, guard.send)
         except Exception as error:
@@ -142,6 +147,8 @@ class _Guard:
         self._receive = receive
         self._send = send
         self._request_id = request_id.encode()
+        self._scope = scope
+        self._method = scope["method"]
         self._received_bytes = 0
         self.started = False
         self.finished = False
@@ -158,6 +165,8 @@ class _Guard:
         """Pass on a part of the response with the headers every response has."""
         if message["type"] == "http.response.start":
             self.started = True
+            # The server looks again at what was asked.
+            self._scope["method"] = self._method
             message["headers"] = [
                 *message.get("headers", []),
                 (b"request-id", self._request_id),

@@ -37,6 +37,7 @@ from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.http_protocol import JoiningProtocol
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
+from shared.runtime.methods import allowed_methods
 from shared.runtime.openapi import describe_hot_routes
 from shared.runtime.operate import router as operate_router
 from shared.runtime.problems import plain_problem, problem_response
@@ -203,7 +204,13 @@ def build_app(runtime: Runtime) -> FastAPI:
     name = runtime.service.name
     # The page's scripts come with us: a government network reaches no content delivery network.
     app = FastAPIOffline(
-        title=f"云券 {name}", version="1", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json"
+        title=f"云券 {name}",
+        version="1",
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        # A redirect names a scheme and a host, and behind a proxy we know neither.
+        redirect_slashes=False,
     )
     if runtime.service.router is not None:
         app.include_router(runtime.service.router)
@@ -233,9 +240,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
         # FastAPI wraps whatever goes wrong while it reads a body; a body over its bound is ours.
         return await _refused(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
+    # A router sees one route at a time, and no hot one: what an address takes is asked of all of them.
+    methods = allowed_methods(request) if status in {404, 405} else []
+    if methods:
+        status = 405
     code, detail = _HTTP_ERRORS.get(status, ("request.refused", "请求被拒绝。"))
     request_id = request.scope["yunquan.request_id"]
-    return plain_problem(status, code=code, detail=detail, instance=request.url.path, request_id=request_id)
+    answer = plain_problem(status, code=code, detail=detail, instance=request.url.path, request_id=request_id)
+    if methods:
+        answer.headers["Allow"] = ", ".join(methods)
+    return answer
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -60,6 +60,7 @@ class Buyer:
         """Sign in."""
         body = {"sign_in_name": self.sign_in.name, "password": self.sign_in.password}
         answer = await self._persist("POST", "/api/identity/v1/sessions", body, {})
+        assert answer.is_success, answer.text
         self.tokens = answer.json()["access_tokens"]
         self.organisation_id = answer.json()["organisation_id"] or ""
 

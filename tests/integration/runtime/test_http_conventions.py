@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from shared.contracts.permissions import Role
 from shared.runtime.edge import BODY_BYTES_MAX
@@ -185,11 +186,54 @@ async def test_a_database_that_is_away_is_503_and_comes_back_without_a_restart(p
     assert await things(platform) == 1
 
 
+@BOTH
+@pytest.mark.parametrize("part", ["username", "database"])
+async def test_a_server_that_does_not_know_the_service_is_503_too(platform: Platform, path: str, part: str) -> None:
+    """After an outage of several servers another service's may have the address for a moment."""
+    pool, known = platform.runtime("toy").pool, platform.databases["toy"]
+    headers = platform.headers(Role.ENTERPRISE, key="k1")
+    stranger = make_url(known).set(**{part: "nobody"}).render_as_string(hide_password=False)
+    pool.set_connect_args(stranger)
+    await pool.expire_connections()
+    away = await platform.client.post(path, json={"name": "a"}, headers=headers)
+    assert (away.status_code, away.json()["code"], away.json()["retryable"]) == (503, "service.unavailable", True)
+    pool.set_connect_args(known)
+    back = await platform.client.post(path, json={"name": "a"}, headers=headers)
+    assert back.status_code == 201
+    assert await things(platform) == 1
+
+
 async def test_unknown_paths_and_methods_are_problems(platform: Platform) -> None:
     unknown = await platform.client.get("/api/toy/v1/nothing")
     method = await platform.client.delete(COLD)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "resource.not_found")
     assert (method.status_code, method.json()["code"]) == (405, "request.method_not_allowed")
+    for path in ("/api/toy/v1/notices/", "/api/toy/v1/static-offline-docs/nothing.js"):
+        other = await platform.client.get(path)
+        assert (other.status_code, other.json()["code"]) == (404, "resource.not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [(HOT, "POST"), (COLD, "POST"), ("/api/toy/v1/notices", "GET, HEAD"), ("/health/live", "GET, HEAD")],
+)
+async def test_a_refused_method_is_told_which_ones_the_address_takes(
+    platform: Platform, path: str, methods: str
+) -> None:
+    answer = await platform.client.patch(path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize("path", ["/api/toy/v1/notices", "/health/live", "/api/toy/v1/nothing"])
+async def test_head_is_answered_as_get_without_the_body(platform: Platform, path: str) -> None:
+    headers = platform.headers(Role.ENTERPRISE)
+    whole = await platform.client.get(path, headers=headers)
+    head = await platform.client.head(path, headers=headers)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (
+        whole.status_code,
+        whole.headers["Content-Length"],
+        b"",
+    )
 
 
 async def test_the_documents_describe_hot_and_cold_routes(platform: Platform) -> None:
