@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -108,6 +109,8 @@ def main() -> int:
         services=tuple(given.services),
     )
     report, code = Report(), 0
+    # Asked to end, it ends as by Ctrl-C: processes, databases and the broker's container go first.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     if os.getloadavg()[0] > BUSY_SHARE * len(os.sched_getaffinity(0)):
         report.note("the machine was busy with something else before the first run: rates and latencies are too bad")
     try:

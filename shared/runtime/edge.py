@@ -3,6 +3,7 @@
 Pure ASGI and plain functions; hot and cold routes share them.
 """
 
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -108,6 +109,11 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
     )
 
 
+# A name, not a secret: random for the process, counted within it.
+_PROCESS = secrets.token_hex(4)
+_REQUEST_IDS = (f"{_PROCESS}{number:08x}" for number in itertools.count(1))
+
+
 class Edge:
     """Bounds the body, names the request, and answers for faults; wraps all routes of a host.
 
@@ -122,7 +128,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = next(_REQUEST_IDS)
         scope["yunquan.request_id"] = request_id
         guard = _Guard(scope, receive, send, request_id)
         if scope["method"] == "HEAD":

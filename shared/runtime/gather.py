@@ -1,14 +1,15 @@
 """Gathers concurrent calls of a service's hot routes into one transaction; idempotency and answers stay per call.
 
 One such transaction of a service is in flight at a time, whatever routes its calls came by: while it commits, the next
-calls collect, so batches form by themselves. Where calls come together the next batch waits a moment longer for more of
-them, because a transaction costs nearly the same for one call as for ten; a lonely call waits for nobody.
+calls collect, so batches form by themselves. Where calls come together the next batch waits a moment for as many as
+came lately, because a transaction costs nearly the same for one call as for ten; a lonely call waits for nobody.
 
 Nearly every key is new, so a batch first runs without looking its keys up: the table refuses a key that was used
 before, and then, as after any other fault, the whole batch runs again and replays what it finds.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextvars import Context
@@ -70,7 +71,8 @@ class Gatherer:
         self._batch_max = max((route.gather_max for route in runtime.service.hot_routes), default=GATHER_MAX)
         self._waiting: deque[Call] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._crowded = False
+        self._expected = 1
+        self._enough = asyncio.Event()
 
     async def submit(
         self,
@@ -85,20 +87,29 @@ class Gatherer:
             raise Overloaded
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(Call(route, command, key, wants_news, done, current_traceparent()))
+        if len(self._waiting) >= self._expected:
+            self._enough.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain(), context=Context())
         return await done
 
     async def _drain(self) -> None:
         while self._waiting:
-            if self._crowded and len(self._waiting) < GATHER_MAX:
-                await asyncio.sleep(LINGER_S)
+            if len(self._waiting) < self._expected:
+                await self._linger()
             batch = [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
-            self._crowded = len(batch) > 1
+            self._expected = min(GATHER_MAX, max(len(batch), self._expected * 3 // 4))
             try:
                 await self._settle(batch)
             except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
                 _fail(batch, error)
+
+    async def _linger(self) -> None:
+        """Wait until as many calls are there as came together lately, at most LINGER_S."""
+        self._enough.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                await self._enough.wait()
 
     async def _settle(self, batch: Sequence[Call]) -> None:
         """Commit a batch; a fault of one call is found by halving, a fault of the moment runs the whole batch again."""

@@ -49,6 +49,10 @@ class Handover:
         self._rows -= count
         return taken
 
+    def size_bytes(self) -> int:
+        """How much waits to be taken."""
+        return sum(len(body) for unit in self._units for _, body in unit.rows)
+
     def forget(self) -> None:
         """Leave everything to the table: another process serves the partition, or something went wrong."""
         self._units.clear()

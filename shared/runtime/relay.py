@@ -16,7 +16,13 @@ from typing import Any
 import structlog
 
 from shared.contracts.messages.base import EVENT_SPECIFICATION
-from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, ENVELOPE_EVENTS_MAX, FACT_PARTITION, Envelope
+from shared.runtime.bus.base import (
+    ENVELOPE_BYTES_MAX,
+    ENVELOPE_EVENTS_MAX,
+    FACT_PARTITION,
+    WORTH_BYTES,
+    Envelope,
+)
 from shared.runtime.db import is_transient
 from shared.runtime.handover import Unit
 from shared.runtime.runtime import Runtime
@@ -194,7 +200,7 @@ class Relay:
     def _linger_s(self) -> float:
         """How long to wait for more. Nobody waits for facts, so where they are many, their readers get few batches."""
         if self._partition != FACT_PARTITION:
-            return COMMAND_LINGER_S
+            return COMMAND_LINGER_S if self._handed.size_bytes() < WORTH_BYTES else 0.0
         return FACT_LINGER_BUSY_S if self._busy else FACT_LINGER_S
 
     def _now(self) -> float:

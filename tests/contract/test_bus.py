@@ -6,7 +6,7 @@ import time
 import pytest
 
 from shared.runtime.bus import memory
-from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, command_queue, fact_queue
+from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, WORTH_BYTES, command_queue, fact_queue
 from tests.contract.conftest import CONFIRM_TIMEOUT_S, Wire, Wires
 from tests.contract.envelopes import (
     BYTES_MAX,
@@ -156,6 +156,17 @@ async def test_a_cancelled_receive_loses_nothing(wire: Wire) -> None:
     await inlet.close()
     again = await reader.listen(command_queue("reader"))
     await again.acknowledge(await take(again, 1))
+    assert await publishing == [True]
+
+
+async def test_whoever_has_enough_waits_for_no_more(wire: Wire) -> None:
+    wires: Wires = await wire(WIRINGS)
+    sender, reader = await wires.bus("sender"), await wires.bus("reader")
+    inlet = await reader.listen(command_queue("reader"))
+    publishing = asyncio.create_task(sender.publish([a_command(b"m" * WORTH_BYTES)]))
+    async with asyncio.timeout(10):
+        deliveries = await inlet.receive(bytes_max=BYTES_MAX, linger_s=60)
+    await inlet.acknowledge(deliveries)
     assert await publishing == [True]
 
 

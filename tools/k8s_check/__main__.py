@@ -41,7 +41,14 @@ def main() -> int:
         type=Path,
         help="a folder of CustomResourceDefinitions; without it custom resources are not judged",
     )
-    parser.add_argument("--versions", nargs="+", default=SUPPORTED_VERSIONS, help="versions of Kubernetes")
+    # An older release knows the fields that the manifests need, but does not do what they say.
+    parser.add_argument(
+        "--versions",
+        nargs="+",
+        choices=SUPPORTED_VERSIONS,
+        default=SUPPORTED_VERSIONS,
+        help="versions of Kubernetes (default: all that are supported)",
+    )
     parser.add_argument("--write", action="store_true", help="first write the files that the code decides")
     given = parser.parse_args()
     if given.write:

@@ -8,6 +8,8 @@ COMMAND_PARTITION = 0
 FACT_PARTITION = 1
 ENVELOPE_EVENTS_MAX = 50
 ENVELOPE_BYTES_MAX = 128 * 1024
+WORTH_BYTES = 4_000
+"""So much (some eight messages) is worth a publication or a transaction: whoever has it waits for no more."""
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
 
@@ -65,7 +67,7 @@ class Inlet(Protocol):
     """A consumer's side of one queue."""
 
     async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more until `bytes_max` or `linger_s`."""
+        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
         ...
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:

@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.runtime.bus.base import Delivery, Envelope, Inlet, Wiring, command_queue, fact_queue
+from shared.runtime.bus.base import WORTH_BYTES, Delivery, Envelope, Inlet, Wiring, command_queue, fact_queue
 
 QUEUE_ENVELOPES_MAX = 10_000
 
@@ -78,11 +78,11 @@ class MemoryInlet:
         self._open: dict[Delivery, None] = {}
 
     async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more until `bytes_max` or `linger_s`."""
+        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
         while not self._queue.ready:
             self._queue.arrived.clear()
             await self._queue.arrived.wait()
-        if linger_s > 0 and len(self._queue.ready) == 1:
+        if linger_s > 0 and sum(len(delivery.body) for delivery in self._queue.ready) < WORTH_BYTES:
             await asyncio.sleep(linger_s)
         taken: list[Delivery] = []
         size_bytes = 0

@@ -20,7 +20,7 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from aiormq.exceptions import ConnectionClosed
 
-from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Inlet
+from shared.runtime.bus.base import CONTENT_TYPE, WORTH_BYTES, Delivery, Envelope, Inlet
 from shared.runtime.bus.topology import exchange_of
 
 log = structlog.get_logger()
@@ -34,7 +34,6 @@ WATCH_S = 0.25
 RECONNECT_S_MAX = 5.0
 WINDOW_ENVELOPES_MAX = 500
 PREFETCH_ENVELOPES = 50
-FEW_ENVELOPES = 4
 PERSISTENT = 2
 
 BROKER_FAULTS = (aiormq.AMQPError, RuntimeError, OSError, TimeoutError)
@@ -287,9 +286,9 @@ class RabbitInlet:
         self._changed.set()
 
     async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more until `bytes_max` or `linger_s`."""
+        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
         await self._wait()
-        if linger_s > 0 and len(self._ready) < FEW_ENVELOPES:
+        if linger_s > 0 and sum(len(delivery.body) for delivery in self._ready) < WORTH_BYTES:
             await asyncio.sleep(linger_s)
         taken: list[Delivery] = []
         size_bytes = 0

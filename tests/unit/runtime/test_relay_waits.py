@@ -1,10 +1,12 @@
-"""When a relay deletes what it sent: after a while of quiet, and now and then while it is never quiet."""
+"""When a relay deletes what it sent (after a while of quiet, and now and then), and when it waits for more."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from shared.runtime.bus.base import COMMAND_PARTITION
+import pytest
+
+from shared.runtime.bus.base import COMMAND_PARTITION, WORTH_BYTES
 from shared.runtime.handover import Handover, Unit
 from shared.runtime.relay import DELETE_EACH_S, DELETE_QUIET_S, Relay
 
@@ -61,3 +63,10 @@ async def test_while_something_comes_all_the_time_it_is_deleted_twice_a_second()
     for step in range(1, 101):
         await relay.at(step / 50, step)
     assert [round(count * 0.02, 2) for _, count in relay.deletions] == [DELETE_EACH_S + 0.02] * 3
+
+
+@pytest.mark.parametrize(("body", "waits"), [(b"{}", True), (b"m" * WORTH_BYTES, False)])
+async def test_commands_wait_for_more_unless_there_is_enough(body: bytes, *, waits: bool) -> None:
+    relay = Timed()
+    relay._handed.give(Unit((1,), (("toy.to.other", body),)))
+    assert (relay._linger_s() > 0) is waits
