@@ -16,7 +16,17 @@ from shared.kernel.refusals import Bug, Refusal
 from shared.runtime.bus.base import Delivery, Inlet
 from shared.runtime.cursors import Cursors, ParkedFault
 from shared.runtime.db import is_transient
-from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, stream_of, to_bytes
+from shared.runtime.incoming import (
+    Routes,
+    Unreadable,
+    by_handler,
+    read_batch,
+    read_one,
+    rounds,
+    stream_of,
+    to_bytes,
+    vouched,
+)
 from shared.runtime.runtime import Runtime
 from shared.runtime.service import Subscriptions
 from shared.runtime.work import Work
@@ -189,7 +199,7 @@ class Consumer:
         events: list[Event] = []
         for delivery in deliveries:
             try:
-                events.extend(read_batch(delivery.body))
+                events.extend(vouched(read_batch(delivery.body), sender=delivery.sender))
                 readable.append(delivery)
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400

@@ -28,6 +28,19 @@ def read_batch(body: bytes) -> list[Event]:
         raise Unreadable(str(error)) from error
 
 
+def vouched(events: Sequence[Event], *, sender: str) -> Sequence[Event]:
+    """Events as their sender may say them: what it says in another's name keeps both names.
+
+    So nobody believes it, neither today nor in a replay: no fact, command or pending step is of such a source.
+    """
+    if all(event.source == sender for event in events):
+        return events
+    return [
+        event if event.source == sender else msgspec.structs.replace(event, source=f"{sender} as {event.source}")
+        for event in events
+    ]
+
+
 def read_one(body: bytes) -> Event:
     """One stored event. Raises: Unreadable."""
     try:
@@ -68,7 +81,7 @@ class Route:
         if self.conductor and not event.source == event.replyto == self.conductor:
             raise Unreadable(f"{event.type}: only {self.conductor} may send it and be answered")
         if isinstance(message, Reply):
-            return SagaReply(saga_id=event.subject, number=event.sequence, reply=message)
+            return SagaReply(saga_id=event.subject, number=event.sequence, reply=message, sender=event.source)
         return message
 
 

@@ -31,6 +31,8 @@ class SagaReply:
     saga_id: UUID
     number: int
     reply: Reply
+    sender: str
+    """The service that answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

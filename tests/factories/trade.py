@@ -171,8 +171,10 @@ class Market:
         found: dict[str, Any] = response.json()
         return found
 
-    async def reply(self, saga_id: UUID, number: int, reply: Reply, *, producer: str = "voucher") -> None:
-        """A participant's answer, as it comes over the bus."""
+    async def reply(
+        self, saga_id: UUID, number: int, reply: Reply, *, producer: str = "voucher", sender: str = ""
+    ) -> None:
+        """A participant's answer, as it comes over the bus; `sender` says it in the producer's name."""
         event = Event(
             id=uuid4(),
             source=producer,
@@ -182,7 +184,7 @@ class Market:
             sequence=number,
             data=msgspec.Raw(msgspec.json.encode(reply)),
         )
-        await self.platform.publish(producer, command_key(producer, "order"), [event])
+        await self.platform.publish(sender or producer, command_key(sender or producer, "order"), [event])
 
     async def rows(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """Rows of the order service's database."""

@@ -43,9 +43,12 @@ class HostileQueue(_Queue):
             pending.waiting += len(parts) - 1
         for part in parts:
             body = _join(part)
-            self._put_later(Delivery(body, pending), chance.random() * DELAY_S_MAX if chance.random() < DELAYED else 0)
+            self._put_later(
+                Delivery(body, delivery.sender, pending),
+                chance.random() * DELAY_S_MAX if chance.random() < DELAYED else 0,
+            )
             if chance.random() < REPEATED:
-                self._put_later(Delivery(body), chance.random() * LATE_S_MAX)
+                self._put_later(Delivery(body, delivery.sender), chance.random() * LATE_S_MAX)
 
     def _put_later(self, delivery: Delivery, delay_s: float) -> None:
         if delay_s:

@@ -21,6 +21,9 @@ async def take_replies(work: Work, replies: Sequence[SagaReply]) -> None:
         if saga is None:
             log.error("saga.unknown", saga_id=str(reply.saga_id), reply=reply.reply.name)
             continue
+        if reply.number == saga.number and saga.pending is not None and reply.sender != saga.pending.target():
+            log.error("saga.foreign_reply", saga_id=str(saga.id), number=reply.number, sender=reply.sender)
+            continue
         after = docket.signal(saga, Answer(number=reply.number, reply=reply.reply))
         if after.late > saga.late:
             log.warning("saga.late_reply", saga_id=str(saga.id), number=reply.number, reply=reply.reply.name)

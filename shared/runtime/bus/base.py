@@ -43,11 +43,17 @@ class Envelope:
     mandatory: bool
 
 
+def sender_of(routing_key: str) -> str:
+    """The service that publishes under a routing key; the broker lets no other one do so."""
+    return routing_key.partition(".")[0]
+
+
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One envelope handed to a consumer; `token` is the backend's own."""
+    """One envelope handed to a consumer, and who sent it as the bus vouches for it; `token` is the backend's own."""
 
     body: bytes
+    sender: str
     token: object = field(repr=False, default=None)
 
 

@@ -10,7 +10,16 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.runtime.bus.base import WORTH_BYTES, Delivery, Envelope, Inlet, Wiring, command_queue, fact_queue
+from shared.runtime.bus.base import (
+    WORTH_BYTES,
+    Delivery,
+    Envelope,
+    Inlet,
+    Wiring,
+    command_queue,
+    fact_queue,
+    sender_of,
+)
 
 QUEUE_ENVELOPES_MAX = 10_000
 
@@ -159,7 +168,7 @@ class MemoryBus:
             return pending
         self._pending.add(pending)
         for name in names:
-            self._exchange.queues[name].put(Delivery(envelope.body, pending))
+            self._exchange.queues[name].put(Delivery(envelope.body, sender_of(envelope.routing_key), pending))
         return pending
 
     async def listen(self, queue: str) -> Inlet:

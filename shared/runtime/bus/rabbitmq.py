@@ -20,7 +20,7 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from aiormq.exceptions import ConnectionClosed
 
-from shared.runtime.bus.base import CONTENT_TYPE, WORTH_BYTES, Delivery, Envelope, Inlet
+from shared.runtime.bus.base import CONTENT_TYPE, WORTH_BYTES, Delivery, Envelope, Inlet, sender_of
 from shared.runtime.bus.topology import exchange_of
 
 log = structlog.get_logger()
@@ -280,7 +280,7 @@ class RabbitInlet:
         if message.channel is not self._channel or not isinstance(deliver, spec.Basic.Deliver):
             return
         number = deliver.delivery_tag or 0
-        delivery = Delivery(message.body, _Tag(message.channel, number))
+        delivery = Delivery(message.body, sender_of(deliver.routing_key or ""), _Tag(message.channel, number))
         self._open[number] = delivery
         self._ready.append(delivery)
         self._changed.set()

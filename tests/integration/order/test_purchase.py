@@ -263,6 +263,15 @@ async def test_a_refusal_by_the_provider_cancels_the_order(market: Market) -> No
     assert again.json()["code"] == "order.already_cancelled"
 
 
+@pytest.mark.parametrize("said", [{"producer": "settlement"}, {"sender": "settlement"}], ids=["own name", "voucher's"])
+async def test_only_the_service_that_was_asked_can_answer(market: Market, said: dict[str, str]) -> None:
+    order_id = UUID((await market.place())["id"])
+    await market.reply(order_id, 1, QUOTA_SHORT, **said)
+    assert (await market.order(order_id))["state"] == "placed"
+    await market.held(order_id)
+    assert (await market.order(order_id))["state"] == "awaiting_confirmation"
+
+
 async def test_the_sweeper_sends_a_pending_command_again_with_its_number(market: Market) -> None:
     order_id = UUID((await market.place())["id"])
     await market.run_sql(

@@ -149,6 +149,18 @@ REFUSED: Mapping[str, Act] = {
     "publish a neighbour's commands": lambda it: publish(
         it.channel, commands_exchange(it.other), command_key(it.other, it.me)
     ),
+    "publish a neighbour's facts with its user-id": lambda it: publish(
+        it.channel, facts_exchange(it.other), fact_key(f"{it.other}.anything"), user_id=it.other
+    ),
+    "publish a neighbour's commands with its user-id": lambda it: publish(
+        it.channel, commands_exchange(it.other), command_key(it.other, it.me), user_id=it.other
+    ),
+    "publish facts under a neighbour's name with its user-id": lambda it: publish(
+        it.channel, facts_exchange(it.me), fact_key(f"{it.other}.anything"), user_id=it.other
+    ),
+    "publish commands under a neighbour's name with its user-id": lambda it: publish(
+        it.channel, commands_exchange(it.me), command_key(it.other, it.stranger), user_id=it.other
+    ),
     "publish facts under a neighbour's name": lambda it: publish(
         it.channel, facts_exchange(it.me), fact_key(f"{it.other}.anything")
     ),

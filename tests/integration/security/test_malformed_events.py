@@ -122,6 +122,35 @@ async def test_an_envelope_that_contradicts_its_fact_is_never_applied(estate: Es
     assert await cursors(estate, organisation_id) == dict.fromkeys(FOLLOWERS, 1), "the true fact is not shut out"
 
 
+async def test_a_fact_in_another_services_name_is_never_applied_whatever_its_event_says(estate: Estate) -> None:
+    """The broker lets a service publish under its own routing keys alone, so these say who speaks."""
+    organisation_id = uuid4()
+    forged = a_fact(organisation_id)
+    await estate.platform.publish("voucher", fact_key("voucher.account"), [forged])
+    said = await reasons(estate, forged.id)
+    assert said
+    assert all("contradicts the fact" in reason for reason in said.values())
+    assert await cursors(estate, organisation_id) == {}
+    await estate.platform.publish("identity", KEY, [a_fact(organisation_id)])
+    assert await cursors(estate, organisation_id) == dict.fromkeys(FOLLOWERS, 1), "the true fact is not shut out"
+
+
+async def test_a_command_in_its_conductors_name_is_dead_lettered_when_another_service_sends_it(estate: Estate) -> None:
+    order_id = uuid4()
+    command = ReleaseVoucher(order_id=order_id, reason="enterprise")
+    event = msgspec.structs.replace(
+        an_event(command.type_name(), order_id, msgspec.to_builtins(command)),
+        source="order",
+        aggregatetype="",
+        replyto="order",
+    )
+    await estate.platform.publish("settlement", command_key("settlement", "voucher"), [event])
+    said = await reasons(estate, event.id)
+    assert set(said) == {"voucher"}
+    async with estate.platform.runtime("voucher").reading() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
 async def test_a_fact_of_an_unknown_kind_is_passed_over_and_the_next_one_is_applied(estate: Estate) -> None:
     organisation_id = uuid4()
     stranger = an_event("identity.organisation_painted.v1", organisation_id, {"colour": "red"}, version=2)

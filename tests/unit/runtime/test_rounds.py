@@ -131,7 +131,7 @@ def test_a_reply_is_read_with_its_saga_and_step() -> None:
     event = an_event("counter.added.v1", body=b'{"total":7,"unknown":"ignored"}', subject=saga_id, sequence=3)
     route = Routes({Added: conduct}).find(event)
     assert route is not None
-    assert route.read(event) == SagaReply(saga_id=saga_id, number=3, reply=Added(total=7))
+    assert route.read(event) == SagaReply(saga_id=saga_id, number=3, reply=Added(total=7), sender=event.source)
 
 
 def test_a_message_without_its_fields_is_unreadable() -> None:
