@@ -7,8 +7,9 @@ import warnings
 from pathlib import Path
 
 import docker
-import pytest
 from docker.errors import DockerException
+
+from tests.skips import cannot_run
 
 IMAGES_FILE = Path(__file__).parents[1] / ".data" / "images.env"
 OWNER_LABEL = "yunquan.test.owner"
@@ -56,11 +57,8 @@ def why_no_engine() -> str | None:
 def require_engine() -> None:
     """Skip the test when there is no engine; fail it under CI=true, where a skip would hide the gap."""
     reason = why_no_engine()
-    if reason is None:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    if reason is not None:
+        cannot_run(reason)
 
 
 def owner_of_this_run() -> str:

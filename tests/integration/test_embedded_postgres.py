@@ -16,6 +16,7 @@ import pytest
 
 from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSettings
+from tests.skips import cannot_run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = os.geteuid() == 0
@@ -86,7 +87,7 @@ def python_for(user_id: int) -> str:
             continue
         if tried.returncode == 0:
             return candidate
-    pytest.skip("no Python 3.11 that an ordinary user can run: install python3 by apt")
+    return cannot_run("no Python 3.11 that an ordinary user can run: install python3 by apt")
 
 
 @pytest.fixture(scope="module")
