@@ -63,8 +63,8 @@ def _wait(name: str) -> None:
 
 
 def _image() -> str:
-    """RABBITMQ_IMAGE of the environment or of the file that deploy/engine.sh writes, else the public one."""
+    """BROKER_IMAGE of the environment or of the file that deploy/engine.sh writes, else the public one."""
     file = ROOT / ".data/images.env"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     named = dict(line.split("=", 1) for line in lines if "=" in line)
-    return os.environ.get("RABBITMQ_IMAGE") or named.get("RABBITMQ_IMAGE") or "rabbitmq:4-management"
+    return os.environ.get("BROKER_IMAGE") or named.get("BROKER_IMAGE") or "rabbitmq:4-management"

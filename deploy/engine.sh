@@ -2,12 +2,14 @@
 # Gives this machine what the container tests and "make images" need, and says what it does:
 #   1. a Docker engine that answers; on Debian or Ubuntu, as root, one is installed and started if there is none;
 #   2. the compose and buildx plugins of the Docker client;
-#   3. the base images: the public ones where a registry answers, else built from deploy/images;
+#   3. the base images: the public ones where a registry answers, else built from deploy/images; and on that of RabbitMQ the
+#      platform's broker;
 #   4. .data/images.env, which names those images and the machine's certificate authorities, for tests, and links .env to
 #      it, which compose reads by itself.
 # Runs as often as you like; what is there is left alone. Exit codes: 0 ready, 1 a step failed, 3 no engine to be had.
 # Environment: NO_DOCKER_INSTALL=1 forbids installing; POSTGRES_IMAGE, RABBITMQ_IMAGE, PYTHON_IMAGE, PROMETHEUS_IMAGE and
-# NGINX_IMAGE name your own images; DEBIAN_MIRROR is the mirror for Debian packages (default: the machine's own).
+# NGINX_IMAGE name your own images, BROKER_IMAGE one with the plug-in of deploy/images/broker; DEBIAN_MIRROR is the mirror
+# for Debian packages (default: the machine's own).
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -195,10 +197,24 @@ choose() {
     printf -v "$variable" '%s' "$own"
 }
 
+build_broker() {
+    local base source
+    if [ -n "${BROKER_IMAGE:-}" ]; then
+        say "BROKER_IMAGE=$BROKER_IMAGE (from the environment)"
+        return 0
+    fi
+    BROKER_IMAGE=yunquan/broker:4
+    base=$(docker image inspect --format '{{.Id}}' "$RABBITMQ_IMAGE" 2>/dev/null || echo "$RABBITMQ_IMAGE")
+    source=$base-$(folder_checksum "$images_folder/broker")
+    [ "$(built_from "$BROKER_IMAGE")" != "$source" ] || return 0
+    step 600 build-broker "building $BROKER_IMAGE on $RABBITMQ_IMAGE" docker buildx build --load --progress=plain \
+        --build-arg "BASE=$RABBITMQ_IMAGE" --label "yunquan.source=$source" --tag "$BROKER_IMAGE" "$images_folder/broker"
+}
+
 write_images_file() {
     # Ryuk, the testcontainers sweeper, is an image of a registry; the tests sweep their own leftovers by label.
-    printf '%s\n' "POSTGRES_IMAGE=$POSTGRES_IMAGE" "RABBITMQ_IMAGE=$RABBITMQ_IMAGE" "PYTHON_IMAGE=$PYTHON_IMAGE" \
-        "PROMETHEUS_IMAGE=$PROMETHEUS_IMAGE" "NGINX_IMAGE=$NGINX_IMAGE" \
+    printf '%s\n' "POSTGRES_IMAGE=$POSTGRES_IMAGE" "RABBITMQ_IMAGE=$RABBITMQ_IMAGE" "BROKER_IMAGE=$BROKER_IMAGE" \
+        "PYTHON_IMAGE=$PYTHON_IMAGE" "PROMETHEUS_IMAGE=$PROMETHEUS_IMAGE" "NGINX_IMAGE=$NGINX_IMAGE" \
         "EXTRA_CA_FILE=${EXTRA_CA_FILE:-${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}}" \
         "TESTCONTAINERS_RYUK_DISABLED=true" >"$images_file.new"
     mv -f "$images_file.new" "$images_file"
@@ -222,11 +238,12 @@ main() {
     install_plugins
     choose POSTGRES_IMAGE postgres:17 postgres yunquan/postgres:17
     choose RABBITMQ_IMAGE rabbitmq:4-management rabbitmq yunquan/rabbitmq:4-management
+    build_broker
     choose PYTHON_IMAGE python:3.13-slim python yunquan/python:3.13-slim
     choose PROMETHEUS_IMAGE prom/prometheus:v3.5.0 prometheus yunquan/prometheus:2.53
     choose NGINX_IMAGE nginx:1.28 nginx yunquan/nginx:1.26
     write_images_file
-    say "images in $images_file: $POSTGRES_IMAGE, $RABBITMQ_IMAGE, $PYTHON_IMAGE, $PROMETHEUS_IMAGE, $NGINX_IMAGE"
+    say "images in $images_file: $POSTGRES_IMAGE, $BROKER_IMAGE, $PYTHON_IMAGE, $PROMETHEUS_IMAGE, $NGINX_IMAGE"
 }
 
 main "$@"

@@ -116,7 +116,7 @@ def rabbitmq_url(container_labels: dict[str, str]) -> Iterator[str]:
 
     password = uuid4().hex
     container = (
-        DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+        DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
         .with_env("RABBITMQ_DEFAULT_USER", "test")
         .with_env("RABBITMQ_DEFAULT_PASS", password)
         .with_exposed_ports(_BROKER_PORT)

@@ -158,7 +158,7 @@ def broker(container_labels: dict[str, str]) -> Iterator[Broker]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     container = (
-        DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+        DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
         .with_env("RABBITMQ_DEFAULT_USER", "test")
         .with_env("RABBITMQ_DEFAULT_PASS", "test")
         .with_bind_ports(_BROKER_PORT, port)

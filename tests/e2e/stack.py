@@ -135,7 +135,7 @@ class Stack:
 
     def _rabbitmq(self) -> DockerContainer:
         return (
-            DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+            DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
             .with_env("RABBITMQ_DEFAULT_USER", "yunquan")
             .with_env("RABBITMQ_DEFAULT_PASS", self.password)
             .with_bind_ports(MANAGEMENT_PORT, self.management_port)

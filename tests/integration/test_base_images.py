@@ -37,7 +37,7 @@ def a_postgres() -> DockerContainer:
 
 
 def a_rabbitmq() -> DockerContainer:
-    return DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+    return DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
 
 
 def succeeds(container: EngineContainer, *command: str, limit_seconds: float = 30.0) -> bool:

@@ -17,7 +17,7 @@ from tools.k8s_check.documents import Rendered, name_of
 COMMAND_S = 60
 READY_S = 60.0
 SERVICE = "identity"
-BASES = {"yunquan/postgres:17": "POSTGRES_IMAGE", "yunquan/rabbitmq:4-management": "RABBITMQ_IMAGE"}
+BASES = {"yunquan/postgres:17": "POSTGRES_IMAGE", "yunquan/broker:4": "BROKER_IMAGE"}
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/health/ready', timeout=3).read().decode())"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers import image
 from tests.contract.k8s.checkout import make_checkout
 from tests.contract.k8s.offline import Cluster, Command, commands_of, namespaces_let_in
 from tests.contract.k8s.registry import Registry, open_registry
@@ -138,12 +139,13 @@ def test_images_come_into_a_network_by_a_file_and_by_a_registry(
     pushes = os.environ.get("DOCKER_HOST", "unix:").startswith("unix:")
     if not pushes:
         told = replace(told, script=re.sub(r"^.*docker push.*\n", "", told.script, flags=re.MULTILINE))
-    run_as_reader(told, checkout, blanks={"REGISTRY": registry.address}, environment=environment)
+    blanks = {"REGISTRY": registry.address, "RABBITMQ": image("RABBITMQ_IMAGE", public="rabbitmq:4-management")}
+    run_as_reader(told, checkout, blanks=blanks, environment=environment)
 
     (archive,) = checkout.glob("yunquan-*.tar.gz")
     version = archive.name.removeprefix("yunquan-").removesuffix(".tar.gz")
     wanted = {f"yunquan/{component}:{version}" for component in COMPONENTS}
-    assert registry.tags == (wanted if pushes else set())
+    assert registry.tags == (wanted | {"yunquan/broker:4.1.4"} if pushes else set())
     with tarfile.open(archive) as packed:
         listed = packed.extractfile("manifest.json")
         assert listed is not None

@@ -45,7 +45,7 @@ async def test_the_broker_serves_every_metric_that_rules_and_dashboards_use_wher
         if job["job_name"].startswith("rabbitmq")
     }
     broker = (
-        DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+        DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
         .with_env("RABBITMQ_DEFAULT_USER", "test")
         .with_env("RABBITMQ_DEFAULT_PASS", "test")
         .with_exposed_ports(_AMQP, _PROMETHEUS)

@@ -116,7 +116,7 @@ def _run(given: argparse.Namespace, scenarios: Sequence[Scenario]) -> int:
 def _images(previous: Previous, scenarios: Sequence[Scenario]) -> dict[str, str]:
     found = {
         "PostgreSQL": image("POSTGRES_IMAGE", public="postgres:17"),
-        "RabbitMQ": image("RABBITMQ_IMAGE", public="rabbitmq:4-management"),
+        "RabbitMQ": image("BROKER_IMAGE", public="yunquan/broker:4"),
     }
     found |= {service.name: f"yunquan/{service.name}:{version()}" for service in SERVICES}
     if any(one.name == "rolling-update" for one in scenarios):

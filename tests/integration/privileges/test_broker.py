@@ -10,7 +10,7 @@ import aiormq
 import httpx
 import pytest
 from aiormq.abc import AbstractChannel
-from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused
 
 from embedded.child import free_port
 from embedded.platform import SERVICES
@@ -76,7 +76,7 @@ def broker(container_labels: dict[str, str]) -> Iterator[Broker]:
 
     ports = {PORT: free_port(), MANAGEMENT_PORT: free_port()}
     container = (
-        DockerContainer(image("RABBITMQ_IMAGE", public="rabbitmq:4-management"))
+        DockerContainer(image("BROKER_IMAGE", public="yunquan/broker:4"))
         .with_env("RABBITMQ_DEFAULT_USER", "admin")
         .with_env("RABBITMQ_DEFAULT_PASS", "secret-of-admin")
         .with_kwargs(labels=container_labels)
@@ -242,13 +242,13 @@ async def test_on_the_exchange_of_commands_every_routing_key_but_those_of_its_pa
 
 
 @USERS
-async def test_a_forged_sender_is_refused_by_the_broker_in_its_own_words(broker: Broker, user: str) -> None:
-    """Not ACCESS_REFUSED: RabbitMQ answers 406 to a user-id that is not the connection's."""
+async def test_a_forged_sender_is_refused_where_everything_else_is_the_services_own(broker: Broker, user: str) -> None:
+    """Its exchange and its routing key are its own, so nothing but the user-id is there to be refused."""
     keys = [fact_key(f"{user}.anything"), *(command_key(user, other) for other in partners(WIRINGS, user))]
-    said = f"PRECONDITION_FAILED - user_id property set to '{neighbour(user)}' but authenticated user was '{user}'"
+    said = f"ACCESS_REFUSED - user_id property set to '{neighbour(user)}' but authenticated user was '{user}'"
     for key in keys:
         async with channel_of(broker, user) as channel:
-            with pytest.raises(ChannelPreconditionFailed, match=said):
+            with pytest.raises(ChannelAccessRefused, match=said):
                 await publish(channel, exchange_of(user, key), key, user_id=neighbour(user))
 
 

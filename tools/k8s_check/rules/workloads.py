@@ -53,7 +53,7 @@ def images_are_pinned(rendered: Rendered) -> Iterator[Finding]:
                 yield rendered.finding(
                     document, "image-pinned", f"the image {image} is not pinned", "name a release tag or a digest"
                 )
-            elif OWN.search(image) and tag != version() and name.rpartition("/")[2] not in {"postgres", "rabbitmq"}:
+            elif OWN.search(image) and tag != version() and name.rpartition("/")[2] not in {"postgres", "broker"}:
                 yield rendered.finding(
                     document, "image-pinned", f"{image} is not this release, {version()}", "make k8s-check ARGS=--write"
                 )
