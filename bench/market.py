@@ -112,7 +112,8 @@ async def open_embedded_market(size: Size, *, services: Sequence[str] = SERVICES
         databases = await make_databases(server, services)
         people, tokens, money = await _prepare(databases, size)
         port, log, file = free_port(), folder / "embedded.log", folder / "setup.json"
-        setup = Setup(databases=databases, port=port, folder=str(folder), people=people)
+        local = {name: server.by_socket(url) for name, url in databases.items()}
+        setup = Setup(databases=local, port=port, folder=str(folder), people=people)
         file.write_bytes(msgspec.json.encode(setup))
         process = stack.enter_context(child("bench.embedded_child", str(file), environment={}, log=log))
         await until_ready(process, port=port, path=b"/health/ready", log=log)

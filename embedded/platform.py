@@ -92,7 +92,7 @@ async def prepare_databases(postgres: EmbeddedPostgres, kept: Secrets) -> Mappin
         )
         await ensure_database(postgres.admin_dsn, owner=owner, runtime=runtime)
         await upgrade(service.name, owner.url(postgres.admin_dsn))
-        urls[service.name] = runtime.url(postgres.admin_dsn)
+        urls[service.name] = postgres.by_socket(runtime.url(postgres.admin_dsn))
     return urls
 
 

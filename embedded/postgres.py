@@ -122,6 +122,20 @@ class EmbeddedPostgres:
             raise PostgresNotStarted(f"no password of {role} is known: call ensure_database first")
         return f"postgresql://{role}:{quote(self._passwords[role], safe='')}@{HOST}:{self.port}/{database}"
 
+    def by_socket(self, url: str) -> str:
+        """The URL of the same account and database over the server's socket, a tenth faster than TCP.
+
+        Where the folder's path is too long for a socket it is the URL that was given.
+        """
+        if not self._has_socket:
+            return url
+        account, _, place = url.rpartition("@")
+        return f"{account}@/{place.partition('/')[2]}?host={quote(str(self._cluster), safe='')}&port={self.port}"
+
+    @property
+    def _has_socket(self) -> bool:
+        return len(os.fsencode(self._cluster)) <= _SOCKET_FOLDER_MAX_BYTES
+
     def start(self) -> None:
         """Make the cluster if there is none, then run the server until `stop`. Raises: PostgresNotStarted."""
         if self._process is not None and self._process.poll() is None:
@@ -288,7 +302,7 @@ class EmbeddedPostgres:
             "wal_level": "minimal",
             "max_wal_senders": 0,
         }
-        if len(os.fsencode(self._cluster)) <= _SOCKET_FOLDER_MAX_BYTES:
+        if self._has_socket:
             parameters["unix_socket_directories"] = "."
         if not self.settings.durable:
             # A commit still reaches the system's cache, so a kill of the server loses nothing even now.

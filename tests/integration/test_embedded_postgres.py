@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -44,13 +43,9 @@ def a_server(folder: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(settings_for_tests(folder))
 
 
-def ask(dsn: str, statement: str, *, socket_folder: Path | None = None) -> object:
+def ask(dsn: str, statement: str) -> object:
     async def run() -> object:
-        if socket_folder is None:
-            connection = await asyncpg.connect(dsn, timeout=10)
-        else:
-            port = urlsplit(dsn).port
-            connection = await asyncpg.connect(dsn, host=str(socket_folder), port=port, timeout=10)
+        connection = await asyncpg.connect(dsn, timeout=10)
         try:
             return await connection.fetchval(statement, timeout=10)
         finally:
@@ -122,12 +117,19 @@ def test_a_wrong_password_is_refused_over_tcp(server: EmbeddedPostgres) -> None:
         ask(f"postgresql://order_role:wrong@127.0.0.1:{server.port}/order_db", "SELECT 1")
 
 
-def test_a_wrong_password_is_refused_over_the_socket(server: EmbeddedPostgres) -> None:
-    folder = server.settings.folder / "cluster"
-    assert ask(server.dsn("order_db", "order_role"), "SELECT 7", socket_folder=folder) == 7
-    wrong = f"postgresql://order_role:wrong@127.0.0.1:{server.port}/order_db"
+def test_an_account_comes_by_the_socket_with_the_same_rights(server: EmbeddedPostgres) -> None:
+    by_tcp = server.dsn("order_db", "order_role")
+    seen = "SELECT concat_ws(' ', current_user, current_database(), inet_client_addr() IS NULL)"
+    assert ask(server.by_socket(by_tcp), seen) == "order_role order_db t"
     with pytest.raises(asyncpg.InvalidPasswordError):
-        ask(wrong, "SELECT 1", socket_folder=folder)
+        ask(server.by_socket(f"postgresql://order_role:wrong@127.0.0.1:{server.port}/order_db"), "SELECT 1")
+
+
+def test_where_the_path_is_too_long_for_a_socket_an_account_comes_by_tcp(server_folder: Callable[[], Path]) -> None:
+    with a_server(server_folder() / ("deep" * 20)) as running:
+        by_tcp = running.admin_dsn
+        assert running.by_socket(by_tcp) == by_tcp
+        assert ask(by_tcp, "SELECT inet_client_addr() IS NULL") is False
 
 
 def test_a_role_cannot_enter_the_database_of_another(server: EmbeddedPostgres) -> None:
