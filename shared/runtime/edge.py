@@ -44,10 +44,16 @@ def runtime_of(request: Request) -> Runtime:
 
 def principal_of(request: Request) -> Principal:
     """The caller, from the bearer token. Raises: TokenInvalid, TokenExpired."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = bearer_token(request.headers.get("authorization", ""))
+    return runtime_of(request).ports.get(TokenVerifier).verify(token)
+
+
+def bearer_token(authorization: str) -> str:
+    """The token in an Authorization header. Raises: TokenInvalid when there is none."""
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise TokenInvalid(reason="missing")
-    return runtime_of(request).ports.get(TokenVerifier).verify(token)
+    return token
 
 
 def require(permission: Permission) -> Callable[[Request], Principal]:
@@ -80,9 +86,9 @@ def allow(principal: Principal, permission: Permission) -> Principal:
     return principal
 
 
-def wait_preference_s(request: Request) -> float:
-    """Seconds in `Prefer: wait=N` (RFC 7240), 0..30; 0 when absent or unreadable."""
-    for part in request.headers.get("prefer", "").split(","):
+def wait_preference_s(prefer: str) -> float:
+    """Seconds in a header `Prefer: wait=N` (RFC 7240), 0..30; 0 when absent or unreadable."""
+    for part in prefer.split(","):
         name, _, value = part.strip().partition("=")
         if name == "wait" and value.isdigit():
             return min(float(value), WAIT_S_MAX)

@@ -9,7 +9,6 @@ before, and then, as after any other fault, the whole batch runs again and repla
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextvars import Context
@@ -107,9 +106,9 @@ class Gatherer:
     async def _linger(self) -> None:
         """Wait until as many calls are there as came together lately, at most LINGER_S."""
         self._enough.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
-                await self._enough.wait()
+        alarm = asyncio.get_running_loop().call_later(LINGER_S, self._enough.set)
+        await self._enough.wait()
+        alarm.cancel()
 
     async def _settle(self, batch: Sequence[Call]) -> None:
         """Commit a batch; a fault of one call is found by halving, a fault of the moment runs the whole batch again."""

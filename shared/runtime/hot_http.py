@@ -1,16 +1,17 @@
 """Serves hot routes without a router: token, permission, key, body, then the gatherer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.runtime.edge import allow, fault_response, principal_of, wait_preference_s
+from shared.runtime.auth.tokens import TokenVerifier
+from shared.runtime.edge import allow, bearer_token, fault_response, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import CallKey, call_key
@@ -19,8 +20,27 @@ from shared.runtime.runtime import Runtime
 from shared.runtime.wording import malformed_struct
 
 _ENCODER = msgspec.json.Encoder()
-_JSON = "application/json"
+_JSON = b"application/json"
+_PROBLEM = b"application/problem+json"
 _API = "/api/"
+_READ = frozenset({b"authorization", b"idempotency-key", b"if-match", b"prefer"})
+
+
+class Ready:
+    """A response whose bytes are at hand; Starlette's own encodes and looks through its headers again."""
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self._status = status
+        self._headers = headers
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 class HotEndpoint:
@@ -32,25 +52,27 @@ class HotEndpoint:
         self._gatherer = gatherer
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
 
-    async def __call__(self, request: Request) -> Response:
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive) -> ASGIApp:
+        """The answer to one request."""
         try:
-            return await self._answer(request)
+            return await self._answer(scope, receive)
         except Exception as error:  # noqa: BLE001 - every refusal and fault becomes a problem here
-            return fault_response(error, instance=request.scope["path"], request_id=request.scope["yunquan.request_id"])
+            return fault_response(error, instance=scope["path"], request_id=scope["yunquan.request_id"])
 
-    async def _answer(self, request: Request) -> Response:
-        principal = allow(principal_of(request), self._route.permission)
-        body = self._read(await request.body())
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
+        headers = headers_of(scope)
+        token = bearer_token(headers.get(b"authorization", ""))
+        principal = allow(self._runtime.ports.get(TokenVerifier).verify(token), self._route.permission)
+        body = self._read(await body_of(receive))
         key = call_key(
-            request.headers.get("idempotency-key"),
+            headers.get(b"idempotency-key"),
             account=str(principal.account_id),
             method=self._route.method,
-            path=request.scope["path"],
+            path=scope["path"],
             body=_ENCODER.encode(body),
         )
-        call = HotCall(principal=principal, path=request.path_params, version=self._version(request))
-        wait_s = wait_preference_s(request) if self._route.awaits else 0.0
+        call = HotCall(principal=principal, path=scope["path_params"], version=self._version(headers.get(b"if-match")))
+        wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
         outcome = await self._submit(body, call, key, wait_s)
         news = None
         if outcome.news is not None and outcome.news_key is not None:
@@ -67,34 +89,51 @@ class HotEndpoint:
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed_struct(str(error)) from error
 
-    def _version(self, request: Request) -> int | None:
+    def _version(self, if_match: str | None) -> int | None:
         if self._route.if_match == "ignored":
             return None
-        header = request.headers.get("if-match")
-        if header is None:
+        if if_match is None:
             if self._route.if_match == "required":
                 raise VersionRequired
             return None
-        return parse_etag(header)
+        return parse_etag(if_match)
 
-    def _respond(self, outcome: Outcome, news: object | None) -> Response:
-        answer = outcome.answer
-        headers = {}
-        if answer.resource:
-            headers["Location"] = answer.resource
-        if outcome.replayed:
-            headers["Idempotent-Replayed"] = "true"
-        if answer.body is None:
-            return gone_body(answer.resource)
+    def _respond(self, outcome: Outcome, news: object | None) -> ASGIApp:
+        answer, result = outcome.answer, outcome.result
         body = answer.body
-        result = outcome.result
+        if body is None:
+            return gone_body(answer.resource)
         if isinstance(news, dict) and result is not None:
             result = msgspec.structs.replace(result, **news)
             body = _ENCODER.encode(result)
+        headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", _JSON if answer.status < 400 else _PROBLEM),
+        ]
+        if answer.resource:
+            headers.append((b"location", answer.resource.encode("latin-1")))
+        if outcome.replayed:
+            headers.append((b"idempotent-replayed", b"true"))
         if isinstance(result, msgspec.Struct) and hasattr(result, "version"):
-            headers["ETag"] = f'"{result.version}"'
-        media_type = _JSON if answer.status < 400 else "application/problem+json"
-        return Response(body, status_code=answer.status, media_type=media_type, headers=headers)
+            headers.append((b"etag", b'"%d"' % result.version))
+        return Ready(answer.status, headers, body)
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, str]:
+    """What a hot route reads of a request's headers, the first of each name."""
+    return {name: value.decode("latin-1") for name, value in reversed(scope["headers"]) if name in _READ}
+
+
+async def body_of(receive: Receive) -> bytes:
+    """The whole body of a request. Raises: ClientDisconnect, BodyTooLarge (by the edge)."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def gone_body(resource: str) -> Response:
@@ -133,8 +172,8 @@ class HotFirst:
             await self._app(scope, receive, send)
             return
         scope["path_params"], endpoint, scope["yunquan.runtime"] = found
-        response = await endpoint(Request(scope, receive))
-        await response(scope, receive, send)
+        answer = await endpoint(scope, receive)
+        await answer(scope, receive, send)
 
     def _find(self, scope: Scope) -> tuple[dict[str, str], HotEndpoint, Runtime] | None:
         path: str = scope["path"]

@@ -144,7 +144,7 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - one parameter a filter
 @router.get("/orders/{order_id}", response_model=views.OrderDetail, summary="订单详情")
 async def read_order(request: Request, order_id: UUID, principal: Reader) -> Response:
     """One order. With `Prefer: wait=N` the answer comes when its voucher has moved, at the latest after N seconds."""
-    scope, wait_s = views.scope_of(principal), wait_preference_s(request)
+    scope, wait_s = views.scope_of(principal), wait_preference_s(request.headers.get("prefer", ""))
     found = await _read(request, order_id, scope)
     if wait_s and _under_way(found):
         found = await _read_later(request, order_id, scope, wait_s=wait_s)

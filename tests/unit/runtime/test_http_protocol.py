@@ -1,9 +1,11 @@
 """Responses leave whole, and every kind of response still arrives as HTTP says."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -125,7 +127,12 @@ async def test_a_connection_that_is_to_close_closes_behind_its_answer() -> None:
         assert (await asyncio.wait_for(reader.read(), NEXT_PART_S)).endswith(b"\r\n\r\nbye!")
 
 
-async def test_what_is_no_http_is_refused() -> None:
+@pytest.mark.parametrize("asked", [b"NONSENSE", b"BUY /echo HTTP/1.1\r\nhost: a", b"GET /echo HTTP/1.1\r\n: b"])
+async def test_what_is_no_http_is_refused_with_a_problem(asked: bytes) -> None:
     async with serving() as (reader, writer):
-        writer.write(b"NONSENSE\r\n\r\n")
-        assert (await asyncio.wait_for(reader.read(), NEXT_PART_S)).startswith(b"HTTP/1.1 400 Bad Request")
+        writer.write(asked + b"\r\n\r\n")
+        first, _, body = (await asyncio.wait_for(reader.read(), NEXT_PART_S)).partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
+        problem = json.loads(body)
+        assert (problem["status"], problem["code"]) == (400, "request.malformed")
+        assert "HTTP" in problem["detail"]
