@@ -240,7 +240,7 @@ async def _collect(call: Call, bus: RabbitBus, service: Database, queue: str) ->
                 # Held unacknowledged until the channel closes; then they are all back in their places.
                 continue
             async with service.writing() as work:
-                letters += sum([await keep_envelope(work.connection, one.body) for one in deliveries])
+                letters += sum([await keep_envelope(work.connection, one.body, user=one.user) for one in deliveries])
                 facts = {"queue": queue, "envelopes": len(deliveries)}
                 await record(
                     work,

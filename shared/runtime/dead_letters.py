@@ -20,7 +20,7 @@ from shared.runtime.consumer import ATTEMPTS_MAX, Applier
 from shared.runtime.db import Connection
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading, actor_of
-from shared.runtime.incoming import Unreadable, read_batch, read_one, stream_of, to_bytes
+from shared.runtime.incoming import Unreadable, read_batch, read_one, stream_of, to_bytes, vouched
 from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Decision
@@ -60,6 +60,8 @@ SKIP: Final = "skip"
 PROPOSAL_AGE_MAX = timedelta(days=7)
 UNREADABLE: Final = "unreadable"
 """The type of a letter that holds an envelope nobody could read; it can only be skipped."""
+NOBODY: Final = "nobody"
+"""Who sent an envelope that names no user of the broker."""
 _ENVELOPES = UUID("d2a8a2d5-8f0e-5b39-9a59-0d9a3c0a6f62")
 
 
@@ -166,13 +168,15 @@ async def skip(connection: Connection, letter: Letter) -> bool:
     return True
 
 
-async def keep_envelope(connection: Connection, body: bytes) -> int:
+async def keep_envelope(connection: Connection, body: bytes, *, user: str) -> int:
     """Keep what the broker gave up as dead letters: each event of it, or the whole when nobody can read it.
 
-    Returns how many letters are new: an event that was applied meanwhile is none, and the same envelope may come again.
+    `user` is the broker's user who published it: each service has its own, so what was said in another's name is not
+    believed when it is replayed. Returns how many letters are new: an event that was applied meanwhile is none, and
+    the same envelope may come again.
     """
     try:
-        events = read_batch(body)
+        events = vouched(read_batch(body), sender=user or NOBODY)
     except Unreadable as error:
         found = await connection.fetchval(_GIVEN_UP, envelope_id(body), UNREADABLE, body, str(error)[:2_000])
         return int(found is not None)

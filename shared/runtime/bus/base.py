@@ -55,6 +55,11 @@ class Delivery:
     body: bytes
     sender: str
     token: object = field(repr=False, default=None)
+    user: str = ""
+    """The broker's user who published it, checked by the broker; empty where nobody was named.
+
+    What a broker has given up comes under another routing key than it was sent under, and only this still tells.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,7 +280,8 @@ class RabbitInlet:
         if message.channel is not self._channel or not isinstance(deliver, spec.Basic.Deliver):
             return
         number = deliver.delivery_tag or 0
-        delivery = Delivery(message.body, sender_of(deliver.routing_key or ""), _Tag(message.channel, number))
+        sender, token = sender_of(deliver.routing_key or ""), _Tag(message.channel, number)
+        delivery = Delivery(message.body, sender, token, user=message.header.properties.user_id or "")
         self._open[number] = delivery
         self._ready.append(delivery)
         self._changed.set()

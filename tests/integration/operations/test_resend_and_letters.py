@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import aiormq
 import asyncpg
 import msgspec
 import pytest
@@ -204,18 +205,25 @@ async def test_what_the_broker_gave_up_is_read_into_the_table_once(
         data=msgspec.Raw(b"{}"),
     )
     fresh = msgspec.structs.replace(known, id=uuid4())
-    bodies = [b"not json", msgspec.json.encode([known, fresh]), b"not json"]
     line = Line(rabbitmq_url, name="test")
+    own, forged = (msgspec.structs.replace(known, id=uuid4(), source=source) for source in (line.user, "voucher"))
+    bodies = [b"not json", msgspec.json.encode([known, fresh]), b"not json"]
     channel = await line.channel(publisher_confirms=True)
     for body in bodies:
         await channel.basic_publish(body, exchange=DEAD_EXCHANGE, routing_key="order", timeout=5)
+    named = aiormq.spec.Basic.Properties(user_id=line.user)
+    both = msgspec.json.encode([own, forged])
+    await channel.basic_publish(both, exchange=DEAD_EXCHANGE, routing_key="order", properties=named, timeout=5)
     monkeypatch.setenv("BUS_URL", rabbitmq_url)
     about = ("dead-letters", "collect", "--service", "order")
     dry = await desk.run(*about)
-    assert (dry.data["envelopes"], dry.data["acted"]) == (3, False)
+    assert (dry.data["envelopes"], dry.data["acted"]) == (4, False)
     assert (await desk.run("dead-letters", "list", "--service", "order")).code == 0
     read = await desk.run(*about, "--yes")
-    assert (read.data["envelopes"], read.data["letters"]) == (3, 2), "the same bytes are one letter, the applied none"
+    assert (read.data["envelopes"], read.data["letters"]) == (4, 4), "the same bytes are one letter, the applied none"
+    said_by = "SELECT convert_from(event, 'UTF8')::jsonb->>'source' FROM dead_letter WHERE event_id = $1"
+    sources = [(await rows(order, said_by, one.id))[0][0] for one in (fresh, own, forged)]
+    assert sources == ["nobody as voucher", line.user, f"{line.user} as voucher"], "only the broker's user is believed"
     listed = await desk.run("dead-letters", "list", "--service", "order")
     assert {one["type"] for one in listed.data["dead_letters"]} == {"unreadable", "voucher.held.v1"}
     left = await channel.queue_declare(dead_queue("order"), passive=True, timeout=5)
