@@ -231,7 +231,7 @@ async def _collect(call: Call, bus: RabbitBus, service: Database, queue: str) ->
         while True:
             try:
                 async with asyncio.timeout(QUIET_S):
-                    deliveries = await inlet.receive(bytes_max=COLLECT_BYTES_MAX, linger_s=0)
+                    deliveries = await inlet.receive(bytes_max=COLLECT_BYTES_MAX)
             except TimeoutError:
                 return envelopes, letters
             envelopes += len(deliveries)

@@ -6,6 +6,7 @@ Moments come in as aware datetimes and go out as aware UTC; days are plain dates
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Self
 
@@ -41,6 +42,7 @@ def day_closes_at(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, BEIJING).astimezone(UTC)
 
 
+@lru_cache(maxsize=64)
 def year_closes_at(year: int) -> datetime:
     """24:00 on 31 December, Beijing time, as aware UTC. Source: Q5."""
     return day_closes_at(date(year, 12, 31))

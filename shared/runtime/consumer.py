@@ -7,6 +7,7 @@ idempotent by business key besides. On a fault the batch is bisected, so one bad
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -27,7 +28,7 @@ from shared.runtime.incoming import (
     to_bytes,
     vouched,
 )
-from shared.runtime.runtime import Runtime
+from shared.runtime.runtime import More, Runtime
 from shared.runtime.service import Subscriptions
 from shared.runtime.work import Work
 
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 2 * 1024 * 1024
-LINGER_S = 0.001
+MORE_BYTES_MAX = 128 * 1024
 HOLD_S = 60.0
 ATTEMPTS_MAX = 6
 BACKOFF_S_MAX = 5.0
@@ -61,17 +62,23 @@ class Applier:
         self._runtime = runtime
         self.routes = Routes(subscriptions)
 
-    async def settle(self, events: Sequence[Event], *, attempts: int = 0) -> None:
+    async def settle(self, events: Sequence[Event], *, attempts: int = 0, more: More | None = None) -> None:
         """Make every event applied, duplicate, parked, set for retry or dead-lettered, durably.
+
+        `more` adds to `events` what came while the transaction began; that is settled with them.
 
         Raises: the fault itself when it is transient; then the whole call may be repeated.
         """
+        if 0 < len(events) <= BATCH_EVENTS_MAX:
+            await self._settle(events, attempts=attempts, more=more)
+            return
         for start in range(0, len(events), BATCH_EVENTS_MAX):
             await self._settle(events[start : start + BATCH_EVENTS_MAX], attempts=attempts)
 
-    async def _settle(self, events: Sequence[Event], *, attempts: int) -> None:
+    async def _settle(self, events: Sequence[Event], *, attempts: int, more: More | None = None) -> None:
         try:
-            await self._apply(events, retried=attempts > 0)
+            if attempts or not await self._applied(events, more=more):
+                await self._apply(events, asking=True, retried=attempts > 0)
         except ParkedFault as fault:
             # The parked fact leaves the way; what came before it is good and is applied again without it.
             await self._set_parked_aside(fault.event, fault.__cause__ or fault)
@@ -86,9 +93,24 @@ class Applier:
             await self._settle(events[:half], attempts=attempts)
             await self._settle(events[half:], attempts=attempts)
 
-    async def _apply(self, events: Sequence[Event], *, retried: bool) -> None:
-        async with self._runtime.processing(events) as work:
-            fresh = await self._first_seen(work, events)
+    async def _applied(self, events: Sequence[Event], *, more: More | None) -> bool:
+        """Whether a batch could be applied without asking the inbox, whose key refuses what it holds.
+
+        Nearly every event is new. A batch with one that is not runs again without it, as after any other fault.
+        """
+        try:
+            await self._apply(events, asking=False, more=more)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            return False
+        return True
+
+    async def _apply(
+        self, events: Sequence[Event], *, asking: bool, retried: bool = False, more: More | None = None
+    ) -> None:
+        async with self._runtime.processing(events, more=more) as work:
+            fresh = await self._first_seen(work, events) if asking else _received(work, events)
             if retried:
                 await work.connection.execute(
                     "DELETE FROM retry WHERE event_id = ANY($1::uuid[])", [event.id for event in events]
@@ -110,10 +132,8 @@ class Applier:
         return [event for event in by_id.values() if event.id in new]
 
     async def _run(self, work: Work, events: Sequence[Event]) -> None:
-        for event in events:
-            if self.routes.find(event) is None and not event.aggregatetype:
-                raise Unreadable(f"{event.type} is not accepted by {self._runtime.service.name}")
         for route, group in by_handler(events, self.routes):
+            await work.write_deferred()
             outcomes = await route.handler(work, [self.routes.read(event) for event in group])
             if outcomes is None:
                 continue
@@ -156,6 +176,13 @@ class Applier:
         )
 
 
+def _received(work: Work, events: Sequence[Event]) -> list[Event]:
+    """The events, each once, as new: the flush puts them into the inbox."""
+    by_id = {event.id: event for event in events}
+    work.receive(sorted(by_id))
+    return list(by_id.values())
+
+
 def refused(refusal: Refusal) -> Refused:
     """A refusal as it travels in a reply."""
     return Refused(
@@ -183,7 +210,7 @@ class Consumer:
             try:
                 inlet = await self._runtime.bus.listen(self._queue)
                 while True:
-                    deliveries = await inlet.receive(bytes_max=BATCH_BYTES_MAX, linger_s=LINGER_S)
+                    deliveries = await inlet.receive(bytes_max=BATCH_BYTES_MAX)
                     await self._handle(inlet, deliveries)
                     backoff_s = 0.1
             except Exception as error:  # noqa: BLE001 - the consumer must outlive every fault of broker and database
@@ -195,37 +222,52 @@ class Consumer:
                     await inlet.close()
 
     async def _handle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
-        readable: list[Delivery] = []
-        events: list[Event] = []
+        batch = _Batch([], [])
+        await self._read(inlet, deliveries, batch)
+        self._runtime.flow.take(self._queue)
+
+        async def more() -> None:
+            await self._read(inlet, inlet.take(bytes_max=MORE_BYTES_MAX), batch)
+
+        await self._settle(inlet, batch, more)
+        self._runtime.flow.settle(self._queue)
+        await inlet.acknowledge(batch.readable)
+
+    async def _read(self, inlet: Inlet, deliveries: Sequence[Delivery], batch: "_Batch") -> None:
+        """Add deliveries and their events to a batch; reject what cannot be read."""
         for delivery in deliveries:
             try:
-                events.extend(vouched(read_batch(delivery.body), sender=delivery.sender))
-                readable.append(delivery)
+                batch.events.extend(vouched(read_batch(delivery.body), sender=delivery.sender))
+                batch.readable.append(delivery)
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
                 await inlet.reject(delivery)
-        self._runtime.flow.take(self._queue)
-        await self._settle(inlet, readable, events)
-        self._runtime.flow.settle(self._queue)
-        await inlet.acknowledge(readable)
 
-    async def _settle(self, inlet: Inlet, readable: Sequence[Delivery], events: Sequence[Event]) -> None:
+    async def _settle(self, inlet: Inlet, batch: "_Batch", more: More) -> None:
         """Apply; hold what waits for the database, because the broker counts what is given back and gives it up."""
         clock = asyncio.get_running_loop()
         hold_until = clock.time() + HOLD_S
         pause_s = 0.1
         while True:
             try:
-                await self._applier.settle(events)
+                await self._applier.settle(batch.events, more=more)
             except Exception as error:
                 if clock.time() >= hold_until or not is_transient(error):
-                    await inlet.give_back(readable)
+                    await inlet.give_back(batch.readable)
                     raise
                 log.warning("consumer.waits", queue=self._queue, error=type(error).__name__, reason=str(error)[:200])
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, BACKOFF_S_MAX)
             else:
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is settled together: deliveries, and all their events."""
+
+    readable: list[Delivery]
+    events: list[Event]
 
 
 async def run_retries(runtime: Runtime, applier: Applier, *, every_s: float = 1.0) -> None:

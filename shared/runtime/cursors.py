@@ -5,6 +5,7 @@ transaction; otherwise a fact parked at the same moment as its predecessor is ap
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from typing import TypeAlias
 from uuid import UUID
 
@@ -67,7 +68,7 @@ class Cursors:
 
     async def apply(self, facts: Sequence[Event]) -> None:
         """Apply, park or drop each fact; then drain what was parked behind the applied ones."""
-        ordered = sorted(facts, key=lambda event: event.sequence)
+        ordered = sorted(facts, key=attrgetter("sequence"))
         await self._lock(ordered)
         ready, early = self._classify(ordered)
         if early:

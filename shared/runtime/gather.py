@@ -94,27 +94,36 @@ class Gatherer:
 
     async def _drain(self) -> None:
         while self._waiting:
-            if len(self._waiting) < self._expected:
-                await self._linger()
-            batch = [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
-            self._expected = min(GATHER_MAX, max(len(batch), self._expected * 3 // 4))
+            batch: list[Call] = []
             try:
                 await self._settle(batch)
             except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
                 _fail(batch, error)
 
-    async def _linger(self) -> None:
-        """Wait until as many calls are there as came together lately, at most LINGER_S."""
-        self._enough.clear()
-        alarm = asyncio.get_running_loop().call_later(LINGER_S, self._enough.set)
-        await self._enough.wait()
-        alarm.cancel()
+    async def _gather(self, batch: list[Call], *, since_s: float) -> None:
+        """Fill a batch with what waits, or with as many calls as came together lately, LINGER_S after `since_s`."""
+        loop = asyncio.get_running_loop()
+        if len(self._waiting) < self._expected and loop.time() < since_s + LINGER_S:
+            self._enough.clear()
+            alarm = loop.call_at(since_s + LINGER_S, self._enough.set)
+            await self._enough.wait()
+            alarm.cancel()
+        self._take(batch)
 
-    async def _settle(self, batch: Sequence[Call]) -> None:
-        """Commit a batch; a fault of one call is found by halving, a fault of the moment runs the whole batch again."""
+    def _take(self, batch: list[Call]) -> None:
+        batch += [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
+        self._expected = min(GATHER_MAX, max(len(batch), self._expected * 3 // 4))
+
+    async def _settle(self, batch: list[Call]) -> None:
+        """Commit a batch, the next one when it is empty.
+
+        A fault of one call is found by halving, a fault of the moment runs the whole batch again.
+        """
         try:
             outcomes = await self._try(batch)
         except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
+            if not batch:
+                self._take(batch)
             if is_transient(error) or len(batch) == 1:
                 _fail(batch, error)
                 return
@@ -126,11 +135,15 @@ class Gatherer:
             if not call.done.done():
                 call.done.set_result(outcome)
 
-    async def _try(self, batch: Sequence[Call]) -> Sequence[Outcome]:
+    async def _try(self, batch: list[Call]) -> Sequence[Outcome]:
+        since_s = asyncio.get_running_loop().time()
         for attempt in range(1, TRIES_MAX + 1):
             waited: list[Outcome] = []
             try:
                 async with self._runtime.work() as work:
+                    if not batch:
+                        # While the transaction began, more calls came: its beginning is most of the wait for them.
+                        await self._gather(batch, since_s=since_s)
                     return await self._commit(work, batch, waited, repeated=attempt > 1)
             except Exception as error:
                 self._forget(waited)

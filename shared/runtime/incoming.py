@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -56,7 +57,12 @@ def to_bytes(event: Event) -> bytes:
 
 def stream_of(event: Event) -> str:
     """The stream a fact belongs to."""
-    return f"{event.source}.{event.aggregatetype}"
+    return _stream(event.source, event.aggregatetype)
+
+
+@lru_cache(maxsize=512)
+def _stream(source: str, aggregate_type: str) -> str:
+    return f"{source}.{aggregate_type}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,9 @@ def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]
     depth: dict[Hashable, int] = {}
     found: list[list[T]] = []
     for event in events:
-        place = depth.get(key(event), 0)
-        depth[key(event)] = place + 1
+        of = key(event)
+        place = depth.get(of, 0)
+        depth[of] = place + 1
         if place == len(found):
             found.append([])
         found[place].append(event)
@@ -141,11 +148,13 @@ def by_handler(events: Sequence[Event], routes: Routes) -> list[tuple[Route, lis
     """Group one round by handler: one call takes every type that a handler is there for, in the order they came.
 
     Groups come in the order in which the service declares its subscriptions, whatever stands first in the batch.
+    Facts that nobody here handles are left out. Raises: Unreadable for a command or reply of that kind.
     """
     groups: dict[object, tuple[Route, list[Event]]] = {}
     for event in events:
         route = routes.find(event)
-        if route is None:
-            continue
-        groups.setdefault(route.handler, (route, []))[1].append(event)
+        if route is not None:
+            groups.setdefault(route.handler, (route, []))[1].append(event)
+        elif not event.aggregatetype:
+            raise Unreadable(f"{event.type} is not accepted here")
     return sorted(groups.values(), key=lambda group: group[0].place)

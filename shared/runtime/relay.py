@@ -20,7 +20,6 @@ from shared.runtime.bus.base import (
     ENVELOPE_BYTES_MAX,
     ENVELOPE_EVENTS_MAX,
     FACT_PARTITION,
-    WORTH_BYTES,
     Envelope,
 )
 from shared.runtime.db import is_transient
@@ -37,6 +36,8 @@ IDLE_POLL_S_MAX = 1.0
 FACT_LINGER_S = 0.05
 FACT_LINGER_BUSY_S = 0.3
 COMMAND_LINGER_S = 0.002
+WORTH_BYTES = 4_000
+"""So much (some eight messages) is worth a publication: whoever has it waits for no more."""
 BUSY_EVENTS = ENVELOPE_EVENTS_MAX
 DELETE_QUIET_S = 0.1
 DELETE_EACH_S = 0.5

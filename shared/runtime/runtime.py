@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
 
 import asyncpg
 
@@ -17,7 +18,7 @@ from shared.runtime.settings import ServiceSettings
 from shared.runtime.waiters import Waiters
 from shared.runtime.watching.contexts import contexts_of_events
 from shared.runtime.watching.flow import Flow
-from shared.runtime.watching.tracing import Tracing
+from shared.runtime.watching.tracing import Batch, Tracing
 from shared.runtime.work import Work
 
 # The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
@@ -27,6 +28,10 @@ from shared.runtime.work import Work
 # serves. Views keep the defaults.
 _BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
+
+
+More: TypeAlias = Callable[[], Awaitable[None]]
+"""Adds to the events of a batch, in place, what came meanwhile; it waits for nothing that has not come."""
 
 
 class JobRecord:
@@ -88,6 +93,11 @@ class Runtime:
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
+            # Nobody who waits for this commit needs to wait for the pool as well.
+            self._hand_over(work)
+
+    def _hand_over(self, work: Work) -> None:
+        """Give what a commit said to the relays, and call whoever wanted to know of it."""
         self.counts["commits"] += 1
         for partition, unit in work.handed:
             self.handed[partition].give(unit)
@@ -95,13 +105,19 @@ class Runtime:
             call()
 
     @asynccontextmanager
-    async def processing(self, events: Sequence[Event]) -> AsyncIterator[Work]:
-        """Open one transaction that applies events: what it says carries on the traces of what it was told."""
-        batch = None if self.tracing is None else self.tracing.process(events)
+    async def processing(self, events: Sequence[Event], *, more: More | None = None) -> AsyncIterator[Work]:
+        """Open one transaction that applies events: what it says carries on the traces of what it was told.
+
+        `more` adds to these events what came while the transaction began.
+        """
+        batch: Batch | None = None
         try:
             async with self.work() as work:
-                contexts = contexts_of_events(events) if batch is None else batch.contexts
-                work.contexts = contexts
+                if more is not None:
+                    await more()
+                if self.tracing is not None:
+                    batch = self.tracing.process(events)
+                work.contexts = contexts_of_events(events) if batch is None else batch.contexts
                 work.tracing = None
                 yield work
         except BaseException as error:

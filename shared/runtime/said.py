@@ -1,15 +1,20 @@
-"""How what a Work has said is written: one statement for all kinds of it, whatever their number.
+"""How what a Work leaves is written: one statement for all kinds of it, whatever their number.
 
 A round trip costs client, server and scheduler more than a row does. The statement is put together from the kinds that
-a Work has said something of, and the few combinations that occur stay prepared.
+a Work has said something of and from the rows that a service has deferred, and the few combinations that occur stay
+prepared.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
+import asyncpg
+
+from shared.kernel.refusals import invariant
+from shared.runtime.batch import Packed
 from shared.runtime.db import Connection, Record
 
 Row: TypeAlias = tuple[object, ...]
@@ -38,6 +43,8 @@ class Kind:
         return f"INSERT INTO {self.table} ({names}) SELECT n.*{same} FROM unnest({arrays}) AS n {self.tail}"  # noqa: S608 - names from this module
 
 
+# A unique violation here means that an event was received before: the batch runs again and asks first.
+INBOX = Kind("inbox", {"event_id": "uuid"}, {})
 FACT = Kind(
     "fact",
     {"event_id": "uuid", "aggregate_type": "text", "aggregate_id": "uuid", "version": "int", "body": "bytea"},
@@ -103,30 +110,83 @@ ANSWER = Kind(
 )
 
 
-@lru_cache(maxsize=64)
-def _statement(kinds: tuple[str, ...]) -> str:
-    parts = [kind.insert(first=first) for kind, first in _placed(kinds)]
-    before = ", ".join(f"w{place} AS ({part})" for place, part in enumerate(parts[:-1]))
-    return f"WITH {before} {parts[-1]}" if before else parts[-1]
+class Part(NamedTuple):
+    """A data-modifying statement inside a larger one, and whether the rows it touches are counted."""
+
+    sql: str
+    counted: bool = False
 
 
-@lru_cache(maxsize=16)
-def _looking_back(kinds: tuple[str, ...]) -> str:
-    """As `_statement`, for kinds that end with the outbox; it also reads facts written before, in no further trip."""
-    parts = [kind.insert(first=first) for kind, first in _placed(kinds)]
-    written = ", ".join(f"w{place} AS ({part})" for place, part in enumerate(parts))
-    first = 1 + sum(_width(_BY_TABLE[table]) for table in kinds)
-    return (
-        f"WITH {written} SELECT id, partition, NULL::uuid AS subject, NULL::bytea AS body FROM w{len(parts) - 1}"  # noqa: S608 - names from this module
-        " UNION ALL SELECT NULL, NULL, f.aggregate_id, f.body"
-        f" FROM unnest(${first}::uuid[], ${first + 1}::int[]) AS e(aggregate_id, version)"
-        " JOIN fact f ON f.aggregate_id = e.aggregate_id AND f.version = e.version"
-    )
+Render: TypeAlias = Callable[[Any, int], Sequence[Part]]
+"""The parts of a batch of some shape, whose parameters begin with a number. The parts of one statement all see the
+tables as they were before it."""
 
 
-def _placed(kinds: tuple[str, ...]) -> Iterator[tuple[Kind, int]]:
-    """Each kind with the number of its first parameter."""
+class Deferred(NamedTuple):
+    """Rows of a service's own tables that wait to be written with whatever else the Work leaves."""
+
+    render: Render
+    shape: Hashable
+    values: Sequence[object]
+    updates: int
+    """How many rows the counted parts have to touch; every other number is a bug."""
+    conflicts: frozenset[str] = frozenset()
+    """Tables in which a unique violation means that a parallel transaction was first: this one runs again."""
+
+
+def deferred(
+    render: Render, packed: Sequence[Packed], *, updates: int = 0, conflicts: frozenset[str] = frozenset()
+) -> Deferred:
+    """Batches to be written by the parts that `render` makes of their shapes."""
+    shapes, values = tuple(part.shape for part in packed), [value for part in packed for value in part.values]
+    return Deferred(render, shapes, values, updates, conflicts)
+
+
+class Written(NamedTuple):
+    """What came of one statement: the outbox rows (id, partition), and facts written before (subject, body)."""
+
+    outbox: Sequence[Record] = ()
+    earlier: Sequence[Record] = ()
+
+
+_BY_TABLE = {kind.table: kind for kind in (INBOX, FACT, OUTBOX, TIMER, NOTICE, DECISION, ANSWER)}
+_COUNTED = -1
+_NO_ROWS = "SELECT NULL::bigint AS id, NULL::smallint AS partition WHERE false"
+
+
+@lru_cache(maxsize=512)
+def _statement(deferred: tuple[tuple[Render, Hashable, int], ...], kinds: tuple[str, ...], earlier: bool) -> str:  # noqa: FBT001 - positional for the cache
+    """Deferred rows first, then the kinds; answers with ids and partitions of outbox rows, and with what was counted.
+
+    With `earlier` it also reads facts that were written before, in no further trip.
+    """
+    parts: list[Part] = []
     first = 1
+    for render, shape, width in deferred:
+        parts += render(shape, first)
+        first += width
+    parts += [Part(kind.insert(first=at)) for kind, at in _placed(kinds, first=first)]
+    first += sum(_width(_BY_TABLE[table]) for table in kinds)
+    written = ", ".join(
+        f"w{place} AS ({part.sql}{' RETURNING 1' if part.counted else ''})" for place, part in enumerate(parts)
+    )
+    tail = ", NULL::uuid AS subject, NULL::bytea AS body" if earlier else ""
+    answers = []
+    if kinds and kinds[-1] == OUTBOX.table:
+        answers.append(f"SELECT id, partition{tail} FROM w{len(parts) - 1}")  # noqa: S608 - names from this module
+    counts = [f"(SELECT count(*) FROM w{place})" for place, part in enumerate(parts) if part.counted]  # noqa: S608
+    if counts:
+        answers.append(f"SELECT {' + '.join(counts)} AS id, {_COUNTED}::smallint AS partition{tail}")
+    if earlier:
+        answers.append(
+            f"SELECT NULL, NULL, f.aggregate_id, f.body FROM unnest(${first}::uuid[], ${first + 1}::int[])"  # noqa: S608
+            " AS e(aggregate_id, version) JOIN fact f ON f.aggregate_id = e.aggregate_id AND f.version = e.version"
+        )
+    return f"WITH {written} {' UNION ALL '.join(answers) or _NO_ROWS}"
+
+
+def _placed(kinds: tuple[str, ...], *, first: int) -> Iterator[tuple[Kind, int]]:
+    """Each kind with the number of its first parameter."""
     for kind in (_BY_TABLE[table] for table in kinds):
         yield kind, first
         first += _width(kind)
@@ -136,33 +196,44 @@ def _width(kind: Kind) -> int:
     return len(kind.columns) + len(kind.shared)
 
 
-_BY_TABLE = {kind.table: kind for kind in (FACT, OUTBOX, TIMER, NOTICE, DECISION, ANSWER)}
-
-
 async def write(
     connection: Connection,
     said: Sequence[tuple[Kind, Sequence[Row], Row]],
     *,
+    deferred: Sequence[Deferred] = (),
     earlier: Sequence[tuple[UUID, int]] = (),
-) -> Sequence[Record]:
-    """Add rows to several tables with one statement; each entry is a kind, its rows, and its shared values.
+) -> Written:
+    """Write deferred rows, and add rows of several kinds, with one statement.
 
-    Returns what the last kind's INSERT returns: for the outbox the ids with their partitions. `earlier` are facts by
-    aggregate and version that are read along, as subject and body of rows without a partition.
+    Each entry of `said` is a kind, its rows, and its shared values; the outbox comes last. `earlier` are facts by
+    aggregate and version that are read along.
+
+    Raises: Bug when deferred rows were not all there; SerializationError when a parallel transaction was first.
     """
     present = [entry for entry in said if entry[1]]
-    if not present:
-        return ()
-    values: list[object] = []
+    if not present and not deferred:
+        return Written()
+    values: list[object] = [value for part in deferred for value in part.values]
     for _, added, same in present:
         values.extend(list(column) for column in zip(*added, strict=True))
         values.extend(same)
-    kinds = tuple(kind.table for kind, _, _ in present)
     if earlier:
         values.extend(list(column) for column in zip(*earlier, strict=True))
-    statement = _looking_back(kinds) if earlier else _statement(kinds)
-    rows: Sequence[Record] = await connection.fetch(statement, *values)
-    return rows
+    parts = tuple((part.render, part.shape, len(part.values)) for part in deferred)
+    statement = _statement(parts, tuple(kind.table for kind, _, _ in present), bool(earlier))
+    try:
+        rows = await connection.fetch(statement, *values)
+    except asyncpg.UniqueViolationError as error:
+        if any(error.table_name in part.conflicts for part in deferred):
+            # Run again as a whole, the transaction finds the row and answers by its state.
+            raise asyncpg.SerializationError(str(error)) from error
+        raise
+    touched = sum(row["id"] for row in rows if row["partition"] == _COUNTED)
+    invariant(touched == sum(part.updates for part in deferred), "every row was still as it was decided on")
+    return Written(
+        outbox=[row for row in rows if row["partition"] is not None and row["partition"] != _COUNTED],
+        earlier=[row for row in rows if row["partition"] is None],
+    )
 
 
 async def copy(connection: Connection, kind: Kind, rows: Sequence[Row], same: Row) -> None:

@@ -27,7 +27,21 @@ from shared.runtime.bus.base import (
 from shared.runtime.db import Connection, Record
 from shared.runtime.handover import Unit, unit_of
 from shared.runtime.ports import Ports
-from shared.runtime.said import ANSWER, DECISION, FACT, NOTICE, OUTBOX, TIMER, Kind, Row, copy, joined, write
+from shared.runtime.said import (
+    ANSWER,
+    DECISION,
+    FACT,
+    INBOX,
+    NOTICE,
+    OUTBOX,
+    TIMER,
+    Deferred,
+    Kind,
+    Row,
+    copy,
+    joined,
+    write,
+)
 from shared.runtime.watching.contexts import Contexts
 from shared.runtime.watching.ties import before
 from shared.runtime.watching.tracing import Tracing
@@ -92,6 +106,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class _Said:
     """What a Work has said and not yet written."""
 
+    received: list[tuple[UUID]] = field(default_factory=list)
     facts: list[tuple[UUID, str, UUID, int, bytes]] = field(default_factory=list)
     outbox: list[tuple[int, str, bytes]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -123,6 +138,7 @@ class Work:
         self.handed: list[tuple[int, Unit]] = []
         self.after_commit: list[Callable[[], None]] = []
         self._said = _Said()
+        self._deferred: list[Deferred] = []
         self._wire_time = now.isoformat()
         self._id_head = b""
         self._id_tail = 0
@@ -213,22 +229,60 @@ class Work:
         """Store the answer of a call with its effects: scope, key, request hash, status, body, resource."""
         self._said.answers.append(row)
 
+    def receive(self, event_ids: Sequence[UUID]) -> None:
+        """Put events into the inbox at the flush; a unique violation there means that one was received before."""
+        self._said.received.extend((event_id,) for event_id in event_ids)
+
+    def defer(self, rows: Deferred) -> None:
+        """Write rows of the service at the flush, with what is said: for handlers after which nothing reads them.
+
+        Whoever runs several handlers in one Work calls `write_deferred` before one that may read what another wrote.
+        """
+        self._deferred.append(rows)
+
+    async def write_deferred(self) -> None:
+        """Write what was deferred so far. Raises: as `flush`."""
+        if self._deferred:
+            deferred, self._deferred = self._deferred, []
+            await write(self.connection, (), deferred=deferred)
+
     async def flush(self) -> None:
-        """Write everything said with one statement; what is said in bulk goes by COPY before it."""
+        """Write what was deferred and said with one statement; what is said in bulk goes by COPY before it.
+
+        Raises: Bug when deferred rows were not as they were decided on; SerializationError, UniqueViolationError when
+        a parallel transaction was first.
+        """
         said, self._said = self._said, _Said()
+        deferred, self._deferred = self._deferred, []
         if self.contexts is not None:
             said.facts, said.outbox = self.contexts.stamp_rows(said.facts, said.outbox)
         outbox = joined(said.outbox)
+        dropping = [timer for timer, due_at in said.timers.items() if due_at is None]
+        if dropping:
+            columns = zip(*dropping, strict=True)
+            await self.connection.execute(_DROP_TIMERS, *(list(column) for column in columns))
+        small = []
+        for kind, rows, same in self._rows_of(said, outbox):
+            if kind.bulk and len(rows) >= BULK_MIN:
+                await copy(self.connection, kind, rows, same)
+            else:
+                small.append((kind, rows, same))
+        tracing, earlier = self.tracing, () if self.tracing is None else before(said.facts)
+        written = await write(self.connection, small, deferred=deferred, earlier=earlier)
+        if tracing is not None and earlier:
+            self.after_commit.append(lambda: tracing.tie(said.facts, written.earlier))
+        if outbox:
+            self._hand_over(written.outbox, outbox)
+
+    def _rows_of(self, said: _Said, outbox: Sequence[Row]) -> list[tuple[Kind, Sequence[Row], Row]]:
+        """Every kind with its rows and what they share; the outbox last."""
         notices = [
             (self.new_id(), n.recipient, n.subject_type, n.subject_id, n.event, n.text, n.reason, n.article)
             for n in said.notices
         ]
         setting = [(kind, key, due_at) for (kind, key), due_at in said.timers.items() if due_at is not None]
-        dropping = [timer for timer, due_at in said.timers.items() if due_at is None]
-        if dropping:
-            columns = zip(*dropping, strict=True)
-            await self.connection.execute(_DROP_TIMERS, *(list(column) for column in columns))
-        kinds: list[tuple[Kind, Sequence[Row], Row]] = [
+        return [
+            (INBOX, said.received, ()),
             (FACT, said.facts, ()),
             (TIMER, setting, ()),
             (NOTICE, notices, (self.now,)),
@@ -236,18 +290,6 @@ class Work:
             (ANSWER, said.answers, ()),
             (OUTBOX, outbox, ()),
         ]
-        small = []
-        for kind, rows, same in kinds:
-            if kind.bulk and len(rows) >= BULK_MIN:
-                await copy(self.connection, kind, rows, same)
-            else:
-                small.append((kind, rows, same))
-        tracing, earlier = self.tracing, () if self.tracing is None else before(said.facts)
-        written = await write(self.connection, small, earlier=earlier)
-        if tracing is not None and earlier:
-            self.after_commit.append(lambda: tracing.tie(said.facts, written))
-        if outbox:
-            self._hand_over(written, outbox)
 
     def _hand_over(self, written: Sequence[Record], outbox: Sequence[tuple[int, str, bytes]]) -> None:
         for partition in {row[0] for row in outbox}:

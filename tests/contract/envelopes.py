@@ -23,12 +23,12 @@ def a_fact(body: bytes, *, aggregate: str = "thing") -> Envelope:
     return Envelope("sender", fact_key(f"sender.{aggregate}"), body, mandatory=False)
 
 
-async def take(inlet: Inlet, count: int) -> list[Delivery]:
+async def take(inlet: Inlet, count: int, *, bytes_max: int = BYTES_MAX) -> list[Delivery]:
     """The next deliveries of an inlet, unacknowledged."""
     found: list[Delivery] = []
     async with asyncio.timeout(20):
         while len(found) < count:
-            found += await inlet.receive(bytes_max=BYTES_MAX, linger_s=0.003)
+            found += await inlet.receive(bytes_max=bytes_max)
     assert len(found) == count
     return found
 
@@ -37,7 +37,7 @@ async def none_arrives(inlet: Inlet) -> bool:
     """Whether nothing comes for a while."""
     try:
         async with asyncio.timeout(0.4):
-            await inlet.receive(bytes_max=BYTES_MAX, linger_s=0)
+            await inlet.receive(bytes_max=BYTES_MAX)
     except TimeoutError:
         return True
     return False

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from shared.runtime.bus import memory
-from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, WORTH_BYTES, command_queue, fact_queue
+from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, command_queue, fact_queue
 from tests.contract.conftest import CONFIRM_TIMEOUT_S, Wire, Wires
 from tests.contract.envelopes import (
     BYTES_MAX,
@@ -28,7 +28,7 @@ async def test_envelopes_of_one_key_arrive_in_the_order_they_were_published(wire
     received: list[bytes] = []
     async with asyncio.timeout(20):
         while len(received) < len(bodies):
-            deliveries = await inlet.receive(bytes_max=1_000, linger_s=0.001)
+            deliveries = await inlet.receive(bytes_max=1_000)
             received += [delivery.body for delivery in deliveries]
             await inlet.acknowledge(deliveries)
     assert await publishing == [True] * len(bodies)
@@ -148,10 +148,10 @@ async def test_a_cancelled_receive_loses_nothing(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     inlet = await reader.listen(command_queue("reader"))
-    waiting = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX, linger_s=30))
-    publishing = asyncio.create_task(sender.publish([a_command(b"kept")]))
-    await asyncio.sleep(0.3)
+    waiting = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX))
+    await asyncio.sleep(0.1)
     waiting.cancel()
+    publishing = asyncio.create_task(sender.publish([a_command(b"kept")]))
     await asyncio.wait([waiting])
     await inlet.close()
     again = await reader.listen(command_queue("reader"))
@@ -159,15 +159,20 @@ async def test_a_cancelled_receive_loses_nothing(wire: Wire) -> None:
     assert await publishing == [True]
 
 
-async def test_whoever_has_enough_waits_for_no_more(wire: Wire) -> None:
+async def test_whoever_has_some_takes_more_without_waiting(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     inlet = await reader.listen(command_queue("reader"))
-    publishing = asyncio.create_task(sender.publish([a_command(b"m" * WORTH_BYTES)]))
-    async with asyncio.timeout(10):
-        deliveries = await inlet.receive(bytes_max=BYTES_MAX, linger_s=60)
+    assert inlet.take(bytes_max=BYTES_MAX) == []
+    publishing = asyncio.create_task(sender.publish([a_command(b"%d" % number) for number in range(3)]))
+    deliveries = await take(inlet, 1, bytes_max=1)
+    async with asyncio.timeout(20):
+        while len(deliveries) < 3:
+            deliveries += inlet.take(bytes_max=1)
+            await asyncio.sleep(0.01)
+    assert [delivery.body for delivery in deliveries] == [b"0", b"1", b"2"]
     await inlet.acknowledge(deliveries)
-    assert await publishing == [True]
+    assert await publishing == [True] * 3
 
 
 def memory_wires() -> Wires:

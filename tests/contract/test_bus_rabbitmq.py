@@ -55,7 +55,7 @@ async def test_rabbitmq_heals_after_a_restart_and_has_all_it_confirmed(broker: B
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     inlet = await reader.listen(command_queue("reader"))
-    held = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX, linger_s=0))
+    held = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX))
     bodies = [str(number).encode() for number in range(120)]
     assert await sender.publish([a_command(body) for body in bodies]) == [True] * 120
     stale = list(await held)
@@ -75,7 +75,7 @@ async def test_rabbitmq_heals_after_a_restart_and_has_all_it_confirmed(broker: B
         await inlet.acknowledge(stale)
         received: set[bytes] = set()
         while not confirmed <= received:
-            deliveries = await inlet.receive(bytes_max=BYTES_MAX, linger_s=0.003)
+            deliveries = await inlet.receive(bytes_max=BYTES_MAX)
             received |= {delivery.body for delivery in deliveries}
             await inlet.acknowledge(deliveries)
     assert {delivery.body for delivery in stale} <= received
@@ -105,7 +105,7 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
         assert await sender.publish([a_command(b"after")]) == [True]
         bodies = {delivery.body}
         while b"after" not in bodies:
-            bodies |= {delivery.body for delivery in await inlet.receive(bytes_max=BYTES_MAX, linger_s=0)}
+            bodies |= {delivery.body for delivery in await inlet.receive(bytes_max=BYTES_MAX)}
     assert b"refused" not in bodies
     await wires.close()
 

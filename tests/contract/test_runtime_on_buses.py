@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID, uuid4
 
-import asyncpg
 import msgspec
 import pytest
 
@@ -20,6 +19,7 @@ from tests.contract.toys import (
     Reader,
     Stage,
     Unheard,
+    cut_connections,
     event_of,
     order_additions,
     stage_on,
@@ -145,7 +145,8 @@ async def test_a_handler_that_fails_once_gets_its_event_again_later(stage: Stage
     reading = await stage.runtime(stage.reading)
     stage.consume(reading)
     shy, other = uuid4(), uuid4()
-    stage.reader.faults[shy] = 1
+    # A batch that fails runs once more at once, without what the inbox holds.
+    stage.reader.faults[shy] = 2
     await stage.publish([stage.counted(shy)])
     await stage.until_count("retry", 1)
     await stage.publish([stage.counted(other), stage.counted(shy)])
@@ -334,18 +335,6 @@ async def test_two_processes_that_share_a_queue_apply_each_event_once_and_in_ord
     assert all(runtime.counts["commits"] for runtime in readers)
     assert await stage.seen() == expected(counters, times=30)
     assert await stage.count("parked") == await stage.count("dead_letter") == await stage.count("retry") == 0
-
-
-async def cut_connections(stage: Stage, service: str) -> None:
-    """Terminate every backend of one service's database, whatever it is doing."""
-    connection = await asyncpg.connect(stage.databases[service])
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-    finally:
-        await connection.close()
 
 
 async def test_received_is_applied_duplicate_parked_waiting_for_retry_or_dead(stage: Stage) -> None:

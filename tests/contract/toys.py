@@ -287,6 +287,18 @@ class Stage:
             runtime.pool.terminate()
 
 
+async def cut_connections(stage: Stage, service: str) -> None:
+    """Terminate every backend of one service's database, whatever it is doing."""
+    connection = await asyncpg.connect(stage.databases[service])
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    finally:
+        await connection.close()
+
+
 def event_of(fact: Counted, *, type_name: str = "") -> Event:
     """A fact as its producer's outbox would hold it."""
     return Event(

@@ -55,7 +55,7 @@ async def decide_orders(work: Work, commands: Sequence[OrderCommand]) -> Sequenc
             answers.append(refusal)
         else:
             answers.append(answer(after, docket.purchase(after.id)))
-    await docket.save()
+    await docket.leave()
     return answers
 
 

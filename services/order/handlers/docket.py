@@ -57,10 +57,8 @@ class Docket:
 
     @classmethod
     async def of_sagas(cls, work: Work, saga_ids: Iterable[UUID]) -> "Docket":
-        """Lock the orders that sagas are about, then read these sagas and the purchase sagas."""
-        wanted = set(saga_ids)
-        orders = await store.lock_by_saga(work.connection, sorted(wanted))
-        found = await sagas.find_sagas(work.connection, sorted(wanted | {order.id for order in orders}))
+        """Lock the orders that sagas are about, with these sagas and the purchase sagas."""
+        orders, found = await store.lock_by_saga(work.connection, sorted(set(saga_ids)))
         return cls(work, orders=orders, sagas=found)
 
     def find(self, order_id: UUID) -> Order | None:
@@ -185,6 +183,11 @@ class Docket:
 
     async def save(self) -> None:
         """Write what changed in one statement, and wake whoever waits for these orders after the commit."""
+        await self.leave()
+        await self.work.write_deferred()
+
+    async def leave(self) -> None:
+        """As `save`, but orders and sagas are written with what is said; nothing may read them before."""
         moved = [(self._loaded[order_id], self._orders[order_id]) for order_id in sorted(self._moved)]
         saga_ids = sorted(self._stepped)
         stepped = [
@@ -192,7 +195,7 @@ class Docket:
         ]
         begun = [self._sagas[key] for key in saga_ids if key not in self._loaded_sagas]
         if moved or saga_ids:
-            await store.save(self.work.connection, orders=moved, sagas=stepped, begun=begun)
+            self.work.defer(store.saved(orders=moved, sagas=stepped, begun=begun))
         if self._returned:
             await refunds.finish(self.work.connection, self._returned, now=self.work.now)
         self._wake()

@@ -124,7 +124,7 @@ async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[O
         if saga is None:
             awaiting.append((order.id, {}))
     if batch.orders:
-        await store.insert(work.connection, orders=batch.orders, sagas=batch.sagas, lines=batch.lines)
+        work.defer(store.inserted(orders=batch.orders, sagas=batch.sagas, lines=batch.lines))
     if awaiting:
         # Nothing is under way for these: a caller that waits is answered at once.
         waiters = work.ports.get(Waiters)

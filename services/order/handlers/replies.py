@@ -29,4 +29,4 @@ async def take_replies(work: Work, replies: Sequence[SagaReply]) -> None:
             log.warning("saga.late_reply", saga_id=str(saga.id), number=reply.number, reply=reply.reply.name)
         elif isinstance(reply.reply, Refused) and after.pending is not None and after.number == saga.number:
             log.error("saga.refused_after_pivot", saga_id=str(saga.id), code=reply.reply.code, state=after.state.value)
-    await docket.save()
+    await docket.leave()

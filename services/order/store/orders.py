@@ -4,8 +4,7 @@ The statement is put together from the columns that a batch has changed; few com
 index holds a column that changes, so a step of an order stays on its page (HOT).
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from services.order.store import sagas as saga_store
 from shared.kernel.refusals import invariant
 from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
+from shared.runtime.said import Deferred, Part, deferred
 
 _ORDER_FIELDS = Order.__struct_fields__
 _MUTABLE = {
@@ -82,15 +82,18 @@ _PLACED_COMMON = frozenset(
     {"year", "state", "version", "agreement_version", "pack_version", "placed_at", "confirm_due_at"}
 )
 
-# The order row's lock also guards all sagas of the order; sagas are read by a later statement, because one that had to
-# wait for the lock would join the row as it is now with sagas as they were before. Rows are locked in id order.
+# The order row's lock also guards all sagas of the order; a statement that had to wait for the lock joins the row as it
+# is now with other rows as they were before. So sagas are read by a later statement, or locked by the same one, which
+# reads them anew as well. Rows are locked in the order of the orders' ids.
 _FIND = f"""
 SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order WHERE id = ANY($1::uuid[]) ORDER BY id
 """  # noqa: S608 - column names from this module
 _LOCK = f"{_FIND} FOR UPDATE"
-_LOCK_BY_SAGA = f"""
-SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order
-WHERE id = ANY(ARRAY(SELECT order_id FROM saga WHERE id = ANY($1::uuid[]))) ORDER BY id FOR UPDATE
+_LOCK_WITH_SAGAS = f"""
+SELECT {saga_store.COLUMNS}, {", ".join(f"o.{name} AS order_{name}" for name in _ORDER_FIELDS)}
+FROM saga s JOIN cloud_order o ON o.id = s.order_id
+WHERE s.id = ANY(ARRAY(SELECT unnest($1::uuid[]) UNION SELECT order_id FROM saga WHERE id = ANY($1::uuid[])))
+ORDER BY o.id FOR UPDATE OF o, s
 """  # noqa: S608 - as above
 _LINES = """
 SELECT order_id, line, fee_fen, voucher_fen, refund_id FROM order_line WHERE order_id = ANY($1::uuid[])
@@ -113,44 +116,45 @@ ORDER BY id LIMIT $2
 """
 
 
-@lru_cache(maxsize=256)
-def _save_statement(moved: Shape, stepped: Shape, begun: Shape) -> str:
-    """Update orders and sagas, insert new sagas, and count the rows updated; a part without a shape is left out."""
-    parts, counts, first = [], [], 1
+def _save_parts(shapes: tuple[Shape, Shape, Shape], first: int) -> list[Part]:
+    """Update orders and sagas, and insert new sagas; one without a shape is left out."""
+    moved, stepped, begun = shapes
+    parts: list[Part] = []
     if moved:
         n = Source(moved, _MOVED_TYPES, first=first)
         assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in {"id", "was"})
-        parts.append(
-            f"moved AS (UPDATE cloud_order o SET {assignments} FROM {n.rows} "  # noqa: S608 - names from this module
-            f"WHERE o.id = n.id AND o.version = {n.of['was']} RETURNING 1)"
-        )
-        counts.append("(SELECT count(*) FROM moved)")
+        guard = f"o.id = n.id AND o.version = {n.of['was']}"
+        parts.append(Part(f"UPDATE cloud_order o SET {assignments} FROM {n.rows} WHERE {guard}", counted=True))  # noqa: S608 - names from this module
         first = n.after
     if stepped:
-        parts.append(f"stepped AS ({saga_store.step_statement(stepped, first=first)} RETURNING 1)")
-        counts.append("(SELECT count(*) FROM stepped)")
+        parts.append(Part(saga_store.step_statement(stepped, first=first), counted=True))
         first += len(stepped)
     if begun:
-        parts.append(f"begun AS ({saga_store.begin_statement(begun, first=first)})")
-    return f"WITH {', '.join(parts)} SELECT {' + '.join(counts) or '0'}"
+        parts.append(Part(saga_store.begin_statement(begun, first=first)))
+    return parts
 
 
-@lru_cache(maxsize=64)
-def _insert_statement(placed: Shape, begun: Shape, lines: Shape) -> str:
-    order = Source(placed, _PLACED, first=1)
-    parts, first = [f"placed AS ({order.insert('cloud_order')})"], order.after
+def _insert_parts(shapes: tuple[Shape, Shape, Shape], first: int) -> list[Part]:
+    """Insert orders, their sagas where there are any, and their lines."""
+    placed, begun, lines = shapes
+    order = Source(placed, _PLACED, first=first)
+    parts, first = [Part(order.insert("cloud_order"))], order.after
     if begun:
-        parts.append(f"begun AS ({saga_store.begin_statement(begun, first=first)})")
+        parts.append(Part(saga_store.begin_statement(begun, first=first)))
         first += len(begun)
-    return f"WITH {', '.join(parts)} {Source(lines, _LINE, first=first).insert('order_line')}"
+    return [*parts, Part(Source(lines, _LINE, first=first).insert("order_line"))]
 
 
 _NOTHING = Packed((), ())
 
 
 def order_of(row: Record) -> Order:
-    """The order of a row that has its columns."""
-    values = dict(row)
+    """The order of a row that has its columns, and only these."""
+    return _order(row.values())
+
+
+def _order(columns: Iterable[Any]) -> Order:
+    values = dict(zip(_ORDER_FIELDS, columns, strict=True))
     values["state"] = OrderState(values["state"])
     values["refund_state"] = RefundState(values["refund_state"])
     return Order(**values)
@@ -166,23 +170,20 @@ async def lock(connection: Connection, ids: Sequence[UUID]) -> list[Order]:
     return [order_of(row) for row in await connection.fetch(_LOCK, ids)]
 
 
-async def lock_by_saga(connection: Connection, saga_ids: Sequence[UUID]) -> list[Order]:
-    """The orders that sagas of any kind are about, locked in id order."""
-    return [order_of(row) for row in await connection.fetch(_LOCK_BY_SAGA, saga_ids)]
+async def lock_by_saga(connection: Connection, saga_ids: Sequence[UUID]) -> tuple[list[Order], list[Saga]]:
+    """The orders that sagas of any kind are about, locked in id order, with these sagas and the purchase sagas."""
+    rows = await connection.fetch(_LOCK_WITH_SAGAS, saga_ids)
+    width = len(saga_store.SAGA_COLUMNS)
+    orders = {row["order_id"]: row[width:] for row in rows}
+    return [_order(values) for values in orders.values()], [saga_store.saga_of(row) for row in rows]
 
 
-async def save(
-    connection: Connection,
-    *,
-    orders: Sequence[tuple[Order, Order]],
-    sagas: Sequence[tuple[Saga, Saga]],
-    begun: Sequence[Saga],
-) -> None:
-    """Write orders and sagas, each as loaded and as decided, and new sagas. Raises: Bug when a guard fails."""
-    parts = (_moved(orders), saga_store.stepped(sagas), saga_store.begun(begun))
-    statement = _save_statement(*(part.shape for part in parts))
-    written = await connection.fetchval(statement, *(value for part in parts for value in part.values))
-    invariant(written == len(orders) + len(sagas), "every order and saga was still at the version it was decided on")
+def saved(
+    *, orders: Sequence[tuple[Order, Order]], sagas: Sequence[tuple[Saga, Saga]], begun: Sequence[Saga]
+) -> Deferred:
+    """Orders and sagas to be written, each as loaded and as decided, and new sagas; guarded by their versions."""
+    packed = (_moved(orders), saga_store.stepped(sagas), saga_store.begun(begun))
+    return deferred(_save_parts, packed, updates=len(orders) + len(sagas))
 
 
 def _moved(orders: Sequence[tuple[Order, Order]]) -> Packed:
@@ -203,21 +204,14 @@ def _moved(orders: Sequence[tuple[Order, Order]]) -> Packed:
     return pack(("id", "was", *(names[place] for place in changed)), rows, common=_MOVED_COMMON)
 
 
-async def insert(
-    connection: Connection,
-    *,
-    orders: Sequence[tuple[Any, ...]],
-    sagas: Sequence[Saga],
-    lines: Sequence[tuple[Any, ...]],
-) -> None:
-    """Write new orders (values of PLACED_COLUMNS), their sagas and their lines (LINE_COLUMNS) in one statement."""
-    parts = (
+def inserted(*, orders: Sequence[tuple[Any, ...]], sagas: Sequence[Saga], lines: Sequence[tuple[Any, ...]]) -> Deferred:
+    """New orders to be written (values of PLACED_COLUMNS), their sagas and their lines (LINE_COLUMNS)."""
+    packed = (
         pack(PLACED_COLUMNS, orders, common=_PLACED_COMMON),
         saga_store.begun(sagas),
         pack(LINE_COLUMNS, lines, common=frozenset()),
     )
-    statement = _insert_statement(*(part.shape for part in parts))
-    await connection.execute(statement, *(value for part in parts for value in part.values))
+    return deferred(_insert_parts, packed)
 
 
 PLACED_COLUMNS = tuple(_PLACED)

@@ -85,13 +85,15 @@ _SELDOM = ("late", "paid_fen")
 _STEPPED_COMMON = frozenset({*_STEPPED, *_SELDOM} - {"id"})
 _BEGUN_COMMON = frozenset({"kind", "state", "number", "pending_name", "version", "late", "last_event", "paid_fen"})
 _NAMES = ", ".join(SAGA_COLUMNS)
+COLUMNS = ", ".join(f"s.{name}" for name in SAGA_COLUMNS)
+"""What `saga_of` reads, of a row of `saga s`."""
 _BY_CLAIM = f"""
-SELECT {", ".join(f"s.{name}" for name in SAGA_COLUMNS)} FROM saga s
+SELECT {COLUMNS} FROM saga s
 JOIN unnest($1::uuid[], $2::uuid[]) AS k(claim_id, order_id) ON s.claim_id = k.claim_id AND s.order_id = k.order_id
 """  # noqa: S608 - column names from this module
 _BY_ID = f"SELECT {_NAMES} FROM saga WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
 _WITH_PARTIES = f"""
-SELECT {", ".join(f"s.{name}" for name in SAGA_COLUMNS)}, o.id AS decided_id,
+SELECT {COLUMNS}, o.id AS decided_id,
        e.closed AS enterprise_closed, e.suspended_since AS enterprise_suspended_since,
        p.closed AS provider_closed, p.suspended_since AS provider_suspended_since
 FROM cloud_order o JOIN party e ON e.organisation_id = o.enterprise_id JOIN party p ON p.organisation_id = o.provider_id
@@ -114,7 +116,7 @@ UPDATE saga s SET
                      ELSE m.now + m.pause END,
     resent = CASE WHEN s.pending IS NULL OR s.moved_at > m.now - d.pause THEN s.resent ELSE s.resent + 1 END
 FROM machine m, due d WHERE s.id = d.id
-RETURNING {", ".join(f"s.{name}" for name in SAGA_COLUMNS)},
+RETURNING {COLUMNS},
     s.pending IS NOT NULL AND s.moved_at <= m.now - d.pause AS again
 """  # noqa: S608 - as above
 _WAITING = """

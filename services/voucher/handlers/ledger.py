@@ -77,8 +77,8 @@ class Book:
         self._postings.extend(step.postings)
         self._moved.extend(step.moved)
 
-    async def save(self, work: Work) -> None:
-        """Write what changed, and tell it."""
+    def save(self, work: Work) -> None:
+        """Leave what changed to be written with what is said, and tell it."""
         accounts = [(self._locked[key], self._accounts[key]) for key in sorted(self._touched)]
         holds = sorted(self._holds.items())
         kept = store.Kept(
@@ -91,7 +91,7 @@ class Book:
                 if (before := self._stored.get(key)) is not None and hold is not before
             ],
         )
-        await store.save(work, kept)
+        store.save(work, kept)
         store.tell(work, self._moved)
 
 
@@ -118,7 +118,7 @@ async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes
         else:
             book.keep(step)
             outcomes.append(_REPLIES[type(command)](order_id=command.order_id, amount_fen=step.amount_fen))
-    await book.save(work)
+    book.save(work)
     return outcomes
 
 

@@ -1,20 +1,19 @@
 """Write SQL of the ledger: accounts, postings, holds; a few statements for any number of commands."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from operator import attrgetter
+from typing import TypeAlias
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from services.voucher.domain.accounts import Moved, Posting, QuotaAccount
 from services.voucher.domain.holds import Hold, HoldLine
 from services.voucher.domain.states import HoldState, LineState
 from shared.contracts.messages.voucher import QuotaMoved
-from shared.kernel.refusals import invariant
 from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
+from shared.runtime.said import Part, deferred
 from shared.runtime.work import Work
 
 ACCOUNT_FIELDS = QuotaAccount.__struct_fields__
@@ -89,8 +88,17 @@ _LINE_STEP = ("order_id", "line", "state", "paid_fen", "short_fen")
 _POSTING_COMMON = frozenset(_POSTING_TYPES) - {"id", "business_key", "quota_account_id", "amount_fen", "order_id"}
 _HOLD_COMMON = frozenset({"state", "claim_id", "ended_claims", "refusal"})
 _LINE_COMMON = frozenset({"line", "state", "paid_fen", "short_fen"})
+_WRITES = (
+    ("quota_account", _ACCOUNT_TYPES, ("id",)),
+    ("hold", _HOLD_TYPES, ("order_id",)),
+    ("hold_line", _LINE_TYPES, ("order_id", "line")),
+    ("posting", _POSTING_TYPES, ()),
+    ("hold", _HOLD_TYPES, ()),
+    ("hold_line", _LINE_TYPES, ()),
+)
 _NOTHING = Packed((), ())
 _BALANCES_OF = attrgetter(*_CHANGING)
+_NEW = frozenset({"hold", "hold_line"})
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,32 +110,18 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     changed: Sequence[tuple[Hold, Hold]] = ()
 
 
-@lru_cache(maxsize=256)
-def _save_statement(accounts: Shape, postings: Shape, holds: tuple[Shape, Shape], steps: tuple[Shape, Shape]) -> str:
-    """One statement of the parts that have a shape; it counts the accounts and holds updated."""
-    parts: list[str] = []
-    counts: list[str] = []
-    first = 1
-    for name, table, shape, types, keys in (
-        ("changed", "quota_account", accounts, _ACCOUNT_TYPES, ("id",)),
-        ("stepped", "hold", steps[0], _HOLD_TYPES, ("order_id",)),
-        ("stepped_lines", "hold_line", steps[1], _LINE_TYPES, ("order_id", "line")),
-    ):
+_Shapes: TypeAlias = tuple[Shape, Shape, Shape, Shape, Shape, Shape]
+
+
+def _save_parts(shapes: _Shapes, first: int) -> list[Part]:
+    """Update accounts, holds and lines, which is counted; add postings, holds and lines; of those that have a shape."""
+    parts: list[Part] = []
+    for shape, (table, types, keys) in zip(shapes, _WRITES, strict=True):
         if shape:
             n = Source(shape, types, first=first)
-            parts.append(f"{name} AS ({_update(table, n, keys=keys)} RETURNING 1)")
-            counts.append(f"(SELECT count(*) FROM {name})")  # noqa: S608 - a name from this module
+            parts.append(Part(_update(table, n, keys=keys), counted=True) if keys else Part(n.insert(table)))
             first = n.after
-    for name, table, shape, types in (
-        ("posted", "posting", postings, _POSTING_TYPES),
-        ("held", "hold", holds[0], _HOLD_TYPES),
-        ("held_lines", "hold_line", holds[1], _LINE_TYPES),
-    ):
-        if shape:
-            n = Source(shape, types, first=first)
-            parts.append(f"{name} AS ({n.insert(table)})")
-            first = n.after
-    return f"WITH {', '.join(parts)} SELECT {' + '.join(counts) or '0'}"
+    return parts
 
 
 def _update(table: str, n: Source, *, keys: Sequence[str]) -> str:
@@ -194,14 +188,15 @@ async def save_accounts(work: Work, accounts: Sequence[QuotaAccount], postings: 
     if accounts or postings:
         rows = [(account.id, *_BALANCES_OF(account)) for account in accounts]
         balances = pack(tuple(_ACCOUNT_TYPES), rows, common=frozenset()) if rows else _NOTHING
-        parts = (balances, _NOTHING, _NOTHING, _postings(work, postings), _NOTHING, _NOTHING)
-        await _write(work, parts, updates=len(accounts))
+        packed = (balances, _NOTHING, _NOTHING, _postings(work, postings), _NOTHING, _NOTHING)
+        work.defer(deferred(_save_parts, packed, updates=len(accounts)))
+        await work.write_deferred()
 
 
-async def save(work: Work, kept: Kept) -> None:
-    """Write all that a batch of commands leaves in one statement.
+def save(work: Work, kept: Kept) -> None:
+    """Leave all that a batch of commands changed to be written with what it says.
 
-    Raises: SerializationError when a parallel transaction wrote one of the new holds first.
+    When a parallel transaction writes one of the new holds first, this one runs again.
     """
     lines = [
         (after.order_id, line)
@@ -209,7 +204,7 @@ async def save(work: Work, kept: Kept) -> None:
         for line, was in zip(after.lines, before.lines, strict=True)
         if line is not was
     ]
-    parts = (
+    packed = (
         _accounts(kept.accounts),
         _holds([after for _, after in kept.changed], _HOLD_STEP),
         _lines(lines, _LINE_STEP),
@@ -217,23 +212,9 @@ async def save(work: Work, kept: Kept) -> None:
         _holds(kept.fresh, tuple(_HOLD_TYPES)),
         _lines([(hold.order_id, line) for hold in kept.fresh for line in hold.lines], tuple(_LINE_TYPES)),
     )
-    if not any(part.shape for part in parts):
-        return
-    try:
-        await _write(work, parts, updates=len(kept.accounts) + len(kept.changed) + len(lines))
-    except asyncpg.UniqueViolationError as error:
-        if error.table_name not in {"hold", "hold_line"}:
-            raise
-        # Run again as a whole, the transaction finds the row and answers by its state.
-        raise asyncpg.SerializationError(str(error)) from error
-
-
-async def _write(work: Work, parts: tuple[Packed, Packed, Packed, Packed, Packed, Packed], *, updates: int) -> None:
-    """Write accounts, steps of holds and of lines, postings, new holds and lines. Raises: Bug when a row is missing."""
-    accounts, steps, line_steps, postings, holds, lines = (part.shape for part in parts)
-    statement = _save_statement(accounts, postings, (holds, lines), (steps, line_steps))
-    updated = await work.connection.fetchval(statement, *(value for part in parts for value in part.values))
-    invariant(updated == updates, "every locked account and every known hold is saved")
+    if any(part.shape for part in packed):
+        updates = len(kept.accounts) + len(kept.changed) + len(lines)
+        work.defer(deferred(_save_parts, packed, updates=updates, conflicts=_NEW))
 
 
 def _accounts(accounts: Sequence[tuple[QuotaAccount, QuotaAccount]]) -> Packed:

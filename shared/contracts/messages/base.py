@@ -4,6 +4,7 @@ Messages are strict when built (mypy, and msgspec types) and tolerant when read:
 rolling updates work. A new optional field keeps the schema version; anything else is a new version.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -21,7 +22,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def type_name(cls) -> str:
         """The CloudEvents type, for example `order.confirmed.v1`."""
-        return f"{cls.name}.v{cls.schema}"
+        return _type_name(cls)
+
+
+@lru_cache(maxsize=512)
+def _type_name(kind: type[Message]) -> str:
+    return f"{kind.name}.v{kind.schema}"
 
 
 class Fact(Message, frozen=True, kw_only=True):

@@ -8,8 +8,6 @@ COMMAND_PARTITION = 0
 FACT_PARTITION = 1
 ENVELOPE_EVENTS_MAX = 50
 ENVELOPE_BYTES_MAX = 128 * 1024
-WORTH_BYTES = 4_000
-"""So much (some eight messages) is worth a publication or a transaction: whoever has it waits for no more."""
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
 
@@ -77,8 +75,12 @@ class Wiring:
 class Inlet(Protocol):
     """A consumer's side of one queue."""
 
-    async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
+    async def receive(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """Wait for at least one delivery, then take what is there; at most `bytes_max`, or one delivery."""
+        ...
+
+    def take(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """What is there by now, without waiting; at most `bytes_max`, or one delivery."""
         ...
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.runtime.bus.base import (
-    WORTH_BYTES,
     Delivery,
     Envelope,
     Inlet,
@@ -86,13 +85,15 @@ class MemoryInlet:
         self._queue = queue
         self._open: dict[Delivery, None] = {}
 
-    async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
+    async def receive(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """Wait for at least one delivery, then take what is there; at most `bytes_max`, or one delivery."""
         while not self._queue.ready:
             self._queue.arrived.clear()
             await self._queue.arrived.wait()
-        if linger_s > 0 and sum(len(delivery.body) for delivery in self._queue.ready) < WORTH_BYTES:
-            await asyncio.sleep(linger_s)
+        return self.take(bytes_max=bytes_max)
+
+    def take(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """What is there by now, without waiting; at most `bytes_max`, or one delivery."""
         taken: list[Delivery] = []
         size_bytes = 0
         while self._queue.ready and size_bytes < bytes_max:

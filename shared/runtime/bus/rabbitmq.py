@@ -20,7 +20,7 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from aiormq.exceptions import ConnectionClosed
 
-from shared.runtime.bus.base import CONTENT_TYPE, WORTH_BYTES, Delivery, Envelope, Inlet, sender_of
+from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Inlet, sender_of
 from shared.runtime.bus.topology import exchange_of
 
 log = structlog.get_logger()
@@ -267,7 +267,7 @@ class RabbitInlet:
         channel.on_consumer_cancel_callbacks.add(lambda _: self._lose(channel))
         with _lost_connection_told():
             await channel.basic_qos(prefetch_count=self._prefetch_envelopes, timeout=CONNECT_TIMEOUT_S)
-            await channel.basic_consume(self._queue, self._take, timeout=CONNECT_TIMEOUT_S)
+            await channel.basic_consume(self._queue, self._arrive, timeout=CONNECT_TIMEOUT_S)
 
     def _lose(self, channel: AbstractChannel) -> None:
         """The channel or its consumer is gone: whoever waits for deliveries must subscribe again."""
@@ -275,7 +275,7 @@ class RabbitInlet:
             self._lost = True
             self._changed.set()
 
-    async def _take(self, message: DeliveredMessage) -> None:
+    async def _arrive(self, message: DeliveredMessage) -> None:
         deliver = message.delivery
         if message.channel is not self._channel or not isinstance(deliver, spec.Basic.Deliver):
             return
@@ -286,11 +286,13 @@ class RabbitInlet:
         self._ready.append(delivery)
         self._changed.set()
 
-    async def receive(self, *, bytes_max: int, linger_s: float) -> Sequence[Delivery]:
-        """Wait for at least one delivery, then gather more for `linger_s` or until WORTH_BYTES; at most `bytes_max`."""
+    async def receive(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """Wait for at least one delivery, then take what is there; at most `bytes_max`, or one delivery."""
         await self._wait()
-        if linger_s > 0 and sum(len(delivery.body) for delivery in self._ready) < WORTH_BYTES:
-            await asyncio.sleep(linger_s)
+        return self.take(bytes_max=bytes_max)
+
+    def take(self, *, bytes_max: int) -> Sequence[Delivery]:
+        """What is there by now, without waiting; at most `bytes_max`, or one delivery."""
         taken: list[Delivery] = []
         size_bytes = 0
         while self._ready and size_bytes < bytes_max:

@@ -172,12 +172,12 @@ class OtlpTracing:
                 ]
         return _Batch(spans, None) if spans else _NOTHING
 
-    def tie(self, facts: Sequence[FactRow], written: Sequence[Record]) -> None:
+    def tie(self, facts: Sequence[FactRow], earlier: Sequence[Record]) -> None:
         """Link the requests that said facts with what was said before, and that with the requests.
 
         A span that has ended takes no link any more, so the earlier trace gets a span without length that holds it.
         """
-        found = ((row["subject"], row["body"]) for row in written if row["subject"] is not None)
+        found = ((row["subject"], row["body"]) for row in earlier)
         for tie in ties_between(facts, found):
             said = {"messaging.message.conversation_id": str(tie.subject), "yunquan.event.type": tie.kind}
             request = self._open.get(tie.later)

@@ -45,7 +45,7 @@ class Tracing(Protocol):
         """Spans of the events that are being published."""
         ...
 
-    def tie(self, facts: Sequence[FactRow], written: Sequence[Record]) -> None:
+    def tie(self, facts: Sequence[FactRow], earlier: Sequence[Record]) -> None:
         """Link the requests that said facts with what was said before; rows with a subject are those earlier facts."""
         ...
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid
 
+from shared.runtime.runtime import Runtime
 from shared.runtime.schedule import fire_timers, take_lease
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
@@ -101,6 +102,14 @@ async def test_a_timer_of_an_unknown_kind_is_a_fault_and_stays(fresh_database: C
         async with runtime.work() as work:
             work.set_timer("nobody", key=uuid4(), due_at=work.now - timedelta(seconds=1))
         with pytest.raises(Exception, match="no handler for timer nobody"):
-            await fire_timers(runtime, SERVICE.timers)
+            await fire_some(runtime)
         async with runtime.reading() as connection:
             assert await connection.fetchval("SELECT count(*) FROM timer") == 1
+
+
+async def fire_some(runtime: Runtime) -> None:
+    """Fire what is due; the platform's own loop may hold it for a moment."""
+    for _ in range(200):
+        if await fire_timers(runtime, SERVICE.timers):
+            return
+        await asyncio.sleep(0.05)

@@ -170,7 +170,7 @@ async def test_one_batch_holds_for_many_orders_with_few_statements(books: Ledger
         await work.flush()
         # The driver reports statements a moment later, and asks a fresh connection about its types besides.
         await asyncio.sleep(0.1)
-        assert len([text for text in statements if "typeinfo" not in text]) == 4
+        assert len([text for text in statements if "typeinfo" not in text]) == 3
     assert await books.balances() == {"committed": GRANTED_FEN}
 
 

@@ -1,14 +1,17 @@
 """How long a batch of calls waits: until as many are there as came together lately; a lonely one not at all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from shared.runtime import gather
-from shared.runtime.gather import Call, Gatherer
+from shared.runtime.gather import Call, Gatherer, Outcome
+from shared.runtime.idempotency import Answer
+from shared.runtime.problems import Unavailable
 
 PATIENCE_S = 10.0
 
@@ -21,7 +24,8 @@ class Counted(Gatherer):
         super().__init__(runtime)
         self.batches: list[int] = []
 
-    async def _settle(self, batch: Sequence[Call]) -> None:
+    async def _settle(self, batch: list[Call]) -> None:
+        await self._gather(batch, since_s=asyncio.get_running_loop().time())
         self.batches.append(len(batch))
         answer: Any = None
         for call in batch:
@@ -67,3 +71,71 @@ async def test_a_batch_that_stays_smaller_leaves_all_the_same_and_the_next_expec
         await calls.call(1)
     assert calls.batches == [8] + 12 * [1]
     assert calls._expected == 1
+
+
+class Slow(Gatherer):
+    """A gatherer whose transactions begin when they may, or not at all; it commits nothing."""
+
+    def __init__(self) -> None:
+        self.may_begin = asyncio.Event()
+        self.begun = 0
+        self.faults = 0
+        self.batches: list[int] = []
+        runtime: Any = SimpleNamespace(service=SimpleNamespace(hot_routes=()), work=self._work)
+        super().__init__(runtime)
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[Any]:
+        self.begun += 1
+        await self.may_begin.wait()
+        if self.faults:
+            self.faults -= 1
+            raise ConnectionError("the database is away")
+        yield None
+
+    async def _commit(self, work: Any, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool) -> Any:
+        del work, waited, repeated
+        self.batches.append(len(batch))
+        return [Outcome(Answer(200, b"", "")) for _ in batch]
+
+    def call(self) -> asyncio.Task[Outcome]:
+        """One caller."""
+        some: Any = SimpleNamespace(handler=None)
+        return asyncio.create_task(self.submit(some, some, some, wants_news=False))
+
+
+async def test_calls_that_come_while_the_transaction_begins_belong_to_it() -> None:
+    calls = Slow()
+    first = calls.call()
+    await asyncio.sleep(0.01)
+    rest = [calls.call() for _ in range(4)]
+    await asyncio.sleep(0.01)
+    calls.may_begin.set()
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(first, *rest)
+    assert (calls.batches, calls.begun) == ([5], 1)
+
+
+async def test_whoever_waits_for_a_transaction_that_cannot_begin_is_told_so_and_the_next_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gather, "TRIES_MAX", 1)
+    calls = Slow()
+    calls.faults = 1
+    calls.may_begin.set()
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(Unavailable):
+            await calls.call()
+        assert (await calls.call()).answer.status == 200
+    assert calls.batches == [1]
+
+
+async def test_a_transaction_that_begins_at_the_second_try_takes_all_who_wait() -> None:
+    calls = Slow()
+    calls.faults = 1
+    calls.may_begin.set()
+    first = calls.call()
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(first, calls.call())
+    assert calls.batches == [2]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.runtime.bus.base import COMMAND_PARTITION, WORTH_BYTES
+from shared.runtime.bus.base import COMMAND_PARTITION
 from shared.runtime.handover import Handover, Unit
-from shared.runtime.relay import DELETE_EACH_S, DELETE_QUIET_S, Relay
+from shared.runtime.relay import DELETE_EACH_S, DELETE_QUIET_S, WORTH_BYTES, Relay
 
 
 class Timed(Relay):
