@@ -1,8 +1,11 @@
 """The consumer: applies envelopes set-based, in one transaction, each event once, each aggregate in order.
 
-Inside a batch the order of writes is always the same: inbox rows, cursors (locked, keys sorted), state. Facts apply at
-version n+1, park when early, drop when old. Commands and replies are deduplicated by the inbox; their handlers are
-idempotent by business key besides. On a fault the batch is bisected, so one bad message never fails 99 good ones.
+Inside a batch the order of writes is always the same: cursors (locked, keys sorted), state, and the inbox rows with all
+that is said. Facts apply at version n+1, park when early, drop when old. Commands and replies are deduplicated by the
+inbox; their handlers are idempotent by business key besides. On a fault the batch runs again, and then begins with the
+inbox rows of what is new; where another process has one of these events at this very moment, both may wait for each
+other, which the database ends, and which is a fault of the moment. When it fails again the batch is bisected, so one
+bad message never fails 99 good ones.
 """
 
 import asyncio
@@ -103,6 +106,7 @@ class Applier:
         except Exception as error:
             if is_transient(error):
                 raise
+            log.info("events.again", service=self._runtime.service.name, events=len(events), error=type(error).__name__)
             return False
         return True
 

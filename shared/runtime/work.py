@@ -136,7 +136,7 @@ class Work:
         self.tracing: Tracing | None = None
         """Who ties what a request says to what was said before; None where nobody traces, and for messages."""
         self.handed: list[tuple[int, Unit]] = []
-        self.after_commit: list[Callable[[], None]] = []
+        self.after_commit: list[Callable[[], object]] = []
         self._said = _Said()
         self._deferred: list[Deferred] = []
         self._wire_time = now.isoformat()

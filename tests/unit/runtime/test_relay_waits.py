@@ -1,14 +1,24 @@
 """When a relay deletes what it sent (after a while of quiet, and now and then), and when it waits for more."""
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from shared.runtime.bus.base import COMMAND_PARTITION
+from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Envelope
 from shared.runtime.handover import Handover, Unit
-from shared.runtime.relay import DELETE_EACH_S, DELETE_QUIET_S, WORTH_BYTES, Relay
+from shared.runtime.relay import (
+    BUSY_EVENTS,
+    DELETE_EACH_S,
+    DELETE_QUIET_S,
+    FACT_LINGER_BUSY_S,
+    FACT_LINGER_S,
+    WORTH_BYTES,
+    Relay,
+)
 
 
 class Timed(Relay):
@@ -70,3 +80,27 @@ async def test_commands_wait_for_more_unless_there_is_enough(body: bytes, *, wai
     relay = Timed()
     relay._handed.give(Unit((1,), (("toy.to.other", body),)))
     assert (relay._linger_s() > 0) is waits
+
+
+class Willing:
+    """A bus that confirms everything."""
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Confirm."""
+        return [True] * len(envelopes)
+
+
+async def test_facts_wait_longer_for_more_while_they_are_many() -> None:
+    runtime: Any = SimpleNamespace(
+        handed={FACT_PARTITION: Handover()},
+        service=SimpleNamespace(name="toy"),
+        bus=Willing(),
+        publishing=lambda _: nullcontext(),
+        counts=Counter(),
+    )
+    relay = Relay(runtime, FACT_PARTITION)
+    waits_s = []
+    for events in (1, BUSY_EVENTS, 1):
+        await relay._publish([Unit((number,), (("toy.thing.0", b"{}"),)) for number in range(events)])
+        waits_s.append(relay._linger_s())
+    assert waits_s == [FACT_LINGER_S, FACT_LINGER_BUSY_S, FACT_LINGER_S]
