@@ -12,16 +12,14 @@ from shared.runtime.bus.base import Delivery, fact_queue
 from shared.runtime.consumer import Applier, Consumer
 from shared.runtime.work import Work
 from tests.contract.conftest import Wire
-from tests.contract.toys import POISON, Reader, Stage, cut_connections, stage_on, toy_services
+from tests.contract.toys import POISON, Stage, cut_connections, open_stage
 
 
 @pytest.fixture
 async def stage(wire: Wire, fresh_database: Callable[[], str]) -> AsyncIterator[Stage]:
     """The two toy services; nothing of them runs yet."""
-    reader = Reader()
-    found = await stage_on(await wire([service.wiring() for service in toy_services(reader)]), reader, fresh_database)
-    yield found
-    await found.close()
+    async with open_stage(wire, fresh_database) as found:
+        yield found
 
 
 @dataclass

@@ -16,24 +16,20 @@ from tests.contract.toys import (
     POISON,
     Add,
     Counted,
-    Reader,
     Stage,
     Unheard,
     cut_connections,
     event_of,
+    open_stage,
     order_additions,
-    stage_on,
-    toy_services,
 )
 
 
 @pytest.fixture
 async def stage(wire: Wire, fresh_database: Callable[[], str]) -> AsyncIterator[Stage]:
     """The two toy services; nothing of them runs yet."""
-    reader = Reader()
-    found = await stage_on(await wire([service.wiring() for service in toy_services(reader)]), reader, fresh_database)
-    yield found
-    await found.close()
+    async with open_stage(wire, fresh_database) as found:
+        yield found
 
 
 async def told(stage: Stage, counters: Sequence[UUID], *, times: int, around: Callable[[Bus], Bus]) -> None:

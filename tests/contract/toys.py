@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections import Counter as Multiset
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -25,7 +26,7 @@ from shared.runtime.service import SagaReply, Service
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tables import attach
 from shared.runtime.work import Work
-from tests.contract.conftest import Wires
+from tests.contract.conftest import Wire, Wires
 from tests.factories.harness import create_tables
 
 SETTLE_S = 60.0
@@ -320,6 +321,17 @@ async def stage_on(wires: Wires, reader: Reader, fresh_database: Callable[[], st
     for service in (counter, reading):
         await create_tables(databases[service.name], service.metadata)
     return Stage(wires, counter, reading, reader, databases)
+
+
+@asynccontextmanager
+async def open_stage(wire: Wire, fresh_database: Callable[[], str]) -> AsyncIterator[Stage]:
+    """The two toy services on one backend; nothing of them runs yet, and what a test starts ends with the block."""
+    reader = Reader()
+    found = await stage_on(await wire([service.wiring() for service in toy_services(reader)]), reader, fresh_database)
+    try:
+        yield found
+    finally:
+        await found.close()
 
 
 async def order_additions(runtime: Runtime, counters: Sequence[UUID], *, times: int) -> dict[UUID, int]:
