@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+from docker.errors import APIError
 from docker.types import Mount
 from pydantic import SecretStr
 from testcontainers.core.container import DockerContainer
@@ -35,6 +36,7 @@ BROKER_PORT = 5672
 READY_S = 60.0
 IMAGES_S = 600.0
 STOP_S = 30
+PAUSE_S = 30.0
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
@@ -282,8 +284,22 @@ class Stack:
         self.containers[name].get_wrapped_container().stop(timeout=STOP_S)
 
     def pause(self, name: str) -> None:
-        """Freeze every process of a container (the engine's form of SIGSTOP)."""
-        self.containers[name].get_wrapped_container().pause()
+        """Freeze every process of a container (the engine's form of SIGSTOP). Raises: APIError after PAUSE_S.
+
+        The engine gives a container's processes a fraction of a second to stand still; on a busy machine one of them
+        may not have run by then, or wait for the disk, and the engine lets all go on and says so.
+        """
+        container = self.containers[name].get_wrapped_container()
+        began = time.monotonic()
+        while True:
+            try:
+                container.pause()
+            except APIError as error:
+                if "unable to freeze" not in str(error) or time.monotonic() - began > PAUSE_S:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
     def unpause(self, name: str) -> None:
         """Let a frozen container go on."""
