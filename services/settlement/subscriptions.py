@@ -19,7 +19,8 @@ from shared.contracts.messages.order import (
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
 from shared.runtime.service import Subscriptions
 
-_MOVES = (
+_ORDER_FACTS = (
+    OrderPlaced,
     OrderAwaitingConfirmation,
     OrderRefused,
     OrderConfirmed,
@@ -27,6 +28,7 @@ _MOVES = (
     RefundRequested,
     RefundRefused,
     RefundEscalated,
+    OrderRefunded,
     OrderClaimed,
     OrderUnclaimed,
     OrderRedeemed,
@@ -34,9 +36,7 @@ _MOVES = (
 
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, copies.copy_parties),
-    OrderPlaced: copies.copy_placed,
-    OrderRefunded: copies.copy_refunded,
-    **dict.fromkeys(_MOVES, copies.copy_moved),
+    **dict.fromkeys(_ORDER_FACTS, copies.copy_orders),
     OpenItem: items.open_items,
     RefuseItem: items.refuse_items,
 }

@@ -74,7 +74,7 @@ class Cursors:
         if early:
             self._check_readable(early)
             await self._park(early)
-        for batch in rounds(ready, key=key_of):
+        for batch in rounds(ready, key=key_of, folds=self._routes.folds):
             await self._run(self._work, batch)
         parked = await self._advance({key_of(event) for event in ready}) if ready else []
         while parked:

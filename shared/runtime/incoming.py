@@ -8,7 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from shared.contracts.messages.base import Command, Event, Fact, Message, Reply
-from shared.runtime.service import MessageHandler, SagaReply, Subscriptions
+from shared.kernel.refusals import invariant
+from shared.runtime.service import MessageHandler, SagaReply, Subscriptions, is_folding
 
 _BATCH = msgspec.json.Decoder(list[Event])
 _ONE = msgspec.json.Decoder(Event)
@@ -112,6 +113,7 @@ class Routes:
             for place, (kind, handler) in enumerate(subscriptions.items())
         }
         self._names = {kind.name for kind in subscriptions}
+        self._folded = _folded(subscriptions)
         self._producers = {kind.stream.partition(".")[0] for kind in subscriptions if issubclass(kind, Fact)}
 
     def find(self, event: Event) -> Route | None:
@@ -125,18 +127,38 @@ class Routes:
             raise Unreadable(f"{event.type} has no handler here")
         return route.read(event)
 
+    def folds(self, event: Event) -> bool:
+        """Whether a fact's handler takes it in one call with the facts of its aggregate before it."""
+        return stream_of(event) in self._folded
+
     def knows_other_version(self, event: Event) -> bool:
         """Whether the name is handled here, but not in this schema version: a newer producer is talking."""
         return event.type not in self._routes and event.type.rpartition(".v")[0] in self._names
 
 
-def rounds(events: Iterable[T], *, key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Split events so that no round holds two of one key, and a key's events stay in order over the rounds."""
+def _folded(subscriptions: Subscriptions) -> frozenset[str]:
+    """The streams whose facts go to a folding handler; what goes to another one would lose its place among them."""
+    handlers: dict[str, set[MessageHandler]] = {}
+    for kind, handler in subscriptions.items():
+        if issubclass(kind, Fact):
+            handlers.setdefault(kind.stream, set()).add(handler)
+    folded = frozenset(stream for stream, found in handlers.items() if any(map(is_folding, found)))
+    invariant(all(len(handlers[stream]) == 1 for stream in folded), "a folding handler takes all facts of its stream")
+    return folded
+
+
+def rounds(
+    events: Iterable[T], *, key: Callable[[T], Hashable], folds: Callable[[T], bool] = lambda _: False
+) -> list[list[T]]:
+    """Split events so that no round holds two of one key, and a key's events stay in order over the rounds.
+
+    Those that `folds` is true of are all in the first round.
+    """
     depth: dict[Hashable, int] = {}
     found: list[list[T]] = []
     for event in events:
         of = key(event)
-        place = depth.get(of, 0)
+        place = 0 if folds(event) else depth.get(of, 0)
         depth[of] = place + 1
         if place == len(found):
             found.append([])

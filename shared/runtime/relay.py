@@ -34,11 +34,13 @@ RENEW_S = 3
 POLL_S = 0.2
 IDLE_POLL_S_MAX = 1.0
 FACT_LINGER_S = 0.05
-FACT_LINGER_BUSY_S = 0.3
+FACT_PAUSE_S = 0.1
+"""Nobody waits for facts. Sent so often while many come, they reach their readers in few batches, and in none so large
+that whatever else a reader does waits for it."""
+BUSY_EVENTS = ENVELOPE_EVENTS_MAX
 COMMAND_LINGER_S = 0.002
 WORTH_BYTES = 4_000
 """So much (some eight messages) is worth a publication: whoever has it waits for no more."""
-BUSY_EVENTS = ENVELOPE_EVENTS_MAX
 DELETE_QUIET_S = 0.1
 DELETE_EACH_S = 0.5
 BACKOFF_S_MAX = 5.0
@@ -157,6 +159,8 @@ class Relay:
             await self._delete()
         if not units:
             await self._idle()
+        elif self._busy:
+            await asyncio.sleep(FACT_PAUSE_S)
 
     async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
         """Rows that nobody handed over: of a predecessor, of another process, of a commit without its answer."""
@@ -199,10 +203,10 @@ class Relay:
         await asyncio.sleep(self._linger_s())
 
     def _linger_s(self) -> float:
-        """How long to wait for more. Nobody waits for facts, so where they are many, their readers get few batches."""
-        if self._partition != FACT_PARTITION:
-            return COMMAND_LINGER_S if self._handed.size_bytes() < WORTH_BYTES else 0.0
-        return FACT_LINGER_BUSY_S if self._busy else FACT_LINGER_S
+        """How long to wait for more where there was nothing before."""
+        if self._partition == FACT_PARTITION:
+            return FACT_LINGER_S
+        return COMMAND_LINGER_S if self._handed.size_bytes() < WORTH_BYTES else 0.0
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -226,7 +230,8 @@ class Relay:
         self._runtime.counts["envelopes"] += len(packed)
         events = sum(item.events for item in packed)
         self._runtime.counts["events"] += events
-        self._busy = events >= BUSY_EVENTS
+        # Where more rows wait than one look takes, a pause would only make the backlog last.
+        self._busy = self._partition == FACT_PARTITION and events >= BUSY_EVENTS and len(rows) < READ_MAX
         return {place for item, ok in zip(packed, confirms, strict=True) if not ok for place in item.ids}
 
     async def _hold_lease(self) -> bool:

@@ -16,8 +16,10 @@ log = structlog.get_logger()
 TIMER_BATCH_MAX = 100
 TIMER_POLL_S = 0.5
 JOB_LEASE_S = 30.0
+JOB_RENEW_S = 10.0
 FAULT_PAUSE_S = 1.0
 
+_ANY_DUE = "SELECT EXISTS (SELECT FROM timer WHERE due_at <= $1)"
 _CLAIM = """
 DELETE FROM timer WHERE (kind, key) IN (
     SELECT kind, key FROM timer WHERE due_at <= $1 ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -34,7 +36,13 @@ RETURNING epoch
 
 
 async def fire_timers(runtime: Runtime, handlers: Mapping[str, TimerHandler]) -> int:
-    """Fire one batch of due timers in one transaction; firing re-checks the state. Returns how many fired."""
+    """Fire one batch of due timers in one transaction; firing re-checks the state. Returns how many fired.
+
+    Nearly every look finds none due, so it is a look before it is a transaction.
+    """
+    async with runtime.reading() as connection:
+        if not await connection.fetchval(_ANY_DUE, runtime.clock.now()):
+            return 0
     async with runtime.work() as work:
         rows = await work.connection.fetch(_CLAIM, work.now, TIMER_BATCH_MAX)
         due: dict[str, list[UUID]] = {}
@@ -90,15 +98,25 @@ async def run_job(runtime: Runtime, job: Job) -> int:
 
 
 async def run_jobs(runtime: Runtime, job: Job) -> None:
-    """Run one job on its schedule in one process at a time, until cancelled."""
+    """Run one job on its schedule in one process at a time, until cancelled.
+
+    The lease is renewed long before it ends, but not for every run of a job that runs many times in its length.
+    """
     record = runtime.jobs[job.name]
+    renew_at = 0.0
     while True:
         try:
-            if await take_lease(runtime, f"job:{job.name}", seconds=max(JOB_LEASE_S, job.every_s * 2)) is not None:
+            now = asyncio.get_running_loop().time()
+            if now >= renew_at:
+                lease_s = max(JOB_LEASE_S, job.every_s * 2)
+                epoch = await take_lease(runtime, f"job:{job.name}", seconds=lease_s)
+                renew_at = 0.0 if epoch is None else now + JOB_RENEW_S
+            if renew_at:
                 await run_job(runtime, job)
                 record.succeeded_at_s = time.time()
         except Exception:
             record.failures += 1
+            renew_at = 0.0
             log.exception("job.failed", job=job.name)
             await asyncio.sleep(FAULT_PAUSE_S)
         await asyncio.sleep(job.every_s)

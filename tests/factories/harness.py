@@ -37,6 +37,11 @@ configure(level="CRITICAL")
 
 ISSUER = "yunquan"
 SETTLE_S = 30.0
+UNDER_WAY = (
+    "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM retry) AS retry,"
+    " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers"
+)
+"""What a service has still to do; $1 is its business time."""
 _SECRET = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -76,14 +81,22 @@ class Platform:
         )
         return {"Authorization": f"Bearer {token}", "Idempotency-Key": key or uuid4().hex}
 
-    async def feed(self, fact: Fact) -> None:
-        """Publish a fact as if its producer had, once; its version counts up by itself when it is 0."""
+    async def feed(self, *facts: Fact) -> None:
+        """Publish facts of one stream as if its producer had, once and in one envelope.
+
+        A version that is 0 counts up by itself.
+        """
+        stream = facts[0].stream
+        events = [self._event(fact) for fact in facts]
+        await self.publish(stream.partition(".")[0], fact_key(stream), events, mandatory=False)
+
+    def _event(self, fact: Fact) -> Event:
         identity = (fact.stream, fact.aggregate_id)
         version = fact.version or self._versions.get(identity, 0) + 1
         self._versions[identity] = version
         fact = msgspec.structs.replace(fact, version=version)
         producer, _, aggregate_type = fact.stream.partition(".")
-        event = Event(
+        return Event(
             id=uuid4(),
             source=producer,
             type=fact.type_name(),
@@ -93,7 +106,6 @@ class Platform:
             data=msgspec.Raw(msgspec.json.encode(fact)),
             aggregatetype=aggregate_type,
         )
-        await self.publish(producer, fact_key(fact.stream), [event], mandatory=False)
 
     async def publish(
         self, producer: str, routing_key: str, events: Sequence[Event], *, mandatory: bool = True
@@ -116,11 +128,7 @@ class Platform:
 
     async def _under_way(self, runtime: Runtime) -> dict[str, int]:
         async with runtime.reading() as connection:
-            row = await connection.fetchrow(
-                "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM retry) AS retry,"
-                " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers",
-                runtime.clock.now(),
-            )
+            row = await connection.fetchrow(UNDER_WAY, runtime.clock.now())
         return dict(row)
 
     async def move_clock(self, target: datetime) -> None:

@@ -10,6 +10,7 @@ from services.order.store import orders as store
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.voucher import QuotaMoved
+from shared.runtime.service import folding
 from shared.runtime.work import Work
 
 SUSPENSION_TIMER = "suspension"
@@ -44,9 +45,11 @@ async def copy_delistings(work: Work, facts: Sequence[ProductDelisted]) -> None:
         work.set_timer(DELISTING_TIMER, key=fact.product_id, due_at=max(fact.effective_at, work.now))
 
 
+@folding
 async def copy_balances(work: Work, facts: Sequence[QuotaMoved]) -> None:
-    """Keep what is left on quota accounts, for quotes."""
-    await copies.save_balances(work.connection, facts)
+    """Keep what is left on quota accounts, for quotes: of several facts of an account the last says it."""
+    latest = {fact.aggregate_id: fact for fact in facts}
+    await copies.save_balances(work.connection, list(latest.values()))
 
 
 async def end_orders_of_suspended(work: Work, organisation_ids: Sequence[UUID]) -> None:

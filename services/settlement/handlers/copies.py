@@ -1,7 +1,7 @@
 """Local copies of parties and orders."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from services.settlement.store import copies
 from services.settlement.store.copies import OrderChange
@@ -12,6 +12,7 @@ from shared.contracts.messages.order import (
     OrderClaimed,
     OrderConfirmed,
     OrderFact,
+    OrderLine,
     OrderPlaced,
     OrderRedeemed,
     OrderRefunded,
@@ -21,6 +22,7 @@ from shared.contracts.messages.order import (
     RefundRefused,
     RefundRequested,
 )
+from shared.runtime.service import folding
 from shared.runtime.work import Work
 
 
@@ -29,34 +31,47 @@ async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
     await copies.save_parties(work.connection, facts)
 
 
-async def copy_placed(work: Work, facts: Sequence[OrderPlaced]) -> None:
-    """Keep newly placed orders with the voucher share of each line."""
-    await copies.add_orders(work.connection, facts)
+@folding
+async def copy_orders(work: Work, facts: Sequence[OrderFact]) -> None:
+    """Follow orders through their states: what a batch tells of an order is one row written once. Source: A20, Q12."""
+    placed = {fact.order_id: fact for fact in facts if isinstance(fact, OrderPlaced)}
+    lines = await _lines_before_refunds(work, facts, placed)
+    changes: dict[UUID, OrderChange] = {}
+    for fact in facts:
+        if isinstance(fact, OrderPlaced):
+            continue
+        change = _refund(fact, lines) if isinstance(fact, OrderRefunded) else _change(fact)
+        before = changes.get(fact.order_id)
+        changes[fact.order_id] = before.then(change) if before else change
+    if placed:
+        await copies.add_orders(work.connection, [(fact, changes.pop(key, None)) for key, fact in placed.items()])
+    if changes:
+        await copies.change_orders(work.connection, list(changes.values()))
 
 
-async def copy_refunded(work: Work, facts: Sequence[OrderRefunded]) -> None:
-    """Take refunded lines off orders. Source: A20, Q12."""
-    lines = await copies.order_lines(work.connection, [fact.order_id for fact in facts])
-    changes = [_refund(fact, lines.get(fact.order_id, [])) for fact in facts]
-    await copies.change_orders(work.connection, changes)
+async def _lines_before_refunds(
+    work: Work, facts: Sequence[OrderFact], placed: Mapping[UUID, OrderPlaced]
+) -> dict[UUID, Sequence[OrderLine]]:
+    """The lines of the orders of which some are refunded."""
+    refunded = {fact.order_id for fact in facts if isinstance(fact, OrderRefunded)}
+    earlier = sorted(refunded - placed.keys())
+    kept = await copies.order_lines(work.connection, earlier) if earlier else {}
+    return {order_id: placed[order_id].lines if order_id in placed else kept.get(order_id, ()) for order_id in refunded}
 
 
-def _refund(fact: OrderRefunded, lines: Sequence[dict[str, Any]]) -> OrderChange:
-    kept = [line for line in lines if line["line"] not in fact.lines]
+def _refund(fact: OrderRefunded, lines: dict[UUID, Sequence[OrderLine]]) -> OrderChange:
+    """Take refunded lines off an order, in `lines` as well: a later fact may take more."""
+    kept = [line for line in lines[fact.order_id] if line.line not in fact.lines]
+    lines[fact.order_id] = kept
     return OrderChange(
         order_id=fact.order_id,
         version=fact.version,
         state="refunded" if fact.whole else None,
         refund_open=False,
         lines=copies.lines_text(kept),
-        fee_fen=sum(line["fee_fen"] for line in kept),
-        voucher_fen=sum(line["voucher_fen"] for line in kept),
+        fee_fen=sum(line.fee_fen for line in kept),
+        voucher_fen=sum(line.voucher_fen for line in kept),
     )
-
-
-async def copy_moved(work: Work, facts: Sequence[OrderFact]) -> None:
-    """Follow orders through their states."""
-    await copies.change_orders(work.connection, [_change(fact) for fact in facts])
 
 
 _STATES: dict[type[OrderFact], str] = {

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from services.settlement.domain.states import LIVE_ITEMS
 from services.settlement.tables import ITEM, ORDER
 from shared.contracts.messages.identity import OrganisationFact
-from shared.contracts.messages.order import OrderPlaced
+from shared.contracts.messages.order import OrderLine, OrderPlaced
 from shared.runtime.db import Connection, fetch_all
 
 _SAVE_PARTIES = """
@@ -23,13 +23,14 @@ ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDE
     closed = EXCLUDED.closed, version = EXCLUDED.version
 """
 _ADD_ORDERS = """
-INSERT INTO order_copy (order_id, number, enterprise_id, provider_id, year, state, lines, fee_fen, voucher_fen,
-                        placed_at, version)
-SELECT n.order_id, n.number, n.enterprise_id, n.provider_id, n.year, 'placed', n.lines::jsonb, n.fee_fen, n.voucher_fen,
-       n.placed_at, n.version
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::bigint[], $8::bigint[],
-            $9::timestamptz[], $10::int[])
-     AS n(order_id, number, enterprise_id, provider_id, year, lines, fee_fen, voucher_fen, placed_at, version)
+INSERT INTO order_copy (order_id, number, enterprise_id, provider_id, year, placed_at, state, confirmed_at,
+                        refund_open, lines, fee_fen, voucher_fen, claim_id, version)
+SELECT n.order_id, n.number, n.enterprise_id, n.provider_id, n.year, n.placed_at, n.state, n.confirmed_at,
+       n.refund_open, n.lines::jsonb, n.fee_fen, n.voucher_fen, n.claim_id, n.version
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::int[], $6::timestamptz[], $7::text[],
+            $8::timestamptz[], $9::bool[], $10::text[], $11::bigint[], $12::bigint[], $13::uuid[], $14::int[])
+     AS n(order_id, number, enterprise_id, provider_id, year, placed_at, state, confirmed_at, refund_open, lines,
+          fee_fen, voucher_fen, claim_id, version)
 ON CONFLICT DO NOTHING
 """
 # The columns that a fact may change, with their array types. Where a fact says nothing (NULL), the column stays. Lines
@@ -60,7 +61,7 @@ _LINES = "SELECT order_id, lines FROM order_copy WHERE order_id = ANY($1::uuid[]
 
 
 class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What one fact changes in the copy of an order; None leaves a column as it is. Amounts in fen."""
+    """What facts change in the copy of an order; None leaves a column as it is. Amounts in fen."""
 
     order_id: UUID
     version: int
@@ -73,6 +74,14 @@ class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
     """JSON, see `lines_text`."""
     fee_fen: int | None = None
     voucher_fen: int | None = None
+
+    def then(self, later: "OrderChange") -> "OrderChange":
+        """This change and a later one of the same order in one."""
+        said = {name: value for name in _CHANGING if (value := getattr(later, name)) is not None}
+        claim = {"claim_id": later.claim_id, "unclaimed": later.unclaimed}
+        if later.claim_id is None and not later.unclaimed:
+            claim = {}
+        return msgspec.structs.replace(self, version=later.version, **said, **claim)
 
 
 _CHANGE_FIELDS = ("order_id", "version", "claim_id", "unclaimed", *_CHANGING)
@@ -90,27 +99,38 @@ async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]
     await connection.execute(_SAVE_PARTIES, *_arrays(rows))
 
 
-async def add_orders(connection: Connection, facts: Sequence[OrderPlaced]) -> None:
-    """Keep newly placed orders."""
-    rows = [
-        (
-            *(fact.order_id, fact.number, fact.enterprise_id, fact.provider_id, fact.year),
-            *(lines_text(fact.lines), fact.fee_fen, fact.voucher_fen, fact.placed_at, fact.version),
-        )
-        for fact in facts
-    ]
-    await connection.execute(_ADD_ORDERS, *_arrays(rows))
+async def add_orders(connection: Connection, orders: Sequence[tuple[OrderPlaced, OrderChange | None]]) -> None:
+    """Keep newly placed orders as they are after what has changed since."""
+    await connection.execute(_ADD_ORDERS, *_arrays([_order_row(fact, change) for fact, change in orders]))
+
+
+def _order_row(fact: OrderPlaced, change: OrderChange | None) -> tuple[Any, ...]:
+    placed = OrderChange(
+        order_id=fact.order_id,
+        version=fact.version,
+        state="placed",
+        refund_open=False,
+        fee_fen=fact.fee_fen,
+        voucher_fen=fact.voucher_fen,
+    )
+    now = placed.then(change) if change else placed
+    lines = now.lines or lines_text(fact.lines)
+    return (
+        *(fact.order_id, fact.number, fact.enterprise_id, fact.provider_id, fact.year, fact.placed_at),
+        *(now.state, now.confirmed_at, now.refund_open, lines, now.fee_fen, now.voucher_fen, now.claim_id, now.version),
+    )
 
 
 async def change_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
-    """Apply later facts, at most one of each order; the cursor has already put facts in order."""
+    """Apply later facts, at most one change of each order; the cursor has already put facts in order."""
     rows = [tuple(getattr(change, name) for name in _CHANGE_FIELDS) for change in changes]
     await connection.execute(_CHANGE_ORDERS, *_arrays(rows))
 
 
-async def order_lines(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, list[dict[str, Any]]]:
+async def order_lines(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[OrderLine]]:
     """The lines of orders that are not refunded, by order; an unknown order is left out."""
-    return {row["order_id"]: row["lines"] for row in await connection.fetch(_LINES, order_ids)}
+    rows = await connection.fetch(_LINES, order_ids)
+    return {row["order_id"]: msgspec.convert(row["lines"], list[OrderLine]) for row in rows}
 
 
 def lines_text(lines: object) -> str:

@@ -1,16 +1,19 @@
 """Timers fire once, in business time, re-checked; the clock only moves forward; jobs run in one process at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid
 
+from shared.runtime import schedule
 from shared.runtime.runtime import Runtime
 from shared.runtime.schedule import fire_timers, take_lease
-from shared.runtime.service import Service
+from shared.runtime.service import Job, Service
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tables import attach
 from shared.runtime.work import Work
@@ -94,6 +97,55 @@ async def test_one_process_holds_a_lease_and_a_takeover_bumps_the_epoch(fresh_da
             await asyncio.sleep(0.4)
             assert await take_lease(theirs, "x", seconds=30) == 2
             assert await take_lease(mine, "x", seconds=30) is None
+
+
+async def test_a_job_runs_in_one_process_and_renews_its_lease_seldom(
+    fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+
+    async def nothing(work: Work) -> int:
+        del work
+        return 0
+
+    async def ask(runtime: Runtime, name: str, *, seconds: float) -> int | None:
+        asked[f"{runtime.owner} {name}"] += 1
+        return await take_lease(runtime, name, seconds=seconds)
+
+    monkeypatch.setattr(schedule, "take_lease", ask)
+    busy = replace(SERVICE, jobs=(Job(name="busy", every_s=0.01, handler=nothing),))
+    async with open_platform([busy], fresh_database) as first:
+        mine = first.runtime("toy")
+        await ran(mine, 20)
+        other = {"toy": {"instance": "1"}}
+        async with open_platform([busy], fresh_database, databases=first.databases, settings=other) as second:
+            theirs = second.runtime("toy")
+            await ran(mine, 60)
+            assert theirs.counts["commits"] == 0
+            assert asked[f"{mine.owner} job:busy"] == 1
+            assert asked[f"{theirs.owner} job:busy"] > 1, "whoever has no lease asks for it each time"
+            async with mine.pool.acquire() as connection:
+                await connection.execute("UPDATE lease SET until = clock_timestamp() WHERE name = 'job:busy'")
+            await ran(theirs, 1)
+
+
+async def ran(runtime: Runtime, commits: int) -> None:
+    """Wait until a process has committed so often; a job commits each run."""
+    for _ in range(2_000):
+        if runtime.counts["commits"] >= commits:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"{runtime.counts['commits']} of {commits} commits after 20 s")
+
+
+async def test_a_look_that_finds_no_timer_due_is_no_transaction(fresh_database: Callable[[], str]) -> None:
+    async with open_platform([SERVICE], fresh_database) as platform:
+        runtime = platform.runtime("toy")
+        async with runtime.work() as work:
+            work.set_timer("note", key=uuid4(), due_at=work.now + timedelta(days=1))
+        before = runtime.counts["commits"]
+        assert await fire_timers(runtime, SERVICE.timers) == 0
+        assert runtime.counts["commits"] == before
 
 
 async def test_a_timer_of_an_unknown_kind_is_a_fault_and_stays(fresh_database: Callable[[], str]) -> None:

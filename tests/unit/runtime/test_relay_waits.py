@@ -14,8 +14,8 @@ from shared.runtime.relay import (
     BUSY_EVENTS,
     DELETE_EACH_S,
     DELETE_QUIET_S,
-    FACT_LINGER_BUSY_S,
-    FACT_LINGER_S,
+    FACT_PAUSE_S,
+    READ_MAX,
     WORTH_BYTES,
     Relay,
 )
@@ -82,6 +82,17 @@ async def test_commands_wait_for_more_unless_there_is_enough(body: bytes, *, wai
     assert (relay._linger_s() > 0) is waits
 
 
+class Untimed(Relay):
+    """A relay that holds its lease and finds nothing in the table."""
+
+    async def _hold_lease(self) -> bool:
+        return True
+
+    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+        del handed
+        return []
+
+
 class Willing:
     """A bus that confirms everything."""
 
@@ -90,17 +101,34 @@ class Willing:
         return [True] * len(envelopes)
 
 
-async def test_facts_wait_longer_for_more_while_they_are_many() -> None:
+@pytest.mark.parametrize(
+    ("partition", "events", "pauses"),
+    [
+        (FACT_PARTITION, 1, False),
+        (FACT_PARTITION, BUSY_EVENTS, True),
+        (FACT_PARTITION, READ_MAX, False),
+        (COMMAND_PARTITION, BUSY_EVENTS, False),
+    ],
+)
+async def test_many_facts_leave_in_pauses_but_a_backlog_does_not(
+    monkeypatch: pytest.MonkeyPatch, partition: int, events: int, *, pauses: bool
+) -> None:
     runtime: Any = SimpleNamespace(
-        handed={FACT_PARTITION: Handover()},
+        handed={partition: Handover()},
         service=SimpleNamespace(name="toy"),
         bus=Willing(),
         publishing=lambda _: nullcontext(),
         counts=Counter(),
     )
-    relay = Relay(runtime, FACT_PARTITION)
-    waits_s = []
-    for events in (1, BUSY_EVENTS, 1):
-        await relay._publish([Unit((number,), (("toy.thing.0", b"{}"),)) for number in range(events)])
-        waits_s.append(relay._linger_s())
-    assert waits_s == [FACT_LINGER_S, FACT_LINGER_BUSY_S, FACT_LINGER_S]
+    relay = Untimed(runtime, partition)
+    slept_s: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept_s.append(seconds)
+
+    monkeypatch.setattr("shared.runtime.relay.asyncio.sleep", sleep)
+    for number in range(events):
+        relay._handed.give(Unit((number,), (("toy.thing.0", b"{}"),)))
+    await relay._serve()
+    assert runtime.counts["events"] == events
+    assert slept_s == ([FACT_PAUSE_S] if pauses else [])

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.messages.base import Command, Event, Fact, Reply
+from shared.kernel.refusals import Bug
 from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, stream_of, to_bytes
-from shared.runtime.service import SagaReply
+from shared.runtime.service import SagaReply, folding
 from shared.runtime.work import Work
 
 
@@ -37,6 +38,12 @@ class Counted(Fact, frozen=True, kw_only=True):
     key: ClassVar = "counter_id"
 
     counter_id: UUID
+
+
+class Recounted(Counted, frozen=True, kw_only=True):
+    """Another fact of the same stream."""
+
+    name: ClassVar = "counter.recounted"
 
 
 class Add(Command, frozen=True, kw_only=True):
@@ -155,3 +162,19 @@ def test_a_stored_event_reads_back_as_it_was() -> None:
     assert read_one(to_bytes(event)) == event
     assert read_batch(b"[" + to_bytes(event) + b"," + to_bytes(event) + b"]") == [event, event]
     assert stream_of(event) == "counter.counter"
+
+
+def test_what_may_be_folded_shares_the_first_round_in_its_order() -> None:
+    found = rounds(["a1", "B1", "a2", "B2"], key=lambda event: event[0], folds=str.isupper)
+    assert found == [["a1", "B1", "B2"], ["a2"]]
+
+
+def test_a_folding_handler_takes_all_facts_of_its_stream() -> None:
+    @folding
+    async def fold(work: Work, facts: object) -> None:
+        """A folding handler."""
+
+    assert Routes({Counted: fold}).folds(an_event("counter.counted.v1"))
+    assert not Routes({Counted: count}).folds(an_event("counter.counted.v1"))
+    with pytest.raises(Bug, match="all facts of its stream"):
+        Routes({Counted: fold, Recounted: count})
