@@ -92,6 +92,9 @@ class Untimed(Relay):
         del handed
         return []
 
+    async def _delete(self) -> None:
+        self._sent = []
+
 
 class Willing:
     """A bus that confirms everything."""
