@@ -1,7 +1,7 @@
 """Which message goes to which handler."""
 
 from services.order.handlers import claims, facts, replies
-from shared.contracts.messages.base import Refused
+from shared.contracts.messages.base import Refused, Reply
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import ORGANISATION_FACTS, AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.settlement import (
@@ -11,30 +11,10 @@ from shared.contracts.messages.settlement import (
     ItemOpened,
     ItemRefused,
 )
-from shared.contracts.messages.voucher import (
-    QuotaMoved,
-    VoucherClaimed,
-    VoucherCommitted,
-    VoucherHeld,
-    VoucherRedeemed,
-    VoucherRefunded,
-    VoucherReleased,
-    VoucherUnclaimed,
-)
+from shared.contracts.messages.voucher import VOUCHER_REPLIES, QuotaMoved
 from shared.runtime.service import Subscriptions
 
-REPLIES = (
-    VoucherHeld,
-    VoucherReleased,
-    VoucherCommitted,
-    VoucherRefunded,
-    VoucherClaimed,
-    VoucherUnclaimed,
-    VoucherRedeemed,
-    ItemOpened,
-    ItemRefused,
-    Refused,
-)
+REPLIES: tuple[type[Reply], ...] = (*VOUCHER_REPLIES, ItemOpened, ItemRefused, Refused)
 
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, facts.copy_parties),

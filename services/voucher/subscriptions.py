@@ -2,28 +2,10 @@
 
 from services.voucher.handlers import ledger, parties
 from shared.contracts.messages.identity import ORGANISATION_FACTS
-from shared.contracts.messages.voucher import (
-    ClaimVoucher,
-    CommitVoucher,
-    HoldVoucher,
-    RedeemVoucher,
-    RefundVoucher,
-    ReleaseVoucher,
-    UnclaimVoucher,
-)
+from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.runtime.service import Subscriptions
-
-COMMANDS = (
-    HoldVoucher,
-    ReleaseVoucher,
-    CommitVoucher,
-    RefundVoucher,
-    ClaimVoucher,
-    UnclaimVoucher,
-    RedeemVoucher,
-)
 
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, parties.keep_parties),
-    **dict.fromkeys(COMMANDS, ledger.run_commands),
+    **dict.fromkeys(VOUCHER_COMMANDS, ledger.run_commands),
 }

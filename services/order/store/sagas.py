@@ -28,15 +28,7 @@ from services.order.domain.pricing import Standing
 from services.order.domain.saga import RESTING, Kind, Saga, Step
 from shared.contracts.messages.base import Command, Refused
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
-from shared.contracts.messages.voucher import (
-    ClaimVoucher,
-    CommitVoucher,
-    HoldVoucher,
-    RedeemVoucher,
-    RefundVoucher,
-    ReleaseVoucher,
-    UnclaimVoucher,
-)
+from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.kernel.refusals import invariant
 from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
@@ -46,19 +38,9 @@ REFUSED_S = 1.0
 WAIT_S = 2.0
 SWEEP_MAX = 100
 
+_COMMANDS: tuple[type[Command], ...] = (*VOUCHER_COMMANDS, OpenItem, RefuseItem)
 _DECODERS: dict[str, msgspec.json.Decoder[Command]] = {
-    kind.type_name(): msgspec.json.Decoder(kind)
-    for kind in (
-        HoldVoucher,
-        ReleaseVoucher,
-        CommitVoucher,
-        RefundVoucher,
-        ClaimVoucher,
-        UnclaimVoucher,
-        RedeemVoucher,
-        OpenItem,
-        RefuseItem,
-    )
+    kind.type_name(): msgspec.json.Decoder(kind) for kind in _COMMANDS
 }
 _ENCODER = msgspec.json.Encoder()
 

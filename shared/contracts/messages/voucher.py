@@ -198,6 +198,17 @@ class RedeemVoucher(Command, frozen=True, kw_only=True):
     paid_fen: int
 
 
+VOUCHER_COMMANDS: tuple[type[Command], ...] = (
+    HoldVoucher,
+    ReleaseVoucher,
+    CommitVoucher,
+    RefundVoucher,
+    ClaimVoucher,
+    UnclaimVoucher,
+    RedeemVoucher,
+)
+
+
 class VoucherReply(Reply, frozen=True, kw_only=True):
     """Voucher's answer about one order; `amount_fen` is what moved in all."""
 
@@ -245,3 +256,14 @@ class VoucherRedeemed(VoucherReply, frozen=True, kw_only=True):
     """The claim's money is redeemed."""
 
     name: ClassVar[str] = "voucher.redeemed"
+
+
+VOUCHER_REPLIES: tuple[type[VoucherReply], ...] = (
+    VoucherHeld,
+    VoucherReleased,
+    VoucherCommitted,
+    VoucherRefunded,
+    VoucherClaimed,
+    VoucherUnclaimed,
+    VoucherRedeemed,
+)
