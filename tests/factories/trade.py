@@ -15,18 +15,7 @@ from shared.contracts.messages.base import Command, Event, Reply
 from shared.contracts.messages.catalog import Component, ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import OrganisationAuthenticated, Party
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
-from shared.contracts.messages.voucher import (
-    ClaimVoucher,
-    CommitVoucher,
-    HoldVoucher,
-    QuotaMoved,
-    RedeemVoucher,
-    RefundVoucher,
-    ReleaseVoucher,
-    UnclaimVoucher,
-    VoucherCommitted,
-    VoucherHeld,
-)
+from shared.contracts.messages.voucher import VOUCHER_COMMANDS, QuotaMoved, VoucherCommitted, VoucherHeld
 from shared.contracts.permissions import Role
 from shared.runtime.bus.base import command_key
 from shared.runtime.service import Service
@@ -36,17 +25,7 @@ from shared.runtime.work import Work
 from tests.factories.harness import Platform
 
 AGREEMENT = "1.0.0"
-COMMANDS: tuple[type[Command], ...] = (
-    HoldVoucher,
-    ReleaseVoucher,
-    CommitVoucher,
-    RefundVoucher,
-    ClaimVoucher,
-    UnclaimVoucher,
-    RedeemVoucher,
-    OpenItem,
-    RefuseItem,
-)
+COMMANDS: tuple[type[Command], ...] = (*VOUCHER_COMMANDS, OpenItem, RefuseItem)
 EPOCH = datetime(2018, 1, 1, tzinfo=UTC)
 
 
