@@ -124,6 +124,16 @@ def normalise(text: str) -> str:
     return text.strip().translate(_FULL_WIDTH).upper()
 
 
+def body_of(code: str) -> str:
+    """The first 17 places, which name one body; the last is computed from them, so one code of a body is valid."""
+    return normalise(code)[:17]
+
+
+def same_body(one: str, other: str) -> bool:
+    """Whether two credit codes name one body, whatever their check places say. Source: A13(4), R63."""
+    return body_of(one) == body_of(other)
+
+
 def check_character(first_places: str) -> str:
     """The check character of 17 places. Source: GB 32100-2015 (ISO/IEC 7064 style, modulus 31)."""
     total = sum(_VALUES[symbol] * weight for symbol, weight in zip(first_places, _WEIGHTS, strict=True))

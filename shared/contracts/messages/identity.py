@@ -13,7 +13,9 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     """What other services may know of an organisation; every organisation fact carries its state after the fact.
 
     `authenticated` is the operator's decision, `recognised` the bureau's (providers only), and `suspended_since` the
-    moment from which a suspension is effective.
+    moment from which it may not act: the earlier one of a suspension and of a blacklisting. `blacklisted` says that
+    the latter stands; no reinstatement ends it. Two organisations whose credit codes agree in the first 17 places
+    (`shared.kernel.credit_code.same_body`) are one body and never trade with each other, whatever ties are on record.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     size_class: str = ""
     priority_listed: bool = False
     suspended_since: datetime | None = None
+    blacklisted: bool = False
     closed: bool = False
 
 
@@ -95,7 +98,7 @@ class OrganisationSuspended(OrganisationFact, frozen=True, kw_only=True):
 
 
 class OrganisationReinstated(OrganisationFact, frozen=True, kw_only=True):
-    """A suspension ended."""
+    """A suspension or a blacklisting ended; the party state says whether the other one still stands."""
 
     name: ClassVar[str] = "identity.organisation_reinstated"
 
@@ -126,17 +129,26 @@ class AffiliationFact(Fact, frozen=True, kw_only=True):
 
 
 class AffiliationRecorded(AffiliationFact, frozen=True, kw_only=True):
-    """A tie of subordination, joint establishment or property was recorded; `kind` says which."""
+    """A tie was recorded: `subordination`, `joint_establishment`, `property_tie`, `same_code` or `same_party`.
+
+    `origin` says how it came: `declared` by a party, `recorded` by the operator, or `automatic`. The source in words
+    may name people, hence does not travel: identity's list of affiliations shows it to those who decide.
+    """
 
     name: ClassVar[str] = "identity.affiliation_recorded"
 
     kind: str
+    origin: str = ""
+    recorded_at: datetime | None = None
 
 
 class AffiliationEnded(AffiliationFact, frozen=True, kw_only=True):
-    """The tie exists no more."""
+    """The tie exists no more. One of kind `same_code` never ends."""
 
     name: ClassVar[str] = "identity.affiliation_ended"
+
+    kind: str = ""
+    ended_at: datetime | None = None
 
 
 class AccountFact(Fact, frozen=True, kw_only=True):

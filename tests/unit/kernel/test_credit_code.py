@@ -10,9 +10,11 @@ from shared.kernel.credit_code import (
     CreditCodeUnknownKind,
     EntityKind,
     accept,
+    body_of,
     check_character,
     examine,
     normalise,
+    same_body,
 )
 
 SYMBOLS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -167,3 +169,12 @@ def test_any_text_is_examined_or_refused(text: str) -> None:
     except (CreditCodeMalformed, CreditCodeUnknownKind):
         return
     assert len(check.code) == 18
+
+
+def test_two_codes_that_differ_in_the_check_place_only_name_one_body() -> None:
+    assert same_body("91520100MA6DK0X17T", " 91520100ma6dk0x17A ")
+    assert body_of("91520100MA6DK0X17T") == "91520100MA6DK0X17"
+
+
+def test_two_codes_that_differ_before_the_check_place_name_two_bodies() -> None:
+    assert not same_body("91520100MA6DK0X17T", "91520100MA6DK0X18T")
