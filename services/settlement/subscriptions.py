@@ -1,7 +1,7 @@
 """What settlement listens to."""
 
 from services.settlement.handlers import copies, items
-from shared.contracts.messages.identity import ORGANISATION_FACTS
+from shared.contracts.messages.identity import ORGANISATION_FACTS, AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
@@ -36,6 +36,8 @@ _ORDER_FACTS = (
 
 SUBSCRIPTIONS: Subscriptions = {
     **dict.fromkeys(ORGANISATION_FACTS, copies.copy_parties),
+    AffiliationRecorded: copies.copy_ties,
+    AffiliationEnded: copies.copy_ties,
     **dict.fromkeys(_ORDER_FACTS, copies.copy_orders),
     OpenItem: items.open_items,
     RefuseItem: items.refuse_items,

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -23,19 +24,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState
+from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState, OverrideState
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
 
 
-def _listed(values: Iterable[str]) -> str:
+def listed(values: Iterable[str]) -> str:
+    """Values of our own as SQL lists them."""
     return ", ".join(f"'{value}'" for value in sorted(values))
 
 
 def _states(states: type[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"state IN ({_listed(states)})", name="state")
+    return CheckConstraint(f"state IN ({listed(states)})", name="state")
 
 
 PARTY = Table(
@@ -47,8 +49,23 @@ PARTY = Table(
     Column("credit_code", Text, nullable=False),
     Column("recognised", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
+    moment("blacklisted_since", nullable=True),
     Column("closed", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
+)
+
+AFFILIATION = Table(
+    "affiliation",
+    METADATA,
+    Column("affiliation_id", Uuid, primary_key=True),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("provider_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False, server_default=text("''")),
+    moment("recorded_at", nullable=True),
+    Column("ended", Boolean, nullable=False, server_default=text("false")),
+    Column("version", Integer, nullable=False),
+    Index("affiliation_pair", "enterprise_id", "provider_id", postgresql_where=text("NOT ended")),
 )
 
 ORDER = Table(
@@ -84,6 +101,7 @@ CLAIM = Table(
     Column("declaration_version", Text, nullable=False, server_default=text("''")),
     Column("pack_version", Text, nullable=False, server_default=text("''")),
     moment("created_at"),
+    Column("submitted_by", Uuid),
     moment("filed_at", nullable=True),
     moment("window_closes_at", nullable=True),
     moment("state_since"),
@@ -121,7 +139,7 @@ ITEM = Table(
     PrimaryKeyConstraint("claim_id", "order_id"),
     _states(ItemState),
     CheckConstraint("voucher_fen > 0", name="voucher_positive"),
-    CheckConstraint("approved_fen > 0 AND approved_fen <= voucher_fen", name="approved_within_claimed"),
+    CheckConstraint("approved_fen >= 0 AND approved_fen <= voucher_fen", name="approved_within_claimed"),
     CheckConstraint("approved_fen = voucher_fen OR approved_reason <> ''", name="reduction_explained"),
     CheckConstraint("bureau_reviewed_by <> first_reviewed_by", name="two_persons"),
     CheckConstraint("state NOT IN ('approved', 'paid') OR approved_fen IS NOT NULL", name="approved"),
@@ -129,7 +147,7 @@ ITEM = Table(
         "claim_item_live_order",
         "order_id",
         unique=True,
-        postgresql_where=text(f"state IN ({_listed(LIVE_ITEMS)})"),
+        postgresql_where=text(f"state IN ({listed(LIVE_ITEMS)})"),
     ),
     Index("claim_item_appropriation_id", "appropriation_id"),
 )
@@ -141,7 +159,9 @@ EVIDENCE = Table(
     Column("claim_id", Uuid, nullable=False),
     Column("order_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
+    # As it was written, and what identifies it: two texts of one number have one folded form.
     Column("reference", Text, nullable=False),
+    Column("reference_folded", Text, nullable=False, server_default=text("''")),
     Column("amount_fen", BigInteger),
     Column("dated_on", Date),
     Column("sha256", LargeBinary, nullable=False),
@@ -166,6 +186,55 @@ EVIDENCE_KEY = Table(
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("scheme", "value"),
     info=APPEND_ONLY,
+)
+
+# Who opened which evidence when; written before the file leaves.
+EVIDENCE_READ = Table(
+    "evidence_read",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    # A claim's view, one piece of its evidence, or an export of a year.
+    Column("what", Text, nullable=False),
+    Column("claim_id", Uuid),
+    Column("order_id", Uuid),
+    Column("kind", Text, nullable=False, server_default=text("''")),
+    Column("account_id", Uuid, nullable=False),
+    Column("organisation_id", Uuid),
+    Column("role", Text, nullable=False),
+    moment("read_at"),
+    CheckConstraint("what IN ('claim', 'document', 'export')", name="what"),
+    Index("evidence_read_claim_id_id", "claim_id", "id"),
+    Index("evidence_read_account_id_id", "account_id", "id"),
+    info=APPEND_ONLY,
+)
+
+# What two people lift for one item: for its amount, for the conditions they saw, until it expires.
+OVERRIDE = Table(
+    "override",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("claim_id", Uuid, nullable=False),
+    Column("order_id", Uuid, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("marks", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposed_by", Uuid, nullable=False),
+    moment("proposed_at"),
+    Column("decided_by", Uuid),
+    Column("decision_reason", Text, nullable=False, server_default=text("''")),
+    moment("decided_at", nullable=True),
+    moment("expires_at", nullable=True),
+    ForeignKeyConstraint(["claim_id", "order_id"], ["claim_item.claim_id", "claim_item.order_id"]),
+    CheckConstraint("amount_fen > 0", name="amount_positive"),
+    CheckConstraint("reason <> ''", name="explained"),
+    CheckConstraint(f"state IN ({listed(OverrideState)})", name="state"),
+    CheckConstraint("(state = 'proposed') = (decided_at IS NULL)", name="decided"),
+    CheckConstraint("state <> 'approved' OR (decided_by <> proposed_by AND decision_reason <> '')", name="two_persons"),
+    CheckConstraint("(state = 'approved') = (expires_at IS NOT NULL)", name="expires"),
+    Index("override_item", "claim_id", "order_id"),
+    Index("override_open", "claim_id", "order_id", unique=True, postgresql_where=text("state = 'proposed'")),
 )
 
 QUESTION = Table(

@@ -110,6 +110,9 @@ class Permission(StrEnum):
     SETTLEMENT_APPROPRIATION_APPROVE = "settlement:appropriation:approve"
     SETTLEMENT_PAYMENT_RECORD = "settlement:payment:record"
     SETTLEMENT_EXPORT_MAKE = "settlement:export:make"
+    SETTLEMENT_OVERRIDE_PROPOSE = "settlement:override:propose"
+    SETTLEMENT_OVERRIDE_APPROVE = "settlement:override:approve"
+    SETTLEMENT_TRAIL_READ = "settlement:trail:read"
 
     PLATFORM_TASK_READ = "platform:task:read"
     PLATFORM_NOTICE_READ = "platform:notice:read"
@@ -203,9 +206,11 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.VOUCHER_PLAN_PUBLISH,
             P.VOUCHER_REVOCATION_APPROVE,
             P.ORDER_ESCALATION_DECIDE,
+            P.SETTLEMENT_OVERRIDE_PROPOSE,
             P.PLATFORM_REPLAY_APPROVE,
         },
-        Role.BUREAU_OFFICER: _BUREAU | {P.VOUCHER_PLAN_DRAFT, P.SETTLEMENT_CLAIM_BUREAU_REVIEW},
+        Role.BUREAU_OFFICER: _BUREAU
+        | {P.VOUCHER_PLAN_DRAFT, P.SETTLEMENT_CLAIM_BUREAU_REVIEW, P.SETTLEMENT_OVERRIDE_PROPOSE},
         Role.BUREAU_LEAD: _BUREAU
         | {
             P.IDENTITY_RECOGNITION_EXCEPT,
@@ -216,6 +221,8 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.CATALOG_PRODUCT_DELIST,
             P.VOUCHER_PLAN_APPROVE,
             P.SETTLEMENT_APPROPRIATION_APPROVE,
+            P.SETTLEMENT_OVERRIDE_APPROVE,
+            P.SETTLEMENT_TRAIL_READ,
         },
         Role.FINANCE: _EVERYONE
         | {
@@ -224,8 +231,8 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.SETTLEMENT_PAYMENT_RECORD,
             P.SETTLEMENT_EXPORT_MAKE,
         },
-        # Complete read access and exports, and no act that changes anything (R9).
-        Role.AUDITOR: _OVERSEER | {P.SETTLEMENT_EXPORT_MAKE},
+        # Complete read access and exports, and no act that changes anything (R9); who acted and who read, too.
+        Role.AUDITOR: _OVERSEER | {P.SETTLEMENT_EXPORT_MAKE, P.SETTLEMENT_TRAIL_READ},
         # Read rights on the own region only and no approval power (R5).
         Role.REGION: _EVERYONE
         | {
@@ -253,6 +260,7 @@ FOUR_EYES: Mapping[Permission, Permission] = MappingProxyType(
         P.SETTLEMENT_CLAIM_FIRST_REVIEW: P.SETTLEMENT_CLAIM_BUREAU_REVIEW,
         P.SETTLEMENT_CLAIM_BUREAU_REVIEW: P.SETTLEMENT_APPROPRIATION_APPROVE,
         P.SETTLEMENT_APPROPRIATION_APPROVE: P.SETTLEMENT_PAYMENT_RECORD,
+        P.SETTLEMENT_OVERRIDE_PROPOSE: P.SETTLEMENT_OVERRIDE_APPROVE,
         P.PLATFORM_REPLAY_PROPOSE: P.PLATFORM_REPLAY_APPROVE,
     }
 )

@@ -14,7 +14,13 @@ from sqlalchemy import MetaData
 from embedded.papers import paper_pdf
 from services.settlement.service import SERVICE
 from shared.contracts.messages.base import Command, Event, Refused, Reply
-from shared.contracts.messages.identity import OrganisationRegistered, Party
+from shared.contracts.messages.identity import (
+    AffiliationEnded,
+    AffiliationRecorded,
+    OrganisationRegistered,
+    OrganisationSuspended,
+    Party,
+)
 from shared.contracts.messages.order import OrderConfirmed, OrderLine, OrderPlaced
 from shared.contracts.messages.settlement import ItemOpened, ItemRefused, OpenItem, RefuseItem
 from shared.contracts.permissions import Role
@@ -37,12 +43,25 @@ START = dt.datetime(2030, 2, 4, 1, 0, tzinfo=dt.UTC)
 NODE = dt.datetime(2030, 3, 31, 16, 0, tzinfo=dt.UTC)
 
 
-def a_party(name: str, kind: str) -> Party:
+SECOND_LEAD = uuid5(PROVIDER, "second lead")
+PARTIES = {
+    PROVIDER: ("甲云服务商", "provider"),
+    OTHER_PROVIDER: ("乙云服务商", "provider"),
+    ENTERPRISE: ("丙制造企业", "enterprise"),
+}
+CODES = {
+    PROVIDER: "91520100MA6DK0X17T",
+    OTHER_PROVIDER: "91520300MA6H2B7C7R",
+    ENTERPRISE: "91520900MAAJ4T0P8N",
+}
+
+
+def a_party(name: str, kind: str, *, credit_code: str = "91520100MA6DK0X17T") -> Party:
     """An organisation in good standing."""
     return Party(
         kind=kind,
         name=name,
-        credit_code="91520100MA6DK0X17T",
+        credit_code=credit_code,
         region="520100",
         authenticated=True,
         recognised=kind == "provider",
@@ -133,7 +152,7 @@ class Flow:
         return await self.call(
             "PUT",
             f"/claims/{claim_id}/documents/{order_id}/{kind}",
-            params=numbered if kind in {"invoice", "transfer"} else {},
+            params=numbered if kind in {"invoice", "transfer"} or reference else {},
             content=content or paper_pdf(self.seed),
             organisation_id=organisation_id,
         )
@@ -249,10 +268,18 @@ class Flow:
         path = f"/appropriations/{appropriation_id}/approve"
         return await self.call("POST", path, role=Role.BUREAU_LEAD, json={"items": items}, account_id=account_id)
 
-    async def pay(self, appropriation_id: UUID, *, amount_fen: int, reference: str = "ZF-2030-0001") -> httpx.Response:
+    async def pay(
+        self,
+        appropriation_id: UUID,
+        *,
+        amount_fen: int,
+        reference: str = "ZF-2030-0001",
+        account_id: UUID | None = None,
+    ) -> httpx.Response:
         """Finance records a payment."""
         body = {"reference": reference, "paid_on": "2030-04-01", "amount_fen": amount_fen}
-        return await self.call("POST", f"/appropriations/{appropriation_id}/payments", role=Role.FINANCE, json=body)
+        path = f"/appropriations/{appropriation_id}/payments"
+        return await self.call("POST", path, role=Role.FINANCE, json=body, account_id=account_id)
 
     async def claim(self, claim_id: UUID) -> dict[str, Any]:
         """The claim as its provider reads it."""
@@ -266,6 +293,65 @@ class Flow:
         async with self.platform.runtime("settlement").reading() as connection:
             rows = await connection.fetch("SELECT body FROM fact WHERE aggregate_id = $1 ORDER BY version", claim_id)
         return [msgspec.json.decode(row["body"]) for row in rows]
+
+    async def stands(self, organisation_id: UUID, **changes: Any) -> None:
+        """An organisation is as it was but for these: suspended_since, blacklisted_since, closed, credit_code."""
+        name, kind = PARTIES[organisation_id]
+        party = a_party(name, kind, credit_code=CODES[organisation_id])
+        fact = OrganisationSuspended(
+            version=0, organisation_id=organisation_id, party=msgspec.structs.replace(party, **changes)
+        )
+        await self.platform.feed(fact)
+
+    async def tie(self, *, kind: str = "property_tie", source: str = "工商登记") -> UUID:
+        """A tie between ENTERPRISE and PROVIDER is recorded."""
+        affiliation_id = uuid4()
+        fact = AffiliationRecorded(
+            version=0,
+            affiliation_id=affiliation_id,
+            enterprise_id=ENTERPRISE,
+            provider_id=PROVIDER,
+            kind=kind,
+            source=source,
+            recorded_at=START,
+        )
+        await self.platform.feed(fact)
+        return affiliation_id
+
+    async def untie(self, affiliation_id: UUID) -> None:
+        """The tie exists no more."""
+        await self.platform.feed(
+            AffiliationEnded(version=0, affiliation_id=affiliation_id, enterprise_id=ENTERPRISE, provider_id=PROVIDER)
+        )
+
+    async def propose(
+        self, claim_id: UUID, order_id: UUID, *, account_id: UUID | None = None, role: Role = Role.BUREAU_OFFICER
+    ) -> httpx.Response:
+        """Somebody proposes to lift what stands against an order."""
+        path = f"/claims/{claim_id}/items/{order_id}/overrides"
+        return await self.call("POST", path, role=role, json={"reason": "服务已在此前交付"}, account_id=account_id)
+
+    async def lift(
+        self, override_id: object, *, act: str = "approve", account_id: UUID | None = None
+    ) -> httpx.Response:
+        """The bureau's second lead decides a proposal."""
+        role = Role.BUREAU_OFFICER if act == "withdraw" else Role.BUREAU_LEAD
+        path = f"/overrides/{override_id}/{act}"
+        body = {"reason": "同意继续办理"}
+        return await self.call("POST", path, role=role, json=body, account_id=account_id or SECOND_LEAD)
+
+    async def overridden(self, claim_id: UUID, order_id: UUID) -> UUID:
+        """An approved override of everything that stands against an order."""
+        proposed = await self.propose(claim_id, order_id)
+        assert proposed.status_code == 201, proposed.text
+        approved = await self.lift(proposed.json()["id"])
+        assert approved.status_code == 200, approved.text
+        return UUID(proposed.json()["id"])
+
+    async def tasks(self, role: Role, **others: Any) -> list[dict[str, Any]]:
+        """What waits for somebody."""
+        found: list[dict[str, Any]] = (await self.call("GET", "/tasks?limit=100", role=role, **others)).json()["data"]
+        return found
 
     async def notices(self, role: Role) -> list[dict[str, Any]]:
         """What somebody was told, newest first."""
@@ -296,12 +382,8 @@ async def a_flow(fresh_database: Callable[[], str]) -> AsyncIterator[Flow]:
     replies: list[Reply] = []
     async with open_platform([SERVICE, a_conductor(replies)], fresh_database) as platform:
         await platform.move_clock(START)
-        for organisation_id, name, kind in (
-            (PROVIDER, "甲云服务商", "provider"),
-            (OTHER_PROVIDER, "乙云服务商", "provider"),
-            (ENTERPRISE, "丙制造企业", "enterprise"),
-        ):
-            fact = OrganisationRegistered(version=0, organisation_id=organisation_id, party=a_party(name, kind))
-            await platform.feed(fact)
+        for organisation_id, (name, kind) in PARTIES.items():
+            party = a_party(name, kind, credit_code=CODES[organisation_id])
+            await platform.feed(OrganisationRegistered(version=0, organisation_id=organisation_id, party=party))
         yield Flow(platform, replies=replies)
         assert await platform.dead_letters() == []

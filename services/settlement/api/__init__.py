@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from services.settlement.api import appropriations, claims, evidence, reviews
+from services.settlement.api import appropriations, claims, evidence, overrides, reads, reviews
 
 router = APIRouter()
-for part in (claims.router, evidence.router, reviews.router, appropriations.router):
-    router.include_router(part)
+for part in (claims, evidence, reviews, overrides, appropriations, reads):
+    router.include_router(part.router)
 
 __all__ = ["router"]

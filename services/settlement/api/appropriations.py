@@ -4,21 +4,23 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import ScopedReader
+from services.settlement.api.reads import record_read
+from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
-from services.settlement.handlers import appropriations
-from services.settlement.handlers.appropriations import AppropriationStatus
+from services.settlement.handlers import appropriations, payments
+from services.settlement.handlers.requests import AppropriationStatus
 from services.settlement.views import appropriations as views
+from services.settlement.views.persons import read_acts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
+from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, actor_of
 from shared.runtime.paging import Cursor, Limit
 
@@ -42,10 +44,10 @@ class RequestBody(Body):
 
 
 class ApprovedItemBody(Body):
-    """The amount of one order in fen; a reason when it is lower than claimed."""
+    """The amount of one order in fen, 0 for an order that gets nothing; a reason when it is lower than claimed."""
 
     order_id: UUID
-    approved_fen: Annotated[int, Field(strict=True, ge=1, le=MAX_FEN)]
+    approved_fen: Annotated[int, Field(strict=True, ge=0, le=MAX_FEN)]
     reason: Annotated[str, Field(max_length=1_000)] = ""
 
 
@@ -106,18 +108,20 @@ async def refuse(run: Run, appropriation_id: UUID, body: RefuseBody, principal: 
 @router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationStatus, summary="登记拨付")
 async def pay(run: Run, appropriation_id: UUID, body: PaymentBody, principal: Payer) -> Response:
     """Record the payment of an approved request."""
-    command = appropriations.RecordPayment(
+    command = payments.RecordPayment(
         appropriation_id=appropriation_id,
         reference=body.reference,
         paid_on=body.paid_on,
         amount_fen=body.amount_fen,
         by=actor_of(principal),
     )
-    return await run.run(appropriations.record_payment, command, location=_location)
+    return await run.run(payments.record_payment, command, location=_location)
 
 
 @router.get("/appropriations", summary="资金拨付申请列表")
-async def list_appropriations(
+async def list_appropriations(  # noqa: PLR0913 - the filters of a list
+    *,
+    request: Request,
     connection: Reading,
     reader: ScopedReader,
     limit: Limit = LIMIT_DEFAULT,
@@ -131,28 +135,40 @@ async def list_appropriations(
         state=None if state is None else state.value,
         after=decode_cursor(cursor),
         limit=limit,
+        now=runtime_of(request).clock.now(),
     )
 
 
 @router.get("/appropriations/{appropriation_id}", summary="资金拨付申请")
 async def read_appropriation(
-    connection: Reading, appropriation_id: UUID, reader: ScopedReader, response: Response
+    *, request: Request, connection: Reading, appropriation_id: UUID, reader: ScopedReader, response: Response
 ) -> views.AppropriationCard:
     """One request with its orders."""
-    card = await views.read_appropriation(connection, appropriation_id, provider_id=reader.provider_id)
+    now = runtime_of(request).clock.now()
+    card = await views.read_appropriation(connection, appropriation_id, provider_id=reader.provider_id, now=now)
+    if reader.sees_persons:
+        claims, orders = {item.claim_id for item in card.items}, {item.order_id for item in card.items}
+        acts = await read_acts(connection, claim_ids=claims, order_ids=orders)
+        card = card.model_copy(update={"acts": acts})
     response.headers["ETag"] = f'"{card.version}"'
     return card
 
 
 @router.get("/exports/payments", response_model=views.PaymentsExport, summary="导出拨付清单")
 async def export_payments(
-    connection: Reading,
-    _exporter: Exporter,
+    *,
+    request: Request,
+    exporter: Exporter,
     year: Annotated[int, Query(ge=2018, le=2100)],
     form: Annotated[Literal["json", "csv", "csv_bom"], Query(alias="format")] = "json",
 ) -> Response:
     """What was approved in a year, paid or not yet; `csv_bom` begins with a byte order mark for spreadsheets."""
-    export = await views.read_payments(connection, year=year)
+    reader = Reader(exporter, None)
+    async with runtime_of(request).work() as work:
+        export = await views.read_payments(work.connection, year=year, now=work.now)
+        await record_read(work, reader, what="export", kind=f"payments-{year}")
+    if not reader.sees_persons:
+        export = export.without_acts()
     if form == "json":
         return Response(export.model_dump_json(), media_type="application/json")
     mark = BYTE_ORDER_MARK if form == "csv_bom" else ""

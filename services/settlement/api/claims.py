@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import ScopedReader
+from services.settlement.api.reads import record_read
+from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.states import ClaimState
 from services.settlement.handlers import claims
 from services.settlement.handlers.progress import ClaimStatus
-from services.settlement.views import appropriations as other_views
 from services.settlement.views import claims as views
-from services.settlement.views import tasks
+from services.settlement.views import questions, tasks
+from services.settlement.views.persons import read_acts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
@@ -23,6 +24,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, actor_of
 from shared.runtime.paging import Cursor, Limit
+from shared.runtime.work import Work
 
 router = APIRouter(tags=["兑现申请"])
 
@@ -92,6 +94,7 @@ async def withdraw(run: Run, claim_id: UUID, body: WithdrawBody, principal: With
 @router.get("/claims", summary="兑现申请列表")
 async def list_claims(  # noqa: PLR0913 - the filters of a list
     *,
+    request: Request,
     connection: Reading,
     reader: ScopedReader,
     limit: Limit = LIMIT_DEFAULT,
@@ -109,17 +112,27 @@ async def list_claims(  # noqa: PLR0913 - the filters of a list
         window_closes_at=None if window_closes_on is None else day_closes_at(window_closes_on),
         after=decode_cursor(cursor),
         limit=limit,
+        now=runtime_of(request).clock.now(),
     )
 
 
 @router.get("/claims/{claim_id}", summary="兑现申请及各订单结果")
-async def read_claim(
-    connection: Reading, claim_id: UUID, reader: ScopedReader, response: Response
-) -> views.ClaimDetail:
-    """One claim with the result of every order."""
-    detail = await views.read_claim(connection, claim_id, provider_id=reader.provider_id)
+async def read_claim(request: Request, claim_id: UUID, reader: ScopedReader, response: Response) -> views.ClaimDetail:
+    """One claim with the result of every order; who reads it is recorded."""
+    async with runtime_of(request).work() as work:
+        found = await views.read_claim(work.connection, claim_id, provider_id=reader.provider_id, now=work.now)
+        detail = await _with_acts(work, found, reader)
+        await record_read(work, reader, what="claim", claim_id=claim_id)
     response.headers["ETag"] = f'"{detail.version}"'
     return detail
+
+
+async def _with_acts(work: Work, found: views.ClaimDetail, reader: Reader) -> views.ClaimDetail:
+    if not reader.sees_persons:
+        return found
+    orders = {item.order_id for item in found.results}
+    acts = await read_acts(work.connection, claim_ids=[found.id], order_ids=orders)
+    return found.model_copy(update={"acts": acts})
 
 
 @router.get("/claimable-orders", summary="可申请兑现的订单")
@@ -138,7 +151,7 @@ async def list_claimable(
 
 
 @router.get("/windows", summary="兑现节点")
-async def list_windows(request: Request, connection: Reading, reader: ScopedReader) -> list[other_views.WindowCard]:
+async def list_windows(request: Request, connection: Reading, reader: ScopedReader) -> list[questions.WindowCard]:
     """The coming windows and those that have claims, latest first."""
     runtime = runtime_of(request)
     now, pack = runtime.clock.now(), runtime.ports.get(PolicyPack)
@@ -146,7 +159,7 @@ async def list_windows(request: Request, connection: Reading, reader: ScopedRead
     while len(coming) < COMING_WINDOWS:
         # The close of a window is the first moment of the next one.
         coming.append(pack.claim_window_closes_at(coming[-1]))
-    return await other_views.list_windows(connection, provider_id=reader.provider_id, coming=coming, now=now)
+    return await questions.list_windows(connection, provider_id=reader.provider_id, coming=coming, now=now)
 
 
 @router.get("/tasks", summary="待办事项")

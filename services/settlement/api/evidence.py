@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from services.settlement.api.reads import record_read
 from services.settlement.api.scopes import ScopedReader
 from services.settlement.domain.evidence import EvidenceFacts
 from services.settlement.handlers.claims import provider_of
@@ -18,7 +19,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Reading, Run, actor_of
+from shared.runtime.http import Run, actor_of
 from shared.runtime.uploads import Inspections, keep_if_recorded
 
 router = APIRouter(tags=["兑现材料"])
@@ -57,7 +58,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     provider_id = provider_of(actor_of(principal))
     runtime = runtime_of(request)
     async with runtime.reading() as connection:
-        await views.read_claim(connection, claim_id, provider_id=provider_id)
+        await views.check_own(connection, claim_id, provider_id=provider_id)
     data = await request.body()
     document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
     blobs = runtime.ports.get(EncryptedBlobs)
@@ -76,14 +77,17 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
 
 
 @router.get("/claims/{claim_id}/documents/{order_id}/{kind}", summary="查看兑现材料")
-async def get_evidence(  # noqa: PLR0913 - the parts of an address
-    *, request: Request, connection: Reading, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader
+async def get_evidence(
+    *, request: Request, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader
 ) -> Response:
-    """The file itself, for its provider and for the reviewers."""
-    stored = await views.find_document(
-        connection, claim_id, order_id=order_id, kind=kind, provider_id=reader.provider_id
-    )
-    data = await runtime_of(request).ports.get(EncryptedBlobs).get(stored.blob_key, record_id=claim_id)
+    """The file itself, for its provider and for the reviewers; who reads it is recorded before it leaves."""
+    runtime = runtime_of(request)
+    async with runtime.work() as work:
+        stored = await views.find_document(
+            work.connection, claim_id, order_id=order_id, kind=kind, provider_id=reader.provider_id
+        )
+        await record_read(work, reader, what="document", claim_id=claim_id, order_id=order_id, kind=kind)
+    data = await runtime.ports.get(EncryptedBlobs).get(stored.blob_key, record_id=claim_id)
     headers = {
         "Content-Disposition": "attachment",
         "Content-Security-Policy": "default-src 'none'; sandbox",

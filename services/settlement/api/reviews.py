@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.settlement.handlers import questions, reviews
 from services.settlement.handlers.progress import ClaimStatus
-from services.settlement.views import appropriations as views
+from services.settlement.views import questions as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year

@@ -18,6 +18,11 @@ class Reader:
     principal: Principal
     provider_id: UUID | None
 
+    @property
+    def sees_persons(self) -> bool:
+        """Whether the caller may see who acted and who read."""
+        return Permission.SETTLEMENT_TRAIL_READ in self.principal.permissions
+
 
 def read_scope(request: Request) -> Reader:
     """Everything for who holds read_all, else the own organisation's rows. Raises: PermissionMissing."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.settlement.domain.refusals import (
     ApprovedAboveClaimed,
     ApprovedItemsDiffer,
+    NothingApproved,
     PaymentAmountDiffers,
     PaymentDateWrong,
     ReductionUnexplained,
@@ -24,9 +25,9 @@ class ApprovedItem:
 
 
 def check_approval(claimed_fen: Mapping[UUID, int], *, approved: Sequence[ApprovedItem]) -> int:
-    """The approved sum in fen of a request whose orders claim `claimed_fen`.
+    """The approved sum in fen of a request whose orders claim `claimed_fen`; an order may get 0, not all of them.
 
-    Raises: ApprovedItemsDiffer, ApprovedAboveClaimed, ReductionUnexplained. Source: A24, R80, Q17.
+    Raises: ApprovedItemsDiffer, ApprovedAboveClaimed, ReductionUnexplained, NothingApproved. Source: A24, R80, Q17.
     """
     if sorted(item.order_id for item in approved) != sorted(claimed_fen):
         raise ApprovedItemsDiffer(requested=len(claimed_fen), given=len(approved))
@@ -38,7 +39,10 @@ def check_approval(claimed_fen: Mapping[UUID, int], *, approved: Sequence[Approv
             )
         if item.approved_fen < limit_fen and not item.reason:
             raise ReductionUnexplained(pointer=f"/items/{position}/reason")
-    return sum(item.approved_fen for item in approved)
+    total_fen = sum(item.approved_fen for item in approved)
+    if not total_fen:
+        raise NothingApproved
+    return total_fen
 
 
 def check_payment(paid_fen: int, *, approved_fen: int, paid_on: date, approved_on: date, today: date) -> None:

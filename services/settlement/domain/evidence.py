@@ -1,12 +1,12 @@
 """Evidence: which kinds a claim needs, and the keys by which one piece is used once. Source: A22, R76, R10."""
 
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from services.settlement.domain.references import fold_invoice, fold_reference, normalise_reference, old_number
 from services.settlement.domain.refusals import (
     DuplicateEvidence,
     EvidenceDateInFuture,
@@ -21,12 +21,19 @@ NUMBERED_KINDS = frozenset({"invoice", "transfer"})
 _STATED_ZH = {"reference": "号码", "amount_fen": "金额", "dated_on": "日期"}
 
 
+_NUMBERED_SCHEMES = frozenset({"invoice", "transfer", "contract", "usage"})
+
+
 class KeyScheme(StrEnum):
     """By what a piece of evidence is known again."""
 
     CONTENT = "content"
     INVOICE = "invoice"
+    # The short number of an older invoice, whatever its code.
+    INVOICE_NUMBER = "invoice_number"
     TRANSFER = "transfer"
+    CONTRACT = "contract"
+    USAGE = "usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,11 @@ class EvidenceFacts:
     dated_on: date | None = None
 
 
-def normalise_reference(text: str) -> str:
-    """The number as one would compare it: half width, upper case, letters and digits only.
-
-    Input methods, printed spacing and hyphens make different texts of one number.
-    """
-    return "".join(symbol for symbol in unicodedata.normalize("NFKC", text).upper() if symbol.isalnum())
+def folded(evidence_kind: str, reference: str) -> str:
+    """What identifies a piece of that kind, of what was written; empty when nothing does."""
+    if evidence_kind not in _NUMBERED_SCHEMES:
+        return normalise_reference(reference)
+    return fold_invoice(reference) if evidence_kind == KeyScheme.INVOICE else fold_reference(reference)
 
 
 def check_facts(evidence_kind: str, facts: EvidenceFacts, *, kinds: Sequence[EvidenceKind], today: date) -> None:
@@ -71,7 +77,7 @@ def check_facts(evidence_kind: str, facts: EvidenceFacts, *, kinds: Sequence[Evi
         raise EvidenceKindUnknown(evidence_kind=evidence_kind)
     if evidence_kind in NUMBERED_KINDS:
         stated = {
-            "reference": normalise_reference(facts.reference),
+            "reference": folded(evidence_kind, facts.reference),
             "amount_fen": facts.amount_fen,
             "dated_on": facts.dated_on,
         }
@@ -82,12 +88,35 @@ def check_facts(evidence_kind: str, facts: EvidenceFacts, *, kinds: Sequence[Evi
         raise EvidenceDateInFuture(pointer="/dated_on")
 
 
-def keys_of(evidence_kind: str, *, sha256: bytes, reference: str) -> tuple[EvidenceKey, ...]:
-    """All keys of a piece: its content, and its number when it is of a numbered kind."""
+def keys_of(evidence_kind: str, *, sha256: bytes, reference: str, provider_id: UUID) -> tuple[EvidenceKey, ...]:
+    """All keys by which a piece is its order's own: its content, and its number where it has one.
+
+    Invoices and transfers have numbers that the country knows once; contracts and usage statements have their
+    provider's. An older invoice written without its code is known by the short number alone.
+    """
     content = EvidenceKey(KeyScheme.CONTENT, sha256.hex())
-    if evidence_kind not in NUMBERED_KINDS:
+    number = folded(evidence_kind, reference)
+    if not number or evidence_kind not in _NUMBERED_SCHEMES:
         return (content,)
-    return (content, EvidenceKey(KeyScheme(evidence_kind), normalise_reference(reference)))
+    scheme = KeyScheme(evidence_kind)
+    if scheme not in {KeyScheme.INVOICE, KeyScheme.TRANSFER}:
+        number = f"{provider_id}:{number}"
+    keys = (content, EvidenceKey(scheme, number))
+    if scheme is KeyScheme.INVOICE and old_number(number) == number:
+        return (*keys, EvidenceKey(KeyScheme.INVOICE_NUMBER, number))
+    return keys
+
+
+def noted_keys_of(evidence_kind: str, *, reference: str) -> tuple[EvidenceKey, ...]:
+    """Keys that a piece leaves for others to meet and may share: the short number of an invoice with its code."""
+    number = folded(evidence_kind, reference) if evidence_kind == KeyScheme.INVOICE else ""
+    short = old_number(number)
+    return (EvidenceKey(KeyScheme.INVOICE_NUMBER, short),) if short and short != number else ()
+
+
+def barring_keys_of(evidence_kind: str, *, reference: str) -> tuple[EvidenceKey, ...]:
+    """Keys that nobody else may have, though the piece does not take them: its invoice written without the code."""
+    return tuple(EvidenceKey(KeyScheme.INVOICE, key.value) for key in noted_keys_of(evidence_kind, reference=reference))
 
 
 def check_unused(use: EvidenceUse, keys: Iterable[EvidenceKey], *, used: Mapping[EvidenceKey, EvidenceUse]) -> None:

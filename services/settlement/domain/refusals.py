@@ -1,5 +1,7 @@
 """Every business "no" of settlement, one class each."""
 
+from typing import ClassVar
+
 from shared.kernel.refusals import Refusal, RefusalKind
 
 STATE_ZH = {
@@ -37,6 +39,76 @@ class OrderNotClaimable(Refusal):
     kind = RefusalKind.RULE
     article = "A22"
     zh = "有 {count} 个订单不能申请兑现：须为本单位已确认、使用了云使用券、未在退款中且未在其他兑现申请中的订单。"
+
+
+class OrderUnknown(OrderNotClaimable):
+    """The copy of orders knows no such order of the provider: somebody else's, or one that is not here yet."""
+
+    momentary: ClassVar[bool] = True
+
+
+class OrderNotClaimableNow(Refusal):
+    """As far as is known here the order waits for something; the copy may be a moment behind. Source: A20, A22."""
+
+    code = "settlement.order_not_claimable_now"
+    kind = RefusalKind.STATE
+    article = "A22"
+    zh = "有 {count} 个订单目前不能申请兑现：尚未确认、退款申请未办结，或尚未由此前的申请退回；状态更新后可重新提交。"
+    momentary: ClassVar[bool] = True
+
+
+class EvidenceUnchanged(Refusal):
+    """An order that a reviewer rejected is filed again with other or better papers. Source: A22, A23."""
+
+    code = "settlement.evidence_unchanged"
+    kind = RefusalKind.RULE
+    article = "A23"
+    zh = "有 {count} 个订单的兑现申请曾未通过审核，且本次材料与当时完全相同；请按审核意见补正材料后再提交。"
+
+
+class PartiesBarred(Refusal):
+    """Something stands against the provider or the pair, so nothing may be filed. Source: A12, A13(4), R58, R63."""
+
+    code = "settlement.parties_barred"
+    kind = RefusalKind.RULE
+    article = "A13(4)"
+    zh = "存在下列情形，不能{step_zh}：{marks_zh}。"
+
+
+class OverrideMissing(Refusal):
+    """Something stands against an order; it goes on after an override by two people, or not. Source: A12, A13(4)."""
+
+    code = "settlement.override_missing"
+    kind = RefusalKind.RULE
+    article = "A13(4)"
+    zh = "存在下列情形，未经两人特批不能{step_zh}：{marks_zh}。"
+
+
+class NothingToOverride(Refusal):
+    """Nothing stands against the order that is not lifted already."""
+
+    code = "settlement.nothing_to_override"
+    kind = RefusalKind.RULE
+    article = "A13(4)"
+    zh = "该申请项目前没有需要特批的情形。"
+
+
+class OverrideProposedAlready(Refusal):
+    """One proposal of an item is decided before the next is made."""
+
+    code = "settlement.override_proposed_already"
+    kind = RefusalKind.STATE
+    article = "A13(4)"
+    zh = "该申请项已有待决定的特批建议。"
+
+
+class OverrideNotOpen(Refusal):
+    """The proposal was decided or withdrawn, its item ended, or what it was made for has changed."""
+
+    code = "settlement.override_not_open"
+    kind = RefusalKind.STATE
+    article = "A13(4)"
+    zh = "该特批建议已办结，或所依据的情形、金额已变化，不能再作此操作。"
 
 
 class ClaimNotDraft(_StateRefusal):
@@ -166,12 +238,12 @@ class ItemNotWaiting(_StateRefusal):
 
 
 class SamePerson(Refusal):
-    """Two consecutive acts on the same money need two persons. Source: A23, A24."""
+    """No person has two parts in the way of the same money, whatever the roles. Source: A23, A24."""
 
     code = "settlement.same_person"
     kind = RefusalKind.RULE
     article = "A23"
-    zh = "前后两道审核须由不同的人办理。"
+    zh = "同一笔资金的各环节须由不同的人办理；您已办理过：{earlier_zh}。"
 
 
 class QuestionOpen(Refusal):
@@ -253,6 +325,15 @@ class ReductionUnexplained(Refusal):
     kind = RefusalKind.RULE
     article = "A24"
     zh = "核定金额低于申请金额时须说明理由。"
+
+
+class NothingApproved(Refusal):
+    """A request of which nothing is approved is refused instead. Source: A24, Q17."""
+
+    code = "settlement.nothing_approved"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "全部订单的核定金额均为 0；如不予拨付，请作出不予拨付的决定。"
 
 
 class PaymentAmountDiffers(Refusal):

@@ -48,6 +48,15 @@ class AppropriationState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class OverrideState(StrEnum):
+    """Where a proposal to lift what stands against an item is."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 ENDED_ITEMS = frozenset({ItemState.REFUSED, ItemState.REJECTED, ItemState.WITHDRAWN})
 LIVE_ITEMS = frozenset(ItemState) - ENDED_ITEMS - {ItemState.DRAFT}
 """Items that hold their order: an order is in at most one of them."""

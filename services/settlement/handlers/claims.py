@@ -1,26 +1,25 @@
 """Drafting, submitting and withdrawing claims. Source: A22, R10, R76, Q13."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.settlement.domain.claimable import NOT_CLAIMABLE, Claimability, OrderCopy, claimability
 from services.settlement.domain.claims import Claim, claim_number, withdrawn_item
-from services.settlement.domain.evidence import (
-    EvidenceKey,
-    EvidenceUse,
-    check_complete,
-    check_unused,
-    keys_of,
-)
+from services.settlement.domain.evidence import check_complete, check_unused
+from services.settlement.domain.papers import PaperSet
+from services.settlement.domain.persons import Part
 from services.settlement.domain.refusals import (
     ClaimNotDraft,
     ClaimUnanswered,
     DeclarationOutdated,
+    EvidenceUnchanged,
     ItemPastWithdrawal,
-    OrderNotClaimable,
 )
+from services.settlement.domain.standing import MoneyStep
 from services.settlement.domain.states import CLAIM_MOVES, AppropriationState, ClaimState, ItemState
 from services.settlement.domain.windows import closing_day
+from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.progress import (
     ClaimStatus,
     conclude,
@@ -75,7 +74,10 @@ def provider_of(actor: Actor) -> UUID:
 
 
 async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
-    """Open a draft for orders that can be claimed now. Raises: OrderNotClaimable. Source: A22, R76."""
+    """Open a draft for orders that can be claimed now.
+
+    Raises: OrderNotClaimable, OrderNotClaimableNow. Source: A22, R76.
+    """
     provider_id = provider_of(command.by)
     order_ids = set(command.order_ids)
     await _check_claimable(work, order_ids, provider_id=provider_id)
@@ -88,16 +90,25 @@ async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
 
 
 async def _check_claimable(work: Work, order_ids: set[UUID], *, provider_id: UUID) -> None:
-    missing = order_ids - await copies.lock_claimable(work.connection, order_ids, provider_id=provider_id)
-    if missing:
-        raise OrderNotClaimable(count=len(missing), orders=sorted(str(order_id) for order_id in missing))
+    """Raises: OrderNotClaimable for good; OrderUnknown, OrderNotClaimableNow as far as the copy of orders knows."""
+    own = await copies.lock_orders(work.connection, order_ids, provider_id=provider_id)
+    held = await copies.held_orders(work.connection, order_ids)
+    found: dict[Claimability, list[UUID]] = {}
+    for order_id in sorted(order_ids):
+        row = own.get(order_id)
+        copy = None if row is None else OrderCopy(row["state"], row["refund_open"], row["voucher_fen"])
+        found.setdefault(claimability(copy, held=order_id in held), []).append(order_id)
+    # Orders that can never be claimed first: asking again would not help.
+    for said, refusal in NOT_CLAIMABLE:
+        if orders := found.get(said):
+            raise refusal(count=len(orders), orders=[str(order_id) for order_id in orders])
 
 
 async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
     """File a draft: its evidence is bound, its window assigned; emits ClaimSubmitted.
 
-    Raises: ClaimNotDraft, DeclarationOutdated, OrderNotClaimable, EvidenceIncomplete, DuplicateEvidence.
-    Source: A22, R10, R76, R77.
+    Raises: ClaimNotDraft, DeclarationOutdated, OrderNotClaimable, OrderNotClaimableNow, PartiesBarred,
+    EvidenceIncomplete, EvidenceUnchanged, DuplicateEvidence. Source: A12, A13(4), A22, R10, R63, R76, R77.
     """
     provider_id = provider_of(command.by)
     claim = await lock_claim(work, command.claim_id, provider_id=provider_id, expected_version=command.expected_version)
@@ -106,9 +117,11 @@ async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
     declaration = work.pack.truth_declaration
     if command.declaration_version != declaration.version:
         raise DeclarationOutdated(version=declaration.version, pointer="/declaration_version")
-    await _check_claimable(work, set(claim.items), provider_id=provider_id)
+    await _check_claimable(work, {item.order_id for item in claim.live_items()}, provider_id=provider_id)
+    await check_actor(work, Part.SUBMIT, claim.live_items(), by=command.by)
+    await check_step(work, MoneyStep.SUBMIT, claim.live_items())
     await _bind_evidence(work, claim)
-    filed = await _file(work, claim)
+    filed = await _file(work, claim, by=command.by)
     work.decide(
         Decision(
             subject_type="claim",
@@ -118,36 +131,36 @@ async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
             rule="A22",
             before=claim.state.value,
             after=filed.state.value,
-            facts={"declaration_version": declaration.version, "items": len(claim.items)},
+            facts={"declaration_version": declaration.version, "items": len(claim.live_items())},
         )
     )
     return status_of(filed)
 
 
 async def _bind_evidence(work: Work, claim: Claim) -> None:
-    rows = await evidence.evidence_of(work.connection, claim.id)
-    filed: dict[UUID, set[str]] = {order_id: set() for order_id in claim.items}
-    uses: dict[EvidenceKey, EvidenceUse] = {}
-    for row in rows:
-        filed[row["order_id"]].add(row["kind"])
-        use = EvidenceUse(row["order_id"], row["kind"])
-        keys = keys_of(row["kind"], sha256=row["sha256"], reference=row["reference"])
-        check_unused(use, keys, used=uses)
-        uses |= dict.fromkeys(keys, use)
-    check_complete(filed, kinds=work.pack.evidence)
-    await evidence.bind_keys(work.connection, uses)
-    _check_bound(uses, bound=await evidence.uses_of(work.connection, uses))
-
-
-def _check_bound(uses: Mapping[EvidenceKey, EvidenceUse], *, bound: Mapping[EvidenceKey, EvidenceUse]) -> None:
-    for key, use in uses.items():
+    """Bind the papers of the draft's orders; those of orders that left the draft stay free."""
+    papers = PaperSet.of(await evidence.evidence_of(work.connection, claim.id), claim=claim)
+    papers.check_within()
+    check_complete(papers.kinds, kinds=work.pack.evidence)
+    await _check_changed(work, claim, papers)
+    await evidence.bind_keys(work.connection, {**papers.noted, **papers.own})
+    bound = await evidence.uses_of(work.connection, {*papers.own, *papers.barring})
+    for key, use in [*papers.own.items(), *papers.barring.items()]:
         check_unused(use, [key], used=bound)
 
 
-async def _file(work: Work, claim: Claim) -> Claim:
+async def _check_changed(work: Work, claim: Claim, papers: PaperSet) -> None:
+    """Raises: EvidenceUnchanged. Source: A23."""
+    before = await evidence.rejected_papers(work.connection, papers.kinds.keys(), claim_id=claim.id)
+    unchanged = [order_id for order_id, found in before.items() if found == papers.stated[order_id]]
+    if unchanged:
+        raise EvidenceUnchanged(count=len(unchanged), orders=sorted(str(order_id) for order_id in unchanged))
+
+
+async def _file(work: Work, claim: Claim, *, by: Actor) -> Claim:
     closes_at = work.pack.claim_window_closes_at(work.now)
     CLAIM_MOVES.check(claim.state, ClaimState.SUBMITTED)
-    items = [item.moved(ItemState.SUBMITTED) for item in claim.items.values()]
+    items = [item.moved(ItemState.SUBMITTED) for item in claim.live_items()]
     filed = replace(
         claim.with_items(*items), state=ClaimState.SUBMITTED, version=claim.version + 1, window_closes_at=closes_at
     )
@@ -158,6 +171,7 @@ async def _file(work: Work, claim: Claim) -> Claim:
         declaration_version=work.pack.truth_declaration.version,
         pack_version=work.pack.version,
         filed_at=work.now,
+        submitted_by=by.account_id,
     )
     await claims.save_claim(work.connection, filed, expected_version=claim.version, now=work.now)
     work.emit(
@@ -165,7 +179,7 @@ async def _file(work: Work, claim: Claim) -> Claim:
             version=filed.version,
             claim_id=claim.id,
             provider_id=claim.provider_id,
-            order_ids=tuple(sorted(claim.items)),
+            order_ids=tuple(sorted(item.order_id for item in items)),
             window_closes_on=closing_day(closes_at),
         )
     )
@@ -174,7 +188,7 @@ async def _file(work: Work, claim: Claim) -> Claim:
 
 
 async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
-    """Take items back before they are approved; emits ClaimItemEnded for each. Discards a draft.
+    """Take orders back before they are approved; emits ClaimItemEnded for each. Nobody was told of a draft's.
 
     Raises: ClaimUnanswered, ItemUnknown, ItemPastWithdrawal. Source: A20, A24, Q13.
     """
@@ -187,7 +201,7 @@ async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
     if claim.state is ClaimState.SUBMITTED:
         raise ClaimUnanswered
     if claim.state is ClaimState.DRAFT:
-        after = await _discard(work, claim)
+        after = await _discard(work, claim, command)
     else:
         after = await _withdraw(work, claim, command)
     work.decide(
@@ -205,12 +219,18 @@ async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
     return status_of(after)
 
 
-async def _discard(work: Work, claim: Claim) -> Claim:
-    """Discard a draft; nobody was told of it, so no fact is said."""
-    items = [item.moved(ItemState.WITHDRAWN) for item in claim.items.values()]
-    after = replace(claim.with_items(*items), state=ClaimState.WITHDRAWN)
+async def _discard(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
+    """Take orders out of a draft; without any it is discarded. Nobody was told of it, so no fact is said."""
+    chosen = [claim.item(order_id) for order_id in sorted(set(command.order_ids))] or claim.live_items()
+    gone = [item for item in chosen if item.state is not ItemState.DRAFT]
+    if gone:
+        raise ItemPastWithdrawal(state=gone[0].state.value)
+    items = [item.moved(ItemState.WITHDRAWN, ended_reason=command.reason) for item in chosen]
     await claims.save_items(work.connection, items)
-    await claims.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+    after = claim.with_items(*items)
+    if not after.live_items():
+        after = replace(after, state=ClaimState.WITHDRAWN)
+        await claims.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
     return after
 
 

@@ -1,11 +1,11 @@
-"""Local copies of parties and orders."""
+"""Local copies of parties, their ties, and orders."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.settlement.store import copies
 from services.settlement.store.copies import OrderChange
-from shared.contracts.messages.identity import OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
@@ -29,6 +29,11 @@ from shared.runtime.work import Work
 async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
     """Keep what settlement needs to know of organisations."""
     await copies.save_parties(work.connection, facts)
+
+
+async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
+    """Keep ties between enterprises and providers. Source: A13(4), R63."""
+    await copies.save_ties(work.connection, facts)
 
 
 @folding

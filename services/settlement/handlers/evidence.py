@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.settlement.domain.evidence import EvidenceFacts, EvidenceUse, check_facts, check_unused, keys_of
+from services.settlement.domain.claims import Claim, waiting_item
+from services.settlement.domain.evidence import (
+    EvidenceFacts,
+    EvidenceUse,
+    barring_keys_of,
+    check_facts,
+    check_unused,
+    folded,
+    keys_of,
+)
+from services.settlement.domain.papers import PaperSet
 from services.settlement.domain.refusals import ClaimNotDraft
-from services.settlement.domain.states import ClaimState
+from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.progress import lock_claim
 from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, uses_of
@@ -31,29 +41,30 @@ class FileEvidence:
 async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
     """Put a piece into a draft, in place of an earlier one of its kind.
 
-    Raises: ClaimNotDraft, ItemUnknown, EvidenceKindUnknown, EvidenceReferenceMissing, DuplicateEvidence.
-    Source: A22, R76.
+    Raises: ClaimNotDraft, ItemUnknown, ItemNotWaiting, EvidenceKindUnknown, EvidenceReferenceMissing,
+    DuplicateEvidence. Source: A22, R76.
     """
     claim = await lock_claim(work, command.claim_id, provider_id=provider_of(command.by))
     if claim.state is not ClaimState.DRAFT:
         raise ClaimNotDraft(state=claim.state.value)
-    claim.item(command.order_id)
+    waiting_item(claim, command.order_id, state=ItemState.DRAFT)
     check_facts(command.evidence_kind, command.facts, kinds=work.pack.evidence, today=business_date(work.now))
-    await _check_unused(work, command)
+    await _check_unused(work, claim, command)
     filed = _filed(work, command)
     await put_evidence(work.connection, filed)
     return card_of(filed)
 
 
-async def _check_unused(work: Work, command: FileEvidence) -> None:
-    use = EvidenceUse(command.order_id, command.evidence_kind)
-    keys = keys_of(command.evidence_kind, sha256=command.document.sha256, reference=command.facts.reference)
+async def _check_unused(work: Work, claim: Claim, command: FileEvidence) -> None:
+    """Say early what would be refused at filing: the piece is known, of another order or of this draft."""
+    kind, reference = command.evidence_kind, command.facts.reference
+    use = EvidenceUse(command.order_id, kind)
+    own = keys_of(kind, sha256=command.document.sha256, reference=reference, provider_id=claim.provider_id)
+    keys = (*own, *barring_keys_of(kind, reference=reference))
     used = await uses_of(work.connection, keys)
-    for row in await evidence_of(work.connection, command.claim_id):
-        other = EvidenceUse(row["order_id"], row["kind"])
-        if other != use:
-            used |= dict.fromkeys(keys_of(row["kind"], sha256=row["sha256"], reference=row["reference"]), other)
-    check_unused(use, keys, used=used)
+    rows = await evidence_of(work.connection, command.claim_id)
+    others = PaperSet.of([row for row in rows if (row["order_id"], row["kind"]) != (use.order_id, kind)], claim=claim)
+    check_unused(use, keys, used=used | others.own)
 
 
 def _filed(work: Work, command: FileEvidence) -> FiledEvidence:
@@ -64,6 +75,7 @@ def _filed(work: Work, command: FileEvidence) -> FiledEvidence:
         order_id=command.order_id,
         kind=command.evidence_kind,
         reference=command.facts.reference,
+        reference_folded=folded(command.evidence_kind, command.facts.reference),
         amount_fen=command.facts.amount_fen,
         dated_on=command.facts.dated_on,
         sha256=document.sha256,

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.settlement.domain.persons import Part
 from services.settlement.domain.questions import answer_due_at, is_late, running_due_at
 from services.settlement.domain.refusals import QuestionAnswered, QuestionNotPossible
-from services.settlement.domain.states import QUESTION_STATES
+from services.settlement.domain.states import CLAIM_MOVES, QUESTION_STATES
+from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of
 from services.settlement.store import appropriations as rows
 from shared.kernel.refusals import bug
@@ -49,10 +51,14 @@ class QuestionStatus(Resource):
 
 
 async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
-    """Ask the operator; three working days run from the day after. Raises: QuestionNotPossible. Source: A25, Q14."""
+    """Ask the operator; three working days run from the day after.
+
+    Raises: QuestionNotPossible, SamePerson. Source: A25, Q14.
+    """
     claim = await lock_claim(work, command.claim_id)
     if claim.state not in QUESTION_STATES:
         raise QuestionNotPossible(state=claim.state.value)
+    await check_actor(work, Part.ASK, claim.live_items(), by=command.by)
     calendar = work.pack.working_calendar
     days = work.pack.deadlines.question_working_days
     due_at = answer_due_at(work.now, working_days=days, calendar=calendar)
@@ -90,12 +96,17 @@ async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
 
 
 async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus:
-    """Answer the bureau; a late answer is taken, and counted as late. Raises: QuestionAnswered. Source: A25, Q15."""
+    """Answer the bureau; a late answer is taken, and counted as late.
+
+    Raises: QuestionAnswered, SamePerson. Source: A25, Q15.
+    """
     row = await rows.lock_question(work.connection, command.question_id)
     if row is None:
         raise NotFound
     if row["answered_at"] is not None:
         raise QuestionAnswered
+    claim = await lock_claim(work, row["claim_id"])
+    await check_actor(work, Part.ANSWER, claim.live_items(), by=command.by)
     due_at = _running_due_at(work, row)
     late = row["late"] or is_late(work.now, due_at=due_at)
     values = {
@@ -127,10 +138,15 @@ async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus
 
 
 async def escalate_questions(work: Work, keys: Sequence[UUID]) -> None:
-    """Flag and escalate unanswered questions; nothing is approved by silence. Source: A25, Q15."""
+    """Flag and escalate unanswered questions; nothing is approved by silence. Source: A25, Q15.
+
+    A question whose claim has ended waits for nobody any more.
+    """
     for question_id in sorted(keys):
         row = await rows.lock_question(work.connection, question_id)
         if row is None or row["answered_at"] is not None or row["late"]:
+            continue
+        if CLAIM_MOVES.terminal((await lock_claim(work, row["claim_id"])).state):
             continue
         due_at = _running_due_at(work, row)
         if not is_late(work.now, due_at=due_at):

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.settlement.domain.claims import Claim, Item, waiting_item
+from services.settlement.domain.persons import Part
 from services.settlement.domain.refusals import (
     ClaimNotInBureauReview,
     ClaimNotInFirstReview,
     QuestionOpen,
-    SamePerson,
 )
+from services.settlement.domain.standing import MoneyStep
 from services.settlement.domain.states import ClaimState, ItemState
+from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.progress import (
     ClaimStatus,
     conclude,
@@ -51,12 +53,15 @@ class BureauReview:
 async def review_first(work: Work, command: FirstReview) -> ClaimStatus:
     """Pass or reject an item; the claim goes to the bureau when all are judged. Emits ClaimItemEnded on rejection.
 
-    Raises: ClaimNotInFirstReview, ItemNotWaiting. Source: A23, R78.
+    Raises: ClaimNotInFirstReview, ItemNotWaiting, SamePerson, OverrideMissing. Source: A12, A13(4), A23, R78.
     """
     claim = await lock_claim(work, command.claim_id, expected_version=command.expected_version)
     if claim.state is not ClaimState.IN_REVIEW:
         raise ClaimNotInFirstReview(state=claim.state.value)
     item = waiting_item(claim, command.order_id, state=ItemState.OPEN)
+    await check_actor(work, Part.FIRST_REVIEW, [item], by=command.by)
+    if command.passed:
+        await check_step(work, MoneyStep.FIRST_REVIEW, [item])
     ground = f"真实性：{command.truth_opinion}；有效性：{command.validity_opinion}"
     judged = item.moved(
         ItemState.PASSED if command.passed else ItemState.REJECTED,
@@ -71,18 +76,20 @@ async def review_first(work: Work, command: FirstReview) -> ClaimStatus:
 
 
 async def review_by_bureau(work: Work, command: BureauReview) -> ClaimStatus:
-    """Endorse or reject an item; needs another person than first review, and no open question.
+    """Endorse or reject an item; needs somebody without another part in it, and no open question.
 
-    Raises: ClaimNotInBureauReview, ItemNotWaiting, SamePerson, QuestionOpen. Source: A23, A25, Q15.
+    Raises: ClaimNotInBureauReview, ItemNotWaiting, SamePerson, QuestionOpen, OverrideMissing.
+    Source: A12, A13(4), A23, A25, Q15.
     """
     claim = await lock_claim(work, command.claim_id, expected_version=command.expected_version)
     if claim.state is not ClaimState.BUREAU_REVIEW:
         raise ClaimNotInBureauReview(state=claim.state.value)
     item = waiting_item(claim, command.order_id, state=ItemState.PASSED)
-    if command.by.account_id is None or command.by.account_id == item.first_reviewed_by:
-        raise SamePerson
+    await check_actor(work, Part.BUREAU_REVIEW, [item], by=command.by)
     if await appropriations.open_questions(work.connection, [claim.id]):
         raise QuestionOpen
+    if command.approve:
+        await check_step(work, MoneyStep.BUREAU_REVIEW, [item])
     judged = item.moved(
         ItemState.ENDORSED if command.approve else ItemState.REJECTED,
         bureau_reason=command.reason,

@@ -88,10 +88,21 @@ async def save_claim(connection: Connection, claim: Claim, *, expected_version: 
     invariant(await execute(connection, statement) == 1, "a locked claim is saved at the version it was read at")
 
 
-async def save_filing(
-    connection: Connection, claim_id: UUID, *, declaration_version: str, pack_version: str, filed_at: datetime
+async def save_filing(  # noqa: PLR0913 - what a claim is filed under
+    connection: Connection,
+    claim_id: UUID,
+    *,
+    declaration_version: str,
+    pack_version: str,
+    filed_at: datetime,
+    submitted_by: UUID | None,
 ) -> None:
-    """Write what a claim was filed under."""
+    """Write what a claim was filed under, and by whom."""
     statement = update(CLAIM).where(CLAIM.c.id == claim_id)
-    values = {"declaration_version": declaration_version, "pack_version": pack_version, "filed_at": filed_at}
+    values = {
+        "declaration_version": declaration_version,
+        "pack_version": pack_version,
+        "filed_at": filed_at,
+        "submitted_by": submitted_by,
+    }
     await execute(connection, statement.values(**values))

@@ -10,17 +10,24 @@ from sqlalchemy import select
 
 from services.settlement.domain.states import LIVE_ITEMS
 from services.settlement.tables import ITEM, ORDER
-from shared.contracts.messages.identity import OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.order import OrderLine, OrderPlaced
-from shared.runtime.db import Connection, fetch_all
+from shared.runtime.db import Connection, Record, fetch_all
 
 _SAVE_PARTIES = """
-INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, closed, version)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::bool[],
-                     $8::int[])
+INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted_since, closed,
+                   version)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::timestamptz[],
+                     $8::bool[], $9::int[])
 ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name,
     credit_code = EXCLUDED.credit_code, recognised = EXCLUDED.recognised, suspended_since = EXCLUDED.suspended_since,
-    closed = EXCLUDED.closed, version = EXCLUDED.version
+    blacklisted_since = EXCLUDED.blacklisted_since, closed = EXCLUDED.closed, version = EXCLUDED.version
+"""
+_SAVE_TIES = """
+INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, source, recorded_at, ended, version)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
+                     $8::int[])
+ON CONFLICT (affiliation_id) DO UPDATE SET ended = EXCLUDED.ended, version = EXCLUDED.version
 """
 _ADD_ORDERS = """
 INSERT INTO order_copy (order_id, number, enterprise_id, provider_id, year, placed_at, state, confirmed_at,
@@ -92,11 +99,23 @@ async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]
     rows = [
         (
             *(fact.organisation_id, fact.party.kind, fact.party.name, fact.party.credit_code, fact.party.recognised),
-            *(fact.party.suspended_since, fact.party.closed, fact.version),
+            *(fact.party.suspended_since, fact.party.blacklisted_since, fact.party.closed, fact.version),
         )
         for fact in facts
     ]
     await connection.execute(_SAVE_PARTIES, *_arrays(rows))
+
+
+async def save_ties(connection: Connection, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
+    """Keep ties between enterprises and providers; at most one fact of each."""
+    rows = [(fact.affiliation_id, fact.enterprise_id, fact.provider_id, *_why(fact), fact.version) for fact in facts]
+    await connection.execute(_SAVE_TIES, *_arrays(rows))
+
+
+def _why(fact: AffiliationRecorded | AffiliationEnded) -> tuple[str, str, datetime | None, bool]:
+    if isinstance(fact, AffiliationEnded):
+        return "", "", None, True
+    return fact.kind, fact.source, fact.recorded_at, False
 
 
 async def add_orders(connection: Connection, orders: Sequence[tuple[OrderPlaced, OrderChange | None]]) -> None:
@@ -142,21 +161,21 @@ def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-async def lock_claimable(connection: Connection, order_ids: Collection[UUID], *, provider_id: UUID) -> set[UUID]:
-    """Those of the orders that this provider may claim now, locked in one order."""
+async def lock_orders(connection: Connection, order_ids: Collection[UUID], *, provider_id: UUID) -> dict[UUID, Record]:
+    """A provider's own orders of these, locked in one order: state, refund_open, voucher_fen."""
     wanted = (
-        select(ORDER.c.order_id)
-        .where(
-            ORDER.c.order_id.in_(sorted(order_ids)),
-            ORDER.c.provider_id == provider_id,
-            ORDER.c.state == "confirmed",
-            ~ORDER.c.refund_open,
-            ORDER.c.voucher_fen > 0,
-        )
+        select(ORDER.c.order_id, ORDER.c.state, ORDER.c.refund_open, ORDER.c.voucher_fen)
+        .where(ORDER.c.order_id.in_(sorted(order_ids)), ORDER.c.provider_id == provider_id)
         .order_by(ORDER.c.order_id)
         .with_for_update()
     )
-    locked = {row["order_id"] for row in await fetch_all(connection, wanted)}
-    # A statement of its own: a lock that was waited for does not renew the snapshot of the statement that waited.
+    return {row["order_id"]: row for row in await fetch_all(connection, wanted)}
+
+
+async def held_orders(connection: Connection, order_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the orders that a filed claim holds; a statement of its own, read after their lock.
+
+    A lock that was waited for does not renew the snapshot of the statement that waited.
+    """
     held = select(ITEM.c.order_id).where(ITEM.c.state.in_(sorted(LIVE_ITEMS)), ITEM.c.order_id.in_(sorted(order_ids)))
-    return locked - {row["order_id"] for row in await fetch_all(connection, held)}
+    return {row["order_id"] for row in await fetch_all(connection, held)}

@@ -1,4 +1,4 @@
-"""Evidence and the keys by which a piece is used once."""
+"""Evidence, the keys by which a piece is used once, and the record of who read it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from services.settlement.domain.evidence import EvidenceKey, EvidenceUse, KeyScheme
+from services.settlement.domain.papers import stated_of
 from services.settlement.tables import EVIDENCE, EVIDENCE_KEY
 from shared.runtime.db import Connection, Record, execute, fetch_all
 
@@ -22,6 +23,7 @@ class FiledEvidence:
     order_id: UUID
     kind: str
     reference: str
+    reference_folded: str
     amount_fen: int | None
     dated_on: date | None
     sha256: bytes
@@ -42,11 +44,36 @@ async def put_evidence(connection: Connection, evidence: FiledEvidence) -> None:
     await execute(connection, replaced)
 
 
+_PIECE_COLUMNS = ("order_id", "kind", "sha256", "reference", "reference_folded", "amount_fen", "dated_on")
+_PIECES = tuple(EVIDENCE.c[name] for name in _PIECE_COLUMNS)
+# The newest item of each order that a reviewer rejected for itself; a refused appropriation is no fault of its papers.
+_REJECTED = """
+SELECT DISTINCT ON (i.order_id) i.claim_id, i.order_id FROM claim_item i JOIN claim c ON c.id = i.claim_id
+WHERE i.order_id = ANY($1::uuid[]) AND i.claim_id <> $2 AND c.filed_at IS NOT NULL
+  AND i.state = 'rejected' AND i.appropriation_id IS NULL
+ORDER BY i.order_id, c.serial DESC
+"""
+
+
 async def evidence_of(connection: Connection, claim_id: UUID) -> list[Record]:
-    """Order, kind, content and number of every piece of a claim."""
-    columns = (EVIDENCE.c.order_id, EVIDENCE.c.kind, EVIDENCE.c.sha256, EVIDENCE.c.reference)
-    statement = select(*columns).where(EVIDENCE.c.claim_id == claim_id)
+    """Order, kind, content, number, amount and date of every piece of a claim."""
+    statement = select(*_PIECES).where(EVIDENCE.c.claim_id == claim_id)
     return await fetch_all(connection, statement.order_by(EVIDENCE.c.order_id, EVIDENCE.c.kind))
+
+
+async def rejected_papers(
+    connection: Connection, order_ids: Collection[UUID], *, claim_id: UUID
+) -> dict[UUID, frozenset[tuple[object, ...]]]:
+    """What each order was filed with when a reviewer rejected it last; orders that were never rejected are left out."""
+    items = await connection.fetch(_REJECTED, list(order_ids), claim_id)
+    wanted = [(row["claim_id"], row["order_id"]) for row in items]
+    if not wanted:
+        return {}
+    statement = select(*_PIECES).where(tuple_(EVIDENCE.c.claim_id, EVIDENCE.c.order_id).in_(wanted))
+    found: dict[UUID, set[tuple[object, ...]]] = {}
+    for row in await fetch_all(connection, statement):
+        found.setdefault(row["order_id"], set()).add(stated_of(row))
+    return {order_id: frozenset(pieces) for order_id, pieces in found.items()}
 
 
 async def uses_of(connection: Connection, keys: Collection[EvidenceKey]) -> dict[EvidenceKey, EvidenceUse]:

@@ -1,4 +1,4 @@
-"""Questions, windows, the operator's score, appropriations, and the payments for the finance system."""
+"""Appropriations, and the payments of a year for the finance system. Source: A24, Q22."""
 
 import csv
 import io
@@ -7,8 +7,13 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.settlement.domain.claims import appropriation_number, claim_number
+from services.settlement.domain.persons import PART_ZH
 from services.settlement.domain.refusals import ExportTooLarge
-from services.settlement.domain.windows import closing_day
+from services.settlement.domain.states import ENDED_ITEMS, OverrideState
+from services.settlement.tables import listed
+from services.settlement.views.overrides import Against, OverrideCard, read_against
+from services.settlement.views.persons import ActCard, read_acted_by_order
+from services.settlement.views.standing import MarkCard
 from shared.contracts.http.lists import Page, page_of
 from shared.kernel.calendar import business_year, year_closes_at
 from shared.kernel.money import Fen, format_yuan
@@ -18,37 +23,19 @@ from shared.runtime.problems import NotFound
 
 EXPORT_ROWS_MAX = 50_000
 
-_QUESTIONS = """
-SELECT q.id, q.claim_id, c.serial, c.created_at, q.text, q.asked_at, q.due_at, q.answer, q.answered_at, q.late,
-       q.escalated_at
-FROM question q JOIN claim c ON c.id = q.claim_id
-WHERE ($1::uuid IS NULL OR q.claim_id = $1)
-  AND ($2::text IS NULL OR $2 = CASE WHEN q.answered_at IS NOT NULL THEN 'answered' ELSE 'open' END)
-  AND ($3::uuid IS NULL OR q.id < $3) ORDER BY q.id DESC LIMIT $4
-"""
-_SCORE = """
-SELECT count(*) AS asked,
-       count(*) FILTER (WHERE answered_at IS NOT NULL AND NOT late) AS answered_in_time,
-       count(*) FILTER (WHERE answered_at IS NOT NULL AND late) AS answered_late,
-       count(*) FILTER (WHERE answered_at IS NULL AND due_at > $3) AS running,
-       count(*) FILTER (WHERE answered_at IS NULL AND due_at <= $3) AS overdue
-FROM question WHERE asked_at >= $1 AND asked_at < $2
-"""
-_WINDOWS = """
-SELECT c.window_closes_at, c.state, count(*) AS claims FROM claim c
-WHERE c.window_closes_at IS NOT NULL AND ($1::uuid IS NULL OR c.provider_id = $1)
-GROUP BY c.window_closes_at, c.state ORDER BY c.window_closes_at DESC LIMIT 400
-"""
-_APPROPRIATIONS = """
+_APPROPRIATIONS = f"""
 SELECT a.id, a.serial, a.provider_id, COALESCE(p.name, '') AS provider_name, a.state, a.version, a.requested_at,
        a.decided_at, a.reason, a.approved_fen, a.payment_reference, a.paid_on, a.paid_fen,
-       (SELECT COALESCE(sum(i.voucher_fen), 0) FROM claim_item i WHERE i.appropriation_id = a.id)::bigint
-           AS claimed_fen
+       COALESCE(p.suspended_since <= $6, false) AS provider_suspended,
+       COALESCE(p.blacklisted_since <= $6, false) AS provider_blacklisted,
+       COALESCE(p.closed, false) AS provider_closed,
+       (SELECT COALESCE(sum(i.voucher_fen), 0) FROM claim_item i
+        WHERE i.appropriation_id = a.id AND i.state NOT IN ({listed(ENDED_ITEMS)}))::bigint AS claimed_fen
 FROM appropriation a LEFT JOIN party p ON p.organisation_id = a.provider_id
 WHERE ($1::uuid IS NULL OR a.provider_id = $1) AND ($2::uuid IS NULL OR a.id = $2)
   AND ($3::text IS NULL OR a.state = $3) AND ($4::uuid IS NULL OR a.id < $4)
 ORDER BY a.id DESC LIMIT $5
-"""
+"""  # noqa: S608 - states of our own
 _APPROPRIATION_ITEMS = """
 SELECT i.claim_id, i.order_id, o.number AS order_number, i.state, i.voucher_fen AS claimed_fen, i.approved_fen,
        i.approved_reason
@@ -60,48 +47,17 @@ SELECT a.serial AS appropriation_serial, a.requested_at, c.serial AS claim_seria
        o.number AS order_number, o.year AS voucher_year, COALESCE(p.name, '') AS provider_name,
        COALESCE(p.credit_code, '') AS provider_credit_code, COALESCE(e.name, '') AS enterprise_name,
        i.voucher_fen AS claimed_fen, i.approved_fen, i.approved_reason AS reason, i.state, a.payment_reference,
-       a.paid_on
+       a.paid_on, i.claim_id, i.order_id,
+       (SELECT v.reference FROM evidence v WHERE v.claim_id = i.claim_id AND v.order_id = i.order_id
+        AND v.kind = 'invoice') AS invoice_reference,
+       (SELECT v.reference FROM evidence v WHERE v.claim_id = i.claim_id AND v.order_id = i.order_id
+        AND v.kind = 'transfer') AS transfer_reference
 FROM claim_item i JOIN appropriation a ON a.id = i.appropriation_id JOIN claim c ON c.id = i.claim_id
 JOIN order_copy o ON o.order_id = i.order_id
 LEFT JOIN party p ON p.organisation_id = c.provider_id LEFT JOIN party e ON e.organisation_id = o.enterprise_id
 WHERE i.state IN ('approved', 'paid') AND a.decided_at >= $1 AND a.decided_at < $2
 ORDER BY a.serial, c.serial, o.number LIMIT $3
 """
-
-
-class QuestionCard(Resource):
-    """A question of the bureau, and its answer."""
-
-    id: UUID
-    claim_id: UUID
-    claim_number: str
-    text: str
-    asked_at: datetime
-    due_at: datetime
-    answer: str
-    answered_at: datetime | None
-    late: bool
-    escalated_at: datetime | None
-
-
-class OperatorScore(Resource):
-    """How the operator answered the questions asked in a year. Source: A25, Q15."""
-
-    year: int
-    asked: int
-    answered_in_time: int
-    answered_late: int
-    running: int
-    overdue: int
-
-
-class WindowCard(Resource):
-    """One window with its claims by state; `claims` counts the reader's own when the reader is a provider."""
-
-    closes_on: date
-    closed: bool
-    claims: int
-    by_state: dict[str, int]
 
 
 class AppropriationItem(Resource):
@@ -114,15 +70,22 @@ class AppropriationItem(Resource):
     claimed_fen: int
     approved_fen: int | None
     approved_reason: str
+    marks: Sequence[MarkCard] = ()
+    """What stands against paying this order now, and why."""
+    overrides: Sequence[OverrideCard] = ()
+    """What two people lifted, or were asked to; for staff."""
 
 
 class AppropriationCard(Resource):
-    """A request for appropriation; `items` are empty in a list."""
+    """A request for appropriation; `items` are empty in a list. Amounts in fen count no order that has left it."""
 
     id: UUID
     number: str
     provider_id: UUID
     provider_name: str
+    provider_suspended: bool
+    provider_blacklisted: bool
+    provider_closed: bool
     state: str
     version: int
     requested_at: datetime
@@ -134,6 +97,8 @@ class AppropriationCard(Resource):
     paid_on: date | None
     paid_fen: int | None
     items: Sequence[AppropriationItem] = ()
+    acts: Sequence[ActCard] = ()
+    """Who had which part in each order; for auditors and the bureau's lead."""
 
 
 class PaymentRow(Resource):
@@ -152,6 +117,15 @@ class PaymentRow(Resource):
     state: str
     payment_reference: str
     paid_on: date | None
+    invoice_reference: str = ""
+    """As it was written when it was filed; so is the transfer's."""
+    transfer_reference: str = ""
+    marks: Sequence[str] = ()
+    """What stands against paying this order now."""
+    overrides: Sequence[str] = ()
+    """What was lifted for it, by whose approval, why."""
+    acts: Sequence[str] = ()
+    """Who had which part; for auditors and the bureau's lead, else empty."""
 
 
 class PaymentsExport(Resource):
@@ -163,61 +137,43 @@ class PaymentsExport(Resource):
     approved_fen: int
     paid_fen: int
 
-
-async def list_questions(
-    connection: Connection, *, claim_id: UUID | None, state: str | None, after: UUID | None, limit: int
-) -> Page[QuestionCard]:
-    """A page of questions."""
-    rows = await connection.fetch(_QUESTIONS, claim_id, state, after, limit + 1)
-    cards = [QuestionCard.model_validate(dict(row) | {"claim_number": _claim_number(row)}) for row in rows]
-    return page_of(cards, limit=limit, ids=[card.id for card in cards])
+    def without_acts(self) -> "PaymentsExport":
+        """The same without who had which part."""
+        return self.model_copy(update={"rows": [row.model_copy(update={"acts": ()}) for row in self.rows]})
 
 
-def _claim_number(row: Record) -> str:
-    return claim_number(row["serial"], year=business_year(row["created_at"]))
-
-
-async def read_score(connection: Connection, *, year: int, now: datetime) -> OperatorScore:
-    """How the operator answered the questions asked in a Beijing year, as of a moment."""
-    row = await connection.fetchrow(_SCORE, year_closes_at(year - 1), year_closes_at(year), now)
-    return OperatorScore(year=year, **dict(row))
-
-
-async def list_windows(
-    connection: Connection, *, provider_id: UUID | None, coming: Sequence[datetime], now: datetime
-) -> list[WindowCard]:
-    """Windows that have claims and the `coming` ones, latest first."""
-    by_close: dict[datetime, dict[str, int]] = {closes_at: {} for closes_at in coming}
-    for row in await connection.fetch(_WINDOWS, provider_id):
-        by_close.setdefault(row["window_closes_at"], {})[row["state"]] = row["claims"]
-    return [
-        WindowCard(
-            closes_on=closing_day(closes_at),
-            closed=closes_at <= now,
-            claims=sum(states.values()),
-            by_state=states,
-        )
-        for closes_at, states in sorted(by_close.items(), reverse=True)
-    ]
-
-
-async def list_appropriations(
-    connection: Connection, *, provider_id: UUID | None, state: str | None, after: UUID | None, limit: int
+async def list_appropriations(  # noqa: PLR0913 - the filters of a list
+    connection: Connection,
+    *,
+    provider_id: UUID | None,
+    state: str | None,
+    after: UUID | None,
+    limit: int,
+    now: datetime,
 ) -> Page[AppropriationCard]:
     """A page of requests."""
-    rows = await connection.fetch(_APPROPRIATIONS, provider_id, None, state, after, limit + 1)
+    rows = await connection.fetch(_APPROPRIATIONS, provider_id, None, state, after, limit + 1, now)
     cards = [AppropriationCard.model_validate(_appropriation_values(row)) for row in rows]
     return page_of(cards, limit=limit, ids=[card.id for card in cards])
 
 
 async def read_appropriation(
-    connection: Connection, appropriation_id: UUID, *, provider_id: UUID | None
+    connection: Connection, appropriation_id: UUID, *, provider_id: UUID | None, now: datetime
 ) -> AppropriationCard:
-    """One request with its orders. Raises: NotFound."""
-    row = await connection.fetchrow(_APPROPRIATIONS, provider_id, appropriation_id, None, None, 1)
+    """One request with its orders and what stands against them. Raises: NotFound."""
+    row = await connection.fetchrow(_APPROPRIATIONS, provider_id, appropriation_id, None, None, 1, now)
     if row is None:
         raise NotFound
-    items = [dict(item) for item in await connection.fetch(_APPROPRIATION_ITEMS, appropriation_id)]
+    found = await connection.fetch(_APPROPRIATION_ITEMS, appropriation_id)
+    against = await read_against(connection, [(item["claim_id"], item["order_id"]) for item in found], now=now)
+    items = [
+        dict(item)
+        | {
+            "marks": against.marks(item["claim_id"], item["order_id"], amount_fen=item["claimed_fen"]),
+            "overrides": against.overrides(item["claim_id"], item["order_id"]) if provider_id is None else (),
+        }
+        for item in found
+    ]
     return AppropriationCard.model_validate(_appropriation_values(row) | {"items": items})
 
 
@@ -226,12 +182,30 @@ def _appropriation_values(row: Record) -> dict[str, object]:
     return dict(row) | {"number": number}
 
 
-async def read_payments(connection: Connection, *, year: int) -> PaymentsExport:
+async def read_payments(connection: Connection, *, year: int, now: datetime) -> PaymentsExport:
     """What was approved in a Beijing year, paid or not yet. Raises: ExportTooLarge. Source: A24, Q22."""
     found = await connection.fetch(_EXPORT, year_closes_at(year - 1), year_closes_at(year), EXPORT_ROWS_MAX + 1)
     if len(found) > EXPORT_ROWS_MAX:
         raise ExportTooLarge(rows_max=EXPORT_ROWS_MAX)
-    rows = [PaymentRow.model_validate(_payment_values(row)) for row in found]
+    keys = [(row["claim_id"], row["order_id"]) for row in found]
+    against = await read_against(connection, keys, now=now)
+    acted = await read_acted_by_order(
+        connection, claim_ids={claim_id for claim_id, _ in keys}, order_ids={order_id for _, order_id in keys}
+    )
+    rows = [
+        PaymentRow.model_validate(
+            _payment_values(row)
+            | {
+                "marks": _marks(against, row),
+                "overrides": _lifted(against, row),
+                "acts": [
+                    f"{PART_ZH[act.part]}：{act.account_id}"
+                    for act in acted.get((row["claim_id"], row["order_id"]), ())
+                ],
+            }
+        )
+        for row in found
+    ]
     return PaymentsExport(
         year=year,
         rows=rows,
@@ -241,9 +215,24 @@ async def read_payments(connection: Connection, *, year: int) -> PaymentsExport:
     )
 
 
+def _marks(against: Against, row: Record) -> list[str]:
+    marks = against.marks(row["claim_id"], row["order_id"], amount_fen=row["claimed_fen"])
+    return list(dict.fromkeys(mark.text for mark in marks))
+
+
+def _lifted(against: Against, row: Record) -> list[str]:
+    return [
+        f"{card.text}：{card.reason}；批准意见：{card.decision_reason}"
+        for card in against.overrides(row["claim_id"], row["order_id"])
+        if card.state is OverrideState.APPROVED
+    ]
+
+
 def _payment_values(row: Record) -> dict[str, object]:
     requested_year = business_year(row["requested_at"])
     return dict(row) | {
+        "invoice_reference": row["invoice_reference"] or "",
+        "transfer_reference": row["transfer_reference"] or "",
         "appropriation_number": appropriation_number(row["appropriation_serial"], year=requested_year),
         "claim_number": claim_number(row["claim_serial"], year=business_year(row["created_at"])),
     }
@@ -252,6 +241,7 @@ def _payment_values(row: Record) -> dict[str, object]:
 _HEADINGS = (
     "拨付申请号", "兑现申请号", "订单号", "额度年度", "云服务商", "统一社会信用代码", "上云企业",
     "申请金额（元）", "核定金额（元）", "核减理由", "状态", "拨付凭证号", "拨付日期",
+    "发票号码", "转账凭证号", "存在情形", "特批", "经办账户",
 )  # fmt: skip
 _STATE_WORDS = {"approved": "已核定", "paid": "已拨付"}
 
@@ -274,6 +264,8 @@ def _csv_cells(row: PaymentRow) -> list[str]:
         *(row.provider_name, row.provider_credit_code, row.enterprise_name),
         *(_yuan(row.claimed_fen), _yuan(row.approved_fen), row.reason, _STATE_WORDS[row.state]),
         *(row.payment_reference, "" if row.paid_on is None else row.paid_on.isoformat()),
+        *(row.invoice_reference, row.transfer_reference),
+        *("；".join(texts) for texts in (row.marks, row.overrides, row.acts)),
     ]
     return [_inert(cell) for cell in cells]
 

@@ -5,19 +5,28 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.settlement.domain.claims import claim_number
+from services.settlement.domain.states import ENDED_ITEMS
 from services.settlement.domain.windows import closing_day
+from services.settlement.tables import listed
+from services.settlement.views.overrides import OverrideCard, read_against
+from services.settlement.views.persons import ActCard
+from services.settlement.views.standing import MarkCard
 from shared.contracts.http.lists import Page, page_of
 from shared.kernel.calendar import business_year
 from shared.runtime.db import Connection, Record
 from shared.runtime.http import Resource
 from shared.runtime.problems import NotFound
 
-_CLAIMS = """
+_ENDED = f"i.state IN ({listed(ENDED_ITEMS)})"
+_CLAIMS = f"""
 SELECT c.id, c.serial, c.provider_id, COALESCE(p.name, '') AS provider_name, c.state, c.version, c.created_at,
-       c.filed_at, c.window_closes_at, c.declaration_version, c.pack_version, p.suspended_since,
-       count(i.order_id) AS items,
-       COALESCE(sum(i.voucher_fen), 0)::bigint AS claimed_fen,
-       COALESCE(sum(i.approved_fen), 0)::bigint AS approved_fen,
+       c.filed_at, c.window_closes_at, c.declaration_version, c.pack_version,
+       COALESCE(p.suspended_since <= $8, false) AS provider_suspended,
+       COALESCE(p.blacklisted_since <= $8, false) AS provider_blacklisted,
+       COALESCE(p.closed, false) AS provider_closed,
+       count(i.order_id) AS items, count(i.order_id) FILTER (WHERE {_ENDED}) AS ended_items,
+       COALESCE(sum(i.voucher_fen) FILTER (WHERE NOT {_ENDED}), 0)::bigint AS claimed_fen,
+       COALESCE(sum(i.approved_fen) FILTER (WHERE NOT {_ENDED}), 0)::bigint AS approved_fen,
        (SELECT count(*) FROM question q WHERE q.claim_id = c.id AND q.answered_at IS NULL) AS open_questions
 FROM claim c JOIN claim_item i ON i.claim_id = c.id LEFT JOIN party p ON p.organisation_id = c.provider_id
 WHERE ($1::uuid IS NULL OR c.provider_id = $1) AND ($2::uuid IS NULL OR c.id = $2)
@@ -25,7 +34,7 @@ WHERE ($1::uuid IS NULL OR c.provider_id = $1) AND ($2::uuid IS NULL OR c.id = $
   AND ($3::text IS NULL OR c.state = $3) AND ($4::uuid IS NULL OR c.provider_id = $4)
   AND ($5::timestamptz IS NULL OR c.window_closes_at = $5) AND ($6::uuid IS NULL OR c.id < $6)
 GROUP BY c.id, p.organisation_id ORDER BY c.id DESC LIMIT $7
-"""
+"""  # noqa: S608 - states of our own
 _ITEMS = """
 SELECT i.order_id, o.number AS order_number, o.enterprise_id, COALESCE(p.name, '') AS enterprise_name, o.year,
        o.fee_fen, i.state, i.voucher_fen AS claimed_fen, i.refusal_code, i.refusal_article, i.refusal_detail,
@@ -59,19 +68,25 @@ ORDER BY o.order_id DESC LIMIT $4
 
 
 class ClaimCard(Resource):
-    """A claim in a list. `window_closes_on` is the Beijing day at whose end the claim's window closes."""
+    """A claim in a list. `window_closes_on` is the Beijing day at whose end the claim's window closes.
+
+    `ended_items` of the `items` were withdrawn, refused or rejected; amounts in fen count the others only.
+    """
 
     id: UUID
     number: str
     provider_id: UUID
     provider_name: str
     provider_suspended: bool
+    provider_blacklisted: bool
+    provider_closed: bool
     state: str
     version: int
     created_at: datetime
     filed_at: datetime | None
     window_closes_on: date | None
     items: int
+    ended_items: int
     claimed_fen: int
     approved_fen: int
     open_questions: int
@@ -117,6 +132,10 @@ class ItemCard(Resource):
     approved_fen: int | None
     approved_reason: str
     evidence: Sequence[EvidenceCard] = ()
+    marks: Sequence[MarkCard] = ()
+    """What stands against paying this order now, and why."""
+    overrides: Sequence[OverrideCard] = ()
+    """What two people lifted, or were asked to; for staff."""
 
 
 class ClaimDetail(ClaimCard):
@@ -125,6 +144,8 @@ class ClaimDetail(ClaimCard):
     declaration_version: str
     pack_version: str
     results: Sequence[ItemCard]
+    acts: Sequence[ActCard] = ()
+    """Who had which part in each order; for auditors and the bureau's lead."""
 
 
 class ClaimableOrder(Resource):
@@ -153,7 +174,6 @@ def _card_values(row: Record) -> dict[str, object]:
     return dict(row) | {
         "number": claim_number(row["serial"], year=business_year(row["created_at"])),
         "window_closes_on": None if closes_at is None else closing_day(closes_at),
-        "provider_suspended": row["suspended_since"] is not None,
     }
 
 
@@ -166,26 +186,45 @@ async def list_claims(  # noqa: PLR0913 - the filters of a list
     window_closes_at: datetime | None,
     after: UUID | None,
     limit: int,
+    now: datetime,
 ) -> Page[ClaimCard]:
     """A page of claims; drafts are their provider's own matter."""
-    rows = await connection.fetch(_CLAIMS, provider_id, None, state, of_provider, window_closes_at, after, limit + 1)
+    asked = (provider_id, None, state, of_provider, window_closes_at, after, limit + 1, now)
+    rows = await connection.fetch(_CLAIMS, *asked)
     cards = [ClaimCard.model_validate(_card_values(row)) for row in rows]
     return page_of(cards, limit=limit, ids=[card.id for card in cards])
 
 
-async def read_claim(connection: Connection, claim_id: UUID, *, provider_id: UUID | None) -> ClaimDetail:
-    """One claim with its items and their evidence. Raises: NotFound."""
-    row = await connection.fetchrow(_CLAIMS, provider_id, claim_id, None, None, None, None, 1)
+async def read_claim(connection: Connection, claim_id: UUID, *, provider_id: UUID | None, now: datetime) -> ClaimDetail:
+    """One claim with its items, their evidence, and what stands against them. Raises: NotFound."""
+    row = await connection.fetchrow(_CLAIMS, provider_id, claim_id, None, None, None, None, 1, now)
     if row is None:
         raise NotFound
     evidence: dict[UUID, list[EvidenceCard]] = {}
     for piece in await connection.fetch(_EVIDENCE, claim_id):
         evidence.setdefault(piece["order_id"], []).append(EvidenceCard.model_validate(dict(piece)))
+    items = await connection.fetch(_ITEMS, claim_id)
+    against = await read_against(connection, [(claim_id, item["order_id"]) for item in items], now=now)
     results = [
-        ItemCard.model_validate(dict(item) | {"evidence": evidence.get(item["order_id"], [])})
-        for item in await connection.fetch(_ITEMS, claim_id)
+        ItemCard.model_validate(
+            dict(item)
+            | {
+                "evidence": evidence.get(item["order_id"], []),
+                "marks": against.marks(claim_id, item["order_id"], amount_fen=item["claimed_fen"]),
+                "overrides": against.overrides(claim_id, item["order_id"]) if provider_id is None else (),
+            }
+        )
+        for item in items
     ]
     return ClaimDetail.model_validate(_card_values(row) | {"results": results})
+
+
+async def check_own(connection: Connection, claim_id: UUID, *, provider_id: UUID) -> None:
+    """Whether a claim is a provider's own. Raises: NotFound."""
+    if not await connection.fetchval(
+        "SELECT true FROM claim WHERE id = $1 AND provider_id = $2", claim_id, provider_id
+    ):
+        raise NotFound
 
 
 async def find_document(

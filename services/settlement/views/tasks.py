@@ -1,58 +1,135 @@
-"""What waits for whom in settlement."""
+"""What waits for whom in settlement: only what this person can still do."""
 
 from datetime import datetime
 from uuid import UUID
 
 from services.settlement.domain.claims import appropriation_number, claim_number
+from services.settlement.domain.persons import TOGETHER, Part
+from services.settlement.domain.states import CLAIM_MOVES, ENDED_ITEMS, ClaimState
+from services.settlement.tables import listed
+from services.settlement.views.standing import read_words_of_claims
 from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record
 
-# One row a task: what kind, what about, since when, due when. $1 is the caller's organisation, $2 the kinds the
-# caller's permissions open, $3 the cursor.
-_TASKS = """
+# Whether the caller ($4) had a part in the order of `i`.
+_DID: dict[Part, str] = {
+    Part.SUBMIT: """EXISTS (SELECT 1 FROM claim s WHERE s.id = i.claim_id AND s.submitted_by = $4)
+        OR EXISTS (SELECT 1 FROM evidence s WHERE s.claim_id = i.claim_id AND s.order_id = i.order_id
+                   AND s.filed_by = $4)""",
+    Part.FIRST_REVIEW: "i.first_reviewed_by IS NOT DISTINCT FROM $4",
+    Part.ASK: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.asked_by = $4)",
+    Part.ANSWER: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.answered_by = $4)",
+    Part.BUREAU_REVIEW: "i.bureau_reviewed_by IS NOT DISTINCT FROM $4",
+    Part.REQUEST: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.requested_by = $4)",
+    Part.APPROVE: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.decided_by = $4)",
+    Part.PAY: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.paid_by = $4)",
+    Part.PROPOSE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
+        AND s.order_id = i.order_id AND s.proposed_by = $4)""",
+    Part.APPROVE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
+        AND s.order_id = i.order_id AND s.state = 'approved' AND s.decided_by = $4)""",
+}
+_LIVE = f"i.state NOT IN ({listed(ENDED_ITEMS)})"
+_ENDED_CLAIMS = listed(state for state in ClaimState if CLAIM_MOVES.terminal(state))
+
+
+def _barred(part: Part) -> str:
+    """Whether what the caller did to the order of `i` keeps it from this part."""
+    return " OR ".join(f"({_DID[other]})" for other in Part if frozenset({part, other}) not in TOGETHER)
+
+
+def _some(part: Part, *, state: str) -> str:
+    """An order of claim `c` waits in a state for a part that the caller may have."""
+    return f"""EXISTS (SELECT 1 FROM claim_item i WHERE i.claim_id = c.id AND i.state = '{state}'
+                       AND NOT ({_barred(part)}))"""  # noqa: S608 - our own text
+
+
+def _all(part: Part, *, of: str) -> str:
+    """The caller may have a part in each running order."""
+    return f"NOT EXISTS (SELECT 1 FROM claim_item i WHERE {of} AND {_LIVE} AND ({_barred(part)}))"  # noqa: S608 - as above
+
+
+# One row a task: what kind, what about, since when, due when, which claims. $1 is the caller's organisation, $2 the
+# kinds the caller's permissions open, $3 the cursor, $4 the caller's account.
+_TASKS = f"""
 SELECT * FROM (
-    SELECT CASE c.state WHEN 'draft' THEN 'submit_claim' WHEN 'passed' THEN 'request_appropriation' END AS kind,
-           'claim' AS subject_type, c.id, c.serial, c.created_at, c.state_since AS since,
-           NULL::timestamptz AS due_at
-    FROM claim c WHERE c.state IN ('draft', 'passed') AND c.provider_id = $1
+    SELECT 'submit_claim' AS kind, 'claim' AS subject_type, c.id, c.serial, c.created_at, c.state_since AS since,
+           NULL::timestamptz AS due_at, ARRAY[c.id] AS claims
+    FROM claim c WHERE c.state = 'draft' AND c.provider_id = $1
     UNION ALL
-    SELECT CASE c.state WHEN 'in_review' THEN 'first_review' ELSE 'bureau_review' END, 'claim', c.id, c.serial,
-           c.created_at, c.state_since, NULL
-    FROM claim c WHERE c.state IN ('in_review', 'bureau_review')
+    SELECT 'request_appropriation', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
+    FROM claim c WHERE c.state = 'passed' AND c.provider_id = $1 AND {_all(Part.REQUEST, of="i.claim_id = c.id")}
     UNION ALL
-    SELECT 'answer_question', 'question', q.id, c.serial, c.created_at, q.asked_at, q.due_at
-    FROM question q JOIN claim c ON c.id = q.claim_id WHERE q.answered_at IS NULL
+    SELECT 'refile_claim', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
+    FROM claim c WHERE c.provider_id = $1 AND c.filed_at IS NOT NULL AND EXISTS (
+        SELECT 1 FROM claim_item i JOIN order_copy o ON o.order_id = i.order_id
+        WHERE i.claim_id = c.id AND i.state = 'rejected' AND o.state = 'confirmed' AND NOT o.refund_open
+          AND o.voucher_fen > 0 AND NOT EXISTS (
+            SELECT 1 FROM claim_item n JOIN claim l ON l.id = n.claim_id
+            WHERE n.order_id = i.order_id AND l.serial > c.serial AND n.state NOT IN ('refused', 'withdrawn')))
     UNION ALL
-    SELECT 'late_answer', 'question', q.id, c.serial, c.created_at, q.escalated_at, q.due_at
-    FROM question q JOIN claim c ON c.id = q.claim_id WHERE q.answered_at IS NULL AND q.late
+    SELECT 'first_review', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
+    FROM claim c WHERE c.state = 'in_review' AND {_some(Part.FIRST_REVIEW, state="open")}
+    UNION ALL
+    SELECT 'bureau_review', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
+    FROM claim c WHERE c.state = 'bureau_review' AND {_some(Part.BUREAU_REVIEW, state="passed")}
+    UNION ALL
+    SELECT 'answer_question', 'question', q.id, c.serial, c.created_at, q.asked_at, q.due_at, ARRAY[c.id]
+    FROM question q JOIN claim c ON c.id = q.claim_id
+    WHERE q.answered_at IS NULL AND c.state NOT IN ({_ENDED_CLAIMS}) AND {_all(Part.ANSWER, of="i.claim_id = c.id")}
+    UNION ALL
+    SELECT 'late_answer', 'question', q.id, c.serial, c.created_at, q.escalated_at, q.due_at, ARRAY[c.id]
+    FROM question q JOIN claim c ON c.id = q.claim_id
+    WHERE q.answered_at IS NULL AND q.late AND c.state NOT IN ({_ENDED_CLAIMS})
+    UNION ALL
+    SELECT 'approve_override', 'override', v.id, c.serial, c.created_at, v.proposed_at, NULL, ARRAY[c.id]
+    FROM override v JOIN claim c ON c.id = v.claim_id
+    JOIN claim_item i ON i.claim_id = v.claim_id AND i.order_id = v.order_id
+    WHERE v.state = 'proposed' AND {_LIVE} AND i.state <> 'paid' AND NOT ({_barred(Part.APPROVE_OVERRIDE)})
     UNION ALL
     SELECT CASE a.state WHEN 'requested' THEN 'approve_appropriation' ELSE 'record_payment' END, 'appropriation',
-           a.id, a.serial, a.requested_at, a.state_since, NULL
-    FROM appropriation a WHERE a.state IN ('requested', 'approved')
-) t WHERE kind = ANY($2::text[]) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4
-"""
+           a.id, a.serial, a.requested_at, a.state_since, NULL,
+           ARRAY(SELECT DISTINCT i.claim_id FROM claim_item i WHERE i.appropriation_id = a.id)
+    FROM appropriation a
+    WHERE (a.state = 'requested' AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")})
+       OR (a.state = 'approved' AND {_all(Part.PAY, of="i.appropriation_id = a.id")})
+) t WHERE kind = ANY($2::text[]) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $5
+"""  # noqa: S608 - our own text
 _TITLES = {
     "submit_claim": "兑现申请{number}尚未提交",
     "request_appropriation": "兑现申请{number}已通过审核，请提交资金拨付申请",
+    "refile_claim": "兑现申请{number}有订单未通过审核，可按审核意见补正材料后重新申请",
     "first_review": "兑现申请{number}待初审",
     "bureau_review": "兑现申请{number}待省大数据局审核",
     "answer_question": "兑现申请{number}有省大数据局反馈的问题待答复",
     "late_answer": "兑现申请{number}的问题逾期未答复",
+    "approve_override": "兑现申请{number}有特批建议待决定",
     "approve_appropriation": "资金拨付申请{number}待核定",
     "record_payment": "资金拨付申请{number}待拨付",
 }
 _KINDS: dict[Permission, tuple[str, ...]] = {
-    Permission.SETTLEMENT_CLAIM_FILE: ("submit_claim",),
+    Permission.SETTLEMENT_CLAIM_FILE: ("submit_claim", "refile_claim"),
     Permission.SETTLEMENT_APPROPRIATION_REQUEST: ("request_appropriation",),
     Permission.SETTLEMENT_CLAIM_FIRST_REVIEW: ("first_review",),
     Permission.SETTLEMENT_CLAIM_ANSWER: ("answer_question",),
     Permission.SETTLEMENT_CLAIM_BUREAU_REVIEW: ("bureau_review",),
     Permission.SETTLEMENT_APPROPRIATION_APPROVE: ("approve_appropriation", "late_answer"),
+    Permission.SETTLEMENT_OVERRIDE_APPROVE: ("approve_override",),
     Permission.SETTLEMENT_PAYMENT_RECORD: ("record_payment",),
 }
+_MARKED = frozenset(
+    {
+        "request_appropriation",
+        "first_review",
+        "bureau_review",
+        "approve_override",
+        "approve_appropriation",
+        "record_payment",
+    }
+)
+"""Tasks whose title says what stands against an order of theirs."""
 
 
 async def list_tasks(
@@ -60,17 +137,22 @@ async def list_tasks(
 ) -> Page[Task]:
     """A page of what waits for the caller, newest first."""
     kinds = [kind for permission in principal.permissions for kind in _KINDS.get(permission, ())]
-    rows = await connection.fetch(_TASKS, principal.organisation_id, kinds, after, limit + 1)
-    tasks = [_task(row, now=now) for row in rows]
+    asked = (principal.organisation_id, kinds, after, principal.account_id, limit + 1)
+    rows = await connection.fetch(_TASKS, *asked)
+    marked = {claim_id for row in rows if row["kind"] in _MARKED for claim_id in row["claims"]}
+    words = await read_words_of_claims(connection, marked, now=now) if marked else {}
+    tasks = [_task(row, words=words, now=now) for row in rows]
     return page_of(tasks, limit=limit, ids=[row["id"] for row in rows])
 
 
-def _task(row: Record, *, now: datetime) -> Task:
+def _task(row: Record, *, words: dict[UUID, str], now: datetime) -> Task:
     named = appropriation_number if row["subject_type"] == "appropriation" else claim_number
     number = named(row["serial"], year=business_year(row["created_at"]))
+    said = [words[claim_id] for claim_id in row["claims"] if claim_id in words] if row["kind"] in _MARKED else []
+    found = "、".join(dict.fromkeys(word for text in said for word in text.split("、")))
     return Task(
         kind=row["kind"],
-        title=_TITLES[row["kind"]].format(number=number),
+        title=_TITLES[row["kind"]].format(number=number) + (f"（{found}）" if found else ""),
         subject_type=row["subject_type"],
         subject_id=row["id"],
         since=row["since"],

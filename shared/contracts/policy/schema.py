@@ -148,6 +148,8 @@ class Deadlines(Table, frozen=True, kw_only=True):
     complaint_answer_working_days: Days
     voluntary_exit_notice_days: Days
     hold_ttl_days: Days
+    override_days: Days = 30
+    """How long two people's override of what stands against paying an order counts."""
     registration_years: Annotated[int, msgspec.Meta(ge=0, le=20)]
     provider_scorings_per_year: Annotated[int, msgspec.Meta(ge=1, le=12)]
 

@@ -16,8 +16,8 @@ from services.settlement.domain.evidence import (
     check_facts,
     check_unused,
     keys_of,
-    normalise_reference,
 )
+from services.settlement.domain.references import normalise_reference
 from services.settlement.domain.refusals import (
     DuplicateEvidence,
     EvidenceDateInFuture,
@@ -27,7 +27,7 @@ from services.settlement.domain.refusals import (
 )
 from shared.contracts.policy.schema import EvidenceKind
 
-ORDER, OTHER = UUID(int=1), UUID(int=2)
+ORDER, OTHER, PROVIDER = UUID(int=1), UUID(int=2), UUID(int=3)
 TODAY = date(2018, 10, 8)
 KINDS = tuple(
     EvidenceKind(code=code, name=code, required=code != "usage")
@@ -57,11 +57,13 @@ def test_leading_zeros_are_part_of_a_number() -> None:
 
 
 @pytest.mark.requirement("R76")
-def test_an_invoice_is_known_by_content_and_number_a_contract_by_content() -> None:
+def test_an_invoice_is_known_by_content_and_digits_a_contract_by_its_providers_number() -> None:
     content = EvidenceKey(KeyScheme.CONTENT, "ff" * 32)
-    assert keys_of("contract", sha256=b"\xff" * 32, reference="HT-1") == (content,)
-    invoice = keys_of("invoice", sha256=b"\xff" * 32, reference="fp-1")
-    assert invoice == (content, EvidenceKey(KeyScheme.INVOICE, "FP1"))
+    assert keys_of("contract", sha256=b"\xff" * 32, reference="", provider_id=PROVIDER) == (content,)
+    contract = keys_of("contract", sha256=b"\xff" * 32, reference="HT-1", provider_id=PROVIDER)
+    assert contract == (content, EvidenceKey(KeyScheme.CONTRACT, f"{PROVIDER}:HT1"))
+    invoice = keys_of("invoice", sha256=b"\xff" * 32, reference="fp-2452200000000000 1234", provider_id=PROVIDER)
+    assert invoice == (content, EvidenceKey(KeyScheme.INVOICE, "24522000000000001234"))
 
 
 @pytest.mark.requirement("R76")

@@ -1,0 +1,61 @@
+"""Overrides: insert, lock, decide; and the record of who read evidence."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.settlement.domain.states import OverrideState
+from services.settlement.tables import EVIDENCE_READ, OVERRIDE
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
+
+
+async def insert_override(connection: Connection, values: dict[str, object]) -> None:
+    """Store a proposal. Raises: UniqueViolationError when the item has an open one."""
+    await execute(connection, insert(OVERRIDE).values(**values))
+
+
+async def claim_of(connection: Connection, override_id: UUID) -> UUID | None:
+    """The claim of an override; it is locked first, as by every act on it."""
+    found: UUID | None = await fetch_value(connection, select(OVERRIDE.c.claim_id).where(OVERRIDE.c.id == override_id))
+    return found
+
+
+async def lock_override(connection: Connection, override_id: UUID) -> Record | None:
+    """An override, locked; lock its claim first."""
+    return await fetch_one(connection, select(OVERRIDE).where(OVERRIDE.c.id == override_id).with_for_update())
+
+
+async def decide_override(  # noqa: PLR0913 - what a decision leaves
+    connection: Connection,
+    row: Record,
+    *,
+    to: OverrideState,
+    by: UUID | None,
+    reason: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> int:
+    """Close a locked proposal and return its new version."""
+    version: int = row["version"] + 1
+    statement = (
+        update(OVERRIDE)
+        .where(OVERRIDE.c.id == row["id"], OVERRIDE.c.version == row["version"])
+        .values(
+            state=to.value,
+            version=version,
+            decided_by=by,
+            decision_reason=reason,
+            decided_at=now,
+            expires_at=expires_at,
+        )
+    )
+    invariant(await execute(connection, statement) == 1, "a locked override is saved at the version it was read at")
+    return version
+
+
+async def insert_read(connection: Connection, values: dict[str, object]) -> None:
+    """Record that somebody reads evidence."""
+    await execute(connection, insert(EVIDENCE_READ).values(**values))

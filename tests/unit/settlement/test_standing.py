@@ -1,0 +1,137 @@
+"""What stands against paying an order does at each step what the table of ADR 0022 says."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from services.settlement.domain.refusals import OverrideMissing, PartiesBarred
+from services.settlement.domain.standing import (
+    CONDITION_ZH,
+    Condition,
+    Mark,
+    MoneyStep,
+    OverrideInForce,
+    Pair,
+    Standing,
+    Tie,
+    check_standing,
+    marks_of,
+    uncovered,
+)
+from tests.factories.harness import repository
+
+NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
+ORDER = UUID(int=1)
+REFUSE, OVERRIDE, SHOW = "refuse", "override", "show"
+# Written by hand: condition, then submit, first review, bureau review, request, approve, pay.
+WRITTEN = {
+    "tied": (REFUSE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "same_code": (REFUSE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "provider_suspended": (REFUSE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "provider_blacklisted": (REFUSE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "provider_closed": (REFUSE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "enterprise_suspended": (SHOW, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "enterprise_blacklisted": (SHOW, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+    "enterprise_closed": (SHOW, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE, OVERRIDE),
+}
+STEPS = ("submit", "first_review", "bureau_review", "request", "approve", "pay")
+CELLS = [
+    (condition, step, effect)
+    for condition, effects in WRITTEN.items()
+    for step, effect in zip(STEPS, effects, strict=True)
+]
+
+
+def a_mark(condition: str) -> Mark:
+    return Mark(condition=Condition(condition), key=condition)
+
+
+def outcome(condition: str, step: str, *, lifted: bool) -> str:
+    marks = {ORDER: [a_mark(condition)]}
+    try:
+        check_standing(MoneyStep(step), marks=marks, overridden={ORDER: [condition]} if lifted else {})
+    except PartiesBarred:
+        return REFUSE
+    except OverrideMissing:
+        return OVERRIDE
+    return "goes on"
+
+
+@pytest.mark.requirement("R63")
+@pytest.mark.parametrize(("condition", "step", "effect"), CELLS)
+def test_every_condition_does_at_every_step_what_is_written(condition: str, step: str, effect: str) -> None:
+    assert outcome(condition, step, lifted=False) == ("goes on" if effect == SHOW else effect)
+    assert outcome(condition, step, lifted=True) == (REFUSE if effect == REFUSE else "goes on")
+
+
+def test_the_table_has_every_condition_and_every_step() -> None:
+    assert set(Condition) == set(WRITTEN)
+    assert tuple(MoneyStep) == STEPS
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_a_refusal_names_the_condition_in_chinese(condition: Condition) -> None:
+    with pytest.raises(OverrideMissing) as refused:
+        check_standing(MoneyStep.PAY, marks={ORDER: [a_mark(condition.value)]})
+    assert CONDITION_ZH[condition] in refused.value.detail
+    assert refused.value.facts["orders"] == [{"order_id": str(ORDER), "conditions": [condition.value]}]
+
+
+def test_the_decision_record_shows_the_same_table() -> None:
+    text = (repository() / "docs/adr/0022-money-looks-again.md").read_text(encoding="utf-8")
+    for condition, effects in WRITTEN.items():
+        assert f"| {condition} | {' | '.join(effects)} |" in text
+
+
+@pytest.mark.parametrize("party", ["provider", "enterprise"])
+@pytest.mark.parametrize("what", ["suspended", "blacklisted"])
+def test_what_is_dated_for_later_does_not_stand_yet(party: str, what: str) -> None:
+    for since, expected in ((NOW + timedelta(seconds=1), []), (NOW, [f"{party}_{what}"])):
+        standing = Standing(**{f"{what}_since": since})
+        pair = Pair(**{party: standing})
+        assert [mark.condition.value for mark in marks_of(pair, now=NOW)] == expected
+
+
+def test_a_tie_is_shown_with_its_kind_its_source_and_its_date() -> None:
+    tie = Tie(id=UUID(int=5), kind="property_tie", source="股权登记", recorded_at=NOW)
+    (mark,) = marks_of(Pair(ties=[tie]), now=NOW)
+    assert (mark.condition, mark.kind, mark.source, mark.since) == (Condition.TIED, "property_tie", "股权登记", NOW)
+
+
+def test_everything_that_stands_is_named() -> None:
+    tie = Tie(id=UUID(int=5), kind="property_tie", source="", recorded_at=None)
+    bad = Standing(suspended_since=NOW, blacklisted_since=NOW, closed=True)
+    marks = marks_of(Pair(provider=bad, enterprise=bad, ties=[tie], same_code=True), now=NOW)
+    assert {mark.condition for mark in marks} == set(Condition)
+    assert len({mark.key for mark in marks}) == len(marks)
+
+
+@pytest.mark.parametrize(
+    ("amount_fen", "covers", "expires_in_s", "left"),
+    [
+        (100, {"tied"}, 1, 0),
+        (99, {"tied"}, 1, 1),
+        (100, {"provider_closed"}, 1, 1),
+        (100, {"tied"}, 0, 1),
+    ],
+    ids=["covers", "another amount", "another condition", "expired"],
+)
+def test_an_override_counts_for_its_amount_its_conditions_and_its_time(
+    amount_fen: int, covers: set[str], expires_in_s: int, left: int
+) -> None:
+    override = OverrideInForce(
+        amount_fen=amount_fen, covers=frozenset(covers), expires_at=NOW + timedelta(seconds=expires_in_s)
+    )
+    assert len(uncovered([a_mark("tied")], amount_fen=100, overrides=[override], now=NOW)) == left
+
+
+def test_a_suspension_that_comes_again_is_not_covered_by_the_override_of_the_first() -> None:
+    first, second = (
+        marks_of(Pair(provider=Standing(suspended_since=NOW - timedelta(days=days))), now=NOW) for days in (2, 1)
+    )
+    override = OverrideInForce(
+        amount_fen=100, covers=frozenset(mark.key for mark in first), expires_at=NOW + timedelta(days=1)
+    )
+    assert uncovered(first, amount_fen=100, overrides=[override], now=NOW) == ()
+    assert uncovered(second, amount_fen=100, overrides=[override], now=NOW) == second
