@@ -49,7 +49,7 @@ PARTY = Table(
     Column("credit_code", Text, nullable=False),
     Column("recognised", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
-    moment("blacklisted_since", nullable=True),
+    Column("blacklisted", Boolean, nullable=False, server_default=text("false")),
     Column("closed", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
 )
@@ -61,7 +61,8 @@ AFFILIATION = Table(
     Column("enterprise_id", Uuid, nullable=False),
     Column("provider_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("source", Text, nullable=False, server_default=text("''")),
+    # Declared by a party, recorded by the operator, or automatic; the source in words stays with identity.
+    Column("origin", Text, nullable=False, server_default=text("''")),
     moment("recorded_at", nullable=True),
     Column("ended", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),

@@ -295,7 +295,7 @@ class Flow:
         return [msgspec.json.decode(row["body"]) for row in rows]
 
     async def stands(self, organisation_id: UUID, **changes: Any) -> None:
-        """An organisation is as it was but for these: suspended_since, blacklisted_since, closed, credit_code."""
+        """An organisation is as it was but for these: suspended_since, blacklisted, closed, credit_code."""
         name, kind = PARTIES[organisation_id]
         party = a_party(name, kind, credit_code=CODES[organisation_id])
         fact = OrganisationSuspended(
@@ -303,7 +303,7 @@ class Flow:
         )
         await self.platform.feed(fact)
 
-    async def tie(self, *, kind: str = "property_tie", source: str = "工商登记") -> UUID:
+    async def tie(self, *, kind: str = "property_tie", origin: str = "recorded") -> UUID:
         """A tie between ENTERPRISE and PROVIDER is recorded."""
         affiliation_id = uuid4()
         fact = AffiliationRecorded(
@@ -312,7 +312,7 @@ class Flow:
             enterprise_id=ENTERPRISE,
             provider_id=PROVIDER,
             kind=kind,
-            source=source,
+            origin=origin,
             recorded_at=START,
         )
         await self.platform.feed(fact)

@@ -90,20 +90,20 @@ EFFECTS: Mapping[tuple[Condition, MoneyStep], Effect] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What settlement knows of a party now."""
+    """What settlement knows of a party now; `suspended_since` is the earlier of a suspension and a blacklisting."""
 
     suspended_since: datetime | None = None
-    blacklisted_since: datetime | None = None
+    blacklisted: bool = False
     closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """A recorded tie between the parties of an order: which kind, on what evidence, when."""
+    """A tie between the parties of an order: which kind, how it became known, when."""
 
     id: UUID
     kind: str
-    source: str
+    origin: str
     recorded_at: datetime | None
 
 
@@ -125,13 +125,13 @@ class Mark:
     key: str
     since: datetime | None = None
     kind: str = ""
-    source: str = ""
+    origin: str = ""
 
 
 def marks_of(pair: Pair, *, now: datetime) -> tuple[Mark, ...]:
     """Everything that stands against paying an order now; a suspension dated for later does not yet."""
     marks = [
-        Mark(condition=Condition.TIED, key=f"tied:{tie.id}", since=tie.recorded_at, kind=tie.kind, source=tie.source)
+        Mark(condition=Condition.TIED, key=f"tied:{tie.id}", since=tie.recorded_at, kind=tie.kind, origin=tie.origin)
         for tie in pair.ties
     ]
     if pair.same_code:
@@ -142,10 +142,11 @@ def marks_of(pair: Pair, *, now: datetime) -> tuple[Mark, ...]:
 
 
 def _standing_marks(party: str, standing: Standing, *, now: datetime) -> Iterable[Mark]:
-    for what, since in (("blacklisted", standing.blacklisted_since), ("suspended", standing.suspended_since)):
-        if since is not None and since <= now:
-            condition = Condition(f"{party}_{what}")
-            yield Mark(condition=condition, key=f"{condition.value}:{since.isoformat()}", since=since)
+    since = standing.suspended_since
+    if standing.blacklisted or (since is not None and since <= now):
+        condition = Condition(f"{party}_blacklisted" if standing.blacklisted else f"{party}_suspended")
+        key = condition.value if since is None else f"{condition.value}:{since.isoformat()}"
+        yield Mark(condition=condition, key=key, since=since)
     if standing.closed:
         yield Mark(condition=Condition(f"{party}_closed"), key=f"{party}_closed")
 

@@ -90,7 +90,7 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
         "order_id": item.order_id,
         "amount_fen": amount_fen,
         "marks": [
-            {"key": mark.key, "condition": mark.condition.value, "kind": mark.kind, "source": mark.source}
+            {"key": mark.key, "condition": mark.condition.value, "kind": mark.kind, "origin": mark.origin}
             for mark in found
         ],
         "state": OverrideState.PROPOSED.value,

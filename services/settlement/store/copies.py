@@ -15,16 +15,16 @@ from shared.contracts.messages.order import OrderLine, OrderPlaced
 from shared.runtime.db import Connection, Record, fetch_all
 
 _SAVE_PARTIES = """
-INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted_since, closed,
+INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted, closed,
                    version)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::timestamptz[],
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::bool[],
                      $8::bool[], $9::int[])
 ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name,
     credit_code = EXCLUDED.credit_code, recognised = EXCLUDED.recognised, suspended_since = EXCLUDED.suspended_since,
-    blacklisted_since = EXCLUDED.blacklisted_since, closed = EXCLUDED.closed, version = EXCLUDED.version
+    blacklisted = EXCLUDED.blacklisted, closed = EXCLUDED.closed, version = EXCLUDED.version
 """
 _SAVE_TIES = """
-INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, source, recorded_at, ended, version)
+INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, origin, recorded_at, ended, version)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
                      $8::int[])
 ON CONFLICT (affiliation_id) DO UPDATE SET ended = EXCLUDED.ended, version = EXCLUDED.version
@@ -99,7 +99,7 @@ async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]
     rows = [
         (
             *(fact.organisation_id, fact.party.kind, fact.party.name, fact.party.credit_code, fact.party.recognised),
-            *(fact.party.suspended_since, fact.party.blacklisted_since, fact.party.closed, fact.version),
+            *(fact.party.suspended_since, fact.party.blacklisted, fact.party.closed, fact.version),
         )
         for fact in facts
     ]
@@ -115,7 +115,7 @@ async def save_ties(connection: Connection, facts: Sequence[AffiliationRecorded 
 def _why(fact: AffiliationRecorded | AffiliationEnded) -> tuple[str, str, datetime | None, bool]:
     if isinstance(fact, AffiliationEnded):
         return "", "", None, True
-    return fact.kind, fact.source, fact.recorded_at, False
+    return fact.kind, fact.origin, fact.recorded_at, False
 
 
 async def add_orders(connection: Connection, orders: Sequence[tuple[OrderPlaced, OrderChange | None]]) -> None:

@@ -27,7 +27,7 @@ _APPROPRIATIONS = f"""
 SELECT a.id, a.serial, a.provider_id, COALESCE(p.name, '') AS provider_name, a.state, a.version, a.requested_at,
        a.decided_at, a.reason, a.approved_fen, a.payment_reference, a.paid_on, a.paid_fen,
        COALESCE(p.suspended_since <= $6, false) AS provider_suspended,
-       COALESCE(p.blacklisted_since <= $6, false) AS provider_blacklisted,
+       COALESCE(p.blacklisted, false) AS provider_blacklisted,
        COALESCE(p.closed, false) AS provider_closed,
        (SELECT COALESCE(sum(i.voucher_fen), 0) FROM claim_item i
         WHERE i.appropriation_id = a.id AND i.state NOT IN ({listed(ENDED_ITEMS)}))::bigint AS claimed_fen

@@ -22,7 +22,7 @@ _CLAIMS = f"""
 SELECT c.id, c.serial, c.provider_id, COALESCE(p.name, '') AS provider_name, c.state, c.version, c.created_at,
        c.filed_at, c.window_closes_at, c.declaration_version, c.pack_version,
        COALESCE(p.suspended_since <= $8, false) AS provider_suspended,
-       COALESCE(p.blacklisted_since <= $8, false) AS provider_blacklisted,
+       COALESCE(p.blacklisted, false) AS provider_blacklisted,
        COALESCE(p.closed, false) AS provider_closed,
        count(i.order_id) AS items, count(i.order_id) FILTER (WHERE {_ENDED}) AS ended_items,
        COALESCE(sum(i.voucher_fen) FILTER (WHERE NOT {_ENDED}), 0)::bigint AS claimed_fen,

@@ -24,16 +24,16 @@ BODY_PLACES = 17
 
 _PAIRS = f"""
 SELECT o.order_id, left(p.credit_code, {BODY_PLACES}) = left(e.credit_code, {BODY_PLACES}) AS same_code,
-       p.suspended_since AS provider_suspended_since, p.blacklisted_since AS provider_blacklisted_since,
+       p.suspended_since AS provider_suspended_since, p.blacklisted AS provider_blacklisted,
        p.closed AS provider_closed, e.suspended_since AS enterprise_suspended_since,
-       e.blacklisted_since AS enterprise_blacklisted_since, e.closed AS enterprise_closed,
+       e.blacklisted AS enterprise_blacklisted, e.closed AS enterprise_closed,
        o.enterprise_id, o.provider_id
 FROM order_copy o LEFT JOIN party p ON p.organisation_id = o.provider_id
 LEFT JOIN party e ON e.organisation_id = o.enterprise_id
 WHERE o.order_id = ANY($1::uuid[])
 """  # noqa: S608 - a number of our own
 _TIES = """
-SELECT a.affiliation_id, a.enterprise_id, a.provider_id, a.kind, a.source, a.recorded_at
+SELECT a.affiliation_id, a.enterprise_id, a.provider_id, a.kind, a.origin, a.recorded_at
 FROM affiliation a JOIN unnest($1::uuid[], $2::uuid[]) AS k(enterprise_id, provider_id)
     ON k.enterprise_id = a.enterprise_id AND k.provider_id = a.provider_id
 WHERE NOT a.ended ORDER BY a.affiliation_id
@@ -49,13 +49,13 @@ WHERE claim_id = ANY($1::uuid[]) AND state NOT IN ('draft', 'paid', 'refused', '
 
 
 class MarkCard(Resource):
-    """What stands against an order: since when; of a tie its kind and source; whether two people lifted it."""
+    """What stands against an order: since when; of a tie its kind and origin; whether two people lifted it."""
 
     condition: Condition
     text: str
     since: datetime | None
     kind: str
-    source: str
+    origin: str
     overridden: bool
 
 
@@ -68,7 +68,7 @@ async def read_marks(
     ties: dict[tuple[UUID, UUID], list[Tie]] = {}
     columns = [[pair[place] for pair in pairs] for place in (0, 1)]
     for row in await connection.fetch(_TIES, *columns) if pairs else ():
-        tie = Tie(id=row["affiliation_id"], kind=row["kind"], source=row["source"], recorded_at=row["recorded_at"])
+        tie = Tie(id=row["affiliation_id"], kind=row["kind"], origin=row["origin"], recorded_at=row["recorded_at"])
         ties.setdefault((row["enterprise_id"], row["provider_id"]), []).append(tie)
     found = {
         row["order_id"]: marks_of(_pair(row, ties.get((row["enterprise_id"], row["provider_id"]), ())), now=now)
@@ -81,7 +81,7 @@ def _pair(row: Record, ties: Sequence[Tie]) -> Pair:
     def standing(party: str) -> Standing:
         return Standing(
             suspended_since=row[f"{party}_suspended_since"],
-            blacklisted_since=row[f"{party}_blacklisted_since"],
+            blacklisted=bool(row[f"{party}_blacklisted"]),
             closed=bool(row[f"{party}_closed"]),
         )
 
@@ -127,7 +127,7 @@ def mark_cards(marks: Sequence[Mark], *, lifted: Collection[str]) -> list[MarkCa
             text=words_of([mark]),
             since=mark.since,
             kind=mark.kind,
-            source=mark.source,
+            origin=mark.origin,
             overridden=mark.key in lifted,
         )
         for mark in marks

@@ -33,10 +33,10 @@ SAME_BODY = CODES[PROVIDER][:17] + "0"
 STANDING: dict[str, tuple[UUID, dict[str, Any]]] = {
     "same_code": (ENTERPRISE, {"credit_code": SAME_BODY}),
     "provider_suspended": (PROVIDER, {"suspended_since": START}),
-    "provider_blacklisted": (PROVIDER, {"blacklisted_since": START}),
+    "provider_blacklisted": (PROVIDER, {"blacklisted": True, "suspended_since": START}),
     "provider_closed": (PROVIDER, {"closed": True}),
     "enterprise_suspended": (ENTERPRISE, {"suspended_since": START}),
-    "enterprise_blacklisted": (ENTERPRISE, {"blacklisted_since": START}),
+    "enterprise_blacklisted": (ENTERPRISE, {"blacklisted": True, "suspended_since": START}),
     "enterprise_closed": (ENTERPRISE, {"closed": True}),
 }
 
@@ -126,7 +126,7 @@ async def test_two_people_lift_what_stands_for_one_item_its_amount_and_its_condi
     assert (await flow.propose(claim, first)).json()["code"] == "settlement.nothing_to_override"
     assert (await flow.first_review(claim, first)).status_code == 200
     assert (await flow.first_review(claim, second)).json()["code"] == "settlement.override_missing"
-    await flow.stands(PROVIDER, blacklisted_since=START)
+    await flow.stands(PROVIDER, blacklisted=True, suspended_since=START)
     assert (await flow.first_review(claim, second, passed=False)).status_code == 200
     answer = await flow.bureau_review(claim, first)
     assert answer.json()["facts"]["orders"] == [{"order_id": str(first), "conditions": ["provider_blacklisted"]}]
@@ -161,10 +161,10 @@ async def test_a_proposal_is_refused_or_withdrawn_with_a_reason_and_its_task_goe
 async def test_mark_and_override_are_shown_on_item_appropriation_and_export(flow: Flow) -> None:
     order = await flow.an_order()
     claim = await flow.an_in_review([order])
-    await flow.tie(kind="joint_establishment", source="章程第三条")
+    await flow.tie(kind="joint_establishment", origin="declared")
     detail = await flow.call("GET", f"/claims/{claim}", role=Role.OPERATOR_CLERK)
     (mark,) = detail.json()["results"][0]["marks"]
-    assert (mark["condition"], mark["kind"], mark["source"]) == ("tied", "joint_establishment", "章程第三条")
+    assert (mark["condition"], mark["kind"], mark["origin"]) == ("tied", "joint_establishment", "declared")
     assert (mark["text"], mark["since"], mark["overridden"]) == ("交易双方存在关联关系", "2030-02-04T01:00:00Z", False)
     override = await flow.overridden(claim, order)
     assert (await flow.first_review(claim, order)).status_code == 200

@@ -85,24 +85,28 @@ def test_the_decision_record_shows_the_same_table() -> None:
 
 
 @pytest.mark.parametrize("party", ["provider", "enterprise"])
-@pytest.mark.parametrize("what", ["suspended", "blacklisted"])
-def test_what_is_dated_for_later_does_not_stand_yet(party: str, what: str) -> None:
-    for since, expected in ((NOW + timedelta(seconds=1), []), (NOW, [f"{party}_{what}"])):
-        standing = Standing(**{f"{what}_since": since})
-        pair = Pair(**{party: standing})
+def test_a_suspension_dated_for_later_does_not_stand_yet_and_a_blacklisting_stands_at_once(party: str) -> None:
+    for since, expected in ((NOW + timedelta(seconds=1), []), (NOW, [f"{party}_suspended"])):
+        pair = Pair(**{party: Standing(suspended_since=since)})
         assert [mark.condition.value for mark in marks_of(pair, now=NOW)] == expected
+        listed = Pair(**{party: Standing(suspended_since=since, blacklisted=True)})
+        assert [mark.condition.value for mark in marks_of(listed, now=NOW)] == [f"{party}_blacklisted"]
 
 
-def test_a_tie_is_shown_with_its_kind_its_source_and_its_date() -> None:
-    tie = Tie(id=UUID(int=5), kind="property_tie", source="股权登记", recorded_at=NOW)
+def test_a_tie_is_shown_with_its_kind_its_origin_and_its_date() -> None:
+    tie = Tie(id=UUID(int=5), kind="property_tie", origin="declared", recorded_at=NOW)
     (mark,) = marks_of(Pair(ties=[tie]), now=NOW)
-    assert (mark.condition, mark.kind, mark.source, mark.since) == (Condition.TIED, "property_tie", "股权登记", NOW)
+    assert (mark.condition, mark.kind, mark.origin, mark.since) == (Condition.TIED, "property_tie", "declared", NOW)
 
 
 def test_everything_that_stands_is_named() -> None:
-    tie = Tie(id=UUID(int=5), kind="property_tie", source="", recorded_at=None)
-    bad = Standing(suspended_since=NOW, blacklisted_since=NOW, closed=True)
-    marks = marks_of(Pair(provider=bad, enterprise=bad, ties=[tie], same_code=True), now=NOW)
+    tie = Tie(id=UUID(int=5), kind="property_tie", origin="", recorded_at=None)
+    listed = Standing(suspended_since=NOW, blacklisted=True, closed=True)
+    stopped = Standing(suspended_since=NOW, closed=True)
+    marks = [
+        *marks_of(Pair(provider=listed, enterprise=stopped, ties=[tie], same_code=True), now=NOW),
+        *marks_of(Pair(provider=stopped, enterprise=listed), now=NOW)[::2],
+    ]
     assert {mark.condition for mark in marks} == set(Condition)
     assert len({mark.key for mark in marks}) == len(marks)
 

@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("enterprise_id", sa.Uuid(), nullable=False),
         sa.Column("provider_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("origin", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("recorded_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("ended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -105,7 +105,7 @@ def upgrade() -> None:
     )
     op.add_column("claim", sa.Column("submitted_by", sa.Uuid(), nullable=True))
     op.add_column("evidence", sa.Column("reference_folded", sa.Text(), server_default=sa.text("''"), nullable=False))
-    op.add_column("party", sa.Column("blacklisted_since", postgresql.TIMESTAMP(timezone=True), nullable=True))
+    op.add_column("party", sa.Column("blacklisted", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.drop_constraint(op.f(_WITHIN), "claim_item", type_="check")
     op.create_check_constraint(op.f(_WITHIN), "claim_item", "approved_fen >= 0 AND approved_fen <= voucher_fen")
     op.execute(
@@ -193,7 +193,7 @@ def _report(connection: sa.Connection, *, subject_type: str, subject_id: object,
 def downgrade() -> None:
     op.drop_constraint(op.f(_WITHIN), "claim_item", type_="check")
     op.create_check_constraint(op.f(_WITHIN), "claim_item", "approved_fen > 0 AND approved_fen <= voucher_fen")
-    op.drop_column("party", "blacklisted_since")
+    op.drop_column("party", "blacklisted")
     op.drop_column("evidence", "reference_folded")
     op.drop_column("claim", "submitted_by")
     op.drop_index("override_open", table_name="override", postgresql_where=sa.text("state = 'proposed'"))
