@@ -18,6 +18,7 @@ from shared.contracts.policy.schema import EvidenceKind
 
 NUMBERED_KINDS = frozenset({"invoice", "transfer"})
 """Kinds that carry a number which the whole country knows only once, an amount and a date."""
+_KIND_ZH = {"invoice": "发票", "contract": "合同", "transfer": "转账信息", "usage": "使用情况"}
 _STATED_ZH = {"reference": "号码", "amount_fen": "金额", "dated_on": "日期"}
 
 
@@ -74,7 +75,7 @@ def check_facts(evidence_kind: str, facts: EvidenceFacts, *, kinds: Sequence[Evi
     Raises: EvidenceKindUnknown, EvidenceReferenceMissing, EvidenceDateInFuture. Source: A22, R76.
     """
     if evidence_kind not in {kind.code for kind in kinds}:
-        raise EvidenceKindUnknown(evidence_kind=evidence_kind)
+        raise EvidenceKindUnknown(evidence_kind=evidence_kind, kinds_zh="、".join(kind.name for kind in kinds))
     if evidence_kind in NUMBERED_KINDS:
         stated = {
             "reference": folded(evidence_kind, facts.reference),
@@ -127,7 +128,11 @@ def check_unused(use: EvidenceUse, keys: Iterable[EvidenceKey], *, used: Mapping
     """
     for key in keys:
         if used.get(key, use) != use:
-            raise DuplicateEvidence(evidence_kind=use.evidence_kind, known_by=key.scheme.value)
+            raise DuplicateEvidence(
+                evidence_kind=use.evidence_kind,
+                kind_zh=_KIND_ZH.get(use.evidence_kind, "材料"),
+                known_by=key.scheme.value,
+            )
 
 
 def check_complete(filed: Mapping[UUID, Collection[str]], *, kinds: Sequence[EvidenceKind]) -> None:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import Refusal, RefusalKind
 
 STATE_ZH = {
@@ -30,6 +31,20 @@ class _StateRefusal(Refusal):
     def detail(self) -> str:
         """The Chinese sentence with its facts filled in."""
         return self.zh.format(**{**self.facts, "state": STATE_ZH[str(self.facts["state"])]})
+
+
+class _MoneyRefusal(Refusal):
+    """A refusal whose sentence gives amounts in yuan: `{name_yuan}` for the fact `name_fen`."""
+
+    @property
+    def detail(self) -> str:
+        """The Chinese sentence with its facts filled in."""
+        amounts = {
+            name.removesuffix("fen") + "yuan": format_yuan(Fen(value))
+            for name, value in self.facts.items()
+            if name.endswith("_fen") and isinstance(value, int)
+        }
+        return self.zh.format(**self.facts, **amounts)
 
 
 class OrderNotClaimable(Refusal):
@@ -126,7 +141,7 @@ class EvidenceKindUnknown(Refusal):
     code = "settlement.evidence_kind_unknown"
     kind = RefusalKind.RULE
     article = "A22"
-    zh = "不接受此类材料：{evidence_kind}。"
+    zh = "不接受此类材料；兑现材料为：{kinds_zh}。"
 
 
 class EvidenceReferenceMissing(Refusal):
@@ -153,7 +168,7 @@ class DuplicateEvidence(Refusal):
     code = "settlement.duplicate_evidence"
     kind = RefusalKind.RULE
     article = "A22"
-    zh = "该材料（{evidence_kind}）已在其他订单的兑现申请中使用，每份材料只能使用一次。"
+    zh = "该材料（{kind_zh}）已在其他订单的兑现申请中使用，每份材料只能使用一次。"
 
 
 class EvidenceIncomplete(Refusal):
@@ -309,13 +324,13 @@ class ApprovedItemsDiffer(Refusal):
     zh = "核定清单须与拨付申请的全部订单一致：申请 {requested} 项，核定 {given} 项。"
 
 
-class ApprovedAboveClaimed(Refusal):
+class ApprovedAboveClaimed(_MoneyRefusal):
     """Approved is at most claimed. Source: A24, R80, Q17."""
 
     code = "settlement.approved_above_claimed"
     kind = RefusalKind.RULE
     article = "A24"
-    zh = "核定金额（{approved_fen} 分）不能超过申请金额（{claimed_fen} 分）。"
+    zh = "核定金额（{approved_yuan}元）不能超过申请金额（{claimed_yuan}元）。"
 
 
 class ReductionUnexplained(Refusal):
@@ -336,13 +351,13 @@ class NothingApproved(Refusal):
     zh = "全部订单的核定金额均为 0；如不予拨付，请作出不予拨付的决定。"
 
 
-class PaymentAmountDiffers(Refusal):
+class PaymentAmountDiffers(_MoneyRefusal):
     """The payment must equal the approved sum. Source: A24, R80."""
 
     code = "settlement.payment_amount_differs"
     kind = RefusalKind.RULE
     article = "A24"
-    zh = "拨付金额（{paid_fen} 分）与核定金额（{approved_fen} 分）不一致。"
+    zh = "拨付金额（{paid_yuan}元）与核定金额（{approved_yuan}元）不一致。"
 
 
 class PaymentReferenceUsed(Refusal):
