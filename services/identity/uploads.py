@@ -45,13 +45,13 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
     document_id = uuid7(int(runtime.clock.now().timestamp() * 1_000), secrets.randbits(74))
     blob_key = f"documents/{secrets.token_hex(16)}"
     blobs = runtime.ports.get(EncryptedBlobs)
-    await blobs.put(blob_key, given.content, record_id=document_id)
+    await blobs.put(blob_key, inspected.content, record_id=document_id)
     command = RecordDocument(
         document_id=document_id,
         organisation_id=given.organisation_id,
         kind=given.kind,
         blob_key=blob_key,
-        inspected=inspected,
+        inspected=inspected.without_content(),
         by=given.by,
     )
     recording = run.run(

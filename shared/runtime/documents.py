@@ -1,22 +1,19 @@
-"""Judges an uploaded document by its content: what it is, that it is whole, that it does nothing by itself.
+"""What an uploaded document may be, and the judgement of it: what a viewer would show and do with it.
 
-Only PNG, JPEG and PDF are taken. The structure is walked here before Pillow or pypdf see the file, so that
-sizes are known before anything is decoded and a file that is two things at once has nowhere to hide the
-second one. Everything here is CPU work without IO: call it on a thread.
+Only PNG, JPEG and PDF are taken. Of a picture, the picture alone is kept: metadata, thumbnails, second images and
+trailers go. A PDF stays as it is, for a signature covers its bytes. The judgement is CPU work on files that strangers
+made, so services leave it to a process of its own (shared.runtime.documents_worker).
 """
 
-import hashlib
 import re
-import struct
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from io import BytesIO
 from typing import Final, assert_never
 
-from PIL import Image, ImageStat
-
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
+
+DECODER_PIXELS_MAX: Final = 89_478_485
+"""From so many pixels on, Pillow itself suspects a bomb."""
 
 
 class MediaType(StrEnum):
@@ -68,19 +65,19 @@ class DocumentBroken(Refusal):
 
 
 class DocumentTrailingContent(Refusal):
-    """There is something behind the end of the image or the PDF: the file may be two things at once."""
+    """A program, an archive or a page hangs at the end of the image or the PDF: the file is two things at once."""
 
     code = "documents.trailing_content"
     kind = RefusalKind.UNSUPPORTED
-    zh = "文件末尾含有多余内容，请重新导出或另存后上传。"
+    zh = "文件末尾附有程序、压缩包或网页等其他内容，请重新导出或另存后上传。"
 
 
 class DocumentActiveContent(Refusal):
-    """The file would do something by itself: script, start action, form or file inside. Source: ASVS 5.3."""
+    """The file would do more than show itself: script, launch, submission or program inside. Source: ASVS 5.3."""
 
     code = "documents.active_content"
     kind = RefusalKind.UNSUPPORTED
-    zh = "文件含有脚本、自动操作或内嵌文件，不予接收，请去除后重新上传。"
+    zh = "文件含有脚本、自动操作、多媒体或可执行的内嵌文件，不予接收，请去除（如另存为或打印为新文件）后重新上传。"
 
 
 class DocumentEncrypted(Refusal):
@@ -89,6 +86,14 @@ class DocumentEncrypted(Refusal):
     code = "documents.encrypted"
     kind = RefusalKind.UNSUPPORTED
     zh = "PDF 已加密，无法审核，请上传未加密的文件。"
+
+
+class DocumentTooCostly(Refusal):
+    """Reading the file takes more memory or time than any file may. Source: ASVS 5.2.6."""
+
+    code = "documents.too_costly"
+    kind = RefusalKind.TOO_LARGE
+    zh = "文件过于复杂，读取所需的内存或时间超出限制，请降低分辨率或另存为较简单的文件后重新上传。"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +111,7 @@ class DocumentLimits:
     legible_contrast_min: float = 12.0
 
     def __post_init__(self) -> None:
-        invariant(self.pixels_max <= (Image.MAX_IMAGE_PIXELS or 0), "the decoder's own bound is the outer one")
+        invariant(self.pixels_max <= DECODER_PIXELS_MAX, "the decoder's own bound is the outer one")
 
 
 class LegibilityReason(StrEnum):
@@ -128,7 +133,10 @@ class Legibility:
 
 @dataclass(frozen=True, slots=True)
 class InspectedDocument:
-    """What is known of an accepted document; pixels are None for a PDF, pages is 1 for an image."""
+    """What is known of an accepted document; pixels are None for a PDF, pages is 1 for an image.
+
+    `content` is what is kept; hash and size are of it. Width and height are those of the picture as it is shown.
+    """
 
     media_type: MediaType
     sha256: bytes
@@ -137,194 +145,95 @@ class InspectedDocument:
     height_px: int | None
     pages: int
     legibility: Legibility
+    content: bytes = field(repr=False)
+
+    def without_content(self) -> "InspectedDocument":
+        """What is known, for whoever records it: the content is stored by then and need not be held."""
+        return replace(self, content=b"")
 
 
 def inspect_document(data: bytes, *, limits: DocumentLimits) -> InspectedDocument:
-    """Accept a document or say why not. CPU work of up to a second for the largest: run it on a thread.
+    """Accept a document or say why not. CPU work of up to seconds, in up to MEMORY_MAX_BYTES of the worker.
 
-    Raises: DocumentTooLarge, DocumentTypeUnsupported, DocumentTooManyPixels, DocumentTooManyPages,
+    Raises: DocumentTooLarge, DocumentTypeUnsupported, DocumentTooManyPixels, DocumentTooManyPages, DocumentTooCostly,
     DocumentBroken, DocumentTrailingContent, DocumentActiveContent, DocumentEncrypted. Source: R45, R65, R76.
     """
+    # Each of them loads a decoder of some MB, which only the process that judges needs.
     if len(data) > limits.size_max_bytes:
         raise DocumentTooLarge(size_bytes=len(data), size_max_bytes=limits.size_max_bytes)
     media_type = _media_type(data)
     match media_type:
-        case MediaType.PNG:
-            return _inspect_image(data, media_type=media_type, size_px=_walk_png(data), limits=limits)
-        case MediaType.JPEG:
-            return _inspect_image(data, media_type=media_type, size_px=_walk_jpeg(data), limits=limits)
+        case MediaType.PNG | MediaType.JPEG:
+            from shared.runtime.documents_images import inspect_image  # noqa: PLC0415 - as said above
+
+            return inspect_image(data, media_type=media_type, limits=limits)
         case MediaType.PDF:
-            return _inspect_pdf(data, limits=limits)
+            from shared.runtime.documents_pdf import inspect_pdf  # noqa: PLC0415 - as said above
+
+            return inspect_pdf(data, limits=limits)
         case _:
             assert_never(media_type)
 
 
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-# What a browser could be talked into running, if it ever ignored the declared type.
-_MARKUP: Final = (b"<script", b"<html", b"<svg", b"<!doctype", b"<?php", b"<iframe")
+PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+PDF_HEADER: Final = b"%PDF-"
+# Readers look for the header so far into the file.
+_PDF_HEADER_WITHIN: Final = 1024
+_BLANK: Final = b"\x00\t\n\x0c\r \x1a"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+# Long enough not to occur in ten megabytes of compressed pixels by chance.
+_MARKUP: Final = re.compile(
+    rb"<script[\s>/]|<iframe[\s>/]|<html[\s>/]|<\?php\s|<!doctype\s+html|<svg\s[^<>]{0,200}(?:xmlns|on\w+\s*=)",
+    re.IGNORECASE,
+)
+# Programs, archives, pages and office files: what some program would open by these first bytes.
+_OPENED_BY_OTHERS: Final = (
+    b"PK\x03\x04", b"PK\x05\x06", b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa",
+    b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0", b"{\\rtf", b"#!", b"<",
+    b"L\x00\x00\x00\x01\x14\x02", PDF_HEADER,
+)  # fmt: skip
+_PICTURES: Final = (PNG_SIGNATURE[:4], b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*", b"BM")
+_ZIP_END: Final = b"PK\x05\x06"
+_ZIP_END_BYTES: Final = 22
+_ZIP_COMMENT_BYTES: Final = 65_535
 
 
 def _media_type(data: bytes) -> MediaType:
-    if data.startswith(_PNG_SIGNATURE):
+    if data.startswith(PNG_SIGNATURE):
         return MediaType.PNG
     if data.startswith(b"\xff\xd8\xff"):
         return MediaType.JPEG
-    if data.startswith(b"%PDF-"):
-        return MediaType.PDF
-    raise DocumentTypeUnsupported
+    header_at = data.find(PDF_HEADER, 0, _PDF_HEADER_WITHIN + len(PDF_HEADER))
+    # Blank lines or a mailer's lines before the header are common; another format's first bytes make a file two things.
+    if header_at < 0 or (header_at and begins_as_another(data[:header_at], pictures=True)):
+        raise DocumentTypeUnsupported
+    return MediaType.PDF
 
 
-def _refuse_markup(data: bytes) -> None:
-    lowered = data.lower()
-    if any(tag in lowered for tag in _MARKUP):
-        raise DocumentActiveContent
+def begins_as_another(part: bytes, *, pictures: bool = False) -> bool:
+    """Whether a part begins like something that a program opens by its first bytes; blanks before it do not count."""
+    begun = part.lstrip(_BLANK).removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANK)
+    return begun.startswith(_OPENED_BY_OTHERS + (_PICTURES if pictures else ()))
 
 
-def _walk_png(data: bytes) -> tuple[int, int]:
-    """Width and height, once every chunk up to IEND is whole and nothing follows it."""
-    position, size_px = len(_PNG_SIGNATURE), None
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data) or (size_px is None) != (kind == b"IHDR"):
-            raise DocumentBroken
-        if zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise DocumentBroken
-        if kind == b"acTL":
-            raise DocumentTypeUnsupported
-        if kind == b"IHDR":
-            if length != 13:
-                raise DocumentBroken
-            size_px = struct.unpack_from(">II", data, position + 8)
-        if kind == b"IEND" and size_px is not None:
-            if end != len(data):
-                raise DocumentTrailingContent
-            return size_px[0], size_px[1]
-        position = end
-    raise DocumentBroken
+def refuse_trailer(data: bytes, *, end: int) -> None:
+    """Refuse what behind `end` would be opened as something else; any other trailer is cut by who keeps the file.
 
-
-# In entropy-coded data 0xFF is followed by a stuffed 0x00 or a restart marker; anything else is the next
-# marker.
-_JPEG_NEXT_MARKER: Final = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_JPEG_FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_END: Final = 0xD9
-_JPEG_SCAN: Final = 0xDA
-
-
-def _walk_jpeg(data: bytes) -> tuple[int, int]:
-    """Width and height, once every segment up to the end marker is whole and nothing follows it."""
-    position, size_px = 2, None
-    while (found := _JPEG_NEXT_MARKER.match(data, position)) is not None:
-        marker, position = data[found.end() - 1], found.end()
-        if marker == _JPEG_END:
-            if position != len(data):
-                raise DocumentTrailingContent
-            break
-        length = int.from_bytes(data[position : position + 2], "big")
-        if length < 2 or position + length > len(data):
-            raise DocumentBroken
-        if marker in _JPEG_FRAME_HEADERS:
-            # A second frame would let the size that was checked differ from the one that is decoded.
-            if size_px is not None or length < 8:
-                raise DocumentBroken
-            height_px, width_px = struct.unpack_from(">HH", data, position + 3)
-            size_px = (width_px, height_px)
-        position += length
-        if marker == _JPEG_SCAN:
-            following = _JPEG_NEXT_MARKER.search(data, position)
-            position = len(data) if following is None else following.start()
-    else:
-        raise DocumentBroken
-    if size_px is None:
-        raise DocumentBroken
-    return size_px
-
-
-def _inspect_image(
-    data: bytes, *, media_type: MediaType, size_px: tuple[int, int], limits: DocumentLimits
-) -> InspectedDocument:
-    width_px, height_px = size_px
-    if width_px * height_px > limits.pixels_max:
-        raise DocumentTooManyPixels(width_px=width_px, height_px=height_px, pixels_max=limits.pixels_max)
-    _refuse_markup(data)
-    try:
-        legibility = _decoded_legibility(data, media_type=media_type, size_px=size_px, limits=limits)
-    except Refusal:
-        raise
-    except Exception as error:  # hostile files make decoders fail in any way
-        raise DocumentBroken from error
-    return InspectedDocument(
-        media_type=media_type,
-        sha256=hashlib.sha256(data).digest(),
-        size_bytes=len(data),
-        width_px=width_px,
-        height_px=height_px,
-        pages=1,
-        legibility=legibility,
-    )
-
-
-def _decoded_legibility(
-    data: bytes, *, media_type: MediaType, size_px: tuple[int, int], limits: DocumentLimits
-) -> Legibility:
-    with Image.open(BytesIO(data), formats=[media_type.name]) as image:
-        # Another size than the one that was checked must not get as far as being decoded.
-        if image.size != size_px:
-            raise DocumentBroken
-        image.load()
-        return _legibility(image, limits=limits)
-
-
-_MEASURED_SIDE_PX: Final = 1000
-_REDUCIBLE_MODES: Final = frozenset({"L", "RGB", "RGBA", "CMYK"})
-
-
-def _legibility(image: Image.Image, *, limits: DocumentLimits) -> Legibility:
-    if min(image.size) < limits.legible_side_min_px:
-        return Legibility(legible=False, reason=LegibilityReason.TOO_FEW_PIXELS)
-    # Contrast survives shrinking, and a small copy keeps the measurement cheap for a 40-megapixel photo.
-    factor = max(image.size) // _MEASURED_SIDE_PX
-    small = image.reduce(factor) if factor > 1 and image.mode in _REDUCIBLE_MODES else image
-    if small.has_transparency_data:
-        paper = Image.new("RGBA", small.size, "white")
-        small = Image.alpha_composite(paper, small.convert("RGBA"))
-    contrast = ImageStat.Stat(small.convert("L")).stddev[0]
-    if contrast < limits.legible_contrast_min:
-        return Legibility(legible=False, reason=LegibilityReason.LOW_CONTRAST)
-    return Legibility(legible=True, reason=LegibilityReason.CLEAR)
-
-
-# Long enough not to occur by chance in compressed data; they also find objects that a later revision
-# replaced.
-_PDF_ACTIVE_BYTES: Final = (b"/JavaScript", b"/OpenAction", b"/EmbeddedFile", b"/RichMedia", b"/SubmitForm")
-_PDF_SPACE: Final = b"\x00\t\n\x0c\r "
-_PDF_END: Final = b"%%EOF"
-
-
-def _inspect_pdf(data: bytes, *, limits: DocumentLimits) -> InspectedDocument:
-    end = data.rfind(_PDF_END)
-    if end < 0:
-        raise DocumentBroken
-    if data[end + len(_PDF_END) :].strip(_PDF_SPACE):
+    Raises: DocumentTrailingContent.
+    """
+    if begins_as_another(data[end:]):
         raise DocumentTrailingContent
-    _refuse_markup(data)
-    if any(name in data for name in _PDF_ACTIVE_BYTES):
-        raise DocumentActiveContent
-    try:
-        from shared.runtime.documents_pdf import count_pages  # noqa: PLC0415 - 7 MB that only a PDF needs
+    # An archive is found from its end, wherever it begins.
+    at = data.rfind(_ZIP_END, max(end, len(data) - _ZIP_END_BYTES - _ZIP_COMMENT_BYTES))
+    if at >= 0 and at + _ZIP_END_BYTES + int.from_bytes(data[at + 20 : at + 22], "little") == len(data):
+        raise DocumentTrailingContent
 
-        pages = count_pages(data, limits=limits)
-    except Refusal:
-        raise
-    except Exception as error:  # hostile files make parsers fail in any way
-        raise DocumentBroken from error
-    return InspectedDocument(
-        media_type=MediaType.PDF,
-        sha256=hashlib.sha256(data).digest(),
-        size_bytes=len(data),
-        width_px=None,
-        height_px=None,
-        pages=pages,
-        legibility=Legibility(legible=True, reason=LegibilityReason.NOT_MEASURED),
-    )
+
+def refuse_markup(data: bytes, *, end: int | None = None) -> None:
+    """Refuse what a browser could be talked into running, if it ever ignored the declared type, before `end`.
+
+    Raises: DocumentActiveContent.
+    """
+    if _MARKUP.search(data, 0, len(data) if end is None else end):
+        raise DocumentActiveContent

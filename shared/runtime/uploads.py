@@ -1,4 +1,4 @@
-"""What every upload shares: judged a few at a time, and no file kept whose record was refused."""
+"""What every upload shares: judged one at a time, and no file kept whose record was refused."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,22 +8,33 @@ from starlette.responses import Response
 
 from shared.kernel.refusals import Refusal
 from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.documents import DocumentLimits, InspectedDocument, inspect_document
+from shared.runtime.documents import DocumentLimits, InspectedDocument
+from shared.runtime.documents_worker import RETRY_AFTER_S, DocumentJudge, DocumentsWaiting
 
-# A large photo unfolds to some 160 MB while it is judged.
-INSPECTIONS_AT_ONCE_MAX: Final = 2
+INSPECTIONS_WAITING_MAX: Final = 4
+"""How many documents wait while one is judged; each is held whole."""
+# One for the process, whatever the number of services in it: memory is the process's.
+_JUDGE: Final = DocumentJudge()
 
 
 class Inspections:
-    """Bounds how many documents are judged at the same time, and with them the memory."""
+    """Bounds how many documents are judged and wait to be judged, and with them the memory."""
 
-    def __init__(self) -> None:
-        self._free = asyncio.Semaphore(INSPECTIONS_AT_ONCE_MAX)
+    def __init__(self, judge: DocumentJudge = _JUDGE) -> None:
+        self._judge = judge
+        self._alone = asyncio.Lock()
+        self._inside = 0
 
     async def inspect(self, content: bytes, *, limits: DocumentLimits) -> InspectedDocument:
-        """Judge a document on a thread. Raises: the refusals of inspect_document."""
-        async with self._free:
-            return await asyncio.to_thread(inspect_document, content, limits=limits)
+        """Have a document judged in its turn. Raises: the refusals of DocumentJudge.judge, DocumentsWaiting."""
+        if self._inside > INSPECTIONS_WAITING_MAX:
+            raise DocumentsWaiting(retry_after_s=RETRY_AFTER_S)
+        self._inside += 1
+        try:
+            async with self._alone:
+                return await asyncio.to_thread(self._judge.judge, content, limits=limits)
+        finally:
+            self._inside -= 1
 
 
 async def keep_if_recorded(recording: Awaitable[Response], *, blobs: EncryptedBlobs, blob_key: str) -> Response:

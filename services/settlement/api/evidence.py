@@ -63,13 +63,13 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
     blobs = runtime.ports.get(EncryptedBlobs)
     blob_key = f"evidence/{uuid4().hex}"
-    await blobs.put(blob_key, data, record_id=claim_id)
+    await blobs.put(blob_key, document.content, record_id=claim_id)
     command = FileEvidence(
         claim_id=claim_id,
         order_id=order_id,
         evidence_kind=kind,
         facts=EvidenceFacts(reference=reference.strip(), amount_fen=amount_fen, dated_on=dated_on),
-        document=document,
+        document=document.without_content(),
         blob_key=blob_key,
         by=actor_of(principal),
     )
