@@ -1,10 +1,13 @@
 """What identity does on a schedule, in machine time."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from services.identity.signing import retire_outlived_keys
+from services.identity.store.documents import remove_unfiled
 from shared.runtime.auth.throttle import NETWORK_RULE
+from shared.runtime.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job
 from shared.runtime.work import Work
 
@@ -32,6 +35,14 @@ async def sweep_counters(work: Work) -> int:
     return _deleted(await work.connection.execute(_SWEEP_COUNTERS, NETWORK_RULE.forget_after, SWEEP_BATCH_MAX))
 
 
+async def remove_unfiled_documents(work: Work) -> int:
+    """Drop uploads that were never submitted and whose time is over; their files are removed after the commit."""
+    before = work.now - timedelta(days=work.ports.get(FileRules).keep_days)
+    keys = await remove_unfiled(work.connection, before=before, limit=REMOVED_AT_ONCE_MAX)
+    await let_go(work.connection, keys)
+    return len(keys)
+
+
 def _deleted(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
@@ -39,5 +50,12 @@ def _deleted(status: str) -> int:
 JOBS: Sequence[Job] = (
     Job(name="retire_keys", every_s=60, handler=retire_outlived_keys),
     Job(name="sweep_refresh_tokens", every_s=600, handler=sweep_refresh_tokens, batch_max=SWEEP_BATCH_MAX),
+    Job(
+        name="remove_unfiled_documents",
+        every_s=3_600,
+        handler=remove_unfiled_documents,
+        batch_max=REMOVED_AT_ONCE_MAX,
+    ),
+    REMOVING,
     Job(name="sweep_counters", every_s=600, handler=sweep_counters, batch_max=SWEEP_BATCH_MAX),
 )

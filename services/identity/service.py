@@ -16,8 +16,9 @@ from services.identity.tables import METADATA
 from shared.kernel.refusals import bug
 from shared.runtime.auth.passwords import Passwords
 from shared.runtime.blobs import EncryptedBlobs
+from shared.runtime.loose_files import FileRules
 from shared.runtime.runtime import Runtime
-from shared.runtime.sealed import key_ring, open_documents, secret_key
+from shared.runtime.sealed import file_rules, key_ring, open_documents, secret_key
 from shared.runtime.service import Service
 from shared.runtime.uploads import Inspections
 
@@ -42,6 +43,7 @@ async def prepare(runtime: Runtime) -> None:
     runtime.ports.add(Passwords, passwords)
     runtime.ports.add(SigningKeys, keys)
     runtime.ports.add(EncryptedBlobs, open_documents(settings))
+    runtime.ports.add(FileRules, file_rules(settings))
     runtime.ports.add(Inspections, Inspections())
     runtime.ports.add(SessionRules, SessionRules(timedelta(hours=settings.refresh_ttl_hours)))
     runtime.ports.add(ProxyRules, ProxyRules(settings.forwarded_hops))

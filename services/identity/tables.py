@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from shared.runtime.loose_files import loose_files
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
@@ -29,6 +30,8 @@ ORGANISATION = Table(
     Column("id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
+    # The name as it is searched and compared: shared.kernel.names.fold_name.
+    Column("name_folded", Text, nullable=False, server_default=text("''")),
     Column("credit_code", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -92,6 +95,8 @@ DOCUMENT = Table(
     UniqueConstraint("organisation_id", "kind", "version"),
     CheckConstraint("version >= 1", name="version"),
 )
+
+LOOSE_FILE = loose_files(METADATA)
 
 SUBMISSION = Table(
     "submission",

@@ -11,6 +11,7 @@ from services.identity.domain.refusals import DocumentKindUnknown, DocumentSideT
 from services.identity.handlers.documents import RecordDocument, record_document
 from shared.contracts.policy import DocumentKind, PartyKind, PolicyPack
 from shared.kernel.ids import uuid7
+from shared.runtime import loose_files
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits, InspectedDocument
 from shared.runtime.http import Commands
@@ -45,6 +46,8 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
     document_id = uuid7(int(runtime.clock.now().timestamp() * 1_000), secrets.randbits(74))
     blob_key = f"documents/{secrets.token_hex(16)}"
     blobs = runtime.ports.get(EncryptedBlobs)
+    async with runtime.work() as work:
+        await loose_files.note(work.connection, blob_key)
     await blobs.put(blob_key, inspected.content, record_id=document_id)
     command = RecordDocument(
         document_id=document_id,

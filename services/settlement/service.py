@@ -3,13 +3,14 @@
 from typing import Any
 
 from services.settlement.api import router
-from services.settlement.jobs import TIMERS
+from services.settlement.jobs import JOBS, TIMERS
 from services.settlement.metrics import LOOKS
 from services.settlement.settings import SettlementSettings
 from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
 from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.sealed import open_documents
+from shared.runtime.loose_files import FileRules
+from shared.runtime.sealed import file_rules, open_documents
 from shared.runtime.service import Service
 from shared.runtime.uploads import Inspections
 
@@ -17,6 +18,7 @@ from shared.runtime.uploads import Inspections
 async def register_documents(runtime: Any) -> None:  # noqa: ANN401 - the running service
     """Register the sealed store and what judges a file before it goes there."""
     runtime.ports.add(EncryptedBlobs, open_documents(runtime.settings))
+    runtime.ports.add(FileRules, file_rules(runtime.settings))
     runtime.ports.add(Inspections, Inspections())
 
 
@@ -28,5 +30,6 @@ SERVICE = Service(
     router=router,
     subscriptions=SUBSCRIPTIONS,
     timers=TIMERS,
+    jobs=JOBS,
     prepare=register_documents,
 )

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState, OverrideState
+from shared.runtime.loose_files import loose_files
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
@@ -176,6 +177,8 @@ EVIDENCE = Table(
     UniqueConstraint("claim_id", "order_id", "kind"),
     CheckConstraint("amount_fen > 0", name="amount_positive"),
 )
+
+LOOSE_FILE = loose_files(METADATA)
 
 # A key is bound when its claim is submitted and is never freed: what was filed for one order cannot serve another.
 EVIDENCE_KEY = Table(

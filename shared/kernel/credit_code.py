@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NewType
 
+from shared.kernel import resident_id
 from shared.kernel.refusals import Refusal, RefusalKind
 
 CreditCode = NewType("CreditCode", str)
@@ -15,6 +16,7 @@ _WEIGHTS = tuple(3**place % 31 for place in range(17))
 # Authority, type, six digits of the division, nine places of the organisation code, the check character.
 _SHAPE = re.compile(rf"[{_SYMBOLS}]{{2}}[0-9]{{6}}[{_SYMBOLS}]{{10}}")
 _LENGTH = 18
+_TYPED_BETWEEN = re.compile(r"[\s\-‐‑–—.]+")
 
 _ORGANISATION = slice(8, 17)
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
@@ -77,12 +79,23 @@ class CreditCodeMalformed(Refusal):
 
 
 class CreditCodeUnknownKind(Refusal):
-    """Places 1-2 name no registration authority and type; a resident ID number is caught here."""
+    """Places 1-2 name no registration authority and type. They are not echoed: they may be an ID number's."""
 
     code: ClassVar[str] = "credit_code.unknown_kind"
     kind: ClassVar[RefusalKind] = RefusalKind.MALFORMED
     article: ClassVar[str] = "A11(1), A14(1)"
-    zh: ClassVar[str] = "统一社会信用代码前两位“{pair}”不是有效的登记管理部门和机构类别，请勿填写身份证号码等其他号码。"
+    zh: ClassVar[str] = "统一社会信用代码前两位不是有效的登记管理部门和机构类别，请按营业执照填写。"
+
+
+class CreditCodeIsResidentId(Refusal):
+    """A resident's ID number was given in a credit code's place. Nothing of it is echoed, stored or logged."""
+
+    code: ClassVar[str] = "credit_code.is_resident_id"
+    kind: ClassVar[RefusalKind] = RefusalKind.MALFORMED
+    article: ClassVar[str] = "A11(1), A14(1)"
+    zh: ClassVar[str] = (
+        "所填的似乎是居民身份证号码，未予保存；请填写营业执照上的统一社会信用代码，请勿在此填写身份证号码。"
+    )
 
 
 class CreditCodeCheckDigit(Refusal):
@@ -144,14 +157,16 @@ def check_character(first_places: str) -> str:
 def examine(text: str) -> CreditCodeCheck:
     """Normalise a code and say what holds; a failing check character is reported, not refused.
 
-    Raises: CreditCodeMalformed, CreditCodeUnknownKind.
+    Raises: CreditCodeIsResidentId, CreditCodeMalformed, CreditCodeUnknownKind.
     """
     normal = normalise(text)
+    if _seems_a_resident_id(normal):
+        raise CreditCodeIsResidentId
     if not _SHAPE.fullmatch(normal):
         raise CreditCodeMalformed(length=len(normal), expected_length=_LENGTH)
     kind = _KINDS.get(normal[:2])
     if kind is None:
-        raise CreditCodeUnknownKind(pair=normal[:2])
+        raise CreditCodeUnknownKind
     return CreditCodeCheck(
         code=CreditCode(normal),
         kind=kind,
@@ -163,12 +178,25 @@ def examine(text: str) -> CreditCodeCheck:
 def accept(text: str) -> CreditCodeCheck:
     """Examine a code that comes without evidence, hence must pass its check character.
 
-    Raises: CreditCodeMalformed, CreditCodeUnknownKind, CreditCodeCheckDigit. Source: R44, R64.
+    Raises: CreditCodeIsResidentId, CreditCodeMalformed, CreditCodeUnknownKind, CreditCodeCheckDigit. Source: R44, R64.
     """
     check = examine(text)
     if check.check_digit_fails:
         raise CreditCodeCheckDigit
     return check
+
+
+def _seems_a_resident_id(normal: str) -> bool:
+    """Whether a text is a resident's ID number rather than a code; people also type blanks and hyphens into it.
+
+    A right check place is enough. With a wrong one, so is a day of birth where no code with a right check character
+    stands: a mistyped ID number is as personal as another one.
+    """
+    number = _TYPED_BETWEEN.sub("", normal)
+    if not resident_id.has_shape(number):
+        return False
+    is_code = number[:2] in _KINDS and _SHAPE.fullmatch(number) and check_character(number[:17]) == number[17]
+    return not is_code
 
 
 def _organisation_check_character(organisation: str) -> str:

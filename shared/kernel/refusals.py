@@ -1,7 +1,10 @@
 """Refusals: business answers of "no", each with a stable code, a kind, the article and a Chinese sentence."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, NoReturn
+
+from shared.kernel.wording import Said
 
 
 class Bug(Exception):
@@ -28,14 +31,18 @@ class RefusalKind(StrEnum):
 class Refusal(Exception):
     """A business "no". Subclasses are named as the fact and set the class variables.
 
-    `zh` is a Chinese sentence, formatted with the facts given to the constructor. Facts must be JSON values
-    (text, int, bool, list, dict): they travel in replies and problem details, so nothing personal goes in.
+    `zh` is a Chinese sentence, formatted with the facts given to the constructor as `shared.kernel.wording.Said` says
+    them: `{price_yuan}` for the fact `price_fen`, `{due_on_zh}` for the day `due_on`, and for codes the `words` of the
+    class. Facts must be JSON values (text, int, bool, list, dict): they travel in replies and problem details, so
+    nothing personal goes in.
     """
 
     code: ClassVar[str]
     kind: ClassVar[RefusalKind]
     article: ClassVar[str] = ""
     zh: ClassVar[str]
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Chinese names of the codes that a fact may hold, by the fact's name."""
 
     def __init__(self, **facts: object) -> None:
         super().__init__(self.code)
@@ -44,7 +51,7 @@ class Refusal(Exception):
     @property
     def detail(self) -> str:
         """The Chinese sentence with its facts filled in."""
-        return self.zh.format(**self.facts)
+        return self.zh.format_map(Said(self.facts, self.words))
 
 
 def invariant(condition: object, message: str) -> None:

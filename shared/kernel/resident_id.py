@@ -13,6 +13,7 @@ _WEIGHTS = tuple(2 ** (17 - place) % 11 for place in range(17))
 _CHECK_OF_REMAINDER = "10X98765432"
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９Ｘｘ", "0123456789XX")
 
+_BORN_FROM = date(1800, 1, 1)
 _SHOWN_FIRST = 3
 _SHOWN_LAST = 4
 _LENGTH = 18
@@ -53,6 +54,16 @@ def accept(text: str) -> ResidentId:
     if _CHECK_OF_REMAINDER[total % 11] != number[17]:
         raise ResidentIdCheckDigit
     return ResidentId(number)
+
+
+def has_shape(number: str) -> bool:
+    """Whether a normalised text has the places of an ID number: an area, a day of birth since 1800, an order."""
+    if not _SHAPE.fullmatch(number) or number[0] not in "12345678":
+        return False
+    try:
+        return date(int(number[6:10]), int(number[10:12]), int(number[12:14])) >= _BORN_FROM
+    except ValueError:
+        return False
 
 
 def mask(number: str) -> str:

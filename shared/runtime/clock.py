@@ -24,7 +24,7 @@ class ClockBackwards(Refusal):
 
     code = "clock.backwards"
     kind = RefusalKind.STATE
-    zh = "业务时钟只能向前调整，当前为 {now}。"
+    zh = "业务时钟只能向前调整，当前为{now_zh}。"
 
 
 class BusinessClock:

@@ -33,7 +33,7 @@ class PermissionMissing(Refusal):
 
     code = "auth.permission_missing"
     kind = RefusalKind.FORBIDDEN
-    zh = "您的角色没有此项权限：{permission}"
+    zh = "您的角色没有此项权限。"
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -74,7 +74,7 @@ class IdempotencyKeyReused(Refusal):
 
     code = "idempotency.key_reused"
     kind = RefusalKind.RULE
-    zh = "该 Idempotency-Key 已用于内容不同的请求，首个资源为 {resource}。"
+    zh = "该 Idempotency-Key 已用于内容不同的请求，新的请求请使用新的值。"
 
 
 class VersionMismatch(Refusal):

@@ -90,11 +90,18 @@ async def run_job(runtime: Runtime, job: Job) -> int:
     """Run a job until it has nothing more to do now; returns how much it did."""
     done = 0
     while True:
-        async with runtime.work() as work:
-            count = await job.handler(work)
+        count = await _once(runtime, job)
         done += count
         if count < job.batch_max:
             return done
+
+
+async def _once(runtime: Runtime, job: Job) -> int:
+    if job.handler is not None:
+        async with runtime.work() as work:
+            return await job.handler(work)
+    errand = job.errand or bug("a job is a handler or an errand")
+    return await errand(runtime)
 
 
 async def run_jobs(runtime: Runtime, job: Job) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from shared.kernel.refusals import invariant
 from shared.runtime.blobs import Blobs, EncryptedBlobs, LocalBlobs
 from shared.runtime.envelopes import KeyRing
+from shared.runtime.loose_files import FileRules
 from shared.runtime.settings import ServiceSettings
 
 KEY_BYTES = 32
@@ -35,6 +36,12 @@ class DocumentSettings(SealingSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str = ""
     s3_secret_access_key: SecretStr = SecretStr("")
+    unfiled_files_max: int = Field(default=2_000, ge=1)
+    """How many files an organisation may hold that belong to nothing it has submitted."""
+    unfiled_bytes_max: int = Field(default=4 << 30, ge=1)
+    """How many bytes those may have."""
+    unfiled_keep_days: int = Field(default=90, ge=1, le=3_650)
+    """After how many days, in business time, a file is removed that was never submitted."""
 
     @model_validator(mode="after")
     def _one_place_for_documents(self) -> Self:
@@ -66,6 +73,15 @@ def key_ring(settings: SealingSettings) -> KeyRing:
 def open_documents(settings: DocumentSettings) -> EncryptedBlobs:
     """The sealed store that the settings name. Raises: Bug."""
     return EncryptedBlobs(blobs_of(settings), key_ring(settings))
+
+
+def file_rules(settings: DocumentSettings) -> FileRules:
+    """What the settings allow an organisation to hold before it submits."""
+    return FileRules(
+        files_max=settings.unfiled_files_max,
+        bytes_max=settings.unfiled_bytes_max,
+        keep_days=settings.unfiled_keep_days,
+    )
 
 
 def blobs_of(settings: DocumentSettings) -> Blobs:

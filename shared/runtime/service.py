@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy import MetaData
 
 from shared.contracts.messages.base import Command, Fact, Message, Reply
-from shared.kernel.refusals import Refusal
+from shared.kernel.refusals import Refusal, invariant
 from shared.runtime.bus.base import Wiring
 from shared.runtime.db import Connection
 from shared.runtime.hot import HotRoute
@@ -56,13 +56,18 @@ class SagaReply:
 class Job:
     """Something done on a schedule by one process at a time; the handler returns how much it did.
 
-    `every_s` is machine time. A handler that did `batch_max` is run again at once.
+    `every_s` is machine time. A handler that did `batch_max` is run again at once. A job that speaks with others,
+    such as the store of files, is an errand instead: it is given the Runtime and opens its transactions itself.
     """
 
     name: str
     every_s: float
-    handler: JobHandler
+    handler: JobHandler | None = None
+    errand: Callable[[Any], Awaitable[int]] | None = None
     batch_max: int = 100
+
+    def __post_init__(self) -> None:
+        invariant((self.handler is None) != (self.errand is None), "a job is a handler or an errand")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,25 @@
 """Every business "no" of the catalog."""
 
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
 from shared.kernel.refusals import Refusal, RefusalKind
+
+EDITION_ZH: Final[Mapping[str, str]] = {
+    "draft": "草稿",
+    "submitted": "待系统运营方审核",
+    "reviewed": "待省大数据局审批",
+    "sent_back": "已退回",
+    "published": "已上架",
+    "ended": "已结束",
+}
+DELISTING_ZH: Final[Mapping[str, str]] = {
+    "proposed": "待审批",
+    "approved": "已批准",
+    "refused": "未获批准",
+    "lapsed": "已失效",
+}
+"""How the sentences name the states of editions and delistings; the facts keep the codes."""
 
 
 class ClassUnknown(Refusal):
@@ -9,7 +28,7 @@ class ClassUnknown(Refusal):
     code = "catalog.class_unknown"
     kind = RefusalKind.RULE
     article = "A17"
-    zh = "云服务类别“{class_code}”不在支持目录内，请从公布的类别中选择。"
+    zh = "所填云服务类别不在支持目录内，请从公布的类别中选择。"
 
 
 class ComponentRepeated(Refusal):
@@ -18,7 +37,16 @@ class ComponentRepeated(Refusal):
     code = "catalog.component_repeated"
     kind = RefusalKind.RULE
     article = "A11(4)"
-    zh = "计价项编码“{component}”重复，同一产品内每个计价项的编码须唯一。"
+    zh = "计价项编码重复，同一产品内每个计价项的编码须唯一。"
+
+
+class ProductNameMalformed(Refusal):
+    """A name is written in letters that one can see. Source: A11(4)."""
+
+    code = "catalog.product_name_malformed"
+    kind = RefusalKind.RULE
+    article = "A11(4)"
+    zh = "产品名称应含有文字，且不得含有不可见字符。"
 
 
 class ProviderNotAuthenticated(Refusal):
@@ -82,6 +110,7 @@ class EditionNotDraft(Refusal):
     kind = RefusalKind.STATE
     article = "A11(4)"
     zh = "该产品没有可提交的草稿，当前版次状态为“{state}”。"
+    words: ClassVar = {"state": EDITION_ZH}
 
 
 class EditionNotSubmitted(Refusal):
@@ -91,6 +120,7 @@ class EditionNotSubmitted(Refusal):
     kind = RefusalKind.STATE
     article = "A11(5)"
     zh = "该产品没有待系统运营方审核的版次，当前版次状态为“{state}”。"
+    words: ClassVar = {"state": EDITION_ZH}
 
 
 class OpinionMissing(Refusal):
@@ -100,6 +130,7 @@ class OpinionMissing(Refusal):
     kind = RefusalKind.STATE
     article = "A11(5)"
     zh = "系统运营方尚未出具审核意见，省大数据局暂不能审批，当前版次状态为“{state}”。"
+    words: ClassVar = {"state": EDITION_ZH}
 
 
 class SamePerson(Refusal):
@@ -135,7 +166,7 @@ class GroundUnknown(Refusal):
     code = "catalog.ground_unknown"
     kind = RefusalKind.RULE
     article = "A12(2)"
-    zh = "下架情形“{ground}”不在实施细则规定的情形之内。"
+    zh = "所选下架情形不在实施细则规定的情形之内。"
 
 
 class CorrectionFirst(Refusal):
@@ -172,6 +203,7 @@ class DelistingDecided(Refusal):
     kind = RefusalKind.STATE
     article = "A12(2)"
     zh = "该下架提议已办结，当前状态为“{state}”。"
+    words: ClassVar = {"state": DELISTING_ZH}
 
 
 class DelistingSamePerson(Refusal):

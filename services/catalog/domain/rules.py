@@ -27,6 +27,7 @@ from services.catalog.domain.refusals import (
     EditionNotSubmitted,
     EditionUnderReview,
     OpinionMissing,
+    ProductNameMalformed,
     ProductOffDirectory,
     ProviderNotAuthenticated,
     ProviderNotRecognised,
@@ -44,6 +45,7 @@ from shared.contracts.messages.catalog import (
 from shared.contracts.policy import PolicyPack
 from shared.kernel.ids import ProductId
 from shared.kernel.money import MAX_FEN
+from shared.kernel.names import is_seen
 from shared.kernel.refusals import invariant
 
 
@@ -68,8 +70,13 @@ def check_standing(provider: Provider | None, *, now: datetime) -> Provider:
 
 
 def check_content(content: Content, *, pack: PolicyPack) -> None:
-    """Refuse what no edition may hold. Raises: ClassUnknown, ComponentRepeated, Bug. Source: A17, R33."""
+    """Refuse what no edition may hold.
+
+    Raises: ProductNameMalformed, ClassUnknown, ComponentRepeated, Bug. Source: A17, R33.
+    """
     invariant(1 <= len(content.components) <= COMPONENTS_MAX, "an edition has 1 to 50 price components")
+    if not is_seen(content.name):
+        raise ProductNameMalformed(pointer="/name")
     if pack.class_of(content.class_code) is None:
         raise ClassUnknown(class_code=content.class_code)
     seen: set[str] = set()

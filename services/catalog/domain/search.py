@@ -4,21 +4,16 @@ Chinese has no word breaks, so a substring of one character and more must find; 
 extension of the database.
 """
 
-import unicodedata
 from collections.abc import Iterable
 
-_BLANK_CONTROLS = dict.fromkeys((*range(32), 127), " ")
+from shared.kernel.names import fold
 
-
-def fold(text: str) -> str:
-    """The text with full-width forms narrowed, case folded and blanks made single."""
-    narrowed = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(narrowed.translate(_BLANK_CONTROLS).split())
+__all__ = ["fold", "like_pattern", "search_text", "words_of"]
 
 
 def words_of(query: str) -> tuple[str, ...]:
     """The folded words of a query, each once; all of them must be found."""
-    return tuple(dict.fromkeys(fold(query).split()))
+    return tuple(dict.fromkeys(filter(None, map(fold, query.split()))))
 
 
 def like_pattern(word: str) -> str:

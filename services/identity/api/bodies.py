@@ -32,7 +32,8 @@ class RegisterBody(Body):
     name: Line
     region: RegionCode
     contact_name: Name
-    contact_phone: Annotated[str, Field(pattern=r"^[0-9+ -]{5,24}$")]
+    contact_phone: Annotated[str, Field(pattern=r"^[0-9０-９+＋ \u3000()（）.\-－‐‑–—]{5,32}$")]
+    """As people write it: full width, prefix, blanks, hyphens and brackets are kept and folded for comparison."""
     sign_in_name: Name
     password: Password
     check_override: OptionalReason = ""

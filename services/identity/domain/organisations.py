@@ -1,6 +1,5 @@
 """An organisation's states and what each act makes of it. Each function gives the next version, or refuses."""
 
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,6 +22,7 @@ from shared.contracts.messages.identity import Party
 from shared.contracts.policy import PartyKind
 from shared.kernel.calendar import anniversary, business_date
 from shared.kernel.credit_code import CreditCodeCheck, examine
+from shared.kernel.names import is_seen
 from shared.kernel.states import Transitions
 
 
@@ -272,8 +272,7 @@ def registered_long_enough(established_on: date | None, *, years: int, now: date
 
 def _check_name(name: str) -> None:
     # Zero-width and direction characters would make two different names look alike, or a name look empty.
-    unseen = any(unicodedata.category(symbol).startswith("C") for symbol in name)
-    if unseen or sum(symbol.isalpha() for symbol in name) < LETTERS_MIN:
+    if not is_seen(name, letters_min=LETTERS_MIN):
         raise OrganisationNameMalformed
 
 

@@ -27,7 +27,7 @@ class RegionUnknown(Refusal):
     code = "identity.region_unknown"
     kind = RefusalKind.RULE
     article = "A8"
-    zh = "所属地区“{region}”不在本办法适用的地区范围内。"
+    zh = "所填所属地区不在本办法适用的地区范围内。"
 
 
 class OrganisationNameMalformed(Refusal):
@@ -37,6 +37,15 @@ class OrganisationNameMalformed(Refusal):
     kind = RefusalKind.RULE
     article = "A11(1), A14(1)"
     zh = "单位名称应与营业执照一致：至少含两个文字，且不得含有不可见字符。"
+
+
+class PersonNameMalformed(Refusal):
+    """A person's name is written in letters that one can see. Source: A14(2)."""
+
+    code = "identity.person_name_malformed"
+    kind = RefusalKind.RULE
+    article = "A14(2)"
+    zh = "姓名应含有文字，且不得含有不可见字符。"
 
 
 class SignInNameMalformed(Refusal):
@@ -94,7 +103,7 @@ class DocumentKindUnknown(Refusal):
     code = "identity.document_kind_unknown"
     kind = RefusalKind.RULE
     article = "A11(2), A14(2)"
-    zh = "实名认证不需要“{kind}”类材料。"
+    zh = "实名认证不需要此类材料。"
 
 
 class DocumentsMissing(Refusal):
@@ -192,7 +201,7 @@ class ConditionUnknown(Refusal):
     code = "identity.condition_unknown"
     kind = RefusalKind.RULE
     article = "A10, A13"
-    zh = "审核清单中没有条件“{condition}”。"
+    zh = "审核清单中没有所填的条件。"
 
 
 class NotProvider(Refusal):

@@ -15,8 +15,10 @@ from services.identity.domain.refusals import (
 from services.identity.store import documents as store
 from services.identity.store.organisations import load_organisation
 from services.identity.tables import DOCUMENT
+from shared.runtime import loose_files
 from shared.runtime.db import fetch_one
 from shared.runtime.documents import InspectedDocument
+from shared.runtime.loose_files import FileRules
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Work
 
@@ -52,7 +54,8 @@ class DocumentRecorded:
 async def record_document(work: Work, command: RecordDocument) -> DocumentRecorded:
     """Record an upload as the newest of its kind.
 
-    Raises: NotFound, AuthenticationNotOpen, DocumentKindUnknown, DocumentUploadsExhausted. Source: R45, R65.
+    Raises: NotFound, AuthenticationNotOpen, DocumentKindUnknown, DocumentUploadsExhausted, FileQuotaExceeded,
+    FileNoteGone. Source: R45, R65.
     """
     organisation = await load_organisation(work.connection, command.organisation_id)
     if not may_change_documents(organisation):
@@ -62,6 +65,8 @@ async def record_document(work: Work, command: RecordDocument) -> DocumentRecord
     uploads = await store.newest_version(work.connection, organisation.id, kind=command.kind)
     if uploads >= UPLOADS_MAX:
         raise DocumentUploadsExhausted(uploads_max=UPLOADS_MAX)
+    await _check_quota(work, command)
+    await loose_files.hold(work.connection, command.blob_key)
     await store.add_document(work.connection, _row(work, command, version=uploads + 1))
     _record(work, command.document_id, act="document.upload", by=command.by, ground=command.kind)
     inspected, legibility = command.inspected, command.inspected.legibility
@@ -75,6 +80,13 @@ async def record_document(work: Work, command: RecordDocument) -> DocumentRecord
         sha256=inspected.sha256.hex(),
         legible=legibility.legible,
     )
+
+
+async def _check_quota(work: Work, command: RecordDocument) -> None:
+    """Raises: FileQuotaExceeded."""
+    files, held_bytes = await store.unfiled(work.connection, command.organisation_id)
+    rules = work.ports.get(FileRules)
+    rules.check(files=files, held_bytes=held_bytes, size_bytes=command.inspected.size_bytes)
 
 
 def _row(work: Work, command: RecordDocument, *, version: int) -> dict[str, Any]:

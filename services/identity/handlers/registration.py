@@ -11,6 +11,7 @@ from services.identity.domain.organisations import register as register_organisa
 from services.identity.domain.refusals import (
     CreditCodeBlacklisted,
     CreditCodeRegistered,
+    PersonNameMalformed,
     RegionUnknown,
     SignInNameTaken,
 )
@@ -22,6 +23,7 @@ from services.identity.store.organisations import SealedContact
 from shared.contracts.messages.identity import AccountOpened, OrganisationRegistered
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import CreditCodeCheckDigit, examine
+from shared.kernel.names import is_seen
 from shared.runtime.work import Actor, Notice, Work
 
 
@@ -53,12 +55,15 @@ class Registered:
 async def register(work: Work, command: Register) -> Registered:
     """Register an organisation and open its first account.
 
-    Emits: OrganisationRegistered, AccountOpened. Raises: CreditCodeMalformed, CreditCodeUnknownKind,
-    CreditCodeCheckDigit, OrganisationNameMalformed, RegionUnknown, CreditCodeBlacklisted, CreditCodeRegistered,
+    Emits: OrganisationRegistered, AccountOpened. Raises: CreditCodeIsResidentId, CreditCodeMalformed,
+    CreditCodeUnknownKind, CreditCodeCheckDigit, PersonNameMalformed, OrganisationNameMalformed, RegionUnknown,
+    CreditCodeBlacklisted, CreditCodeRegistered,
     SignInNameTaken.
     Source: A11(1), A14(1), R44, R64, R58.
     """
     check = examine(command.credit_code)
+    if not is_seen(command.contact_name):
+        raise PersonNameMalformed(pointer="/contact_name")
     if check.check_digit_fails and not command.check_evidence:
         raise CreditCodeCheckDigit
     if work.pack.region_of(command.region) is None:

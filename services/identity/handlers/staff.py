@@ -11,6 +11,7 @@ from services.identity.domain.accounts import check_staff_roles
 from services.identity.domain.refusals import (
     AccountDisabled,
     OwnAccount,
+    PersonNameMalformed,
     RegionUnknown,
     SignInNameTaken,
 )
@@ -18,6 +19,7 @@ from services.identity.store import accounts as store
 from services.identity.store.accounts import Account
 from shared.contracts.messages.identity import AccountEnded, AccountOpened
 from shared.contracts.permissions import Role
+from shared.kernel.names import is_seen
 from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Work
@@ -69,10 +71,12 @@ class StaffOutcome:
 async def open_staff(work: Work, command: OpenStaff) -> StaffOutcome:
     """Open a staff account.
 
-    Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, SignInNameTaken.
-    Source: N五(一), N五(四), A7-A9, R1-R9.
+    Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, PersonNameMalformed,
+    SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9.
     """
     _check_roles(work, command.roles, command.region)
+    if not is_seen(command.display_name):
+        raise PersonNameMalformed(pointer="/display_name")
     account = Account(
         id=work.new_id(),
         sign_in_name=command.sign_in_name,

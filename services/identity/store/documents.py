@@ -1,5 +1,6 @@
 """Uploaded documents: one row an upload, never changed."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,36 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from services.identity.domain.reviewing import FiledDocument, is_legible
 from services.identity.tables import DOCUMENT
 from shared.runtime.db import Connection, execute, fetch_all, fetch_value
+
+# A submission names the documents that it hands in by their ids.
+_UNFILED = """
+SELECT count(*) AS files, COALESCE(sum(d.size_bytes), 0)::bigint AS held_bytes FROM document d
+WHERE d.organisation_id = $1 AND NOT EXISTS (
+    SELECT FROM submission s WHERE s.organisation_id = d.organisation_id AND s.documents::text LIKE '%' || d.id || '%'
+)
+"""
+# Whoever submits holds the organisation's row, so nothing is removed under a submission.
+_REMOVE_UNFILED = """
+DELETE FROM document WHERE id IN (
+    SELECT d.id FROM document d JOIN organisation o ON o.id = d.organisation_id
+    WHERE d.uploaded_at < $1 AND NOT EXISTS (
+        SELECT FROM submission s
+        WHERE s.organisation_id = d.organisation_id AND s.documents::text LIKE '%' || d.id || '%'
+    )
+    ORDER BY d.uploaded_at LIMIT $2 FOR UPDATE OF o SKIP LOCKED
+) RETURNING blob_key
+"""
+
+
+async def unfiled(connection: Connection, organisation_id: UUID) -> tuple[int, int]:
+    """How many files, and bytes, an organisation has uploaded and never submitted."""
+    row = await connection.fetchrow(_UNFILED, organisation_id)
+    return row["files"], row["held_bytes"]
+
+
+async def remove_unfiled(connection: Connection, *, before: datetime, limit: int) -> list[str]:
+    """Delete the oldest uploads that were never submitted; returns where their files lie."""
+    return [row["blob_key"] for row in await connection.fetch(_REMOVE_UNFILED, before, limit)]
 
 
 async def newest_version(connection: Connection, organisation_id: UUID, *, kind: str) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
 from services.identity.tables import CONTACT, ORGANISATION, PRIORITY_ENTRY, RECOGNITION, SUBMISSION
 from shared.contracts.policy import PartyKind
+from shared.kernel.names import fold_name
 from shared.kernel.refusals import invariant
 from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
 from shared.runtime.problems import NotFound, VersionMismatch
@@ -31,7 +32,7 @@ def organisation_of(row: Record) -> Organisation:
 
 
 def _values(organisation: Organisation) -> dict[str, Any]:
-    return {name: getattr(organisation, name) for name in _FIELDS}
+    return {name: getattr(organisation, name) for name in _FIELDS} | {"name_folded": fold_name(organisation.name)}
 
 
 async def add_organisation(connection: Connection, organisation: Organisation) -> None:

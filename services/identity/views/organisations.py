@@ -21,6 +21,7 @@ from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.kernel.credit_code import examine, normalise
+from shared.kernel.names import fold_name
 from shared.kernel.resident_id import mask
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.clock import BusinessClock
@@ -67,7 +68,7 @@ def _narrowed(chosen: OrganisationFilter) -> list[ColumnElement[bool]]:
         ORGANISATION.c[name] == value for name, value in columns.items() if value is not None
     ]
     if chosen.text:
-        by_name = ORGANISATION.c.name.icontains(chosen.text, autoescape=True)
+        by_name = ORGANISATION.c.name_folded.contains(fold_name(chosen.text), autoescape=True)
         found.append(or_(by_name, ORGANISATION.c.credit_code == normalise(chosen.text)))
     return found
 

@@ -1,6 +1,20 @@
 """Every business "no" of the order service."""
 
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
 from shared.kernel.refusals import Refusal, RefusalKind
+
+CANCEL_ZH: Final[Mapping[str, str]] = {
+    "": "原因未记录",
+    "enterprise": "上云企业取消",
+    "provider": "云服务商未接受",
+    "timeout": "云服务商逾期未确认",
+    "year_end": "年度结束时尚未确认",
+    "delisted": "产品已下架",
+    "suspended": "交易一方已被暂停或退出",
+}
+"""How the sentences name why an order was cancelled; the facts keep the codes."""
 
 
 class OrderNotFound(Refusal):
@@ -98,7 +112,7 @@ class ComponentUnknown(Refusal):
     code = "order.component_unknown"
     kind = RefusalKind.RULE
     article = "A11(4)"
-    zh = "第 {line} 行的产品没有计价项 {component}"
+    zh = "第 {line} 行的产品没有所选的计价项"
 
 
 class SeveralProviders(Refusal):
@@ -124,7 +138,7 @@ class VoucherOverMaximum(Refusal):
     code = "order.voucher_over_maximum"
     kind = RefusalKind.RULE
     article = "A18"
-    zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣 {maximum_fen} 分"
+    zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣 {maximum_yuan} 元"
 
 
 class NoQuotaLeft(Refusal):
@@ -170,6 +184,7 @@ class AlreadyCancelled(Refusal):
     kind = RefusalKind.STATE
     article = "A20"
     zh = "订单已取消（{reason}）"
+    words: ClassVar = {"reason": CANCEL_ZH}
 
 
 class AlreadyRefused(Refusal):

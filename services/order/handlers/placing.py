@@ -30,7 +30,7 @@ from shared.runtime.work import Actor, Work
 def wish_of(voucher: str | None, voucher_fen: int | None) -> VoucherWish:
     """How much voucher is wanted. Raises: BadRequest."""
     if (voucher is None) == (voucher_fen is None):
-        raise BadRequest(reason="voucher 与 voucher_fen 须填且只填一项", pointer="/voucher")
+        raise BadRequest(reason="抵扣方式与抵扣金额须填且只填一项", pointer="/voucher")
     if voucher_fen:
         return VoucherWish(mode="exact", amount_fen=voucher_fen)
     return VoucherWish(mode="max" if voucher == "max" else "none")

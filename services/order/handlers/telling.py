@@ -4,18 +4,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from services.order.domain.order import Order
+from services.order.domain.refusals import CANCEL_ZH
 from services.order.domain.states import CancelReason
 from shared.kernel.money import Fen, format_yuan
 from shared.runtime.work import Notice, Work
 
-CANCEL_REASONS: Mapping[CancelReason, str] = {
-    CancelReason.ENTERPRISE: "上云企业取消",
-    CancelReason.PROVIDER: "云服务商未接受",
-    CancelReason.TIMEOUT: "云服务商逾期未确认",
-    CancelReason.YEAR_END: "年度结束时尚未确认",
-    CancelReason.DELISTED: "产品已下架",
-    CancelReason.SUSPENDED: "交易一方已被暂停或退出",
-}
+CANCEL_REASONS: Mapping[CancelReason, str] = {reason: CANCEL_ZH[reason.value] for reason in CancelReason}
 CANCEL_ARTICLES: Mapping[CancelReason, str] = {
     CancelReason.ENTERPRISE: "A20",
     CancelReason.PROVIDER: "A19",

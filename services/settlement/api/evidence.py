@@ -15,6 +15,7 @@ from services.settlement.handlers.evidence import FileEvidence, file_evidence
 from services.settlement.views import claims as views
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
+from shared.runtime import loose_files
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits
@@ -63,6 +64,8 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
     blobs = runtime.ports.get(EncryptedBlobs)
     blob_key = f"evidence/{uuid4().hex}"
+    async with runtime.work() as work:
+        await loose_files.note(work.connection, blob_key)
     await blobs.put(blob_key, document.content, record_id=claim_id)
     command = FileEvidence(
         claim_id=claim_id,

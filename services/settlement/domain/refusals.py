@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import Refusal, RefusalKind
 
 STATE_ZH = {
@@ -27,24 +26,7 @@ STATE_ZH = {
 class _StateRefusal(Refusal):
     """A refusal whose sentence names the state in Chinese."""
 
-    @property
-    def detail(self) -> str:
-        """The Chinese sentence with its facts filled in."""
-        return self.zh.format(**{**self.facts, "state": STATE_ZH[str(self.facts["state"])]})
-
-
-class _MoneyRefusal(Refusal):
-    """A refusal whose sentence gives amounts in yuan: `{name_yuan}` for the fact `name_fen`."""
-
-    @property
-    def detail(self) -> str:
-        """The Chinese sentence with its facts filled in."""
-        amounts = {
-            name.removesuffix("fen") + "yuan": format_yuan(Fen(value))
-            for name, value in self.facts.items()
-            if name.endswith("_fen") and isinstance(value, int)
-        }
-        return self.zh.format(**self.facts, **amounts)
+    words: ClassVar = {"state": STATE_ZH}
 
 
 class OrderNotClaimable(Refusal):
@@ -124,6 +106,15 @@ class OverrideNotOpen(Refusal):
     kind = RefusalKind.STATE
     article = "A13(4)"
     zh = "该特批建议已办结，或所依据的情形、金额已变化，不能再作此操作。"
+
+
+class TooManyDrafts(Refusal):
+    """A provider has as many drafts open as it may; one of them can be submitted or discarded first."""
+
+    code = "settlement.too_many_drafts"
+    kind = RefusalKind.RULE
+    article = "A22"
+    zh = "贵单位未提交的兑现申请草稿已达 {drafts_max} 份，请先提交或撤回已有草稿。"
 
 
 class ClaimNotDraft(_StateRefusal):
@@ -324,7 +315,7 @@ class ApprovedItemsDiffer(Refusal):
     zh = "核定清单须与拨付申请的全部订单一致：申请 {requested} 项，核定 {given} 项。"
 
 
-class ApprovedAboveClaimed(_MoneyRefusal):
+class ApprovedAboveClaimed(Refusal):
     """Approved is at most claimed. Source: A24, R80, Q17."""
 
     code = "settlement.approved_above_claimed"
@@ -351,7 +342,7 @@ class NothingApproved(Refusal):
     zh = "全部订单的核定金额均为 0；如不予拨付，请作出不予拨付的决定。"
 
 
-class PaymentAmountDiffers(_MoneyRefusal):
+class PaymentAmountDiffers(Refusal):
     """The payment must equal the approved sum. Source: A24, R80."""
 
     code = "settlement.payment_amount_differs"
@@ -375,7 +366,7 @@ class PaymentDateWrong(Refusal):
     code = "settlement.payment_date_wrong"
     kind = RefusalKind.RULE
     article = "A24"
-    zh = "拨付日期须不早于核定日 {approved_on}，且不晚于当日。"
+    zh = "拨付日期须不早于核定日{approved_on_zh}，且不晚于当日。"
 
 
 class ExportTooLarge(Refusal):

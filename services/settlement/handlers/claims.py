@@ -15,6 +15,7 @@ from services.settlement.domain.refusals import (
     DeclarationOutdated,
     EvidenceUnchanged,
     ItemPastWithdrawal,
+    TooManyDrafts,
 )
 from services.settlement.domain.standing import MoneyStep
 from services.settlement.domain.states import CLAIM_MOVES, AppropriationState, ClaimState, ItemState
@@ -35,6 +36,8 @@ from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Work
 
 WINDOW_TIMER = "window_closes"
+DRAFTS_MAX = 100
+"""How many drafts a provider may have open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,11 @@ def provider_of(actor: Actor) -> UUID:
 async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
     """Open a draft for orders that can be claimed now.
 
-    Raises: OrderNotClaimable, OrderNotClaimableNow. Source: A22, R76.
+    Raises: TooManyDrafts, OrderNotClaimable, OrderNotClaimableNow. Source: A22, R76.
     """
     provider_id = provider_of(command.by)
+    if await claims.drafts_of(work.connection, provider_id) >= DRAFTS_MAX:
+        raise TooManyDrafts(drafts_max=DRAFTS_MAX)
     order_ids = set(command.order_ids)
     await _check_claimable(work, order_ids, provider_id=provider_id)
     claim_id = work.new_id()

@@ -18,10 +18,12 @@ from services.settlement.domain.refusals import ClaimNotDraft
 from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.progress import lock_claim
-from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, uses_of
+from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, unfiled, uses_of
 from services.settlement.views.claims import EvidenceCard
 from shared.kernel.calendar import business_date
+from shared.runtime import loose_files
 from shared.runtime.documents import InspectedDocument
+from shared.runtime.loose_files import FileRules
 from shared.runtime.work import Actor, Work
 
 
@@ -42,7 +44,7 @@ async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
     """Put a piece into a draft, in place of an earlier one of its kind.
 
     Raises: ClaimNotDraft, ItemUnknown, ItemNotWaiting, EvidenceKindUnknown, EvidenceReferenceMissing,
-    DuplicateEvidence. Source: A22, R76.
+    DuplicateEvidence, FileQuotaExceeded, FileNoteGone. Source: A22, R76.
     """
     claim = await lock_claim(work, command.claim_id, provider_id=provider_of(command.by))
     if claim.state is not ClaimState.DRAFT:
@@ -50,9 +52,18 @@ async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
     waiting_item(claim, command.order_id, state=ItemState.DRAFT)
     check_facts(command.evidence_kind, command.facts, kinds=work.pack.evidence, today=business_date(work.now))
     await _check_unused(work, claim, command)
+    await _check_quota(work, command, provider_id=claim.provider_id)
     filed = _filed(work, command)
-    await put_evidence(work.connection, filed)
+    await loose_files.hold(work.connection, filed.blob_key)
+    await loose_files.let_go(work.connection, await put_evidence(work.connection, filed))
     return card_of(filed)
+
+
+async def _check_quota(work: Work, command: FileEvidence, *, provider_id: UUID) -> None:
+    """Raises: FileQuotaExceeded."""
+    files, held_bytes = await unfiled(work.connection, provider_id)
+    rules = work.ports.get(FileRules)
+    rules.check(files=files, held_bytes=held_bytes, size_bytes=command.document.size_bytes)
 
 
 async def _check_unused(work: Work, claim: Claim, command: FileEvidence) -> None:

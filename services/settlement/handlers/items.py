@@ -13,6 +13,7 @@ from services.settlement.handlers.progress import advance, conclude, number_of, 
 from services.settlement.store import claims
 from shared.contracts.messages.settlement import ItemOpened, ItemRefused, OpenItem, RefuseItem
 from shared.kernel.refusals import Refusal
+from shared.kernel.wording import day
 from shared.runtime.work import SYSTEM, Decision, Work
 
 
@@ -125,7 +126,7 @@ async def _roll_over(work: Work, claim: Claim) -> Claim:
         work,
         rolled,
         event="claim.rolled_over",
-        text=notice.body.format(claim_number=number_of(claim), closes_on=closing_day(closes_at).isoformat()),
+        text=notice.body.format(claim_number=number_of(claim), closes_on=day(closing_day(closes_at))),
         article="A22",
     )
     return rolled

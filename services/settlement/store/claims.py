@@ -43,6 +43,13 @@ async def insert_draft(
     return serial
 
 
+async def drafts_of(connection: Connection, provider_id: UUID) -> int:
+    """How many drafts of a provider are open."""
+    counted = "SELECT count(*) FROM claim WHERE provider_id = $1 AND state = 'draft'"
+    drafts: int = await connection.fetchval(counted, provider_id)
+    return drafts
+
+
 async def lock_claims(connection: Connection, claim_ids: Collection[UUID]) -> dict[UUID, Claim]:
     """The claims that exist, each locked, always in one order."""
     columns = [CLAIM.c[name] for name in _CLAIM_COLUMNS]

@@ -36,12 +36,44 @@ class FiledEvidence:
     filed_at: datetime
 
 
-async def put_evidence(connection: Connection, evidence: FiledEvidence) -> None:
-    """Store a piece in place of an earlier one of its kind."""
+# One after another for each provider, so that uploads at the same time do not pass the quota together.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('unfiled:' || $1::text, 0))"
+_UNFILED = """
+SELECT count(*) AS files, COALESCE(sum(e.size_bytes), 0)::bigint AS held_bytes
+FROM evidence e JOIN claim c ON c.id = e.claim_id WHERE c.provider_id = $1 AND c.filed_at IS NULL
+"""
+# Whoever submits a draft holds its row, so nothing is removed under a submission.
+_REMOVE_UNFILED = """
+DELETE FROM evidence WHERE id IN (
+    SELECT e.id FROM evidence e JOIN claim c ON c.id = e.claim_id
+    WHERE c.filed_at IS NULL AND (c.state = 'withdrawn' OR e.filed_at < $1)
+    ORDER BY e.filed_at LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+) RETURNING blob_key
+"""
+
+
+async def unfiled(connection: Connection, provider_id: UUID) -> tuple[int, int]:
+    """How many files, and bytes, a provider's drafts hold; whoever asks is alone until the commit."""
+    await connection.execute(_ALONE, provider_id)
+    row = await connection.fetchrow(_UNFILED, provider_id)
+    return row["files"], row["held_bytes"]
+
+
+async def remove_unfiled(connection: Connection, *, before: datetime, limit: int) -> list[str]:
+    """Delete evidence of discarded drafts, and of drafts what is older; returns where its files lie."""
+    return [row["blob_key"] for row in await connection.fetch(_REMOVE_UNFILED, before, limit)]
+
+
+async def put_evidence(connection: Connection, evidence: FiledEvidence) -> list[str]:
+    """Store a piece in place of an earlier one of its kind; returns where the earlier one's file lies."""
+    same = (EVIDENCE.c.claim_id, evidence.claim_id), (EVIDENCE.c.order_id, evidence.order_id)
+    earlier = select(EVIDENCE.c.blob_key).where(*(column == value for column, value in same))
+    replaces = await fetch_all(connection, earlier.where(EVIDENCE.c.kind == evidence.kind))
     values = {name: getattr(evidence, name) for name in evidence.__slots__}
     statement = insert(EVIDENCE).values(**values)
     replaced = statement.on_conflict_do_update(index_elements=["claim_id", "order_id", "kind"], set_=values)
     await execute(connection, replaced)
+    return [row["blob_key"] for row in replaces]
 
 
 _PIECE_COLUMNS = ("order_id", "kind", "sha256", "reference", "reference_folded", "amount_fen", "dated_on")

@@ -1,6 +1,30 @@
 """Every "no" of the voucher service: a stable code, the article, a Chinese sentence."""
 
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
 from shared.kernel.refusals import Refusal, RefusalKind
+
+PLAN_ZH: Final[Mapping[str, str]] = {
+    "": "尚未制定",
+    "draft": "待审批",
+    "approved": "待公布",
+    "published": "已公布",
+    "closing": "正在结束",
+    "closed": "已结束",
+    "proposed": "待审批",
+}
+APPLICATION_ZH: Final[Mapping[str, str]] = {
+    "queued": "排队中",
+    "earmarked": "已预留额度，待审核",
+    "waiting": "候补中",
+    "granted": "已核准",
+    "refused": "未获核准",
+    "sent_back": "已退回",
+    "withdrawn": "已撤回",
+    "closed": "已结束",
+}
+"""How the sentences name the states of plans and applications; the facts keep the codes."""
 
 
 class InsufficientQuota(Refusal):
@@ -9,7 +33,7 @@ class InsufficientQuota(Refusal):
     code = "voucher.insufficient_quota"
     kind = RefusalKind.RULE
     article = "A16"
-    zh = "云使用券可用额度不足：需要{required_fen}分，可用{available_fen}分"
+    zh = "云使用券可用额度不足：需要{required_yuan}元，可用{available_yuan}元"
 
 
 class YearClosed(Refusal):
@@ -108,7 +132,7 @@ class PaidAboveClaim(Refusal):
     code = "voucher.paid_above_claim"
     kind = RefusalKind.RULE
     article = "A24"
-    zh = "核定金额{paid_fen}分超过申请兑现金额{claimed_fen}分"
+    zh = "核定金额{paid_yuan}元超过申请兑现金额{claimed_yuan}元"
 
 
 class PlanExists(Refusal):
@@ -135,7 +159,8 @@ class PlanStateWrong(Refusal):
     code = "voucher.plan_state"
     kind = RefusalKind.STATE
     article = "A15"
-    zh = "发放计划当前状态为{state}，不能进行此操作"
+    zh = "发放计划当前状态为“{state}”，不能进行此操作"
+    words: ClassVar = {"state": PLAN_ZH}
 
 
 class SamePerson(Refusal):
@@ -216,7 +241,7 @@ class AboveCap(Refusal):
     code = "voucher.above_cap"
     kind = RefusalKind.RULE
     article = "A16"
-    zh = "申请额度{requested_fen}分超过每年上限{cap_fen}分"
+    zh = "申请额度{requested_yuan}元超过每年上限{cap_yuan}元"
 
 
 class ApplicationOpen(Refusal):
@@ -234,7 +259,8 @@ class ApplicationStateWrong(Refusal):
     code = "voucher.application_state"
     kind = RefusalKind.STATE
     article = "A16"
-    zh = "申领当前状态为{state}，不能进行此操作"
+    zh = "申领当前状态为“{state}”，不能进行此操作"
+    words: ClassVar = {"state": APPLICATION_ZH}
 
 
 class NothingEarmarked(Refusal):
@@ -252,7 +278,7 @@ class RevocationTooLarge(Refusal):
     code = "voucher.revocation_too_large"
     kind = RefusalKind.RULE
     article = "A9"
-    zh = "可收回额度为{available_fen}分，少于{amount_fen}分"
+    zh = "可收回额度为{available_yuan}元，少于{amount_yuan}元"
 
 
 class ProposalDecided(Refusal):

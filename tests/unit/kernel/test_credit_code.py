@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from shared.kernel.credit_code import (
     CreditCodeCheckDigit,
+    CreditCodeIsResidentId,
     CreditCodeMalformed,
     CreditCodeUnknownKind,
     EntityKind,
@@ -16,6 +17,7 @@ from shared.kernel.credit_code import (
     normalise,
     same_body,
 )
+from shared.kernel.resident_id import has_shape
 
 SYMBOLS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 MADE_UP = [
@@ -79,13 +81,40 @@ def test_a_text_without_the_shape_is_malformed(text: str) -> None:
     assert text not in refused.value.facts.values()
 
 
-def test_a_resident_id_number_that_passes_the_sum_is_stopped_by_the_pair() -> None:
-    number = "362322198709086409"
-    assert check_character(number[:17]) == number[17]
-    with pytest.raises(CreditCodeUnknownKind) as refused:
+@pytest.mark.parametrize(
+    "number",
+    [
+        "362322198709086409",
+        "52010219900307233X",
+        "520102199003072330",
+        "５２０１０２１９９００３０７２３３ｘ",
+        " 520102 19900307 233X ",
+        "520102-19900307-2330",
+    ],
+    ids=["passes the codes' sum", "a code's pair", "mistyped", "full width", "blanks", "hyphens"],
+)
+def test_a_residents_id_number_in_a_codes_place_is_a_refusal_of_its_own_that_echoes_nothing(number: str) -> None:
+    with pytest.raises(CreditCodeIsResidentId) as refused:
         examine(number)
-    assert refused.value.facts == {"pair": "36"}
-    assert "36" in refused.value.detail
+    assert refused.value.facts == {}
+    assert not any(part in refused.value.detail for part in (number, number[:2], "1990"))
+
+
+def test_a_right_code_that_happens_to_hold_a_day_is_a_code() -> None:
+    body = "52522019900101233"
+    code = body + check_character(body)
+    assert has_shape(body + "0")
+    assert examine(code).valid
+    wrong = body + ("0" if code[17] != "0" else "1")
+    with pytest.raises(CreditCodeIsResidentId):
+        examine(wrong)
+
+
+def test_a_first_pair_of_no_authority_is_refused_and_not_echoed() -> None:
+    with pytest.raises(CreditCodeUnknownKind) as refused:
+        examine("99" + "520100MA6DK0X17T"[:16])
+    assert refused.value.facts == {}
+    assert "99" not in refused.value.detail
 
 
 def test_a_real_code_whose_check_fails_is_refused_alone_and_examinable_with_evidence() -> None:

@@ -60,7 +60,7 @@ def test_the_last_second_of_the_year_still_holds_and_the_next_does_not() -> None
 def test_an_enterprise_without_an_account_has_no_quota() -> None:
     with pytest.raises(InsufficientQuota) as caught:
         holds.place(None, None, command=a_hold(UUID(int=9), 5), now=BEFORE)
-    assert caught.value.detail == "云使用券可用额度不足：需要5分，可用0分"
+    assert caught.value.detail == "云使用券可用额度不足：需要0.05元，可用0.00元"
 
 
 def test_a_line_without_voucher_makes_no_posting() -> None:

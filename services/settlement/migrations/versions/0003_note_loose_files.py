@@ -1,0 +1,25 @@
+"""Note files that no record holds."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "loose_file",
+        sa.Column("blob_key", sa.Text(), nullable=False),
+        sa.Column("remove_after", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("blob_key", name=op.f("pk_loose_file")),
+    )
+    op.create_index("loose_file_remove_after", "loose_file", ["remove_after"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index("loose_file_remove_after", table_name="loose_file")
+    op.drop_table("loose_file")
