@@ -19,6 +19,7 @@ from services.settlement.views.persons import read_acts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
+from shared.kernel.spreadsheet import BYTE_ORDER_MARK
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, actor_of
@@ -28,7 +29,6 @@ router = APIRouter(tags=["资金拨付"])
 
 CLAIMS_MAX = 50
 ITEMS_MAX = 10_000
-BYTE_ORDER_MARK = "\ufeff"
 
 Requester = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_REQUEST))]
 Approver = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]

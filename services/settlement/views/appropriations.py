@@ -1,7 +1,5 @@
 """Appropriations, and the payments of a year for the finance system. Source: A24, Q22."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
@@ -16,7 +14,7 @@ from services.settlement.views.persons import ActCard, read_acted_by_order
 from services.settlement.views.standing import MarkCard
 from shared.contracts.http.lists import Page, page_of
 from shared.kernel.calendar import business_year, year_closes_at
-from shared.kernel.money import Fen, format_yuan
+from shared.kernel.spreadsheet import Amount, Cell, csv_text
 from shared.runtime.db import Connection, Record
 from shared.runtime.http import Resource
 from shared.runtime.problems import NotFound
@@ -248,32 +246,15 @@ _STATE_WORDS = {"approved": "已核定", "paid": "已拨付"}
 
 def payments_csv(export: PaymentsExport) -> str:
     """The export as CSV: headings, one line an order, totals. Amounts in yuan with two places."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(_HEADINGS)
-    for row in export.rows:
-        writer.writerow(_csv_cells(row))
-    totals = [_yuan(export.claimed_fen), _yuan(export.approved_fen), "", "", "已拨付合计", _yuan(export.paid_fen)]
-    writer.writerow(["合计", "", "", "", "", "", "", *totals])
-    return file.getvalue()
+    totals = (Amount(export.claimed_fen), Amount(export.approved_fen), "", "", "已拨付合计", Amount(export.paid_fen))
+    return csv_text([_HEADINGS, *map(_csv_cells, export.rows), ("合计", *[""] * 6, *totals)])
 
 
-def _csv_cells(row: PaymentRow) -> list[str]:
-    cells = [
-        *(row.appropriation_number, row.claim_number, row.order_number, str(row.voucher_year)),
+def _csv_cells(row: PaymentRow) -> Sequence[Cell]:
+    return (
+        *(row.appropriation_number, row.claim_number, row.order_number, row.voucher_year),
         *(row.provider_name, row.provider_credit_code, row.enterprise_name),
-        *(_yuan(row.claimed_fen), _yuan(row.approved_fen), row.reason, _STATE_WORDS[row.state]),
-        *(row.payment_reference, "" if row.paid_on is None else row.paid_on.isoformat()),
-        *(row.invoice_reference, row.transfer_reference),
+        *(Amount(row.claimed_fen), Amount(row.approved_fen), row.reason, _STATE_WORDS[row.state]),
+        *(row.payment_reference, row.paid_on, row.invoice_reference, row.transfer_reference),
         *("；".join(texts) for texts in (row.marks, row.overrides, row.acts)),
-    ]
-    return [_inert(cell) for cell in cells]
-
-
-def _inert(cell: str) -> str:
-    """The cell as text: a spreadsheet would run what begins like a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-def _yuan(amount_fen: int) -> str:
-    return format_yuan(Fen(amount_fen))
+    )
