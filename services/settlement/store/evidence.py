@@ -54,7 +54,7 @@ DELETE FROM evidence WHERE id IN (
 
 async def unfiled(connection: Connection, provider_id: UUID) -> tuple[int, int]:
     """How many files, and bytes, a provider's drafts hold; whoever asks is alone until the commit."""
-    await connection.execute(_ALONE, provider_id)
+    await connection.execute(_ALONE, str(provider_id))
     row = await connection.fetchrow(_UNFILED, provider_id)
     return row["files"], row["held_bytes"]
 
