@@ -21,7 +21,7 @@ PRETENDERS: dict[str, tuple[bytes, int]] = {
     "HTML named PNG": (b"<!doctype html><script>alert(1)</script>", 415),
     "SVG with a script": (_SVG, 415),
     "PNG with a trailing archive": (paper_png(1) + a_zip(), 415),
-    "PNG with a trailing byte": (paper_png(1) + b"\x00", 415),
+    "PNG with a trailing program": (paper_png(1) + b"\x00MZ\x90", 415),
     "JPEG with trailing markup": (paper_jpeg(1) + b"<script>alert(1)</script>", 415),
     "PDF with a trailing archive": (paper_pdf(1) + a_zip(), 415),
     "PDF that runs a script": (paper_pdf(1).replace(b"/Type /Catalog", b"/Type /Catalog /OpenAction 1 0 R", 1), 415),
