@@ -9,10 +9,11 @@ from starlette.responses import Response
 from shared.kernel.refusals import Refusal
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits, InspectedDocument
-from shared.runtime.documents_worker import RETRY_AFTER_S, DocumentJudge, DocumentsWaiting
+from shared.runtime.documents_worker import DocumentJudge, DocumentsWaiting
 
 INSPECTIONS_WAITING_MAX: Final = 4
 """How many documents wait while one is judged; each is held whole."""
+WAITING_RETRY_AFTER_S: Final = 1
 # One for the process, whatever the number of services in it: memory is the process's.
 _JUDGE: Final = DocumentJudge()
 
@@ -28,7 +29,7 @@ class Inspections:
     async def inspect(self, content: bytes, *, limits: DocumentLimits) -> InspectedDocument:
         """Have a document judged in its turn. Raises: the refusals of DocumentJudge.judge, DocumentsWaiting."""
         if self._inside > INSPECTIONS_WAITING_MAX:
-            raise DocumentsWaiting(retry_after_s=RETRY_AFTER_S)
+            raise DocumentsWaiting(retry_after_s=WAITING_RETRY_AFTER_S)
         self._inside += 1
         try:
             async with self._alone:

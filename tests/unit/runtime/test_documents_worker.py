@@ -249,7 +249,7 @@ async def test_one_document_is_judged_at_a_time_a_few_wait_and_more_are_told_whe
     await asyncio.sleep(0.05)
     with pytest.raises(DocumentsWaiting) as refused:
         await inspections.inspect(b"x", limits=LIMITS)
-    assert refused.value.facts == {"retry_after_s": 5}
+    assert refused.value.facts == {"retry_after_s": 1}
     slow.go.set()
     assert len(await asyncio.gather(*waiting)) == 1 + INSPECTIONS_WAITING_MAX
     await inspections.inspect(b"x", limits=LIMITS)
