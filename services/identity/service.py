@@ -9,7 +9,7 @@ from services.identity.handlers.designations import DESIGNATION_ENDS, end_operat
 from services.identity.heap import give_large_blocks_back
 from services.identity.jobs import JOBS
 from services.identity.sealing import Vault
-from services.identity.sessions import ProxyRules, SessionRules
+from services.identity.sessions import SessionRules
 from services.identity.settings import IdentitySettings
 from services.identity.signing import SigningKeys, ensure_key
 from services.identity.tables import METADATA
@@ -46,7 +46,6 @@ async def prepare(runtime: Runtime) -> None:
     runtime.ports.add(FileRules, file_rules(settings))
     runtime.ports.add(Inspections, Inspections())
     runtime.ports.add(SessionRules, SessionRules(timedelta(hours=settings.refresh_ttl_hours)))
-    runtime.ports.add(ProxyRules, ProxyRules(settings.forwarded_hops))
     async with runtime.work() as work:
         await ensure_key(work)
     await ensure_first_admin(

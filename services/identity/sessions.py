@@ -44,13 +44,6 @@ class SessionRules:
     refresh_ttl: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyRules:
-    """How many trusted proxies stand before this service and add to X-Forwarded-For."""
-
-    forwarded_hops: int
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class SignIn:
     """One try to sign in; `network` is the /24 or /64 it comes from."""

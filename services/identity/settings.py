@@ -19,7 +19,5 @@ class IdentitySettings(DocumentSettings):
     refresh_ttl_hours: int = Field(default=12, ge=1, le=24 * 30)
     key_lead_s: int = Field(default=30, ge=0, le=3_600)
     """How long a new signing key is published before tokens are signed with it."""
-    forwarded_hops: int = Field(default=0, ge=0, le=5)
-    """How many trusted proxies add to X-Forwarded-For; 0 takes the connection's own address."""
     password_threads: int = Field(default=2, ge=1, le=16)
     passwords_waiting_max: int = Field(default=64, ge=1, le=1_024)

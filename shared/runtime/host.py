@@ -38,6 +38,7 @@ from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.http_protocol import JoiningProtocol
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.methods import allowed_methods
+from shared.runtime.network import Proxies
 from shared.runtime.openapi import describe_hot_routes
 from shared.runtime.operate import router as operate_router
 from shared.runtime.problems import plain_problem, problem_response
@@ -153,6 +154,7 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     runtime.ports.add(PolicyPack, pack)
     runtime.ports.add(TokenVerifier, verifier)
     runtime.ports.add(KeyReload, KeyReload())
+    runtime.ports.add(Proxies, Proxies.read(hops=settings.forwarded_hops, networks=settings.trusted_proxies))
     async with pool.acquire() as connection:
         await runtime.clock.synchronise(connection)
         await load_keys(connection, verifier)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime.network import Proxies
 
 
 class ServiceSettings(BaseSettings):
@@ -26,3 +28,15 @@ class ServiceSettings(BaseSettings):
     drain_s: float = Field(default=0.0, ge=0, le=300)
     """How long a process that was told to end goes on serving while it says that it is not ready, so that whoever
     sends it requests can look elsewhere first."""
+    forwarded_hops: int = Field(default=0, ge=0, le=5)
+    """How many trusted proxies add to X-Forwarded-For; 0 takes the connection's own address."""
+    trusted_proxies: str = (
+        "127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, ::1/128, fc00::/7, fe80::/10"
+    )
+    """The networks, as CIDR ranges joined by commas, from which a proxy is believed; anybody else is the caller."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        Proxies.read(hops=0, networks=given)
+        return given

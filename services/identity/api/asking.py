@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from services.identity.sealing import Vault
-from services.identity.sessions import ProxyRules
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.throttle import network_of
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require_any, runtime_of
 from shared.runtime.http import Commands
+from shared.runtime.network import Proxies
 
 KindCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -42,15 +41,7 @@ SealedRun = Annotated[Commands, Depends(_sealed_commands)]
 
 def caller_network(request: Request) -> str:
     """The /24 or /64 a request comes from, as far as the trusted proxies can say."""
-    hops = runtime_of(request).ports.get(ProxyRules).forwarded_hops
-    forwarded = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]
-    address = request.client.host if request.client else ""
-    if 0 < hops <= len(forwarded):
-        address = forwarded[-hops]
-    try:
-        return network_of(address)
-    except ValueError:
-        return "unknown"
+    return runtime_of(request).ports.get(Proxies).network_of(request.scope)
 
 
 Network = Annotated[str, Depends(caller_network)]
