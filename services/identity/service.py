@@ -18,8 +18,9 @@ from shared.runtime.auth.passwords import Passwords
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.loose_files import FileRules
 from shared.runtime.runtime import Runtime
-from shared.runtime.sealed import file_rules, key_ring, open_documents, secret_key
+from shared.runtime.sealed import file_rules, key_ring, open_documents, open_transfers, secret_key
 from shared.runtime.service import Service
+from shared.runtime.transfers import Transfers
 from shared.runtime.uploads import Inspections
 
 
@@ -45,6 +46,7 @@ async def prepare(runtime: Runtime) -> None:
     runtime.ports.add(EncryptedBlobs, open_documents(settings))
     runtime.ports.add(FileRules, file_rules(settings))
     runtime.ports.add(Inspections, Inspections())
+    runtime.ports.add(Transfers, open_transfers(settings))
     runtime.ports.add(SessionRules, SessionRules(timedelta(hours=settings.refresh_ttl_hours)))
     async with runtime.work() as work:
         await ensure_key(work)

@@ -16,6 +16,8 @@ from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits, InspectedDocument
 from shared.runtime.http import Commands
 from shared.runtime.runtime import Runtime
+from shared.runtime.spool import Spool
+from shared.runtime.transfers import Transfers
 from shared.runtime.uploads import Inspections, keep_if_recorded
 from shared.runtime.work import Actor
 
@@ -29,7 +31,7 @@ class Upload:
     organisation_id: UUID
     party: PartyKind
     kind: str
-    content: bytes
+    file: Spool
     by: Actor
 
 
@@ -42,13 +44,14 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
     kind = next((kind for kind in wanted if kind.code == given.kind), None)
     if kind is None:
         raise DocumentKindUnknown(kind=given.kind)
-    inspected = await _inspect(runtime, given.content, kind=kind)
     document_id = uuid7(int(runtime.clock.now().timestamp() * 1_000), secrets.randbits(74))
     blob_key = f"documents/{secrets.token_hex(16)}"
     blobs = runtime.ports.get(EncryptedBlobs)
-    async with runtime.work() as work:
-        await loose_files.note(work.connection, blob_key)
-    await blobs.put(blob_key, inspected.content, record_id=document_id)
+    async with runtime.ports.get(Transfers).loaded(given.file) as content:
+        inspected = await _inspect(runtime, content, kind=kind)
+        async with runtime.work() as work:
+            await loose_files.note(work.connection, blob_key)
+        await blobs.put(blob_key, inspected.content, record_id=document_id)
     command = RecordDocument(
         document_id=document_id,
         organisation_id=given.organisation_id,

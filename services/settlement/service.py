@@ -10,8 +10,9 @@ from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.loose_files import FileRules
-from shared.runtime.sealed import file_rules, open_documents
+from shared.runtime.sealed import file_rules, open_documents, open_transfers
 from shared.runtime.service import Service
+from shared.runtime.transfers import Transfers
 from shared.runtime.uploads import Inspections
 
 
@@ -20,6 +21,7 @@ async def register_documents(runtime: Any) -> None:  # noqa: ANN401 - the runnin
     runtime.ports.add(EncryptedBlobs, open_documents(runtime.settings))
     runtime.ports.add(FileRules, file_rules(runtime.settings))
     runtime.ports.add(Inspections, Inspections())
+    runtime.ports.add(Transfers, open_transfers(runtime.settings))
 
 
 SERVICE = Service(

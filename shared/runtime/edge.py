@@ -6,25 +6,30 @@ Pure ASGI and plain functions; hot and cold routes share them.
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
+from shared.runtime.body_bounds import USUAL
 from shared.runtime.db import is_transient
-from shared.runtime.problems import BadRequest, BodyTooLarge, Unavailable, plain_problem, problem_response
+from shared.runtime.problems import BadRequest, BodyTooLarge, Overloaded, Unavailable, plain_problem, problem_response
 from shared.runtime.runtime import Runtime
 
 log = structlog.get_logger()
 
-BODY_BYTES_MAX = 256 * 1024
-UPLOAD_BYTES_MAX = 24 * 1024 * 1024
+BODY_BYTES_MAX: Final = USUAL.bytes_max
+"""How large a body may be where its route declares nothing else."""
+BODIES_BYTES_MAX: Final = 32 * 1024 * 1024
+"""How much of bodies that are read into memory may be held at the same time, over all requests of a process."""
+BOUND_KEY: Final = "yunquan.body_bytes_max"
+"""In a request's scope: how large its body may be, as its route declares it."""
 WAIT_S_MAX = 30.0
 
 
@@ -102,6 +107,9 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
     """
     if isinstance(error, Refusal):
         return problem_response(error, instance=instance, request_id=request_id)
+    if isinstance(error, ClientDisconnect):
+        # Nobody is left to read it; a caller who goes away half-way is no fault of ours.
+        return plain_problem(400, code="request.aborted", detail="请求未发送完整。", instance=instance)
     if is_transient(error):
         log.warning("request.unavailable", path=instance, error=type(error).__name__)
         return problem_response(Unavailable(), instance=instance, request_id=request_id)
@@ -128,6 +136,13 @@ class Edge:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._held_bytes = 0
+
+    def hold(self, size_bytes: int) -> None:
+        """A part of a body was read into memory. Raises: Overloaded when all bodies together are too large."""
+        self._held_bytes += size_bytes
+        if self._held_bytes > BODIES_BYTES_MAX:
+            raise Overloaded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -136,7 +151,7 @@ class Edge:
             return
         request_id = next(_REQUEST_IDS)
         scope["yunquan.request_id"] = request_id
-        guard = _Guard(scope, receive, send, request_id)
+        guard = _Guard(self, scope, receive, send, request_id)
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
         try:
@@ -149,28 +164,37 @@ class Edge:
                 raise
             response = fault_response(error, instance=scope["path"], request_id=request_id)
             await response(scope, receive, guard.send)
+        finally:
+            self._held_bytes -= guard.held_bytes
 
 
 class _Guard:
     """Counts what is received and marks what is sent."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        self._limit_bytes = UPLOAD_BYTES_MAX if "/documents" in scope["path"] else BODY_BYTES_MAX
+    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._edge = edge
         self._receive = receive
         self._send = send
         self._request_id = request_id.encode()
         self._scope = scope
         self._method = scope["method"]
         self._received_bytes = 0
+        self.held_bytes = 0
         self.started = False
         self.finished = False
 
     async def receive(self) -> Message:
-        """Pass on a part of the body. Raises: BodyTooLarge."""
+        """Pass on a part of the body. Raises: BodyTooLarge, Overloaded."""
         message = await self._receive()
-        self._received_bytes += len(message.get("body", b""))
-        if self._received_bytes > self._limit_bytes:
-            raise BodyTooLarge(limit_bytes=self._limit_bytes)
+        size_bytes = len(message.get("body", b""))
+        self._received_bytes += size_bytes
+        limit_bytes = self._scope.get(BOUND_KEY, BODY_BYTES_MAX)
+        if self._received_bytes > limit_bytes:
+            raise BodyTooLarge(limit_bytes=limit_bytes)
+        # What may be larger is a file, whose parts go to disk as they come.
+        if limit_bytes <= BODY_BYTES_MAX:
+            self.held_bytes += size_bytes
+            self._edge.hold(size_bytes)
         return message
 
     async def send(self, message: MutableMapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ from shared.runtime.consumer import Applier, Consumer, run_retries
 from shared.runtime.db import create_pool
 from shared.runtime.dead_letters import router as dead_letter_router
 from shared.runtime.edge import WAIT_S_MAX, Edge, fault_response
+from shared.runtime.gates import Gates
 from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import HOUSEKEEPING
 from shared.runtime.http_protocol import JoiningProtocol
@@ -190,7 +191,9 @@ async def _synchronise(runtime: Runtime) -> None:
 
 
 def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
-    return [Mount(f"/api/{runtime.service.name}/v1", _bind_app(build_app(runtime), runtime)) for runtime in runtimes]
+    return [
+        Mount(f"/api/{runtime.service.name}/v1", _bind_app(Gates(build_app(runtime)), runtime)) for runtime in runtimes
+    ]
 
 
 def _bind_app(app: ASGIApp, runtime: Runtime) -> ASGIApp:
@@ -314,7 +317,7 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
         limit_concurrency=None,
         # What proxies say of a caller is judged where it is asked for, by the number of trusted hops, never before.
         proxy_headers=False,
-        h11_max_incomplete_event_size=64 * 1024,
+        ws="none",
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -14,6 +14,7 @@ import msgspec
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
+from shared.runtime.body_bounds import USUAL, BodyBounds
 from shared.runtime.work import Work
 
 GATHER_MAX = 64
@@ -53,5 +54,7 @@ class HotRoute:
     """`required` answers 428 without If-Match; `optional` checks it when it is given; `ignored` never reads it."""
     gather_max: int = GATHER_MAX
     """How many concurrent calls one transaction takes in; more where the handler costs little for each."""
+    bounds: BodyBounds = USUAL
+    """How large a body may be, how deep, and of how many elements."""
     refusals: Sequence[type[Refusal]] = field(default=())
     """What the documents list as possible problem types."""

@@ -11,7 +11,8 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.runtime.auth.tokens import TokenVerifier
-from shared.runtime.edge import allow, bearer_token, fault_response, wait_preference_s
+from shared.runtime.body_bounds import check_json
+from shared.runtime.edge import BOUND_KEY, allow, bearer_token, fault_response, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import CallKey, call_key
@@ -63,6 +64,7 @@ class HotEndpoint:
         headers = headers_of(scope)
         token = bearer_token(headers.get(b"authorization", ""))
         principal = allow(self._runtime.ports.get(TokenVerifier).verify(token), self._route.permission)
+        scope[BOUND_KEY] = self._route.bounds.bytes_max
         body = self._read(await body_of(receive))
         key = call_key(
             headers.get(b"idempotency-key"),
@@ -84,6 +86,7 @@ class HotEndpoint:
         return await self._gatherer.submit(self._route, command, key, wants_news=wait_s > 0)
 
     def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - the route's body
+        check_json(raw, self._route.bounds)
         try:
             return self._decoder.decode(raw or b"{}")
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -185,5 +185,6 @@ async def reading(request: Request) -> Any:  # noqa: ANN401 - FastAPI turns the 
 
 Run = Annotated[Commands, Depends(Commands)]
 """A dependency: runs the request's command."""
-Reading = Annotated[Connection, Depends(reading)]
+# Given back before the answer is sent: a caller who reads slowly, or not at all, holds no connection.
+Reading = Annotated[Connection, Depends(reading, scope="function")]
 """A dependency: a connection for views."""

@@ -1,4 +1,4 @@
-"""Settings of services that seal what they store, and the parts built from them: key ring and document store."""
+"""Settings of services that seal what they store, and what is built from them: key ring, document store, transfers."""
 
 import base64
 import binascii
@@ -12,6 +12,8 @@ from shared.runtime.blobs import Blobs, EncryptedBlobs, LocalBlobs
 from shared.runtime.envelopes import KeyRing
 from shared.runtime.loose_files import FileRules
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.spool import SpoolSpace
+from shared.runtime.transfers import Transfers
 
 KEY_BYTES = 32
 
@@ -42,6 +44,10 @@ class DocumentSettings(SealingSettings):
     """How many bytes those may have."""
     unfiled_keep_days: int = Field(default=90, ge=1, le=3_650)
     """After how many days, in business time, a file is removed that was never submitted."""
+    uploads_at_once_max: int = Field(default=32, ge=1, le=1_000)
+    downloads_at_once_max: int = Field(default=64, ge=1, le=1_000)
+    transfer_bytes_max: int = Field(default=192 * 1024 * 1024, ge=32 * 1024 * 1024)
+    """How much disk the files may take that are on their way in or out; less than the place for temporary files has."""
 
     @model_validator(mode="after")
     def _one_place_for_documents(self) -> Self:
@@ -82,6 +88,12 @@ def file_rules(settings: DocumentSettings) -> FileRules:
         bytes_max=settings.unfiled_bytes_max,
         keep_days=settings.unfiled_keep_days,
     )
+
+
+def open_transfers(settings: DocumentSettings) -> Transfers:
+    """The files on their way: beside the documents, or where the system keeps temporary files."""
+    space = SpoolSpace(settings.documents_folder, bytes_max=settings.transfer_bytes_max)
+    return Transfers(space, uploads_max=settings.uploads_at_once_max, downloads_max=settings.downloads_at_once_max)
 
 
 def blobs_of(settings: DocumentSettings) -> Blobs:

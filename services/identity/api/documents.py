@@ -1,6 +1,7 @@
 """Documents: uploaded by their party, read by it and by those who review."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -16,9 +17,12 @@ from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.edge import require, require_any, runtime_of
 from shared.runtime.http import actor_of
 from shared.runtime.problems import NotFound
+from shared.runtime.transfers import Delivery, IncomingFile, file_body
 
 router = APIRouter()
 
+UPLOAD_BYTES_MAX: Final = 24 * 1024 * 1024
+"""The most that a policy pack may ask for; what a kind of document may have is judged behind it, in words."""
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
 
 
@@ -34,24 +38,27 @@ _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
         }
     },
 )
-async def upload_document(
+async def upload_document(  # noqa: PLR0913 - the parts of one upload
+    *,
     request: Request,
     run: SealedRun,
     organisation_id: UUID,
     kind: KindCode,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_SUBMIT))],
+    incoming: Annotated[IncomingFile, Depends(file_body(bytes_max=UPLOAD_BYTES_MAX))],
 ) -> Response:
     """Upload the file itself as the body; what it is, is judged by its content. Source: A11(2), A14(2)."""
     if principal.organisation_id != organisation_id:
         raise NotFound
-    given = Upload(
-        organisation_id=organisation_id,
-        party=PartyKind.ENTERPRISE if Role.ENTERPRISE in principal.roles else PartyKind.PROVIDER,
-        kind=kind,
-        content=await request.body(),
-        by=actor_of(principal),
-    )
-    return await upload(runtime_of(request), run, given)
+    async with incoming.taken() as file:
+        given = Upload(
+            organisation_id=organisation_id,
+            party=PartyKind.ENTERPRISE if Role.ENTERPRISE in principal.roles else PartyKind.PROVIDER,
+            kind=kind,
+            file=file,
+            by=actor_of(principal),
+        )
+        return await upload(runtime_of(request), run, given)
 
 
 @router.get("/documents/{document_id}", summary="下载材料", response_class=Response)
@@ -62,16 +69,17 @@ async def read_document(
         Principal,
         Depends(require_any(Permission.IDENTITY_DOCUMENT_READ_OWN, Permission.IDENTITY_DOCUMENT_READ_ALL)),
     ],
+    delivery: Delivery,
 ) -> Response:
     """The opened document as an attachment; that it was read is recorded. Source: R7, R8, ASVS 3.2.1."""
     runtime = runtime_of(request)
     own_only = Permission.IDENTITY_DOCUMENT_READ_ALL not in principal.permissions
     async with runtime.work() as work:
         document = await open_document(work, document_id, by=actor_of(principal), own_only=own_only)
-    content = await runtime.ports.get(EncryptedBlobs).get(document.blob_key, record_id=document.id)
+    opening = partial(runtime.ports.get(EncryptedBlobs).get, document.blob_key, record_id=document.id)
     file_name = f"{document.kind}-{document.version}.{_ENDINGS[document.media_type]}"
     headers = {
         "Content-Disposition": f'attachment; filename="{file_name}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return Response(content, media_type=document.media_type, headers=headers)
+    return await delivery.answer(opening, media_type=document.media_type, headers=headers)

@@ -1,6 +1,7 @@
 """Evidence in and out: raw files, judged before anything is stored, sealed before they are written."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Run, actor_of
+from shared.runtime.transfers import Delivery, IncomingFile, Transfers, file_body
 from shared.runtime.uploads import Inspections, keep_if_recorded
 
 router = APIRouter(tags=["兑现材料"])
@@ -51,6 +53,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     order_id: UUID,
     kind: Kind,
     principal: Filer,
+    incoming: Annotated[IncomingFile, Depends(file_body(bytes_max=LIMITS.size_max_bytes))],
     reference: Annotated[str, Query(max_length=64)] = "",
     amount_fen: Annotated[int | None, Query(ge=1, le=MAX_FEN)] = None,
     dated_on: date | None = None,
@@ -60,28 +63,30 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     runtime = runtime_of(request)
     async with runtime.reading() as connection:
         await views.check_own(connection, claim_id, provider_id=provider_id)
-    data = await request.body()
-    document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
     blobs = runtime.ports.get(EncryptedBlobs)
     blob_key = f"evidence/{uuid4().hex}"
-    async with runtime.work() as work:
-        await loose_files.note(work.connection, blob_key)
-    await blobs.put(blob_key, document.content, record_id=claim_id)
-    command = FileEvidence(
-        claim_id=claim_id,
-        order_id=order_id,
-        evidence_kind=kind,
-        facts=EvidenceFacts(reference=reference.strip(), amount_fen=amount_fen, dated_on=dated_on),
-        document=document.without_content(),
-        blob_key=blob_key,
-        by=actor_of(principal),
-    )
-    return await keep_if_recorded(run.run(file_evidence, command), blobs=blobs, blob_key=blob_key)
+    async with incoming.taken() as file:
+        async with runtime.ports.get(Transfers).loaded(file) as data:
+            document = await runtime.ports.get(Inspections).inspect(data, limits=LIMITS)
+            async with runtime.work() as work:
+                await loose_files.note(work.connection, blob_key)
+            await blobs.put(blob_key, document.content, record_id=claim_id)
+            document = document.without_content()
+        command = FileEvidence(
+            claim_id=claim_id,
+            order_id=order_id,
+            evidence_kind=kind,
+            facts=EvidenceFacts(reference=reference.strip(), amount_fen=amount_fen, dated_on=dated_on),
+            document=document,
+            blob_key=blob_key,
+            by=actor_of(principal),
+        )
+        return await keep_if_recorded(run.run(file_evidence, command), blobs=blobs, blob_key=blob_key)
 
 
 @router.get("/claims/{claim_id}/documents/{order_id}/{kind}", summary="查看兑现材料")
-async def get_evidence(
-    *, request: Request, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader
+async def get_evidence(  # noqa: PLR0913 - the parts of an address
+    *, request: Request, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader, delivery: Delivery
 ) -> Response:
     """The file itself, for its provider and for the reviewers; who reads it is recorded before it leaves."""
     runtime = runtime_of(request)
@@ -90,10 +95,10 @@ async def get_evidence(
             work.connection, claim_id, order_id=order_id, kind=kind, provider_id=reader.provider_id
         )
         await record_read(work, reader, what="document", claim_id=claim_id, order_id=order_id, kind=kind)
-    data = await runtime.ports.get(EncryptedBlobs).get(stored.blob_key, record_id=claim_id)
+    opening = partial(runtime.ports.get(EncryptedBlobs).get, stored.blob_key, record_id=claim_id)
     headers = {
         "Content-Disposition": "attachment",
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "ETag": f'"{stored.sha256}"',
     }
-    return Response(data, media_type=stored.media_type, headers=headers)
+    return await delivery.answer(opening, media_type=stored.media_type, headers=headers)

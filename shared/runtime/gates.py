@@ -1,0 +1,122 @@
+"""Who may send a body at all: the caller and the permission of a cold route are checked before its body is read.
+
+FastAPI reads and parses a body before it asks any dependency. This layer stands before it, finds the route of a
+request, runs what the route requires of its caller, and only then lets the body in, within the bounds that the route
+declares.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from starlette.requests import Request
+from starlette.routing import compile_path, get_route_path
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.kernel.refusals import invariant
+from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
+from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
+from shared.runtime.hot_http import body_of
+
+BOUNDS_ATTRIBUTE: Final = "body_bounds"
+"""A dependency that takes a body in says with this attribute how large it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """One cold route: its path, what it requires of a caller, and what it takes."""
+
+    pattern: re.Pattern[str]
+    checks: Sequence[Callable[[Request], object]]
+    bounds: BodyBounds
+    takes_json: bool
+
+
+class Gates:
+    """Stands before the cold routes of one service."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._gates: Mapping[str, Sequence[_Gate]] = _gates_of(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        gate = self._find(scope) if scope["type"] == "http" else None
+        if gate is not None:
+            try:
+                receive = await _let_in(gate, scope, receive)
+            except Exception as error:  # noqa: BLE001 - every refusal and fault becomes a problem here
+                answer = fault_response(error, instance=scope["path"], request_id=scope["yunquan.request_id"])
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _find(self, scope: Scope) -> _Gate | None:
+        path = get_route_path(scope)
+        return next((gate for gate in self._gates.get(scope["method"], ()) if gate.pattern.match(path)), None)
+
+
+async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
+    """What the route receives from. Raises: what its checks raise, BodyTooLarge, the refusals of check_json."""
+    request = Request(scope)
+    for check in gate.checks:
+        check(request)
+    scope[BOUND_KEY] = gate.bounds.bytes_max
+    if not gate.takes_json:
+        return receive
+    raw = await body_of(receive)
+    check_json(raw, gate.bounds)
+    return _again(raw, receive)
+
+
+def _again(raw: bytes, receive: Receive) -> Receive:
+    """A receive that gives the body that was read already, and afterwards what the server says."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return again
+
+
+def _gates_of(app: FastAPI) -> Mapping[str, Sequence[_Gate]]:
+    gates: dict[str, list[_Gate]] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        if dependant is None or route.path is None:
+            continue
+        pattern, _, _ = compile_path(route.path)
+        bounds = next(_declared(dependant, BOUNDS_ATTRIBUTE), USUAL)
+        gate = _Gate(pattern, list(_checks(dependant)), bounds, takes_json=route.body_field is not None)
+        for method in route.methods or ():
+            gates.setdefault(method, []).append(gate)
+    return gates
+
+
+def _checks(dependant: Dependant) -> Iterator[Callable[[Request], object]]:
+    """The dependencies that say who may call: those with a permission, and the one that only wants to know who."""
+    call: Any = dependant.call
+    if call is principal_of or hasattr(call, "permission") or hasattr(call, "permissions"):
+        alone = not dependant.dependencies and dependant.request_param_name is not None
+        asked = [*dependant.path_params, *dependant.query_params, *dependant.header_params, *dependant.body_params]
+        invariant(alone and not asked, f"{call} asks for more than the request, so it cannot be asked before the body")
+        yield call
+        return
+    for inner in dependant.dependencies:
+        yield from _checks(inner)
+
+
+def _declared(dependant: Dependant, attribute: str) -> Iterator[Any]:
+    found = getattr(dependant.call, attribute, None)
+    if found is not None:
+        yield found
+    for inner in dependant.dependencies:
+        yield from _declared(inner, attribute)
