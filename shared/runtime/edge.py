@@ -16,10 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal, RefusalKind
-from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
+from shared.runtime.auth.tokens import Principal
 from shared.runtime.body_bounds import USUAL
+from shared.runtime.callers import PRINCIPAL_KEY, Callers
 from shared.runtime.db import is_transient
+from shared.runtime.denials import DENIED, Denials, SparingLog
 from shared.runtime.problems import BadRequest, BodyTooLarge, Overloaded, Unavailable, plain_problem, problem_response
+from shared.runtime.rates import RATE_KEY, Bucket
 from shared.runtime.runtime import Runtime
 
 log = structlog.get_logger()
@@ -48,17 +51,12 @@ def runtime_of(request: Request) -> Runtime:
 
 
 def principal_of(request: Request) -> Principal:
-    """The caller, from the bearer token. Raises: TokenInvalid, TokenExpired."""
-    token = bearer_token(request.headers.get("authorization", ""))
-    return runtime_of(request).ports.get(TokenVerifier).verify(token)
-
-
-def bearer_token(authorization: str) -> str:
-    """The token in an Authorization header. Raises: TokenInvalid when there is none."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise TokenInvalid(reason="missing")
-    return token
+    """The caller, from the bearer token. Raises: TokenInvalid, TokenExpired, RateExceeded."""
+    known: Principal | None = request.scope.get(PRINCIPAL_KEY)
+    if known is not None:
+        return known
+    authorization = request.headers.get("authorization", "")
+    return runtime_of(request).ports.get(Callers).known(request.scope, authorization)
 
 
 def require(permission: Permission) -> Callable[[Request], Principal]:
@@ -100,6 +98,9 @@ def wait_preference_s(prefer: str) -> float:
     return 0.0
 
 
+_OUT_OF_RANGE = SparingLog()
+
+
 def fault_response(error: Exception, *, instance: str, request_id: str = "") -> Response:
     """Any exception as a problem: refusals speak, faults of the moment are 503, the rest is a silent 500.
 
@@ -115,7 +116,8 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
         return problem_response(Unavailable(), instance=instance, request_id=request_id)
     if isinstance(error, asyncpg.DataError):
         # No column holds such a value: a NUL in a text, a number or a moment out of range. The caller sent it.
-        log.warning("request.out_of_range", path=instance, request_id=request_id, exc_info=error)
+        if (left_out := _OUT_OF_RANGE.left_out()) is not None:
+            log.warning("request.out_of_range", path=instance, request_id=request_id, left_out=left_out, exc_info=error)
         return problem_response(BadRequest(reason="文字、数值或时间超出可用范围"), instance=instance)
     log.error("request.failed", path=instance, request_id=request_id, exc_info=error)
     return plain_problem(
@@ -137,6 +139,7 @@ class Edge:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._held_bytes = 0
+        self.denials = Denials()
 
     def hold(self, size_bytes: int) -> None:
         """A part of a body was read into memory. Raises: Overloaded when all bodies together are too large."""
@@ -180,6 +183,7 @@ class _Guard:
         self._method = scope["method"]
         self._received_bytes = 0
         self.held_bytes = 0
+        self._denied = 0
         self.started = False
         self.finished = False
 
@@ -209,8 +213,16 @@ class _Guard:
                 (b"x-content-type-options", b"nosniff"),
                 (b"cache-control", b"no-store"),
             ]
+            bucket: Bucket | None = self._scope.get(RATE_KEY)
+            if bucket is not None:
+                message["headers"] += bucket.fields()
+            if message["status"] in DENIED:
+                self._denied = message["status"]
         elif message["type"] == "http.response.body":
             self.finished = not message.get("more_body", False)
+            if self._denied:
+                self._edge.denials.note(self._scope, self._denied, message.get("body", b""))
+                self._denied = 0
         await self._send(message)
 
 

@@ -14,11 +14,12 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
-from starlette.routing import compile_path, get_route_path
+from starlette.routing import BaseRoute, compile_path, get_route_path
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.kernel.refusals import invariant
 from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
+from shared.runtime.callers import Callers
 from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
 from shared.runtime.hot_http import body_of
 
@@ -30,6 +31,7 @@ BOUNDS_ATTRIBUTE: Final = "body_bounds"
 class _Gate:
     """One cold route: its path, what it requires of a caller, and what it takes."""
 
+    route: BaseRoute
     pattern: re.Pattern[str]
     checks: Sequence[Callable[[Request], object]]
     bounds: BodyBounds
@@ -39,25 +41,35 @@ class _Gate:
 class Gates:
     """Stands before the cold routes of one service."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, callers: Callers) -> None:
         self._app = app
+        self._callers = callers
         self._gates: Mapping[str, Sequence[_Gate]] = _gates_of(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        gate = self._find(scope) if scope["type"] == "http" else None
-        if gate is not None:
-            try:
+        try:
+            gate = self._find(scope)
+            if gate is None or not gate.checks:
+                self._callers.stranger(scope)
+            if gate is not None:
                 receive = await _let_in(gate, scope, receive)
-            except Exception as error:  # noqa: BLE001 - every refusal and fault becomes a problem here
-                answer = fault_response(error, instance=scope["path"], request_id=scope["yunquan.request_id"])
-                await answer(scope, receive, send)
-                return
+        except Exception as error:  # noqa: BLE001 - every refusal and fault becomes a problem here
+            answer = fault_response(error, instance=scope["path"], request_id=scope["yunquan.request_id"])
+            await answer(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
     def _find(self, scope: Scope) -> _Gate | None:
         path = get_route_path(scope)
-        return next((gate for gate in self._gates.get(scope["method"], ()) if gate.pattern.match(path)), None)
+        for gate in self._gates.get(scope["method"], ()):
+            found = gate.pattern.match(path)
+            if found is not None:
+                # So that the template of the route is known of what is refused here, too.
+                scope["route"] = gate.route
+                scope["path_params"] = {**scope.get("path_params", {}), **found.groupdict()}
+                return gate
+        return None
 
 
 async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
@@ -95,7 +107,9 @@ def _gates_of(app: FastAPI) -> Mapping[str, Sequence[_Gate]]:
             continue
         pattern, _, _ = compile_path(route.path)
         bounds = next(_declared(dependant, BOUNDS_ATTRIBUTE), USUAL)
-        gate = _Gate(pattern, list(_checks(dependant)), bounds, takes_json=route.body_field is not None)
+        gate = _Gate(
+            route.original_route, pattern, list(_checks(dependant)), bounds, takes_json=route.body_field is not None
+        )
         for method in route.methods or ():
             gates.setdefault(method, []).append(gate)
     return gates

@@ -29,6 +29,7 @@ from shared.contracts.policy import PolicyPack, load_pack
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.bus.base import Bus, command_queue, fact_queue
+from shared.runtime.callers import Callers
 from shared.runtime.consumer import Applier, Consumer, run_retries
 from shared.runtime.db import create_pool
 from shared.runtime.dead_letters import router as dead_letter_router
@@ -155,7 +156,9 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     runtime.ports.add(PolicyPack, pack)
     runtime.ports.add(TokenVerifier, verifier)
     runtime.ports.add(KeyReload, KeyReload())
-    runtime.ports.add(Proxies, Proxies.read(hops=settings.forwarded_hops, networks=settings.trusted_proxies))
+    proxies = Proxies.read(hops=settings.forwarded_hops, networks=settings.trusted_proxies)
+    runtime.ports.add(Proxies, proxies)
+    runtime.ports.add(Callers, Callers(verifier, proxies, settings))
     async with pool.acquire() as connection:
         await runtime.clock.synchronise(connection)
         await load_keys(connection, verifier)
@@ -192,7 +195,10 @@ async def _synchronise(runtime: Runtime) -> None:
 
 def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
     return [
-        Mount(f"/api/{runtime.service.name}/v1", _bind_app(Gates(build_app(runtime)), runtime)) for runtime in runtimes
+        Mount(
+            f"/api/{runtime.service.name}/v1", _bind_app(Gates(build_app(runtime), runtime.ports.get(Callers)), runtime)
+        )
+        for runtime in runtimes
     ]
 
 

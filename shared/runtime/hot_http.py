@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.body_bounds import check_json
-from shared.runtime.edge import BOUND_KEY, allow, bearer_token, fault_response, wait_preference_s
+from shared.runtime.callers import Callers
+from shared.runtime.edge import BOUND_KEY, allow, fault_response, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import CallKey, call_key
@@ -51,6 +51,7 @@ class HotEndpoint:
         self._runtime = runtime
         self._route = route
         self._gatherer = gatherer
+        self._callers = runtime.ports.get(Callers)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
 
     async def __call__(self, scope: Scope, receive: Receive) -> ASGIApp:
@@ -62,8 +63,7 @@ class HotEndpoint:
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         headers = headers_of(scope)
-        token = bearer_token(headers.get(b"authorization", ""))
-        principal = allow(self._runtime.ports.get(TokenVerifier).verify(token), self._route.permission)
+        principal = allow(self._callers.known(scope, headers.get(b"authorization", "")), self._route.permission)
         scope[BOUND_KEY] = self._route.bounds.bytes_max
         body = self._read(await body_of(receive))
         key = call_key(

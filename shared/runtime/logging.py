@@ -24,7 +24,7 @@ _PERSONAL = re.compile(
 )
 _MASK = "[masked]"
 # Made by this process of random digits, which may look like a bank account.
-_OWN_IDS = frozenset({"request_id", "span_id"})
+_OWN_IDS = frozenset({"request_id", "span_id", "account_id"})
 # PostgreSQL's second line quotes rows and keys.
 _DETAIL = re.compile(r"\s*\n?(?:DETAIL|HINT|CONTEXT):.*", re.DOTALL)
 _QUOTING = (ValueError, LookupError, asyncpg.DataError)

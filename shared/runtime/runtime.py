@@ -1,7 +1,7 @@
 """One running service: its pool, clock, bus, ports, and the transactions it opens."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
@@ -58,6 +58,8 @@ class Runtime:
         self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
         self.timers_changed = asyncio.Event()
         self.counts: dict[str, int] = defaultdict(int)
+        self.denied: Counter[tuple[str, str]] = Counter()
+        """Requests that were denied, by the code of the refusal and the permission that was missing."""
         now = None if settings.movable_clock else self.clock.now
         self.flow = Flow(service=service.name, streams=service.wiring().streams, now=now)
         self.ports.add(Flow, self.flow)

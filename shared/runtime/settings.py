@@ -35,6 +35,13 @@ class ServiceSettings(BaseSettings):
     )
     """The networks, as CIDR ranges joined by commas, from which a proxy is believed; anybody else is the caller."""
 
+    rate_account_per_s: float = Field(default=100.0, gt=0, le=1_000_000)
+    rate_account_burst: int = Field(default=3_000, ge=1, le=10_000_000)
+    """What one account, a person's or a machine's, may ask of one process: so many at once, then so many a second."""
+    rate_network_per_s: float = Field(default=50.0, gt=0, le=1_000_000)
+    rate_network_burst: int = Field(default=1_500, ge=1, le=10_000_000)
+    """The same for all callers of one network (/24, /64) whom no token makes known."""
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, given: str) -> str:

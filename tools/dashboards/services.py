@@ -116,6 +116,17 @@ def _requests(service: str) -> Row:
                 unit=_SECONDS,
             ),
             Panel(
+                title="Denials",
+                lines=[
+                    Line(
+                        f"sum by (code, permission) (rate(yunquan_http_denials_total{{{of}}}[$__rate_interval]))",
+                        "{{code}} {{permission}}",
+                    )
+                ],
+                about="Requests per second that were denied: 401, 403, 429. Somebody tries doors, or a client errs.",
+                unit="reqps",
+            ),
+            Panel(
                 title="Refusals",
                 lines=[
                     Line(

@@ -54,6 +54,12 @@ KEPT: Mapping[str, Kept] = {
         Kept("yunquan_not_ready", "gauge", ("reason",), "1 for each thing that is missing"),
         Kept("yunquan_http_requests_total", "counter", ("route", "method", "status"), "Requests answered"),
         Kept("yunquan_http_request_duration_seconds", "histogram", ("route", "method"), "How long requests took"),
+        Kept(
+            "yunquan_http_denials_total",
+            "counter",
+            ("code", "permission"),
+            "Requests denied (401, 403, 429), by the problem's code and the permission that was missing",
+        ),
         Kept("yunquan_envelopes_total", "counter", (), "Envelopes handed to the bus"),
         Kept("yunquan_published_events_total", "counter", (), "Events in the envelopes handed to the bus"),
         Kept("yunquan_consumed_events_total", "counter", ("outcome",), "Events that came in, by what became of them"),
@@ -103,6 +109,7 @@ def gauges_of(watched: Watched) -> Iterator[tuple[str, Values]]:
     yield "yunquan_build_info", {(version(), os.environ.get("YUNQUAN_REVISION", "unknown")): 1}
     yield "yunquan_ready", {(): 0 if watched.missing else 1}
     yield "yunquan_not_ready", {(reason,): 1 for reason in {missing.code for missing in watched.missing}}
+    yield "yunquan_http_denials_total", dict(runtime.denied)
     yield "yunquan_envelopes_total", {(): counts["envelopes"]}
     yield "yunquan_published_events_total", {(): counts["events"]}
     consumed: dict[Labels, float] = {(outcome,): counts[kept] for kept, outcome in _OUTCOMES.items()}
