@@ -160,7 +160,7 @@ def answered_by(composition: Composition) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for line in composition.compose("logs", "--no-log-prefix", "gateway").splitlines():
         parts = line.split()
-        if len(parts) == 6 and parts[2].startswith("/api/") and parts[3] == "200":
+        if len(parts) == 7 and parts[2].startswith("/api/") and parts[3] == "200":
             found[parts[2].split("/")[2]].add(parts[4].rpartition(":")[0])
     return dict(found)
 
