@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
-from starlette.routing import BaseRoute, compile_path, get_route_path
+from starlette.routing import BaseRoute, compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.kernel.refusals import invariant
@@ -61,7 +61,7 @@ class Gates:
         await self._app(scope, receive, send)
 
     def _find(self, scope: Scope) -> _Gate | None:
-        path = get_route_path(scope)
+        path = scope["path"].removeprefix(scope["root_path"])
         for gate in self._gates.get(scope["method"], ()):
             found = gate.pattern.match(path)
             if found is not None:

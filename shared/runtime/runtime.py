@@ -58,7 +58,7 @@ class Runtime:
         self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
         self.timers_changed = asyncio.Event()
         self.counts: dict[str, int] = defaultdict(int)
-        self.denied: Counter[tuple[str, str]] = Counter()
+        self.denied: Counter[tuple[str, ...]] = Counter()
         """Requests that were denied, by the code of the refusal and the permission that was missing."""
         now = None if settings.movable_clock else self.clock.now
         self.flow = Flow(service=service.name, streams=service.wiring().streams, now=now)
