@@ -6,9 +6,8 @@ checked without it. A route that gives one sends it in chunks, no faster than th
 
 import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -24,9 +23,12 @@ from shared.runtime.spool import Spool, SpoolSpace
 
 LOADED_AT_ONCE_MAX: Final = 2
 """How many whole documents are in memory at the same time, each for as long as it is judged, sealed or opened."""
-OF_ACCOUNT_MAX: Final = 4
-"""How many uploads, and how many downloads, one account may have under way in a process."""
+OF_ACCOUNT_AT_ONCE: Final = 4
+OF_ACCOUNT_MAX: Final = 32
+"""How many uploads, and how many downloads, one account may have under way in a process, those in line included."""
+WAITING_MAX: Final = 128
 _RETRY_AFTER_S: Final = 5
+_WAIT_S: Final = 20.0
 
 
 class TransfersBusy(Refusal):
@@ -45,26 +47,53 @@ class TransfersOfAccountBusy(Refusal):
     zh = "您同时上传或下载的文件过多（最多 {at_once_max} 个），请等待完成后重试。"
 
 
+class _Lane:
+    """The transfers of one account: a few under way, some more in line."""
+
+    __slots__ = ("inside", "turn")
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.turn = asyncio.Semaphore(OF_ACCOUNT_AT_ONCE)
+
+
 class Places:
-    """How many of a kind may be under way, in all and for one account; who finds none is told to come again."""
+    """How many of a kind may be under way, in all and for one account; a few more wait in line, others come again.
+
+    Who waits costs a connection: nothing is read of a body, or opened of a document, before there is a place.
+    """
 
     def __init__(self, at_once_max: int) -> None:
-        self._at_once_max = at_once_max
-        self._taken: Counter[UUID] = Counter()
+        self._free = asyncio.Semaphore(at_once_max)
+        self._inside_max = at_once_max + WAITING_MAX
+        self._inside = 0
+        self._lanes: dict[UUID, _Lane] = {}
 
-    @contextmanager
-    def take(self, account_id: UUID) -> Iterator[None]:
+    @asynccontextmanager
+    async def take(self, account_id: UUID) -> AsyncIterator[None]:
         """A place for the length of the block. Raises: TransfersBusy, TransfersOfAccountBusy."""
-        if self._taken[account_id] >= OF_ACCOUNT_MAX:
+        lane = self._lanes.get(account_id) or _Lane()
+        if lane.inside >= OF_ACCOUNT_MAX:
             raise TransfersOfAccountBusy(at_once_max=OF_ACCOUNT_MAX, retry_after_s=_RETRY_AFTER_S)
-        if self._taken.total() >= self._at_once_max:
+        if self._inside >= self._inside_max:
             raise TransfersBusy(retry_after_s=_RETRY_AFTER_S)
-        self._taken[account_id] += 1
+        self._lanes[account_id] = lane
+        lane.inside += 1
+        self._inside += 1
         try:
-            yield
+            async with AsyncExitStack() as place:
+                try:
+                    async with asyncio.timeout(_WAIT_S):
+                        await place.enter_async_context(lane.turn)
+                        await place.enter_async_context(self._free)
+                except TimeoutError:
+                    raise TransfersBusy(retry_after_s=_RETRY_AFTER_S) from None
+                yield
         finally:
-            self._taken[account_id] -= 1
-            self._taken += Counter()
+            lane.inside -= 1
+            self._inside -= 1
+            if not lane.inside:
+                del self._lanes[account_id]
 
 
 class Transfers:
@@ -106,7 +135,7 @@ class IncomingFile:
         if declared.isdigit() and int(declared) > self._bytes_max:
             raise BodyTooLarge(limit_bytes=self._bytes_max)
         transfers = runtime_of(request).ports.get(Transfers)
-        with transfers.uploads.take(principal_of(request).account_id):
+        async with transfers.uploads.take(principal_of(request).account_id):
             spool = Spool(transfers.space)
             digest = hashlib.sha256()
             try:
@@ -148,7 +177,7 @@ class Sending:
 
 async def _sending(request: Request) -> AsyncIterator[Sending]:
     transfers = runtime_of(request).ports.get(Transfers)
-    with transfers.downloads.take(principal_of(request).account_id):
+    async with transfers.downloads.take(principal_of(request).account_id):
         sending = Sending(transfers)
         try:
             yield sending

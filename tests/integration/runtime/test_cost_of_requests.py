@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -191,29 +192,37 @@ async def _said(call: Call) -> Answer | None:
         return None
 
 
-async def test_forty_uploads_at_once_cost_what_a_few_do_and_the_others_are_told_to_come_again(served: Served) -> None:
+async def test_forty_uploads_at_once_cost_what_a_few_do_and_some_are_told_to_come_again(served: Served) -> None:
     held = served.forget_peak()
-    calls = [await Call.open(served) for _ in range(40)]
-    headers = served.headers("filing", Role.ENTERPRISE)
     content = os.urandom(FILE_BYTES_MAX)
-    half = content[: FILE_BYTES_MAX // 2]
-    await asyncio.gather(
-        *[call.send("PUT", "/api/filing/v1/files", half, length=len(content), headers=headers) for call in calls]
+    headers = served.headers("filing", Role.ENTERPRISE)
+    answers = await asyncio.gather(
+        *[ask(served, "PUT", "/api/filing/v1/files", content, headers=headers) for _ in range(40)]
     )
-    said = await asyncio.gather(*map(_said, calls))
-    refused = [answer for answer in said if answer is not None]
-    assert {(answer.status, answer.code) for answer in refused} == {(429, "transfers.account_busy")}
+    taken = [json.loads(answer.body)["digest"] for answer in answers if answer.status == 201]
+    refused = [answer for answer in answers if answer.status != 201]
+    assert set(taken) == {hashlib.sha256(content).hexdigest()}
+    told = Counter((answer.status, answer.code) for answer in refused)
+    assert told.pop((429, "transfers.account_busy")) == 8
+    # On a busy machine the line is longer than who stands in it has patience.
+    assert set(told) <= {(503, "transfers.busy")}
     assert all(answer.headers["retry-after"] == "5" for answer in refused)
-    going_on = [call for call, answer in zip(calls, said, strict=True) if answer is None]
-    assert len(going_on) == 4
-    for call in going_on:
-        call.writer.write(content[len(half) :])
-    taken = await asyncio.gather(*[call.answer() for call in going_on])
-    assert {answer.status for answer in taken} == {201}
-    assert {json.loads(answer.body)["digest"] for answer in taken} == {hashlib.sha256(content).hexdigest()}
     assert served.peak_bytes() - held < 90 * MIB
+
+
+async def test_half_sent_uploads_wait_on_disk_and_do_not_keep_others_out(served: Served) -> None:
+    held = served.forget_peak()
+    calls = [await Call.open(served) for _ in range(12)]
+    headers = served.headers("filing", Role.ENTERPRISE)
+    for call in calls:
+        await call.send("PUT", "/api/filing/v1/files", b"x" * 60_000, length=FILE_BYTES_MAX, headers=headers)
+    other = await ask(served, "GET", "/api/filing/v1/clock")
+    assert other.status == 200
     for call in calls:
         call.close()
+    whole = await ask(served, "PUT", "/api/filing/v1/files", b"x", headers=headers)
+    assert whole.status == 201, "places of callers who have gone are free"
+    assert served.peak_bytes() - held < 20 * MIB
 
 
 async def test_an_upload_that_says_it_is_too_large_is_refused_before_it_is_sent(served: Served) -> None:
@@ -235,7 +244,7 @@ async def test_downloads_that_nobody_reads_cost_what_a_few_do_and_leave_their_pl
         await call.send("GET", path, headers=headers)
     refused = [answer for answer in await asyncio.gather(*map(_refused, calls)) if answer is not None]
     assert {(answer.status, answer.code) for answer in refused} == {(429, "transfers.account_busy")}
-    assert len(refused) == 36
+    assert len(refused) == 8
     assert served.peak_bytes() - held < 90 * MIB
     for call in calls:
         call.close()
@@ -246,8 +255,11 @@ async def test_downloads_that_nobody_reads_cost_what_a_few_do_and_leave_their_pl
 
 
 async def _refused(call: Call) -> Answer | None:
-    """The refusal on a connection, or None where a file is coming that is left unread."""
-    head = (await asyncio.wait_for(call.reader.readuntil(b"\r\n\r\n"), ANSWER_S)).decode()
+    """The refusal on a connection, or None where a file is coming that is left unread, or a place is waited for."""
+    try:
+        head = (await asyncio.wait_for(call.reader.readuntil(b"\r\n\r\n"), 3)).decode()
+    except TimeoutError:
+        return None
     if " 200 " in head.partition("\r\n")[0]:
         return None
     length = int(re.findall(r"content-length: (\d+)", head)[0])
