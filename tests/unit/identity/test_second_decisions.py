@@ -27,7 +27,8 @@ def an_authenticated(kind: PartyKind) -> Organisation:
         evidence="",
         now=NOW,
     )
-    return rules.authenticate(replace(made, state=AuthenticationState.SUBMITTED, legal_person=True), reviewer_id=None)
+    submitted = replace(made, state=AuthenticationState.SUBMITTED, legal_person=True)
+    return rules.authenticate(submitted, reviewer_id=None, now=NOW)
 
 
 @pytest.mark.requirement("R43")
@@ -42,7 +43,7 @@ def test_a_provider_is_refused_recognition_once_and_stays_authenticated() -> Non
 
 def test_a_reinstated_organisation_is_as_it_was_before_its_suspension() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
-    suspended = rules.suspend(before, effective_at=NOW)
+    suspended = rules.suspend(before, effective_at=NOW, now=NOW)
     assert suspended.suspended_since == NOW
     assert rules.reinstate(suspended) == replace(before, version=before.version + 2)
 
@@ -52,10 +53,10 @@ def test_an_enterprise_is_listed_once_and_unlisted_once() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
     with pytest.raises(PriorityUnchanged):
         rules.unlist_priority(before)
-    listed = rules.list_priority(before)
+    listed = rules.list_priority(before, now=NOW)
     assert listed.party().priority_listed
     with pytest.raises(PriorityUnchanged):
-        rules.list_priority(listed)
+        rules.list_priority(listed, now=NOW)
     assert rules.unlist_priority(listed) == replace(before, version=before.version + 2)
 
 
