@@ -38,10 +38,15 @@ class AffiliationKind(StrEnum):
     """A reviewer found two registrations to be one company."""
 
 
-DECLARED_KINDS = frozenset(
-    {AffiliationKind.SUBORDINATION, AffiliationKind.JOINT_ESTABLISHMENT, AffiliationKind.PROPERTY_TIE}
-)
-"""What people may declare and record."""
+_TIES_OF_BODY = """
+SELECT a.enterprise_id, a.provider_id, a.kind, a.source, a.origin, a.recorded_by
+FROM organisation own
+JOIN organisation o ON left(o.credit_code, 17) = left(own.credit_code, 17) AND o.kind = own.kind AND o.id <> own.id
+JOIN affiliation a ON o.id IN (a.enterprise_id, a.provider_id)
+LEFT JOIN account c ON c.id = a.recorded_by
+WHERE own.id = $1 AND a.ended_at IS NULL AND a.kind <> 'same_code' AND c.organisation_id IS DISTINCT FROM o.id
+ORDER BY a.id
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +168,27 @@ async def tie_body(work: Work, organisation: Organisation, others: Sequence[UUID
         )
         recorded += await record_tie(work, tie, by=SYSTEM) is not None
     return recorded
+
+
+async def carry_ties(work: Work, organisation: Organisation) -> int:
+    """Give an organisation the open ties of others that hold its code: a tie is of the company, not of its account.
+
+    What such a holder declared itself stays its own word. Emits: AffiliationRecorded. Source: A13(4), R63.
+    """
+    enterprise = organisation.kind is PartyKind.ENTERPRISE
+    carried = 0
+    for row in await work.connection.fetch(_TIES_OF_BODY, organisation.id):
+        enterprise_id, provider_id = _ordered(organisation, row["provider_id" if enterprise else "enterprise_id"])
+        tie = Tie(
+            enterprise_id=enterprise_id,
+            provider_id=provider_id,
+            kind=AffiliationKind(row["kind"]),
+            source=row["source"],
+            origin=row["origin"],
+        )
+        by = Actor(account_id=row["recorded_by"], organisation_id=None, role="system")
+        carried += await record_tie(work, tie, by=by) is not None
+    return carried
 
 
 async def end_affiliation(work: Work, command: EndAffiliation) -> AffiliationOutcome:

@@ -17,7 +17,7 @@ from services.identity.domain.reviewing import (
     check_documents,
 )
 from services.identity.domain.standing_refusals import BodyAuthenticated, OrganisationBlacklisted
-from services.identity.handlers.affiliations import tie_body
+from services.identity.handlers.affiliations import carry_ties, tie_body
 from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
 from services.identity.handlers.resemblances import notice_alike
 from services.identity.sealing import Vault
@@ -222,6 +222,7 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
     outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
     await tie_body(work, after, [other_id for other_id, _, _ in others])
+    await carry_ties(work, after)
     # Two that were handed in at the same moment did not see each other then.
     await notice_alike(work, after.id)
     return outcome

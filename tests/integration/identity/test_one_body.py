@@ -42,6 +42,22 @@ async def test_another_last_place_is_no_other_company(office: Office) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "identity.credit_code_registered")
 
 
+async def test_two_holders_of_one_body_are_not_both_authenticated(office: Office) -> None:
+    first = await office.authenticated("enterprise", ENTERPRISE_CODE, name="贵阳甲公司")
+    second = await office.party("enterprise", OTHER_ENTERPRISE_CODE)
+    await office.upload_all(second)
+    assert (await office.submit(second)).status_code == 200
+    # However two of one body come to stand side by side, the second approval is where it must be noticed.
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute(
+            "UPDATE organisation SET credit_code = $2 WHERE id = $1", second.id, ENTERPRISE_CODE[:17] + "A"
+        )
+    answer = await office.approve(second)
+    assert (answer.status_code, answer.json()["code"]) == (409, "identity.body_authenticated")
+    assert "贵阳甲公司" in answer.json()["detail"]
+    assert (await office.get(f"/organisations/{first.id}", office.own(first))).json()["state"] == "authenticated"
+
+
 @pytest.mark.requirement("R63")
 async def test_one_code_with_both_kinds_is_tied_by_itself_for_ever(office: Office) -> None:
     enterprise = await office.authenticated("enterprise", ENTERPRISE_CODE)
@@ -80,6 +96,32 @@ async def test_nobody_declares_what_only_the_code_or_a_review_can_say(office: Of
             "source": "申报",
         }
         assert (await office.post("/affiliations", body, office.own(party))).status_code == 400
+
+
+async def test_a_tie_of_a_code_holds_for_whoever_of_its_holders_is_authenticated(office: Office) -> None:
+    squatter = await office.party("enterprise", ENTERPRISE_CODE)
+    provider = await office.party("provider", PROVIDER_CODE)
+    recorded = {"counterpart_code": PROVIDER_CODE, "source": "股权查询", "organisation_id": str(squatter.id)}
+    for kind, headers in (
+        ("property_tie", office.headers(Role.OPERATOR_CLERK)),
+        ("subordination", office.own(squatter)),
+    ):
+        assert (await office.post("/affiliations", {**recorded, "kind": kind}, headers)).status_code == 201
+    # The company itself comes under its right code; the first holder had another last place.
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute(
+            "UPDATE organisation SET credit_code = $2, state = 'refused', kind = 'provider' WHERE id = $1",
+            squatter.id,
+            ENTERPRISE_CODE[:17] + "A",
+        )
+    company = await office.party("enterprise", ENTERPRISE_CODE)
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute("UPDATE organisation SET kind = 'enterprise' WHERE id = $1", squatter.id)
+    await office.upload_all(company)
+    assert (await office.submit(company)).status_code == 200
+    assert (await office.approve(company)).status_code == 200
+    [tie] = await ties(office, f"?enterprise_id={company.id}")
+    assert (tie["kind"], tie["source"], tie["provider_id"]) == ("property_tie", "股权查询", str(provider.id))
 
 
 async def test_who_recorded_a_tie_does_not_end_it(office: Office) -> None:

@@ -41,6 +41,13 @@ def test_a_provider_is_refused_recognition_once_and_stays_authenticated() -> Non
         rules.refuse_recognition(after)
 
 
+@pytest.mark.requirement("R43")
+def test_a_provider_that_was_not_recognised_may_be_recognised_later() -> None:
+    refused = rules.refuse_recognition(an_authenticated(PartyKind.PROVIDER))
+    later = rules.recognise(refused, exception_reason="", now=NOW)
+    assert (later.party().recognised, later.recognised_at) == (True, NOW)
+
+
 def test_a_reinstated_organisation_is_as_it_was_before_its_suspension() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
     suspended = rules.suspend(before, effective_at=NOW, now=NOW)
