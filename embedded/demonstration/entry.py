@@ -17,14 +17,16 @@ SIZE_PX = (800, 600)
 
 
 async def appoint(stage: Stage) -> None:
-    """The platform's administrator opens the staff accounts; the bureau designates the operator."""
-    await together(*(_open_account(stage, person) for person in stage.world.staff))
+    """The administrator opens the staff accounts: those of the operator's people once the bureau has designated it."""
+    operators = [person for person in stage.world.staff if person.role in {Role.OPERATOR_CLERK, Role.OPERATOR_LEAD}]
+    await together(*(_open_account(stage, person) for person in stage.world.staff if person not in operators))
     body: Answer = {
         "operator_name": "云上黔程信息服务有限公司",
         "act": f"关于指定服务系统运营方的函（演示〔{stage.year}〕1号）",
         "starts_at": moment(stage.year, 1, 1, hour=0).isoformat(),
     }
     await stage.post(stage.staff(Role.BUREAU_LEAD), "identity/v1/designations", body)
+    await together(*(_open_account(stage, person) for person in operators))
     await stage.settle()
 
 

@@ -4,14 +4,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from services.identity.handlers.affiliations import tie_body
+from services.identity.handlers.blacklist import stop_listed
+from services.identity.handlers.resemblances import index_phone, notice_alike
+from services.identity.sealing import Vault
 from services.identity.signing import retire_outlived_keys
 from services.identity.store.documents import remove_unfiled
+from services.identity.store.organisations import load_organisation
+from shared.kernel.names import fold_name
 from shared.runtime.auth.throttle import NETWORK_RULE
 from shared.runtime.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job
 from shared.runtime.work import Work
 
 SWEEP_BATCH_MAX: Final = 1_000
+STANDING_BATCH_MAX: Final = 50
 
 _SWEEP_TOKENS = """
 DELETE FROM refresh_token WHERE token_hash IN (
@@ -22,6 +29,17 @@ _SWEEP_COUNTERS = """
 DELETE FROM failed_sign_in WHERE (scope, key) IN (
     SELECT scope, key FROM failed_sign_in WHERE last_failed_at < clock_timestamp() - $1::interval LIMIT $2
 )
+"""
+_UNTIED = """
+SELECT e.id, p.id FROM organisation e
+JOIN organisation p ON left(p.credit_code, 17) = left(e.credit_code, 17) AND p.kind = 'provider'
+WHERE e.kind = 'enterprise' AND e.state = 'authenticated' AND p.state = 'authenticated' AND NOT EXISTS (
+    SELECT FROM affiliation a WHERE a.enterprise_id = e.id AND a.provider_id = p.id AND a.kind = 'same_code'
+) ORDER BY e.id LIMIT $1
+"""
+_UNFOLDED = """
+SELECT o.id, o.name, o.submitted_at IS NOT NULL AS handed_in, c.phone_sealed
+FROM contact c JOIN organisation o ON o.id = c.organisation_id WHERE c.phone_index IS NULL ORDER BY o.id LIMIT $1
 """
 
 
@@ -43,12 +61,44 @@ async def remove_unfiled_documents(work: Work) -> int:
     return len(keys)
 
 
+async def stop_blacklisted(work: Work) -> int:
+    """Stop whoever is listed and not stopped: one that registered while its code was being listed, or long ago."""
+    return await stop_listed(work, limit=STANDING_BATCH_MAX)
+
+
+async def tie_bodies(work: Work) -> int:
+    """Tie enterprises and providers of one body that are not tied: those from before ties came by themselves."""
+    rows = await work.connection.fetch(_UNTIED, STANDING_BATCH_MAX)
+    return sum([await tie_body(work, await load_organisation(work.connection, row[0]), [row[1]]) for row in rows])
+
+
+async def fold_parties(work: Work) -> int:
+    """Keep the folded name and the telephone's index of parties from before these were kept, and notice likenesses."""
+    vault = work.ports.get(Vault)
+    rows = await work.connection.fetch(_UNFOLDED, STANDING_BATCH_MAX)
+    for row in rows:
+        phone = vault.open(row["phone_sealed"], record_id=row["id"], field="phone").decode()
+        await work.connection.execute(
+            "UPDATE organisation SET name_folded = $2 WHERE id = $1", row["id"], fold_name(row["name"])
+        )
+        await work.connection.execute(
+            "UPDATE contact SET phone_index = $2 WHERE organisation_id = $1", row["id"], index_phone(vault, phone)
+        )
+    for row in rows:
+        if row["handed_in"]:
+            await notice_alike(work, row["id"])
+    return len(rows)
+
+
 def _deleted(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
 JOBS: Sequence[Job] = (
     Job(name="retire_keys", every_s=60, handler=retire_outlived_keys),
+    Job(name="stop_blacklisted", every_s=60, handler=stop_blacklisted, batch_max=STANDING_BATCH_MAX),
+    Job(name="tie_bodies", every_s=60, handler=tie_bodies, batch_max=STANDING_BATCH_MAX),
+    Job(name="fold_parties", every_s=60, handler=fold_parties, batch_max=STANDING_BATCH_MAX),
     Job(name="sweep_refresh_tokens", every_s=600, handler=sweep_refresh_tokens, batch_max=SWEEP_BATCH_MAX),
     Job(
         name="remove_unfiled_documents",

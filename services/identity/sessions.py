@@ -212,7 +212,7 @@ async def _issue(work: Work, account: Account, *, family: StoredRefreshToken) ->
     token = RefreshToken.new()
     row = StoredRefreshToken(family.family_id, token.token_hash, RefreshState.ACTIVE, family.expires_at)
     await store.add_refresh_token(work.connection, row, account_id=account.id)
-    designated = await store.operator_designated(work.connection, now=work.now)
+    designated = await store.operator_designated(work.connection, account, now=work.now)
     roles = effective_roles(account.roles, operator_designated=designated)
     signer = await work.ports.get(SigningKeys).signer(work.connection)
     organisation_id = None if account.organisation_id is None else OrganisationId(account.organisation_id)

@@ -30,8 +30,8 @@ ORGANISATION = Table(
     Column("id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
-    # The name as it is searched and compared: shared.kernel.names.fold_name.
-    Column("name_folded", Text, nullable=False, server_default=text("''")),
+    # The name as it is compared with others': one spelling for what people read as one. A job fills in what is empty.
+    Column("name_folded", Text, nullable=False, index=True, server_default=text("''")),
     Column("credit_code", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -41,6 +41,8 @@ ORGANISATION = Table(
     Column("size_class", Text, nullable=False),
     Column("priority_listed", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
+    # Apart from a suspension, so that the end of one never ends the other.
+    moment("blacklisted_since", nullable=True),
     Column("closed", Boolean, nullable=False),
     # The check place fails and the registrant gave evidence: the reviewer must look at the licence twice.
     Column("check_flagged", Boolean, nullable=False),
@@ -55,6 +57,8 @@ ORGANISATION = Table(
     Index("organisation_region_id", "region", "id"),
     # The public directory reads the few recognised providers among all organisations.
     Index("organisation_recognition_id", "recognition", "id"),
+    # The first 17 places name the body; the last only checks them.
+    Index("organisation_body", text('"left"(credit_code, 17)')),
     CheckConstraint("kind IN ('enterprise', 'provider')", name="kind"),
     CheckConstraint("state IN ('registered', 'submitted', 'sent_back', 'refused', 'authenticated')", name="state"),
     CheckConstraint("recognition IN ('none', 'requested', 'recognised', 'refused')", name="recognition"),
@@ -72,6 +76,8 @@ CONTACT = Table(
     Column("phone_sealed", LargeBinary, nullable=False),
     Column("id_number_sealed", LargeBinary),
     Column("id_number_index", LargeBinary, index=True),
+    # Empty for contacts from before it was kept; a job fills it in.
+    Column("phone_index", LargeBinary, index=True),
     CheckConstraint("(id_number_sealed IS NULL) = (id_number_index IS NULL)", name="id_number"),
 )
 
@@ -108,6 +114,8 @@ SUBMISSION = Table(
     Column("declaration_version", Text, nullable=False),
     Column("declared_by", Uuid, nullable=False),
     moment("submitted_at"),
+    # What the party says it put right since the last one went back.
+    Column("correction", Text, nullable=False, server_default=text("''")),
     Column("outcome", Text, nullable=False, server_default=text("'open'")),
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("document_reasons", JSONB, nullable=False, server_default=text("'{}'")),
@@ -149,7 +157,7 @@ BLACKLIST_ENTRY = Table(
     "blacklist_entry",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("credit_code", Text, nullable=False, unique=True),
+    Column("credit_code", Text, nullable=False),
     Column("organisation_name", Text, nullable=False),
     # The external decision without which nobody is listed (Q19).
     Column("organ", Text, nullable=False),
@@ -161,9 +169,42 @@ BLACKLIST_ENTRY = Table(
     moment("proposed_at"),
     Column("approved_by", Uuid),
     moment("approved_at", nullable=True),
-    CheckConstraint("state IN ('proposed', 'approved')", name="state"),
-    CheckConstraint("(state = 'approved') = (approved_by IS NOT NULL)", name="approved"),
+    Column("closed_reason", Text, nullable=False, server_default=text("''")),
+    Column("closed_by", Uuid),
+    moment("closed_at", nullable=True),
+    # One body is proposed or listed once at a time.
+    Index(
+        "blacklist_entry_open",
+        text('"left"(credit_code, 17)'),
+        unique=True,
+        postgresql_where=text("state IN ('proposed', 'approved')"),
+    ),
+    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused', 'lifted')", name="state"),
+    CheckConstraint("(state IN ('approved', 'lifted')) = (approved_by IS NOT NULL)", name="approved"),
+    CheckConstraint("(state IN ('withdrawn', 'refused', 'lifted')) = (closed_by IS NOT NULL)", name="closed"),
     CheckConstraint("approved_by <> proposed_by", name="four_eyes"),
+)
+
+BLACKLIST_LIFTING = Table(
+    "blacklist_lifting",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("entry_id", Uuid, ForeignKey("blacklist_entry.id"), nullable=False),
+    # The new external decision that ends the effect of the first (Q19).
+    Column("organ", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposed_by", Uuid, nullable=False),
+    moment("proposed_at"),
+    Column("closed_reason", Text, nullable=False, server_default=text("''")),
+    Column("closed_by", Uuid),
+    moment("closed_at", nullable=True),
+    Index("blacklist_lifting_open", "entry_id", unique=True, postgresql_where=text("state = 'proposed'")),
+    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused')", name="state"),
+    CheckConstraint("(state = 'proposed') = (closed_by IS NULL)", name="closed"),
+    CheckConstraint("state <> 'approved' OR closed_by <> proposed_by", name="four_eyes"),
 )
 
 AFFILIATION = Table(
@@ -174,7 +215,8 @@ AFFILIATION = Table(
     Column("provider_id", Uuid, ForeignKey("organisation.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("source", Text, nullable=False),
-    Column("recorded_by", Uuid, nullable=False),
+    Column("origin", Text, nullable=False, server_default=text("'recorded'")),
+    Column("recorded_by", Uuid),
     moment("recorded_at"),
     Column("ended_reason", Text, nullable=False, server_default=text("''")),
     moment("ended_at", nullable=True),
@@ -188,8 +230,35 @@ AFFILIATION = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index("affiliation_provider_id", "provider_id"),
-    CheckConstraint("kind IN ('subordination', 'joint_establishment', 'property_tie')", name="kind"),
+    CheckConstraint(
+        "kind IN ('subordination', 'joint_establishment', 'property_tie', 'same_code', 'same_party')", name="kind"
+    ),
+    CheckConstraint("origin IN ('declared', 'recorded', 'automatic')", name="origin"),
+    CheckConstraint("(origin = 'automatic') = (kind = 'same_code')", name="automatic"),
+    CheckConstraint("origin = 'automatic' OR recorded_by IS NOT NULL", name="recorded"),
+    CheckConstraint("kind <> 'same_code' OR ended_at IS NULL", name="one_body_for_ever"),
     CheckConstraint("version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name="version"),
+)
+
+RESEMBLANCE = Table(
+    "resemblance",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("first_id", Uuid, ForeignKey("organisation.id"), nullable=False),
+    Column("second_id", Uuid, ForeignKey("organisation.id"), nullable=False, index=True),
+    # In what the two agree: code, name, the contact's ID number or telephone.
+    Column("grounds", ARRAY(Text), nullable=False),
+    moment("noticed_at"),
+    Column("outcome", Text, nullable=False, server_default=text("'open'")),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("decided_by", Uuid),
+    moment("decided_at", nullable=True),
+    UniqueConstraint("first_id", "second_id"),
+    Index("resemblance_open", "id", postgresql_where=text("outcome = 'open'")),
+    CheckConstraint("first_id < second_id", name="in_order"),
+    CheckConstraint("outcome IN ('open', 'different', 'same')", name="outcome"),
+    CheckConstraint("(outcome = 'open') = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("cardinality(grounds) >= 1", name="grounds"),
 )
 
 DESIGNATION = Table(
@@ -212,6 +281,8 @@ ACCOUNT = Table(
     Column("sign_in_name", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
     Column("organisation_id", Uuid, ForeignKey("organisation.id"), index=True),
+    # The operator's people belong to the designation they work under, and lose their rights with it.
+    Column("designation_id", Uuid, ForeignKey("designation.id"), index=True),
     Column("roles", ARRAY(Text), nullable=False),
     Column("region", Text),
     Column("display_name", Text, nullable=False),
@@ -221,6 +292,7 @@ ACCOUNT = Table(
     CheckConstraint("state IN ('active', 'disabled')", name="state"),
     CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name="region"),
     CheckConstraint("cardinality(roles) >= 1", name="roles"),
+    CheckConstraint("designation_id IS NULL OR organisation_id IS NULL", name="designation"),
     CheckConstraint("version >= 1", name="version"),
 )
 

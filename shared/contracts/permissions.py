@@ -45,6 +45,8 @@ class Permission(StrEnum):
     IDENTITY_DOCUMENT_READ_OWN = "identity:document:read_own"
     IDENTITY_DOCUMENT_READ_ALL = "identity:document:read_all"
     IDENTITY_CLIENT_MANAGE_OWN = "identity:client:manage_own"
+    IDENTITY_ACCOUNT_READ = "identity:account:read"
+    IDENTITY_ACCESS_READ = "identity:access:read"
     IDENTITY_STAFF_MANAGE = "identity:staff:manage"
     IDENTITY_OPERATOR_DESIGNATE = "identity:operator:designate"
     IDENTITY_EXIT_APPLY = "identity:exit:apply"
@@ -146,6 +148,9 @@ _OVERSEER = _EVERYONE | {
     P.SETTLEMENT_CLAIM_READ_ALL,
 }
 
+# Which person acted, and who read whose papers: for those who supervise others, and for the auditor (R7, R8, R9).
+_SUPERVISOR = frozenset({P.IDENTITY_ACCOUNT_READ, P.IDENTITY_ACCESS_READ})
+
 _OPERATOR = _OVERSEER | {
     P.IDENTITY_AUTHENTICATION_REVIEW,
     P.IDENTITY_AFFILIATION_RECORD,
@@ -197,6 +202,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         },
         Role.OPERATOR_CLERK: _OPERATOR | {P.IDENTITY_DELISTING_PROPOSE, P.VOUCHER_REVOCATION_PROPOSE},
         Role.OPERATOR_LEAD: _OPERATOR
+        | _SUPERVISOR
         | {
             P.IDENTITY_ORGANISATION_SUSPEND,
             P.IDENTITY_ORGANISATION_REINSTATE,
@@ -212,6 +218,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.BUREAU_OFFICER: _BUREAU
         | {P.VOUCHER_PLAN_DRAFT, P.SETTLEMENT_CLAIM_BUREAU_REVIEW, P.SETTLEMENT_OVERRIDE_PROPOSE},
         Role.BUREAU_LEAD: _BUREAU
+        | _SUPERVISOR
         | {
             P.IDENTITY_RECOGNITION_EXCEPT,
             P.IDENTITY_OPERATOR_DESIGNATE,
@@ -232,7 +239,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.SETTLEMENT_EXPORT_MAKE,
         },
         # Complete read access and exports, and no act that changes anything (R9); who acted and who read, too.
-        Role.AUDITOR: _OVERSEER | {P.SETTLEMENT_EXPORT_MAKE, P.SETTLEMENT_TRAIL_READ},
+        Role.AUDITOR: _OVERSEER | _SUPERVISOR | {P.SETTLEMENT_EXPORT_MAKE, P.SETTLEMENT_TRAIL_READ},
         # Read rights on the own region only and no approval power (R5).
         Role.REGION: _EVERYONE
         | {

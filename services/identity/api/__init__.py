@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from services.identity.api import documents, organisations, public, registers, reviews, sessions, staff
+from services.identity.api import (
+    blacklist,
+    documents,
+    histories,
+    organisations,
+    public,
+    registers,
+    reviews,
+    sessions,
+    staff,
+)
 
 router = APIRouter()
-for part in (public, sessions, organisations, documents, reviews, registers, staff):
+for part in (public, sessions, organisations, documents, reviews, registers, blacklist, histories, staff):
     router.include_router(part.router)

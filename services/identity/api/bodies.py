@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, SecretStr
 
 from services.identity.domain.organisations import SizeClass
-from services.identity.handlers.affiliations import AffiliationKind
+from services.identity.domain.resemblance import ResemblanceOutcome
 from services.identity.handlers.standing import RecognitionOutcome
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PartyKind
@@ -69,6 +69,8 @@ class SubmitBody(Body):
     declaration_version: Name
     id_number: Annotated[str, Field(max_length=40)] = ""
     illegible_reasons: Annotated[dict[Code, Reason], Field(max_length=20, default_factory=dict)]
+    correction: OptionalReason = ""
+    """What was put right since the last one came back; needed where nothing else differs."""
 
 
 class SendBackBody(Body):
@@ -127,7 +129,7 @@ class AffiliationBody(Body):
 
     organisation_id: UUID
     counterpart_code: Name
-    kind: AffiliationKind
+    kind: Literal["subordination", "joint_establishment", "property_tie"]
     source: Reason
 
 
@@ -142,14 +144,31 @@ class BlacklistBody(Body):
     reason: Reason
 
 
+class LiftingBody(Body):
+    """The new external decision on which a listing ends (Q19)."""
+
+    organ: Line
+    number: Line
+    decided_on: date
+    reason: Reason
+
+
+class ResemblanceBody(Body):
+    """What was found out about two organisations that may be one, and how."""
+
+    outcome: ResemblanceOutcome
+    reason: Reason
+
+
 class StaffBody(Body):
-    """A new staff account."""
+    """A new staff account; one of the operator's people belongs to a designation, by default the present one."""
 
     sign_in_name: Name
     password: Password
     display_name: Name
     roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
     region: RegionCode | None = None
+    designation_id: UUID | None = None
 
 
 class RolesBody(Body):
@@ -157,6 +176,14 @@ class RolesBody(Body):
 
     roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
     region: RegionCode | None = None
+    designation_id: UUID | None = None
+
+
+class MoveBody(Body):
+    """The designation somebody of the operator works under from now on, and why."""
+
+    designation_id: UUID
+    reason: Reason
 
 
 class DesignateBody(Body):

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.identity.api.asking import KindCode, SealedRun
-from services.identity.handlers.documents import DocumentRecorded, open_document
+from services.identity.handlers.documents import DocumentRecorded, DocumentRight, open_document
 from services.identity.uploads import Upload, upload
 from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PartyKind
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.edge import require, require_any, runtime_of
+from shared.runtime.edge import PermissionMissing, principal_of, require, runtime_of
 from shared.runtime.http import actor_of
 from shared.runtime.problems import NotFound
 from shared.runtime.transfers import Delivery, IncomingFile, file_body
@@ -23,6 +23,7 @@ router = APIRouter()
 
 UPLOAD_BYTES_MAX: Final = 24 * 1024 * 1024
 """The most that a policy pack may ask for; what a kind of document may have is judged behind it, in words."""
+_READING = (Permission.IDENTITY_DOCUMENT_READ_OWN, Permission.IDENTITY_DOCUMENT_READ_ALL)
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
 
 
@@ -61,21 +62,35 @@ async def upload_document(  # noqa: PLR0913 - the parts of one upload
         return await upload(runtime_of(request), run, given)
 
 
+async def _reader(request: Request, document_id: UUID) -> Principal:
+    """Whoever may read documents at all; who may not is recorded. Raises: PermissionMissing."""
+    principal = principal_of(request)
+    if principal.permissions.isdisjoint(_READING):
+        async with runtime_of(request).work() as work:
+            await open_document(work, document_id, by=actor_of(principal), right=DocumentRight.NONE)
+        raise PermissionMissing(permission=_READING[0].value)
+    return principal
+
+
+_reader.permissions = _READING  # type: ignore[attr-defined] # read by the test of role x route
+
+
 @router.get("/documents/{document_id}", summary="下载材料", response_class=Response)
 async def read_document(
     request: Request,
     document_id: UUID,
-    principal: Annotated[
-        Principal,
-        Depends(require_any(Permission.IDENTITY_DOCUMENT_READ_OWN, Permission.IDENTITY_DOCUMENT_READ_ALL)),
-    ],
+    principal: Annotated[Principal, Depends(_reader)],
     delivery: Delivery,
 ) -> Response:
-    """The opened document as an attachment; that it was read is recorded. Source: R7, R8, ASVS 3.2.1."""
+    """The opened document as an attachment; that it was read, or denied, is recorded. Source: R7, R8, ASVS 3.2.1."""
     runtime = runtime_of(request)
-    own_only = Permission.IDENTITY_DOCUMENT_READ_ALL not in principal.permissions
+    every = Permission.IDENTITY_DOCUMENT_READ_ALL in principal.permissions
+    right = DocumentRight.ALL if every else DocumentRight.OWN
     async with runtime.work() as work:
-        document = await open_document(work, document_id, by=actor_of(principal), own_only=own_only)
+        document = await open_document(work, document_id, by=actor_of(principal), right=right)
+    # Raised only now: the record of a denial must be committed.
+    if document is None:
+        raise NotFound
     opening = partial(runtime.ports.get(EncryptedBlobs).get, document.blob_key, record_id=document.id)
     file_name = f"{document.kind}-{document.version}.{_ENDINGS[document.media_type]}"
     headers = {

@@ -80,6 +80,7 @@ async def submit(
         declaration_version=body.declaration_version,
         id_number=body.id_number,
         illegible_reasons=body.illegible_reasons,
+        correction=body.correction,
         by=actor_of(principal),
     )
     return await run.run(authentication.submit, command)

@@ -1,18 +1,21 @@
-"""Affiliations, the blacklist's two acts, priority entries and recognitions."""
+"""Affiliations, likenesses, priority entries and recognitions."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from services.identity.api.asking import Reader, SealedRun
-from services.identity.api.bodies import AffiliationBody, BlacklistBody, ReasonBody
-from services.identity.handlers import affiliations, blacklist
-from services.identity.handlers.affiliations import AffiliationOutcome
-from services.identity.handlers.blacklist import BlacklistOutcome
+from services.identity.api.bodies import AffiliationBody, ReasonBody, ResemblanceBody
+from services.identity.handlers import affiliations, resemblances
+from services.identity.handlers.affiliations import AffiliationKind, AffiliationOutcome
+from services.identity.handlers.resemblances import ResemblanceDecided
 from services.identity.views import registers
-from services.identity.views.models import AffiliationItem, PriorityItem, RecognitionItem
+from services.identity.views import resemblances as resemblance_views
+from services.identity.views.models import AffiliationItem, PriorityItem, RecognitionItem, ResemblanceItem
+from services.identity.views.registers import AffiliationFilter
+from services.identity.views.resemblances import REVIEWERS
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
@@ -25,11 +28,17 @@ router = APIRouter()
 
 
 @router.get("/affiliations", summary="关联关系列表")
-async def list_affiliations(
-    connection: Reading, principal: Reader, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+async def list_affiliations(  # noqa: PLR0913, PLR0917 - the filters of a list
+    connection: Reading,
+    principal: Reader,
+    enterprise_id: UUID | None = None,
+    provider_id: UUID | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> Page[AffiliationItem]:
-    """The ties of the organisations the caller may see. Source: A13(4), R63."""
-    return await registers.list_affiliations(connection, principal, limit=limit, cursor=cursor)
+    """The ties of the organisations the caller may see, or of one pair: kind, origin, source and time. Source: R63."""
+    chosen = AffiliationFilter(enterprise_id=enterprise_id, provider_id=provider_id)
+    return await registers.list_affiliations(connection, principal, chosen=chosen, limit=limit, cursor=cursor)
 
 
 @router.post("/affiliations", status_code=201, response_model=AffiliationOutcome, summary="申报或登记关联关系")
@@ -48,7 +57,7 @@ async def record_affiliation(
     command = affiliations.RecordAffiliation(
         organisation_id=body.organisation_id,
         counterpart_code=body.counterpart_code,
-        kind=body.kind,
+        kind=AffiliationKind(body.kind),
         source=body.source,
         by=actor_of(principal),
     )
@@ -67,34 +76,31 @@ async def end_affiliation(
     return await run.run(affiliations.end_affiliation, command)
 
 
-@router.post("/blacklist", status_code=201, response_model=BlacklistOutcome, summary="提请列入黑名单")
-async def propose_blacklisting(
+@router.get("/resemblances", summary="疑似同一单位列表")
+async def list_resemblances(
+    connection: Reading,
+    principal: Annotated[Principal, Depends(require_any(*REVIEWERS, Permission.IDENTITY_ACCOUNT_READ))],
+    outcome: Annotated[str | None, Query(pattern="^(open|different|same)$")] = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[ResemblanceItem]:
+    """Organisations that may be one company, and in what they agree. Source: A11(1), A14(1)."""
+    del principal
+    return await resemblance_views.list_resemblances(connection, outcome=outcome, limit=limit, cursor=cursor)
+
+
+@router.post("/resemblances/{resemblance_id}/decide", response_model=ResemblanceDecided, summary="核对疑似同一单位")
+async def decide_resemblance(
     run: SealedRun,
-    body: BlacklistBody,
-    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_PROPOSE))],
+    resemblance_id: UUID,
+    body: ResemblanceBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_REVIEW))],
 ) -> Response:
-    """Propose a code on an external decision. Source: A12, R58, Q19."""
-    command = blacklist.ProposeBlacklisting(
-        credit_code=body.credit_code,
-        organisation_name=body.organisation_name,
-        organ=body.organ,
-        number=body.number,
-        decided_on=body.decided_on,
-        reason=body.reason,
-        by=actor_of(principal),
+    """Say whether two organisations are one company, with the reason. Source: A11(1), A13(4), A14(1)."""
+    command = resemblances.DecideResemblance(
+        resemblance_id=resemblance_id, outcome=body.outcome, reason=body.reason, by=actor_of(principal)
     )
-    return await run.run(blacklist.propose_blacklisting, command, status=201)
-
-
-@router.post("/blacklist/{entry_id}/approve", response_model=BlacklistOutcome, summary="批准列入黑名单")
-async def approve_blacklisting(
-    run: SealedRun,
-    entry_id: UUID,
-    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_APPROVE))],
-) -> Response:
-    """List a code for ever; another person than the proposer. Source: A12, R58."""
-    command = blacklist.ApproveBlacklisting(entry_id=entry_id, by=actor_of(principal))
-    return await run.run(blacklist.approve_blacklisting, command)
+    return await run.run(resemblances.decide_resemblance, command)
 
 
 @router.get("/priority-entries", summary="优先名单变更记录")

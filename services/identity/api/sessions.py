@@ -91,10 +91,12 @@ async def change_password(request: Request, body: PasswordBody, principal: Signe
 
 @router.get("/tasks", summary="待办事项")
 async def read_tasks(
+    request: Request,
     connection: Reading,
     principal: Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ))],
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[Task]:
     """What waits for the caller."""
-    return await list_tasks(connection, principal, limit=limit, cursor=cursor)
+    now = runtime_of(request).clock.now()
+    return await list_tasks(connection, principal, now=now, limit=limit, cursor=cursor)

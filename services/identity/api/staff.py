@@ -10,13 +10,14 @@ from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import (
     DesignateBody,
     EndDesignationBody,
+    MoveBody,
     ReasonBody,
     RolesBody,
     StaffBody,
 )
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff
-from services.identity.handlers.designations import DesignationOutcome
+from services.identity.handlers.designations import DesignationOutcome, Moved
 from services.identity.handlers.keys import KeyRotated
 from services.identity.handlers.staff import StaffOutcome
 from services.identity.views import registers
@@ -47,6 +48,7 @@ async def open_staff(request: Request, run: SealedRun, body: StaffBody, principa
         display_name=body.display_name,
         roles=frozenset(body.roles),
         region=body.region,
+        designation_id=body.designation_id,
         by=actor_of(principal),
     )
     return await run.run(staff.open_staff, command, status=201)
@@ -65,7 +67,11 @@ async def list_staff(
 async def change_roles(run: SealedRun, account_id: UUID, body: RolesBody, principal: Admin) -> Response:
     """Change roles; tokens with the old ones are refused everywhere."""
     command = staff.ChangeRoles(
-        account_id=account_id, roles=frozenset(body.roles), region=body.region, by=actor_of(principal)
+        account_id=account_id,
+        roles=frozenset(body.roles),
+        region=body.region,
+        designation_id=body.designation_id,
+        by=actor_of(principal),
     )
     return await run.run(staff.change_roles, command)
 
@@ -75,6 +81,18 @@ async def disable_staff(run: SealedRun, account_id: UUID, body: ReasonBody, prin
     """Disable an account; its tokens are refused everywhere."""
     command = staff.DisableAccount(account_id=account_id, reason=body.reason, by=actor_of(principal))
     return await run.run(staff.disable_staff, command)
+
+
+@router.put("/staff/{account_id}/designation", response_model=Moved, summary="调整人员所属的指定")
+async def move_to_designation(run: SealedRun, account_id: UUID, body: MoveBody, principal: Designator) -> Response:
+    """Put somebody of the operator under another designation; the bureau decides it. Source: A4, A7, R2."""
+    command = designations.MoveToDesignation(
+        account_id=account_id,
+        designation_id=body.designation_id,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(designations.move_to_designation, command)
 
 
 @router.post("/designations", status_code=201, response_model=DesignationOutcome, summary="指定系统运营方")

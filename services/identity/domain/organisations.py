@@ -1,7 +1,7 @@
 """An organisation's states and what each act makes of it. Each function gives the next version, or refuses."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -18,11 +18,18 @@ from services.identity.domain.refusals import (
     RecognitionNotOpen,
     SuspensionNotOpen,
 )
+from services.identity.domain.standing_refusals import (
+    OrganisationBlacklisted,
+    OrganisationClosed,
+    OrganisationSuspendedNow,
+    SuspensionMomentInvalid,
+)
 from shared.contracts.messages.identity import Party
 from shared.contracts.policy import PartyKind
 from shared.kernel.calendar import anniversary, business_date
 from shared.kernel.credit_code import CreditCodeCheck, examine
 from shared.kernel.names import is_seen
+from shared.kernel.refusals import invariant
 from shared.kernel.states import Transitions
 
 
@@ -81,6 +88,8 @@ STATE_ZH = {
     _A.REFUSED: "未通过",
     _A.AUTHENTICATED: "已认证",
 }
+SUSPENSION_AHEAD_MAX = timedelta(days=366)
+"""How far ahead a suspension may be dated."""
 LETTERS_MIN = 2
 """Letters or ideographs that a name has at least."""
 RECOGNITION_ZH = {_R.NONE: "未申请", _R.REQUESTED: "待认定", _R.RECOGNISED: "已认定", _R.REFUSED: "未认定"}
@@ -102,6 +111,7 @@ class Organisation:
     size_class: str = ""
     priority_listed: bool = False
     suspended_since: datetime | None = None
+    blacklisted_since: datetime | None = None
     closed: bool = False
     check_flagged: bool = False
     check_evidence: str = ""
@@ -110,6 +120,12 @@ class Organisation:
     submitted_at: datetime | None = None
     recognised_at: datetime | None = None
     version: int = 1
+
+    @property
+    def stopped_since(self) -> datetime | None:
+        """The moment from which it may not act: the earlier one of a suspension and of a blacklisting."""
+        moments = [since for since in (self.suspended_since, self.blacklisted_since) if since is not None]
+        return min(moments, default=None)
 
     def party(self) -> Party:
         """What other services may know of it."""
@@ -124,7 +140,8 @@ class Organisation:
             established_on=self.established_on,
             size_class=self.size_class,
             priority_listed=self.priority_listed,
-            suspended_since=self.suspended_since,
+            suspended_since=self.stopped_since,
+            blacklisted=self.blacklisted_since is not None,
             closed=self.closed,
         )
 
@@ -157,15 +174,29 @@ def register(  # noqa: PLR0913 - what a registration form holds
     )
 
 
+def check_standing(organisation: Organisation, *, now: datetime) -> None:
+    """Refuse an act by, or in favour of, an organisation that may not act now.
+
+    Raises: OrganisationClosed, OrganisationBlacklisted, OrganisationSuspendedNow. Source: A12, R58, Q18, Q25.
+    """
+    if organisation.closed:
+        raise OrganisationClosed
+    if organisation.blacklisted_since is not None:
+        raise OrganisationBlacklisted
+    if organisation.suspended_since is not None and organisation.suspended_since <= now:
+        raise OrganisationSuspendedNow
+
+
 def submit(
     before: Organisation, *, legal_person: bool, established_on: date, size_class: SizeClass, now: datetime
 ) -> Organisation:
     """Hand in for authentication.
 
-    Raises: AuthenticationNotOpen, LegalPersonContradicted, LegalPersonRequired, EstablishedInFuture. Source: A11(2),
-    A14(2), A13(2).
+    Raises: AuthenticationNotOpen, LegalPersonContradicted, LegalPersonRequired, EstablishedInFuture, and as
+    `check_standing`. Source: A11(2), A14(2), A13(2).
     """
     _check_move(before, AuthenticationState.SUBMITTED)
+    check_standing(before, now=now)
     if legal_person and not examine(before.credit_code).may_be_legal_person:
         raise LegalPersonContradicted
     if before.kind is PartyKind.ENTERPRISE and not legal_person:
@@ -195,9 +226,13 @@ def refuse_authentication(before: Organisation) -> Organisation:
     return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
 
 
-def authenticate(before: Organisation, *, reviewer_id: UUID | None) -> Organisation:
-    """Approve; a provider then waits for recognition. Raises: AuthenticationNotOpen. Source: A11(3), A14(3), Q9."""
+def authenticate(before: Organisation, *, reviewer_id: UUID | None, now: datetime) -> Organisation:
+    """Approve; a provider then waits for recognition.
+
+    Raises: AuthenticationNotOpen, and as `check_standing`. Source: A11(3), A14(3), Q9.
+    """
     _check_move(before, AuthenticationState.AUTHENTICATED)
+    check_standing(before, now=now)
     provider = before.kind is PartyKind.PROVIDER
     return replace(
         before,
@@ -212,9 +247,11 @@ def authenticate(before: Organisation, *, reviewer_id: UUID | None) -> Organisat
 def recognise(before: Organisation, *, exception_reason: str, now: datetime) -> Organisation:
     """Recognise a provider on merit.
 
-    Raises: NotProvider, RecognitionNotOpen, RecognitionNeedsException. Source: N三(二), A10(1), R43, Q8, Q9.
+    Raises: NotProvider, RecognitionNotOpen, RecognitionNeedsException, and as `check_standing`.
+    Source: N三(二), A10(1), R43, Q8, Q9.
     """
     _check_recognition(before, RecognitionState.RECOGNISED)
+    check_standing(before, now=now)
     if not before.legal_person and not exception_reason:
         raise RecognitionNeedsException
     return replace(before, recognition=RecognitionState.RECOGNISED, recognised_at=now, version=before.version + 1)
@@ -226,23 +263,52 @@ def refuse_recognition(before: Organisation) -> Organisation:
     return replace(before, recognition=RecognitionState.REFUSED, version=before.version + 1)
 
 
-def suspend(before: Organisation, *, effective_at: datetime) -> Organisation:
-    """Stop an organisation from acting from a moment on. Raises: SuspensionNotOpen. Source: Q18, Q25."""
-    if before.suspended_since is not None:
+def suspend(before: Organisation, *, effective_at: datetime, now: datetime) -> Organisation:
+    """Stop an organisation from acting from a moment on; one that lies ahead may be brought forward, never put off.
+
+    Raises: OrganisationClosed, SuspensionNotOpen, SuspensionMomentInvalid. Source: Q18, Q25.
+    """
+    if before.closed:
+        raise OrganisationClosed
+    if before.suspended_since is not None and before.suspended_since <= max(effective_at, now):
         raise SuspensionNotOpen
+    if not now <= effective_at <= now + SUSPENSION_AHEAD_MAX:
+        raise SuspensionMomentInvalid(days_max=SUSPENSION_AHEAD_MAX.days)
     return replace(before, suspended_since=effective_at, version=before.version + 1)
 
 
 def reinstate(before: Organisation) -> Organisation:
-    """End a suspension. Raises: SuspensionNotOpen. Source: Q18, Q25."""
+    """End a suspension, also one that lies ahead; never a blacklisting.
+
+    Raises: OrganisationBlacklisted, SuspensionNotOpen. Source: Q18, Q25, R58.
+    """
+    if before.blacklisted_since is not None:
+        raise OrganisationBlacklisted
     if before.suspended_since is None:
         raise SuspensionNotOpen
     return replace(before, suspended_since=None, version=before.version + 1)
 
 
-def list_priority(before: Organisation) -> Organisation:
-    """Put an enterprise on the priority list. Raises: NotEnterprise, PriorityUnchanged. Source: A18, R31."""
-    return _priority(before, listed=True)
+def blacklist(before: Organisation, *, now: datetime) -> Organisation:
+    """Stop an organisation at once, whatever suspension is dated for later. Raises: Bug. Source: A12, R58."""
+    invariant(before.blacklisted_since is None, "a body is listed once at a time")
+    return replace(before, blacklisted_since=now, version=before.version + 1)
+
+
+def lift_blacklisting(before: Organisation) -> Organisation:
+    """End a blacklisting; a suspension of its own stays. Raises: Bug. Source: A12, Q19."""
+    invariant(before.blacklisted_since is not None, "only what is listed is lifted")
+    return replace(before, blacklisted_since=None, version=before.version + 1)
+
+
+def list_priority(before: Organisation, *, now: datetime) -> Organisation:
+    """Put an enterprise on the priority list.
+
+    Raises: NotEnterprise, PriorityUnchanged, and as `check_standing`. Source: A18, R31.
+    """
+    after = _priority(before, listed=True)
+    check_standing(before, now=now)
+    return after
 
 
 def unlist_priority(before: Organisation) -> Organisation:
@@ -259,7 +325,7 @@ def _priority(before: Organisation, *, listed: bool) -> Organisation:
 
 
 def may_change_documents(organisation: Organisation) -> bool:
-    """Whether documents may be uploaded: not while the operator looks at them, nor afterwards."""
+    """Whether the state lets documents be uploaded: not while the operator looks at them, nor afterwards."""
     return AUTHENTICATION_MOVES.allows(organisation.state, AuthenticationState.SUBMITTED)
 
 

@@ -11,6 +11,7 @@ from services.identity.domain.refusals import (
     DocumentsIllegible,
     DocumentsMissing,
 )
+from services.identity.domain.standing_refusals import SubmissionUnchanged
 from shared.contracts.policy import Condition, ConditionCheck, DocumentKind
 
 # These are held against a party elsewhere: by date at application time, and for each pair at order time.
@@ -93,3 +94,32 @@ def _holds(condition: Condition, *, tick: Tick | None, legal_person: bool) -> bo
     if tick is None or not tick.evidence:
         return False
     return tick.met or (condition.exception_allowed and not legal_person)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """What a party hands in, as far as two hand-ins are compared.
+
+    `documents` maps a kind to what its newest upload holds and to why it is handed in though hard to read; `form` is
+    what is filled in.
+    """
+
+    documents: Mapping[str, tuple[bytes, str]]
+    form: tuple[object, ...]
+
+
+def check_changed(
+    before: Filing, after: Filing, *, sent_back: Sequence[str], names: Mapping[str, str], correction: str
+) -> None:
+    """Accept what differs from what went back, or says what was put right.
+
+    `sent_back` are the kinds that the reviewer named: each of these must be another one. Raises: SubmissionUnchanged.
+    Source: R45.
+    """
+    if correction.strip():
+        return
+    same = [kind for kind in sent_back if before.documents.get(kind) == after.documents.get(kind)]
+    if same:
+        raise SubmissionUnchanged(kinds=same, names="、".join(names.get(kind, kind) for kind in same))
+    if before == after:
+        raise SubmissionUnchanged(kinds=[], names="所提交的材料和表单")

@@ -1,18 +1,21 @@
 """Ties between an enterprise and a provider: declared by a party, recorded and ended by the operator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-import asyncpg
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from services.identity.domain.organisations import Organisation
 from services.identity.domain.refusals import (
     AffiliationEndedAlready,
     AffiliationRecordedAlready,
     CounterpartUnknown,
+    SamePerson,
 )
+from services.identity.domain.standing_refusals import AffiliationAutomatic
 from services.identity.store.organisations import find_by_code, load_organisation
 from services.identity.tables import AFFILIATION
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
@@ -20,7 +23,7 @@ from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import normalise
 from shared.runtime.db import execute, fetch_one
 from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 
 class AffiliationKind(StrEnum):
@@ -29,6 +32,21 @@ class AffiliationKind(StrEnum):
     SUBORDINATION = "subordination"
     JOINT_ESTABLISHMENT = "joint_establishment"
     PROPERTY_TIE = "property_tie"
+    SAME_CODE = "same_code"
+    """One credit code holds both kinds: recorded by itself, for ever."""
+    SAME_PARTY = "same_party"
+    """A reviewer found two registrations to be one company."""
+
+
+_TIES_OF_BODY = """
+SELECT a.enterprise_id, a.provider_id, a.kind, a.source, a.origin, a.recorded_by
+FROM organisation own
+JOIN organisation o ON left(o.credit_code, 17) = left(own.credit_code, 17) AND o.kind = own.kind AND o.id <> own.id
+JOIN affiliation a ON o.id IN (a.enterprise_id, a.provider_id)
+LEFT JOIN account c ON c.id = a.recorded_by
+WHERE own.id = $1 AND a.ended_at IS NULL AND a.kind <> 'same_code' AND c.organisation_id IS DISTINCT FROM o.id
+ORDER BY a.id
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +80,17 @@ class AffiliationOutcome:
     version: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tie:
+    """A tie of a pair: `origin` is declared (by a party), recorded (by the operator) or automatic."""
+
+    enterprise_id: UUID
+    provider_id: UUID
+    kind: AffiliationKind
+    source: str
+    origin: str
+
+
 async def record_affiliation(work: Work, command: RecordAffiliation) -> AffiliationOutcome:
     """Record a tie; it holds at once, because a doubt must not let public money through.
 
@@ -74,48 +103,112 @@ async def record_affiliation(work: Work, command: RecordAffiliation) -> Affiliat
     if other_id is None:
         raise CounterpartUnknown
     enterprise_id, provider_id = _ordered(own, other_id)
-    outcome = AffiliationOutcome(
-        id=work.new_id(), enterprise_id=enterprise_id, provider_id=provider_id, kind=command.kind, version=1
+    tie = Tie(
+        enterprise_id=enterprise_id,
+        provider_id=provider_id,
+        kind=command.kind,
+        source=command.source,
+        origin="recorded" if command.by.organisation_id is None else "declared",
     )
+    outcome = await record_tie(work, tie, by=command.by)
+    if outcome is None:
+        raise AffiliationRecordedAlready
+    return outcome
+
+
+async def record_tie(work: Work, tie: Tie, *, by: Actor) -> AffiliationOutcome | None:
+    """Record a tie, or nothing where the same one is open already. Emits: AffiliationRecorded."""
+    affiliation_id = work.new_id()
     values = {
-        "id": outcome.id,
-        "enterprise_id": enterprise_id,
-        "provider_id": provider_id,
-        "kind": command.kind.value,
-        "source": command.source,
-        "recorded_by": command.by.account_id,
+        "id": affiliation_id,
+        "enterprise_id": tie.enterprise_id,
+        "provider_id": tie.provider_id,
+        "kind": tie.kind.value,
+        "source": tie.source,
+        "origin": tie.origin,
+        "recorded_by": by.account_id,
         "recorded_at": work.now,
         "version": 1,
     }
-    try:
-        await execute(work.connection, insert(AFFILIATION).values(**values))
-    except asyncpg.UniqueViolationError as error:
-        raise AffiliationRecordedAlready from error
+    statement = insert(AFFILIATION).values(**values).on_conflict_do_nothing()
+    if not await execute(work.connection, statement):
+        return None
+    outcome = AffiliationOutcome(
+        id=affiliation_id, enterprise_id=tie.enterprise_id, provider_id=tie.provider_id, kind=tie.kind, version=1
+    )
     work.emit(
         AffiliationRecorded(
             version=1,
             affiliation_id=outcome.id,
-            enterprise_id=enterprise_id,
-            provider_id=provider_id,
-            kind=command.kind.value,
+            enterprise_id=outcome.enterprise_id,
+            provider_id=outcome.provider_id,
+            kind=outcome.kind.value,
+            origin=tie.origin,
+            recorded_at=work.now,
         )
     )
-    _tell(work, outcome, by=command.by, act=_RECORD, ground=command.source)
+    _tell(work, outcome, by=by, act=_RECORD, ground=tie.source)
     return outcome
+
+
+async def tie_body(work: Work, organisation: Organisation, others: Sequence[UUID]) -> int:
+    """Tie an organisation with those of the other kind that its body also is. Emits: AffiliationRecorded.
+
+    Source: A13(4), R63.
+    """
+    recorded = 0
+    for other_id in others:
+        enterprise_id, provider_id = _ordered(organisation, other_id)
+        tie = Tie(
+            enterprise_id=enterprise_id,
+            provider_id=provider_id,
+            kind=AffiliationKind.SAME_CODE,
+            source="双方统一社会信用代码相同，系统自动登记",
+            origin="automatic",
+        )
+        recorded += await record_tie(work, tie, by=SYSTEM) is not None
+    return recorded
+
+
+async def carry_ties(work: Work, organisation: Organisation) -> int:
+    """Give an organisation the open ties of others that hold its code: a tie is of the company, not of its account.
+
+    What such a holder declared itself stays its own word. Emits: AffiliationRecorded. Source: A13(4), R63.
+    """
+    enterprise = organisation.kind is PartyKind.ENTERPRISE
+    carried = 0
+    for row in await work.connection.fetch(_TIES_OF_BODY, organisation.id):
+        enterprise_id, provider_id = _ordered(organisation, row["provider_id" if enterprise else "enterprise_id"])
+        tie = Tie(
+            enterprise_id=enterprise_id,
+            provider_id=provider_id,
+            kind=AffiliationKind(row["kind"]),
+            source=row["source"],
+            origin=row["origin"],
+        )
+        by = Actor(account_id=row["recorded_by"], organisation_id=None, role="system")
+        carried += await record_tie(work, tie, by=by) is not None
+    return carried
 
 
 async def end_affiliation(work: Work, command: EndAffiliation) -> AffiliationOutcome:
     """End a tie; only the operator does, after seeing why.
 
-    Emits: AffiliationEnded. Raises: NotFound, AffiliationEndedAlready. Source: A13(4), R63.
+    Emits: AffiliationEnded. Raises: NotFound, AffiliationEndedAlready, AffiliationAutomatic, SamePerson.
+    Source: A13(4), R63.
     """
-    columns = [AFFILIATION.c[name] for name in ("enterprise_id", "provider_id", "kind", "ended_at")]
+    columns = [AFFILIATION.c[name] for name in ("enterprise_id", "provider_id", "kind", "recorded_by", "ended_at")]
     statement = select(*columns).where(AFFILIATION.c.id == command.affiliation_id).with_for_update()
     row = await fetch_one(work.connection, statement)
     if row is None:
         raise NotFound
     if row["ended_at"] is not None:
         raise AffiliationEndedAlready
+    if row["kind"] == AffiliationKind.SAME_CODE.value:
+        raise AffiliationAutomatic
+    # Ending a tie lets public money through, so another person looks.
+    if row["recorded_by"] == command.by.account_id:
+        raise SamePerson
     outcome = AffiliationOutcome(
         id=command.affiliation_id,
         enterprise_id=row["enterprise_id"],
@@ -131,6 +224,8 @@ async def end_affiliation(work: Work, command: EndAffiliation) -> AffiliationOut
             affiliation_id=outcome.id,
             enterprise_id=outcome.enterprise_id,
             provider_id=outcome.provider_id,
+            kind=outcome.kind.value,
+            ended_at=work.now,
         )
     )
     _tell(work, outcome, by=command.by, act=_END, ground=command.reason)

@@ -8,11 +8,21 @@ from uuid import UUID
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation, SizeClass
 from services.identity.domain.refusals import DeclarationOutdated, DocumentKindUnknown, IdNumberRequired
-from services.identity.domain.reviewing import Tick, check_checklist, check_documents
+from services.identity.domain.reviewing import (
+    FiledDocument,
+    Filing,
+    Tick,
+    check_changed,
+    check_checklist,
+    check_documents,
+)
+from services.identity.domain.standing_refusals import BodyAuthenticated, OrganisationBlacklisted
+from services.identity.handlers.affiliations import carry_ties, tie_body
 from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
+from services.identity.handlers.resemblances import notice_alike
 from services.identity.sealing import Vault
 from services.identity.store import organisations as store
-from services.identity.store.documents import filed_documents
+from services.identity.store.documents import digests_of, filed_documents
 from shared.contracts.messages.identity import (
     AuthenticationRefused,
     AuthenticationSentBack,
@@ -26,7 +36,11 @@ from shared.runtime.work import Actor, Work
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Submit:
-    """An authentication form; `illegible_reasons` says, by kind, why a hard to read document is handed in."""
+    """An authentication form.
+
+    `illegible_reasons` says, by kind, why a hard to read document is handed in, `correction` what was put right since
+    the last one came back.
+    """
 
     organisation_id: UUID
     expected_version: int | None
@@ -36,6 +50,7 @@ class Submit:
     declaration_version: str
     id_number: str
     illegible_reasons: Mapping[str, str]
+    correction: str
     by: Actor
 
 
@@ -55,7 +70,8 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
     """Hand in for authentication.
 
     Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, DeclarationOutdated, IdNumberRequired,
-    ResidentIdMalformed, ResidentIdCheckDigit, and the refusals of the rules. Source: A11(2), A14(2), R10, R45, R65.
+    ResidentIdMalformed, ResidentIdCheckDigit, SubmissionUnchanged, and the refusals of the rules.
+    Source: A11(2), A14(2), R10, R45, R65.
     """
     before = await store.load_organisation(
         work.connection, command.organisation_id, expected_version=command.expected_version
@@ -72,7 +88,9 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
         raise DeclarationOutdated(version=declaration.version)
     filed = await filed_documents(work.connection, before.id)
     check_documents(work.pack.documents_of(before.kind), filed=filed, illegible_reasons=command.illegible_reasons)
-    await _keep_id_number(work, before, command)
+    known = await store.id_number_index(work.connection, before.id)
+    given = await _keep_id_number(work, before, command, known=known)
+    await _refuse_unchanged(work, command, filed, forms=(_form(before, known), _form(after, given)))
     submission = {
         "id": work.new_id(),
         "organisation_id": before.id,
@@ -81,29 +99,70 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
             for kind, document in filed.items()
         },
         "declaration_version": declaration.version,
+        "correction": command.correction,
         "declared_by": command.by.account_id,
         "submitted_at": work.now,
     }
     await store.add_submission(work.connection, submission)
-    telling = _telling(before, after, act="submit", ground="", text=f"{after.name}的实名认证材料已提交，请等待审核。")
-    return await move(work, after, fact=AuthenticationSubmitted, by=command.by, telling=telling)
+    telling = _telling(
+        before, after, act="submit", ground=command.correction, text=f"{after.name}的实名认证材料已提交，请等待审核。"
+    )
+    outcome = await move(work, after, fact=AuthenticationSubmitted, by=command.by, telling=telling)
+    await notice_alike(work, after.id)
+    return outcome
 
 
-async def _keep_id_number(work: Work, organisation: Organisation, command: Submit) -> None:
-    """Raises: IdNumberRequired, ResidentIdMalformed, ResidentIdCheckDigit."""
+async def _keep_id_number(
+    work: Work, organisation: Organisation, command: Submit, *, known: bytes | None
+) -> bytes | None:
+    """Store the ID number of the form and return its index; without one, that of the known one.
+
+    Raises: IdNumberRequired, ResidentIdMalformed, ResidentIdCheckDigit.
+    """
     if not command.id_number:
-        given = await store.has_id_number(work.connection, organisation.id)
-        if organisation.kind is PartyKind.ENTERPRISE and not given:
+        if organisation.kind is PartyKind.ENTERPRISE and known is None:
             raise IdNumberRequired
-        return
+        return known
     number = accept(command.id_number).encode()
     vault = work.ports.get(Vault)
-    await store.set_id_number(
-        work.connection,
-        organisation.id,
-        sealed=vault.seal(number, record_id=organisation.id, field="id_number"),
-        index=vault.index(number, purpose="id_number"),
+    index = vault.index(number, purpose="id_number")
+    sealed = vault.seal(number, record_id=organisation.id, field="id_number")
+    await store.set_id_number(work.connection, organisation.id, sealed=sealed, index=index)
+    return index
+
+
+def _form(organisation: Organisation, id_number: bytes | None) -> tuple[object, ...]:
+    """What is filled in, as far as two hand-ins are compared."""
+    return (organisation.legal_person, organisation.established_on, organisation.size_class, id_number)
+
+
+async def _refuse_unchanged(
+    work: Work,
+    command: Submit,
+    filed: Mapping[str, FiledDocument],
+    *,
+    forms: tuple[tuple[object, ...], tuple[object, ...]],
+) -> None:
+    """Compare what is handed in with what came back; `forms` are the last one and this one.
+
+    Raises: SubmissionUnchanged.
+    """
+    last = await store.last_submission(work.connection, command.organisation_id)
+    if last is None:
+        return
+    then = {kind: UUID(one["id"]) for kind, one in last["documents"].items()}
+    now = {kind: document.id for kind, document in filed.items()}
+    digests = await digests_of(work.connection, {*then.values(), *now.values()})
+    before = Filing(
+        documents={kind: (digests[one], last["documents"][kind]["illegible_reason"]) for kind, one in then.items()},
+        form=forms[0],
     )
+    after = Filing(
+        documents={kind: (digests[one], command.illegible_reasons.get(kind, "")) for kind, one in now.items()},
+        form=forms[1],
+    )
+    names = {kind.code: kind.name for kinds in PartyKind for kind in work.pack.documents_of(kinds)}
+    check_changed(before, after, sent_back=list(last["document_reasons"]), names=names, correction=command.correction)
 
 
 async def send_back(work: Work, command: Review) -> OrganisationOutcome:
@@ -142,15 +201,31 @@ async def refuse(work: Work, command: Review) -> OrganisationOutcome:
 async def approve(work: Work, command: Review) -> OrganisationOutcome:
     """Approve authentication on a full checklist.
 
-    Emits: OrganisationAuthenticated. Raises: NotFound, VersionMismatch, AuthenticationNotOpen, ConditionUnknown,
-    ChecklistIncomplete. Source: A11(3), A14(3), R37-R42, R46, R60-R62, R66.
+    A body that is authenticated as an enterprise and as a provider is tied with itself at once.
+
+    Emits: OrganisationAuthenticated, AffiliationRecorded. Raises: NotFound, VersionMismatch, AuthenticationNotOpen,
+    BodyAuthenticated, ConditionUnknown, ChecklistIncomplete, and the refusals of standing.
+    Source: A11(3), A13(4), A14(3), R37-R42, R46, R60-R63, R66.
     """
+    await store.lock_body_of(work.connection, command.organisation_id)
     before = await _load(work, command)
-    after = rules.authenticate(before, reviewer_id=command.by.account_id)
+    after = rules.authenticate(before, reviewer_id=command.by.account_id, now=work.now)
+    # A party that registered while its body was being listed.
+    if await store.is_blacklisted(work.connection, before.credit_code):
+        raise OrganisationBlacklisted
+    others = await store.authenticated_of_body(work.connection, before)
+    for _, kind, name in others:
+        if kind == before.kind.value:
+            raise BodyAuthenticated(name=name)
     check_checklist(work.pack.conditions_of(before.kind), ticks=command.ticks, legal_person=before.legal_person)
     await _close(work, command, outcome="authenticated")
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
-    return await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+    outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+    await tie_body(work, after, [other_id for other_id, _, _ in others])
+    await carry_ties(work, after)
+    # Two that were handed in at the same moment did not see each other then.
+    await notice_alike(work, after.id)
+    return outcome
 
 
 async def _load(work: Work, command: Review) -> Organisation:

@@ -1,22 +1,27 @@
-"""The blacklist: proposed by the operator on an external decision, approved by the bureau, then for ever."""
+"""The blacklist: proposed by the operator on an external decision, approved by the bureau; lifted in the same way."""
 
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert
 
 from services.identity.domain import organisations as rules
+from services.identity.domain.blacklist import ExternalDecision, check_dated, check_follows
+from services.identity.domain.organisations import Organisation
 from services.identity.domain.refusals import BlacklistEntryNotOpen, SamePerson
+from services.identity.domain.standing_refusals import NotProposer
 from services.identity.handlers.organisations import Telling, move
-from services.identity.store.organisations import ids_of_code, load_organisation
-from services.identity.tables import BLACKLIST_ENTRY
-from shared.contracts.messages.identity import OrganisationSuspended
+from services.identity.store import blacklist as store
+from services.identity.store.blacklist import Proposal
+from services.identity.store.organisations import ids_of_body, load_organisation, lock_body
+from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
+from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
+from shared.kernel.calendar import business_date
 from shared.kernel.credit_code import examine
-from shared.runtime.db import execute, fetch_one
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.db import execute
+from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +38,37 @@ class ProposeBlacklisting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveBlacklisting:
-    """The second person's act."""
+class ProposeLifting:
+    """A listed code that is to be listed no more, and the new external decision that says so (Q19)."""
 
     entry_id: UUID
+    organ: str
+    number: str
+    decided_on: date
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """The second person's act, on a proposal to list or to lift."""
+
+    proposal_id: UUID
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """A proposal that comes to nothing: withdrawn by its proposer, or refused by who could have approved it."""
+
+    proposal_id: UUID
+    reason: str
     by: Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlacklistOutcome:
-    """An entry after an act."""
+    """An entry, or a proposal to lift one, after an act."""
 
     id: UUID
     credit_code: str
@@ -52,8 +78,10 @@ class BlacklistOutcome:
 async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> BlacklistOutcome:
     """Propose a code for the blacklist.
 
-    Raises: CreditCodeMalformed, CreditCodeUnknownKind, BlacklistEntryNotOpen. Source: A12, R58, Q19.
+    Raises: CreditCodeMalformed, CreditCodeUnknownKind, ExternalDecisionInvalid, BlacklistEntryNotOpen.
+    Source: A12, R58, Q19.
     """
+    check_dated(command.decided_on, today=business_date(work.now))
     outcome = BlacklistOutcome(id=work.new_id(), credit_code=examine(command.credit_code).code, state="proposed")
     values = {
         "id": outcome.id,
@@ -75,36 +103,205 @@ async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> Blac
     return outcome
 
 
-async def approve_blacklisting(work: Work, command: ApproveBlacklisting) -> BlacklistOutcome:
-    """List a code, and suspend whoever is registered with it.
+async def approve_blacklisting(work: Work, command: Approve) -> BlacklistOutcome:
+    """List a code, and stop at once whoever is registered with it.
 
     Emits: OrganisationSuspended. Raises: NotFound, BlacklistEntryNotOpen, SamePerson. Source: A12, R58, Q19.
     """
-    columns = [BLACKLIST_ENTRY.c[name] for name in ("credit_code", "state", "proposed_by", "organ", "number")]
-    statement = select(*columns).where(BLACKLIST_ENTRY.c.id == command.entry_id).with_for_update()
-    row = await fetch_one(work.connection, statement)
-    if row is None:
-        raise NotFound
-    if row["state"] != "proposed":
-        raise BlacklistEntryNotOpen
-    if row["proposed_by"] == command.by.account_id:
-        raise SamePerson
-    approval = {"state": "approved", "approved_by": command.by.account_id, "approved_at": work.now}
-    await execute(
-        work.connection, update(BLACKLIST_ENTRY).where(BLACKLIST_ENTRY.c.id == command.entry_id).values(**approval)
-    )
-    outcome = BlacklistOutcome(id=command.entry_id, credit_code=row["credit_code"], state="approved")
-    ground = f"{row['organ']} {row['number']}"
+    entry = await store.lock_entry(work.connection, command.proposal_id)
+    _check_second(entry, command.by)
+    await store.approve_entry(work.connection, command.proposal_id, by=command.by.account_id, now=work.now)
+    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=entry.credit_code, state="approved")
+    ground = f"{entry.organ} {entry.number}"
     _decide(work, outcome, act="blacklist.approve", by=command.by, ground=ground)
-    for organisation_id in await ids_of_code(work.connection, outcome.credit_code):
+    await lock_body(work.connection, outcome.credit_code)
+    for organisation_id in await ids_of_body(work.connection, outcome.credit_code):
         before = await load_organisation(work.connection, organisation_id)
-        if before.suspended_since is None:
-            after = rules.suspend(before, effective_at=work.now)
-            text = f"{after.name}已列入黑名单，暂停使用本系统。"
-            telling = Telling(act="organisation.suspend", rule="A12", ground=ground, text=text)
-            await move(work, after, fact=OrganisationSuspended, by=command.by, telling=telling)
+        if before.blacklisted_since is None:
+            await _stop(work, before, by=command.by, ground=ground)
     return outcome
 
 
+async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistOutcome:
+    """Propose that a listing ends.
+
+    Raises: NotFound, BlacklistEntryNotOpen, ExternalDecisionInvalid. Source: A12, R58, Q19.
+    """
+    entry = await store.lock_entry(work.connection, command.entry_id)
+    if entry.state != "approved":
+        raise BlacklistEntryNotOpen
+    decision = ExternalDecision(organ=command.organ, number=command.number, decided_on=command.decided_on)
+    check_dated(command.decided_on, today=business_date(work.now))
+    check_follows(decision, first=entry.decision)
+    outcome = BlacklistOutcome(id=work.new_id(), credit_code=entry.credit_code, state="proposed")
+    values = {
+        "id": outcome.id,
+        "entry_id": command.entry_id,
+        "organ": command.organ,
+        "number": command.number,
+        "decided_on": command.decided_on,
+        "reason": command.reason,
+        "state": outcome.state,
+        "proposed_by": command.by.account_id,
+        "proposed_at": work.now,
+    }
+    try:
+        await execute(work.connection, insert(BLACKLIST_LIFTING).values(**values))
+    except asyncpg.UniqueViolationError as error:
+        raise BlacklistEntryNotOpen from error
+    _decide(work, outcome, act="blacklist.propose_lifting", by=command.by, ground=command.reason)
+    return outcome
+
+
+async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
+    """Take a code off the blacklist; a suspension of its own goes on.
+
+    Emits: OrganisationReinstated. Raises: NotFound, BlacklistEntryNotOpen, SamePerson. Source: A12, R58, Q19.
+    """
+    lifting = await store.lock_lifting(work.connection, command.proposal_id)
+    _check_second(lifting, command.by)
+    ground = f"{lifting.organ} {lifting.number}"
+    by = command.by.account_id
+    await store.close_lifting(
+        work.connection, command.proposal_id, state="approved", reason=ground, by=by, now=work.now
+    )
+    await store.close_entry(work.connection, lifting.entry_id, state="lifted", reason=ground, by=by, now=work.now)
+    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=lifting.credit_code, state="approved")
+    _decide(work, outcome, act="blacklist.lift", by=command.by, ground=ground)
+    await lock_body(work.connection, outcome.credit_code)
+    for organisation_id in await ids_of_body(work.connection, outcome.credit_code):
+        before = await load_organisation(work.connection, organisation_id)
+        if before.blacklisted_since is not None:
+            after = rules.lift_blacklisting(before)
+            text = f"{after.name}已移出黑名单。"
+            if after.suspended_since is not None:
+                text += "对其另行作出的暂停决定仍然有效。"
+            telling = Telling(act="blacklist.lift", rule="A12", ground=ground, text=text, before="blacklisted")
+            await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
+    return outcome
+
+
+async def withdraw_blacklisting(work: Work, command: Close) -> BlacklistOutcome:
+    """Take back an own proposal to list. Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12."""
+    entry = await store.lock_entry(work.connection, command.proposal_id)
+    return await _close_entry(work, command, entry, state="withdrawn")
+
+
+async def refuse_blacklisting(work: Work, command: Close) -> BlacklistOutcome:
+    """Refuse a proposal to list. Raises: NotFound, BlacklistEntryNotOpen. Source: A12, Q19."""
+    entry = await store.lock_entry(work.connection, command.proposal_id)
+    return await _close_entry(work, command, entry, state="refused")
+
+
+async def withdraw_lifting(work: Work, command: Close) -> BlacklistOutcome:
+    """Take back an own proposal to lift. Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12."""
+    lifting = await store.lock_lifting(work.connection, command.proposal_id)
+    return await _close_lifting(work, command, lifting, state="withdrawn")
+
+
+async def refuse_lifting(work: Work, command: Close) -> BlacklistOutcome:
+    """Refuse a proposal to lift. Raises: NotFound, BlacklistEntryNotOpen. Source: A12, Q19."""
+    lifting = await store.lock_lifting(work.connection, command.proposal_id)
+    return await _close_lifting(work, command, lifting, state="refused")
+
+
+async def stop_listed(work: Work, *, limit: int) -> int:
+    """Stop organisations whose code is listed and who are not stopped yet: what the approval could not see.
+
+    Emits: OrganisationSuspended. Returns how many. Source: A12, R58.
+    """
+    listed = await store.listed_at_large(work.connection, limit=limit)
+    stopped = 0
+    for organisation_id, code in listed:
+        await lock_body(work.connection, code)
+        before = await load_organisation(work.connection, organisation_id)
+        entry = await store.find_listed(work.connection, code)
+        if entry is not None and before.blacklisted_since is None:
+            await _stop(work, before, by=SYSTEM, ground=f"{entry.organ} {entry.number}")
+            stopped += 1
+    return stopped
+
+
+async def _stop(work: Work, before: Organisation, *, by: Actor, ground: str) -> None:
+    after = rules.blacklist(before, now=work.now)
+    text = f"{after.name}已列入黑名单，即日起不得使用本系统。"
+    telling = Telling(act="blacklist.stop", rule="A12", ground=ground, text=text, after="blacklisted")
+    await move(work, after, fact=OrganisationSuspended, by=by, telling=telling)
+
+
+def _check_second(proposal: Proposal, by: Actor) -> None:
+    """Raises: BlacklistEntryNotOpen, SamePerson."""
+    if proposal.state != "proposed":
+        raise BlacklistEntryNotOpen
+    if proposal.proposed_by == by.account_id:
+        raise SamePerson
+
+
+def _check_close(proposal: Proposal, command: Close, *, state: str) -> None:
+    """Raises: BlacklistEntryNotOpen, NotProposer."""
+    if proposal.state != "proposed":
+        raise BlacklistEntryNotOpen
+    if state == "withdrawn" and proposal.proposed_by != command.by.account_id:
+        raise NotProposer
+
+
+async def _close_entry(work: Work, command: Close, entry: Proposal, *, state: str) -> BlacklistOutcome:
+    _check_close(entry, command, state=state)
+    await store.close_entry(
+        work.connection,
+        command.proposal_id,
+        state=state,
+        reason=command.reason,
+        by=command.by.account_id,
+        now=work.now,
+    )
+    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=entry.credit_code, state=state)
+    _decide(work, outcome, act=f"blacklist.{state}", by=command.by, ground=command.reason)
+    _tell_proposer(work, outcome, entry, command, text="列入黑名单的提请未获批准。")
+    return outcome
+
+
+async def _close_lifting(work: Work, command: Close, lifting: Proposal, *, state: str) -> BlacklistOutcome:
+    _check_close(lifting, command, state=state)
+    await store.close_lifting(
+        work.connection,
+        command.proposal_id,
+        state=state,
+        reason=command.reason,
+        by=command.by.account_id,
+        now=work.now,
+    )
+    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=lifting.credit_code, state=state)
+    _decide(work, outcome, act=f"blacklist.lifting_{state}", by=command.by, ground=command.reason)
+    _tell_proposer(work, outcome, lifting, command, text="移出黑名单的提请未获批准。")
+    return outcome
+
+
+def _tell_proposer(work: Work, outcome: BlacklistOutcome, proposal: Proposal, command: Close, *, text: str) -> None:
+    if outcome.state != "refused":
+        return
+    work.notify(
+        Notice(
+            recipient=f"account:{proposal.proposed_by}",
+            subject_type="blacklist",
+            subject_id=outcome.id,
+            event="blacklist.refused",
+            text=f"{outcome.credit_code}{text}",
+            reason=command.reason,
+            article="A12",
+        )
+    )
+
+
 def _decide(work: Work, outcome: BlacklistOutcome, *, act: str, by: Actor, ground: str) -> None:
-    work.decide(Decision(subject_type="blacklist", subject_id=outcome.id, act=act, by=by, rule="A12", ground=ground))
+    decision = Decision(
+        subject_type="blacklist",
+        subject_id=outcome.id,
+        act=act,
+        by=by,
+        rule="A12",
+        ground=ground,
+        after=outcome.state,
+        facts={"credit_code": outcome.credit_code},
+    )
+    work.decide(decision)

@@ -1,6 +1,6 @@
 """The bureau's designation of the operator, with which operator rights begin and end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,13 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 
 from services.identity.domain.accounts import OPERATOR_ROLES
-from services.identity.domain.refusals import DesignationNotOpen, DesignationOutOfOrder
+from services.identity.domain.refusals import (
+    AccountDisabled,
+    DesignationNotOpen,
+    DesignationOutOfOrder,
+    OwnAccount,
+)
+from services.identity.domain.standing_refusals import DesignationEnded, DesignationRequired, NotOperatorStaff
 from services.identity.store import accounts as store
 from services.identity.tables import DESIGNATION
 from shared.contracts.messages.identity import AccountEnded
@@ -92,18 +98,19 @@ async def designate(work: Work, command: Designate) -> DesignationOutcome:
 
 
 async def end_designation(work: Work, command: EndDesignation) -> DesignationOutcome:
-    """End a designation now or later; operator rights end with it.
+    """End a designation now or later, and the rights of its people with it; one that has not begun never begins.
 
-    Emits: AccountEnded for operator accounts. Raises: NotFound, DesignationNotOpen, DesignationOutOfOrder.
+    Emits: AccountEnded for its accounts. Raises: NotFound, DesignationNotOpen, DesignationOutOfOrder.
     """
-    ends_at = command.ends_at or work.now
     statement = select(DESIGNATION).where(DESIGNATION.c.id == command.designation_id).with_for_update()
     row = await fetch_one(work.connection, statement)
     if row is None:
         raise NotFound
-    if row["ends_at"] is not None and row["ends_at"] <= work.now:
+    if row["ends_at"] is not None and row["ends_at"] <= max(row["starts_at"], work.now):
         raise DesignationNotOpen
-    if ends_at < max(row["starts_at"], work.now):
+    ends_at = command.ends_at or max(row["starts_at"], work.now)
+    # A later end than the present one would be a new designation, which must not overlap another.
+    if ends_at < max(row["starts_at"], work.now) or (row["ends_at"] is not None and ends_at > row["ends_at"]):
         raise DesignationOutOfOrder
     version = row["version"] + 1
     await execute(
@@ -124,13 +131,12 @@ async def end_designation(work: Work, command: EndDesignation) -> DesignationOut
 
 
 async def end_operator_rights(work: Work, keys: Sequence[UUID]) -> None:
-    """Refuse the operator's tokens once no designation is in force any more. Emits: AccountEnded. Source: R2."""
-    del keys
-    if await store.operator_designated(work.connection, now=work.now):
-        return
-    roles = sorted(role.value for role in OPERATOR_ROLES)
+    """Refuse the tokens of the people of designations that have ended. Emits: AccountEnded. Source: A4, A7, R2."""
     rows = await work.connection.fetch(
-        "SELECT id FROM account WHERE roles && $1::text[] AND state = 'active' ORDER BY id", roles
+        "SELECT a.id FROM account a JOIN designation d ON d.id = a.designation_id"
+        " WHERE d.id = ANY($1::uuid[]) AND d.ends_at <= $2 AND a.state = 'active' ORDER BY a.id",
+        list(keys),
+        work.now,
     )
     ended = await store.machine_now(work.connection)
     for row in rows:
@@ -146,6 +152,93 @@ async def end_operator_rights(work: Work, keys: Sequence[UUID]) -> None:
             ground="指定期间已结束",
         )
         work.decide(decision)
+
+
+async def designation_for(
+    work: Work, roles: Collection[str], *, named: UUID | None, present: UUID | None = None
+) -> UUID | None:
+    """The designation that an account with these roles works under; None for who is not the operator's.
+
+    `named` is the one that was asked for, `present` the one the account has. Without either it is the one in force; an
+    account keeps its own, also an ended one, so that other roles never give rights back.
+
+    Raises: DesignationRequired, DesignationEnded. Source: A4, A7, R2.
+    """
+    if OPERATOR_ROLES.isdisjoint(roles):
+        return None
+    if present is not None:
+        return present
+    if named is None:
+        named = await store.designation_in_force(work.connection, now=work.now)
+        if named is None:
+            raise DesignationRequired
+        return named
+    await _check_designation(work, named)
+    return named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveToDesignation:
+    """Somebody of a former operator who works for the next one, with the reason."""
+
+    account_id: UUID
+    designation_id: UUID
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """An account under its designation."""
+
+    id: UUID
+    designation_id: UUID
+    version: int
+
+
+async def move_to_designation(work: Work, command: MoveToDesignation) -> Moved:
+    """Put somebody of the operator under another designation; a decision of the bureau, never a side effect.
+
+    Emits: AccountEnded. Raises: NotFound, OwnAccount, AccountDisabled, NotOperatorStaff, DesignationEnded.
+    Source: A4, A7, R2.
+    """
+    account = await store.load_account(work.connection, command.account_id)
+    if account.organisation_id is not None:
+        raise NotFound
+    if account.id == command.by.account_id:
+        raise OwnAccount
+    if not account.active:
+        raise AccountDisabled
+    if OPERATOR_ROLES.isdisjoint(account.roles) or account.designation_id == command.designation_id:
+        raise NotOperatorStaff
+    await _check_designation(work, command.designation_id)
+    version = await store.change_account(work.connection, account, {"designation_id": command.designation_id})
+    ended = await store.machine_now(work.connection)
+    work.emit(AccountEnded(version=version, account_id=account.id, tokens_before=ended))
+    work.decide(
+        Decision(
+            subject_type="account",
+            subject_id=account.id,
+            act="account.move_designation",
+            by=command.by,
+            rule="A4, A7",
+            ground=command.reason,
+            before=str(account.designation_id or ""),
+            after=str(command.designation_id),
+        )
+    )
+    return Moved(id=account.id, designation_id=command.designation_id, version=version)
+
+
+async def _check_designation(work: Work, designation_id: UUID) -> None:
+    """Raises: NotFound, DesignationEnded."""
+    row = await work.connection.fetchrow(
+        "SELECT starts_at, ends_at FROM designation WHERE id = $1 FOR SHARE", designation_id
+    )
+    if row is None:
+        raise NotFound
+    if row["ends_at"] is not None and row["ends_at"] <= max(row["starts_at"], work.now):
+        raise DesignationEnded
 
 
 def _decide_designation(work: Work, outcome: DesignationOutcome, *, act: str, by: Actor, ground: str) -> None:

@@ -1,12 +1,13 @@
 """Uploaded documents: recorded after they were judged and sealed, and read under a record of who read them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 
-from services.identity.domain.organisations import STATE_ZH, may_change_documents
+from services.identity.domain.organisations import STATE_ZH, check_standing, may_change_documents
 from services.identity.domain.refusals import (
     AuthenticationNotOpen,
     DocumentKindUnknown,
@@ -19,7 +20,6 @@ from shared.runtime import loose_files
 from shared.runtime.db import fetch_one
 from shared.runtime.documents import InspectedDocument
 from shared.runtime.loose_files import FileRules
-from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Work
 
 UPLOADS_MAX: Final = 50
@@ -55,11 +55,12 @@ async def record_document(work: Work, command: RecordDocument) -> DocumentRecord
     """Record an upload as the newest of its kind.
 
     Raises: NotFound, AuthenticationNotOpen, DocumentKindUnknown, DocumentUploadsExhausted, FileQuotaExceeded,
-    FileNoteGone. Source: R45, R65.
+    FileNoteGone, and the refusals of standing. Source: R45, R65.
     """
     organisation = await load_organisation(work.connection, command.organisation_id)
     if not may_change_documents(organisation):
         raise AuthenticationNotOpen(state=STATE_ZH[organisation.state])
+    check_standing(organisation, now=work.now)
     if command.kind not in {kind.code for kind in work.pack.documents_of(organisation.kind)}:
         raise DocumentKindUnknown(kind=command.kind)
     uploads = await store.newest_version(work.connection, organisation.id, kind=command.kind)
@@ -109,6 +110,14 @@ def _row(work: Work, command: RecordDocument, *, version: int) -> dict[str, Any]
     }
 
 
+class DocumentRight(StrEnum):
+    """Which documents somebody may read."""
+
+    NONE = "none"
+    OWN = "own"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument:
     """Where a document lies and what it is."""
@@ -120,17 +129,21 @@ class StoredDocument:
     blob_key: str
 
 
-async def open_document(work: Work, document_id: UUID, *, by: Actor, own_only: bool) -> StoredDocument:
-    """Find a document that the actor may read, and record that it was read. Raises: NotFound. Source: R7, R8."""
-    columns = [DOCUMENT.c[name] for name in ("id", "kind", "version", "media_type", "blob_key")]
-    statement = select(*columns).where(DOCUMENT.c.id == document_id)
-    if own_only:
-        statement = statement.where(DOCUMENT.c.organisation_id == by.organisation_id)
-    row = await fetch_one(work.connection, statement)
+async def open_document(work: Work, document_id: UUID, *, by: Actor, right: DocumentRight) -> StoredDocument | None:
+    """Find a document and record that it was read, or that it was denied: then there is none.
+
+    A document that does not exist leaves no record. Source: R7, R8.
+    """
+    columns = [DOCUMENT.c[name] for name in ("id", "kind", "version", "media_type", "blob_key", "organisation_id")]
+    row = await fetch_one(work.connection, select(*columns).where(DOCUMENT.c.id == document_id))
     if row is None:
-        raise NotFound
+        return None
+    own = by.organisation_id is not None and row["organisation_id"] == by.organisation_id
+    if right is DocumentRight.NONE or (right is DocumentRight.OWN and not own):
+        _record(work, document_id, act="document.denied", by=by, ground=row["kind"])
+        return None
     _record(work, document_id, act="document.read", by=by, ground=row["kind"])
-    return StoredDocument(**dict(row))
+    return StoredDocument(**{name: row[name] for name in ("id", "kind", "version", "media_type", "blob_key")})
 
 
 def _record(work: Work, document_id: UUID, *, act: str, by: Actor, ground: str) -> None:

@@ -16,6 +16,7 @@ from services.identity.domain.refusals import (
     SignInNameTaken,
 )
 from services.identity.handlers.organisations import Telling, announce
+from services.identity.handlers.resemblances import index_phone
 from services.identity.sealing import Vault
 from services.identity.store import organisations as store
 from services.identity.store.accounts import Account, add_account
@@ -106,10 +107,11 @@ def _first_account(work: Work, organisation: Organisation, command: Register) ->
 
 async def _refuse_known(work: Work, code: str, command: Register) -> None:
     """Raises: CreditCodeBlacklisted, CreditCodeRegistered."""
-    listed = "SELECT EXISTS (SELECT FROM blacklist_entry WHERE credit_code = $1 AND state = 'approved')"
-    if await work.connection.fetchval(listed, code):
+    await store.lock_body(work.connection, code)
+    if await store.is_blacklisted(work.connection, code):
         raise CreditCodeBlacklisted
-    if await store.find_by_code(work.connection, code, kind=command.kind) is not None:
+    # The first 17 places leave one valid last place, so another last place is no other body.
+    if await store.find_by_body(work.connection, code, kind=command.kind) is not None:
         raise CreditCodeRegistered
 
 
@@ -118,6 +120,7 @@ async def _insert(work: Work, organisation: Organisation, account: Account, comm
     contact = SealedContact(
         name_sealed=vault.seal(command.contact_name.encode(), record_id=organisation.id, field="name"),
         phone_sealed=vault.seal(command.contact_phone.encode(), record_id=organisation.id, field="phone"),
+        phone_index=index_phone(vault, command.contact_phone),
     )
     try:
         await store.add_organisation(work.connection, organisation)

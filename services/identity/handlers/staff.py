@@ -15,6 +15,7 @@ from services.identity.domain.refusals import (
     RegionUnknown,
     SignInNameTaken,
 )
+from services.identity.handlers.designations import designation_for
 from services.identity.store import accounts as store
 from services.identity.store.accounts import Account
 from shared.contracts.messages.identity import AccountEnded, AccountOpened
@@ -34,6 +35,7 @@ class OpenStaff:
     display_name: str
     roles: frozenset[Role]
     region: str | None
+    designation_id: UUID | None = None
     by: Actor
 
 
@@ -44,6 +46,7 @@ class ChangeRoles:
     account_id: UUID
     roles: frozenset[Role]
     region: str | None
+    designation_id: UUID | None = None
     by: Actor
 
 
@@ -69,19 +72,21 @@ class StaffOutcome:
 
 
 async def open_staff(work: Work, command: OpenStaff) -> StaffOutcome:
-    """Open a staff account.
+    """Open a staff account; one of the operator's people belongs to a designation, by default the present one.
 
     Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, PersonNameMalformed,
-    SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9.
+    SignInNameTaken, NotFound, DesignationRequired, DesignationEnded. Source: N五(一), N五(四), A7-A9, R1-R9.
     """
     _check_roles(work, command.roles, command.region)
     if not is_seen(command.display_name):
         raise PersonNameMalformed(pointer="/display_name")
+    designation_id = await designation_for(work, command.roles, named=command.designation_id)
     account = Account(
         id=work.new_id(),
         sign_in_name=command.sign_in_name,
         password_hash=command.password_hash,
         organisation_id=None,
+        designation_id=designation_id,
         roles=sorted(role.value for role in command.roles),
         region=command.region,
         display_name=command.display_name,
@@ -102,12 +107,16 @@ async def change_roles(work: Work, command: ChangeRoles) -> StaffOutcome:
     """Change the roles of a staff account; tokens with the old ones are refused everywhere.
 
     Emits: AccountEnded. Raises: NotFound, OwnAccount, AccountDisabled, StaffRolesInvalid, StaffRegionInvalid,
-    RegionUnknown.
+    RegionUnknown, DesignationRequired, DesignationEnded.
     """
     before = await _load_staff(work, command.account_id, command.by)
     _check_roles(work, command.roles, command.region)
     roles = sorted(role.value for role in command.roles)
-    changes = {"roles": roles, "region": command.region}
+    designation_id = await designation_for(work, roles, named=command.designation_id, present=before.designation_id)
+    # An account that ceases to be the operator's keeps its designation: were it the operator's again, it would be so
+    # under the same one.
+    kept = designation_id or before.designation_id
+    changes = {"roles": roles, "region": command.region, "designation_id": kept}
     version = await store.change_account(work.connection, before, changes)
     ended = await store.machine_now(work.connection)
     work.emit(AccountEnded(version=version, account_id=before.id, tokens_before=ended))

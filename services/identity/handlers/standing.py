@@ -18,6 +18,7 @@ from shared.contracts.messages.identity import (
     ProviderRecognised,
     ProviderRecognitionRefused,
 )
+from shared.kernel.calendar import BEIJING
 from shared.runtime.work import Actor, Work
 
 
@@ -45,7 +46,8 @@ async def decide_recognition(work: Work, command: DecideRecognition) -> Organisa
     """Recognise a provider, or not.
 
     Emits: ProviderRecognised or ProviderRecognitionRefused. Raises: NotFound, VersionMismatch, NotProvider,
-    RecognitionNotOpen, RecognitionNeedsException, SamePerson. Source: N三(二), R43, Q8, Q9.
+    RecognitionNotOpen, RecognitionNeedsException, SamePerson, and the refusals of standing.
+    Source: N三(二), R43, Q8, Q9.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
     recognised = command.outcome is RecognitionOutcome.RECOGNISED
@@ -93,17 +95,18 @@ class Suspend:
 async def suspend(work: Work, command: Suspend) -> OrganisationOutcome:
     """Suspend an organisation from a moment on.
 
-    Emits: OrganisationSuspended. Raises: NotFound, VersionMismatch, SuspensionNotOpen. Source: A9, Q18, Q25.
+    Emits: OrganisationSuspended. Raises: NotFound, VersionMismatch, OrganisationClosed, SuspensionMomentInvalid,
+    SuspensionNotOpen. Source: A9, Q18, Q25.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
-    after = rules.suspend(before, effective_at=command.effective_at or work.now)
-    since = after.suspended_since.isoformat() if after.suspended_since else ""
+    after = rules.suspend(before, effective_at=command.effective_at or work.now, now=work.now)
     telling = Telling(
         act="organisation.suspend",
         rule="A9, A12",
         ground=command.reason,
-        text=f"{after.name}已被暂停使用本系统，如有异议可向系统运营方申诉。",
-        after=since,
+        text=f"{after.name}{_when_zh(command.effective_at)}被暂停使用本系统，如有异议可向系统运营方申诉。",
+        before=_told(before.suspended_since),
+        after=_told(after.suspended_since),
     )
     return await move(work, after, fact=OrganisationSuspended, by=command.by, telling=telling)
 
@@ -121,16 +124,18 @@ class Reinstate:
 async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
     """End a suspension.
 
-    Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, SuspensionNotOpen. Source: A9, Q18, Q25.
+    Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, OrganisationBlacklisted, SuspensionNotOpen.
+    Source: A9, Q18, Q25, R58.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
     after = rules.reinstate(before)
+    ahead = before.suspended_since is not None and before.suspended_since > work.now
     telling = Telling(
         act="organisation.reinstate",
         rule="A9, A12",
         ground=command.reason,
-        text=f"{after.name}已恢复使用本系统。",
-        before=before.suspended_since.isoformat() if before.suspended_since else "",
+        text=f"对{after.name}的暂停决定已撤销。" if ahead else f"{after.name}已恢复使用本系统。",
+        before=_told(before.suspended_since),
     )
     return await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
 
@@ -149,10 +154,11 @@ class ChangePriority:
 async def change_priority(work: Work, command: ChangePriority) -> OrganisationOutcome:
     """Change the priority list.
 
-    Emits: PriorityListed. Raises: NotFound, VersionMismatch, NotEnterprise, PriorityUnchanged. Source: A18, R31, Q2.
+    Emits: PriorityListed. Raises: NotFound, VersionMismatch, NotEnterprise, PriorityUnchanged, and the refusals of
+    standing. Source: A18, R31, Q2.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
-    after = rules.list_priority(before) if command.listed else rules.unlist_priority(before)
+    after = rules.list_priority(before, now=work.now) if command.listed else rules.unlist_priority(before)
     values = {
         "id": work.new_id(),
         "organisation_id": before.id,
@@ -172,6 +178,16 @@ async def change_priority(work: Work, command: ChangePriority) -> OrganisationOu
         after=str(after.priority_listed).lower(),
     )
     return await move(work, after, fact=PriorityListed, by=command.by, telling=telling)
+
+
+def _told(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _when_zh(effective_at: datetime | None) -> str:
+    if effective_at is None:
+        return "已"
+    return f"将自北京时间{effective_at.astimezone(BEIJING):%Y年%m月%d日%H时%M分}起"
 
 
 async def _load(work: Work, organisation_id: UUID, expected_version: int | None) -> Organisation:

@@ -24,6 +24,8 @@ class Account:
     sign_in_name: str
     password_hash: str
     organisation_id: UUID | None
+    designation_id: UUID | None = None
+    """The designation that operator's people work under; their rights end with it."""
     roles: Sequence[str]
     region: str | None
     display_name: str
@@ -167,9 +169,16 @@ async def clear_counter(connection: Connection, scope: str, *, key: bytes) -> No
     await connection.execute("DELETE FROM failed_sign_in WHERE scope = $1 AND key = $2", scope, key)
 
 
-async def operator_designated(connection: Connection, *, now: datetime) -> bool:
-    """Whether a designation of the operator is in force at a business time. Source: A4, A7, R2."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM designation WHERE starts_at <= $1 AND (ends_at IS NULL OR ends_at > $1))", now
+async def designation_in_force(connection: Connection, *, now: datetime) -> UUID | None:
+    """The designation of the operator that is in force at a business time. Source: A4, A7, R2."""
+    found: UUID | None = await connection.fetchval(
+        "SELECT id FROM designation WHERE starts_at <= $1 AND (ends_at IS NULL OR ends_at > $1)", now
     )
     return found
+
+
+async def operator_designated(connection: Connection, account: Account, *, now: datetime) -> bool:
+    """Whether the designation that an account works under is in force. Source: A4, A7, R2."""
+    if account.designation_id is None:
+        return False
+    return account.designation_id == await designation_in_force(connection, now=now)

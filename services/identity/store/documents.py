@@ -1,5 +1,6 @@
 """Uploaded documents: one row an upload, never changed."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,12 @@ async def newest_version(connection: Connection, organisation_id: UUID, *, kind:
 async def add_document(connection: Connection, values: dict[str, Any]) -> None:
     """Insert an upload."""
     await execute(connection, insert(DOCUMENT).values(**values))
+
+
+async def digests_of(connection: Connection, document_ids: Collection[UUID]) -> dict[UUID, bytes]:
+    """The SHA-256 of each upload."""
+    statement = select(DOCUMENT.c.id, DOCUMENT.c.sha256).where(DOCUMENT.c.id.in_(document_ids))
+    return {row["id"]: row["sha256"] for row in await fetch_all(connection, statement)}
 
 
 async def filed_documents(connection: Connection, organisation_id: UUID) -> dict[str, FiledDocument]:

@@ -1,6 +1,6 @@
 """Organisations and what belongs to them: contacts, submissions, recognitions, priority entries."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
 from services.identity.tables import CONTACT, ORGANISATION, PRIORITY_ENTRY, RECOGNITION, SUBMISSION
 from shared.contracts.policy import PartyKind
+from shared.kernel.credit_code import body_of
 from shared.kernel.names import fold_name
 from shared.kernel.refusals import invariant
 from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
@@ -16,6 +17,16 @@ from shared.runtime.problems import NotFound, VersionMismatch
 
 _FIELDS = tuple(field.name for field in fields(Organisation))
 _COLUMNS = [ORGANISATION.c[name] for name in _FIELDS]
+
+
+_LOCK_BODY = "SELECT pg_advisory_xact_lock(hashtextextended('identity.body:' || $1, 0))"
+_BLACKLISTED = """
+SELECT EXISTS (SELECT FROM blacklist_entry WHERE left(credit_code, 17) = $1 AND state = 'approved')
+"""
+_AUTHENTICATED_OF_BODY = """
+SELECT id, kind, name FROM organisation
+WHERE left(credit_code, 17) = $1 AND id <> $2 AND state = 'authenticated' ORDER BY id
+"""
 
 
 def organisation_of(row: Record) -> Organisation:
@@ -37,7 +48,8 @@ def _values(organisation: Organisation) -> dict[str, Any]:
 
 async def add_organisation(connection: Connection, organisation: Organisation) -> None:
     """Insert an organisation at version 1. Raises: asyncpg.UniqueViolationError."""
-    await execute(connection, insert(ORGANISATION).values(**_values(organisation)))
+    values = {**_values(organisation), "name_folded": fold_name(organisation.name)}
+    await execute(connection, insert(ORGANISATION).values(**values))
 
 
 async def load_organisation(
@@ -62,10 +74,46 @@ async def find_by_code(connection: Connection, credit_code: str, *, kind: PartyK
     return found
 
 
-async def ids_of_code(connection: Connection, credit_code: str) -> list[UUID]:
-    """Every party registered with a code, in lock order."""
-    rows = await connection.fetch("SELECT id FROM organisation WHERE credit_code = $1 ORDER BY id", credit_code)
+async def find_by_body(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
+    """The id of a party of that kind whose code has the same first 17 places."""
+    found: UUID | None = await connection.fetchval(
+        "SELECT id FROM organisation WHERE left(credit_code, 17) = $1 AND kind = $2 ORDER BY id LIMIT 1",
+        body_of(credit_code),
+        kind.value,
+    )
+    return found
+
+
+async def lock_body(connection: Connection, credit_code: str) -> None:
+    """Let acts on one body come one after the other until the commit; taken before any row of it is locked."""
+    await connection.execute(_LOCK_BODY, body_of(credit_code))
+
+
+async def lock_body_of(connection: Connection, organisation_id: UUID) -> None:
+    """As `lock_body`, for whoever knows the organisation only."""
+    code = await connection.fetchval("SELECT credit_code FROM organisation WHERE id = $1", organisation_id)
+    if code is not None:
+        await lock_body(connection, code)
+
+
+async def is_blacklisted(connection: Connection, credit_code: str) -> bool:
+    """Whether the body of a code is listed. Source: A12, R58."""
+    found: bool = await connection.fetchval(_BLACKLISTED, body_of(credit_code))
+    return found
+
+
+async def ids_of_body(connection: Connection, credit_code: str) -> list[UUID]:
+    """Every party registered with a code of one body, in lock order."""
+    rows = await connection.fetch(
+        "SELECT id FROM organisation WHERE left(credit_code, 17) = $1 ORDER BY id", body_of(credit_code)
+    )
     return [row["id"] for row in rows]
+
+
+async def authenticated_of_body(connection: Connection, organisation: Organisation) -> list[tuple[UUID, str, str]]:
+    """Id, kind and name of the other authenticated parties of an organisation's body."""
+    rows = await connection.fetch(_AUTHENTICATED_OF_BODY, body_of(organisation.credit_code), organisation.id)
+    return [(row["id"], row["kind"], row["name"]) for row in rows]
 
 
 async def save_organisation(connection: Connection, after: Organisation) -> None:
@@ -84,12 +132,12 @@ class SealedContact:
 
     name_sealed: bytes
     phone_sealed: bytes
+    phone_index: bytes
 
 
 async def add_contact(connection: Connection, organisation_id: UUID, *, contact: SealedContact) -> None:
     """Insert an organisation's contact."""
-    values = {"name_sealed": contact.name_sealed, "phone_sealed": contact.phone_sealed}
-    await execute(connection, insert(CONTACT).values(organisation_id=organisation_id, **values))
+    await execute(connection, insert(CONTACT).values(organisation_id=organisation_id, **asdict(contact)))
 
 
 async def set_id_number(connection: Connection, organisation_id: UUID, *, sealed: bytes, index: bytes) -> None:
@@ -102,10 +150,18 @@ async def set_id_number(connection: Connection, organisation_id: UUID, *, sealed
     await execute(connection, statement)
 
 
-async def has_id_number(connection: Connection, organisation_id: UUID) -> bool:
-    """Whether an ID number of the contact is stored."""
+async def id_number_index(connection: Connection, organisation_id: UUID) -> bytes | None:
+    """The keyed hash of the contact's ID number, where one is stored."""
     statement = select(CONTACT.c.id_number_index).where(CONTACT.c.organisation_id == organisation_id)
-    return await fetch_value(connection, statement) is not None
+    found: bytes | None = await fetch_value(connection, statement)
+    return found
+
+
+async def last_submission(connection: Connection, organisation_id: UUID) -> Record | None:
+    """What was handed in last and why it came back: documents and document_reasons."""
+    columns = [SUBMISSION.c[name] for name in ("documents", "document_reasons")]
+    statement = select(*columns).where(SUBMISSION.c.organisation_id == organisation_id)
+    return await fetch_one(connection, statement.order_by(SUBMISSION.c.id.desc()).limit(1))
 
 
 async def add_submission(connection: Connection, values: dict[str, Any]) -> None:

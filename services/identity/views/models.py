@@ -21,6 +21,7 @@ class OrganisationItem(Resource):
     recognition: str
     priority_listed: bool
     suspended_since: datetime | None
+    blacklisted_since: datetime | None
     check_flagged: bool
     registered_at: datetime
     submitted_at: datetime | None
@@ -58,6 +59,7 @@ class SubmissionItem(Resource):
     id: UUID
     submitted_at: datetime
     declaration_version: str
+    correction: str
     outcome: str
     reason: str
     document_reasons: dict[str, str]
@@ -74,8 +76,43 @@ class ConditionItem(Resource):
     source: str
 
 
+class SameAs(Resource):
+    """Another organisation that may be the same company, in what the two agree, and what was found out."""
+
+    resemblance_id: UUID
+    organisation_id: UUID
+    name: str
+    credit_code: str
+    kind: str
+    state: str
+    grounds: Sequence[str]
+    outcome: str
+    reason: str
+    noticed_at: datetime
+    decided_at: datetime | None
+
+
+class ResemblanceItem(Resource):
+    """Two organisations that may be one company."""
+
+    id: UUID
+    first_id: UUID
+    first_name: str
+    first_kind: str
+    first_state: str
+    second_id: UUID
+    second_name: str
+    second_kind: str
+    second_state: str
+    grounds: Sequence[str]
+    outcome: str
+    reason: str
+    noticed_at: datetime
+    decided_at: datetime | None
+
+
 class OrganisationView(OrganisationItem):
-    """An organisation with what belongs to it.
+    """An organisation with what belongs to it; `same_as` is for those who review.
 
     `registered_long_enough` (Q6), `province_hint` (two digits of the registering province, Q27) and
     `organisation_check_warns` are hints: the papers decide.
@@ -91,6 +128,7 @@ class OrganisationView(OrganisationItem):
     province_hint: str
     organisation_check_warns: bool
     contact: Contact | None
+    same_as: Sequence[SameAs]
     documents: Sequence[DocumentItem]
     submissions: Sequence[SubmissionItem]
     conditions: Sequence[ConditionItem]
@@ -118,6 +156,25 @@ class BlacklistItem(Resource):
     reason: str
     state: str
     approved_at: datetime | None
+    closed_reason: str
+    closed_at: datetime | None
+
+
+class LiftingItem(Resource):
+    """A proposal to take a code off the blacklist, with the new decision behind it."""
+
+    id: UUID
+    entry_id: UUID
+    credit_code: str
+    organisation_name: str
+    organ: str
+    number: str
+    decided_on: date
+    reason: str
+    state: str
+    proposed_at: datetime
+    closed_reason: str
+    closed_at: datetime | None
 
 
 class AffiliationItem(Resource):
@@ -130,6 +187,8 @@ class AffiliationItem(Resource):
     provider_name: str
     kind: str
     source: str
+    origin: str
+    """Declared by a party, recorded by the operator, or automatic."""
     recorded_at: datetime
     ended_reason: str
     ended_at: datetime | None
@@ -167,6 +226,7 @@ class StaffItem(Resource):
     display_name: str
     roles: Sequence[str]
     region: str | None
+    designation_id: UUID | None
     state: str
     opened_at: datetime
     version: int
@@ -241,3 +301,75 @@ class Form(BaseModel):
     conditions: Sequence[ConditionItem]
     declaration_version: str
     declaration_text: str
+
+
+class HistoryItem(Resource):
+    """One decision: what, when, on what ground, by which rule, by whom.
+
+    The person (`account_id` and names) is there for supervisors and auditors only.
+    """
+
+    id: UUID
+    at: datetime
+    act: str
+    subject_type: str
+    subject_id: UUID
+    role: str
+    account_id: UUID | None
+    sign_in_name: str | None
+    display_name: str | None
+    rule: str
+    ground: str
+    before: str
+    after: str
+    pack_version: str
+
+
+class AccountItem(Resource):
+    """Who is behind an account id; `operator_name` is of the designation an operator's person works under."""
+
+    id: UUID
+    sign_in_name: str
+    display_name: str
+    organisation_id: UUID | None
+    organisation_name: str | None
+    designation_id: UUID | None
+    operator_name: str | None
+    roles: Sequence[str]
+    region: str | None
+    state: str
+    opened_at: datetime
+
+
+class AccountAct(Resource):
+    """An act on an account, newest first: the roles it held before and after, and who changed them."""
+
+    at: datetime
+    act: str
+    account_id: UUID | None
+    ground: str
+    before: str
+    after: str
+
+
+class AccountView(AccountItem):
+    """An account with what was done to it, hence with its roles at any time."""
+
+    acts: Sequence[AccountAct]
+
+
+class DocumentReadItem(Resource):
+    """A document that somebody read, or was denied."""
+
+    id: UUID
+    at: datetime
+    account_id: UUID | None
+    role: str
+    sign_in_name: str | None
+    display_name: str | None
+    denied: bool
+    document_id: UUID
+    document_kind: str
+    document_version: int
+    organisation_id: UUID
+    organisation_name: str

@@ -17,6 +17,7 @@ from services.identity.views.models import (
     OrganisationView,
     SubmissionItem,
 )
+from services.identity.views.resemblances import same_as
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
@@ -104,6 +105,7 @@ async def read_organisation(connection: Connection, organisation_id: UUID, *, vi
         province_hint=check.province_hint,
         organisation_check_warns=check.organisation_check_warns,
         contact=await _contact(connection, organisation_id, viewing),
+        same_as=await same_as(connection, viewing.principal, organisation_id),
         documents=await _documents(connection, organisation_id),
         submissions=await _submissions(connection, organisation_id),
         conditions=[ConditionItem.model_validate(condition) for condition in conditions],
@@ -133,6 +135,9 @@ async def _same_elsewhere(connection: Connection, contact: Record, viewing: View
     """How many other organisations have a contact with the same ID number; a hint for reviewers only."""
     if Permission.IDENTITY_AUTHENTICATION_REVIEW not in viewing.principal.permissions:
         return None
+    if contact["id_number_index"] is None:
+        # Two contacts of whom no number is known are not one person.
+        return 0
     statement = select(func.count()).where(
         CONTACT.c.id_number_index == contact["id_number_index"],
         CONTACT.c.organisation_id != contact["organisation_id"],

@@ -1,6 +1,8 @@
 """Lists beside the organisations: public ones, ties, priority entries, recognitions, staff, designations."""
 
 import base64
+from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -9,6 +11,7 @@ from services.identity.tables import (
     ACCOUNT,
     AFFILIATION,
     BLACKLIST_ENTRY,
+    BLACKLIST_LIFTING,
     DESIGNATION,
     ISSUING_KEY,
     ORGANISATION,
@@ -26,6 +29,7 @@ from services.identity.views.models import (
     FormRegion,
     JsonWebKey,
     JsonWebKeys,
+    LiftingItem,
     Me,
     PriorityItem,
     RecognitionItem,
@@ -49,6 +53,7 @@ async def list_directory(
     statement = select(ORGANISATION).where(
         ORGANISATION.c.recognition == "recognised",
         ORGANISATION.c.closed.is_(False),
+        ORGANISATION.c.blacklisted_since.is_(None),
         (suspended.is_(None)) | (suspended > clock.now()),
     )
     return await read_page(connection, statement, key=ORGANISATION.c.id, item=DirectoryItem, limit=limit, cursor=cursor)
@@ -64,10 +69,28 @@ async def list_blacklist(
     )
 
 
+async def list_liftings(connection: Connection, *, limit: int, cursor: str | None) -> Page[LiftingItem]:
+    """Proposals to take codes off the blacklist, and what became of them. Source: A12, Q19."""
+    statement = select(BLACKLIST_LIFTING, BLACKLIST_ENTRY.c.credit_code, BLACKLIST_ENTRY.c.organisation_name).join(
+        BLACKLIST_ENTRY, BLACKLIST_ENTRY.c.id == BLACKLIST_LIFTING.c.entry_id
+    )
+    return await read_page(
+        connection, statement, key=BLACKLIST_LIFTING.c.id, item=LiftingItem, limit=limit, cursor=cursor
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffiliationFilter:
+    """What the list of ties is narrowed to; None narrows nothing."""
+
+    enterprise_id: UUID | None = None
+    provider_id: UUID | None = None
+
+
 async def list_affiliations(
-    connection: Connection, principal: Principal, *, limit: int, cursor: str | None
+    connection: Connection, principal: Principal, *, chosen: AffiliationFilter, limit: int, cursor: str | None
 ) -> Page[AffiliationItem]:
-    """The ties of the organisations the caller may see. Source: A13(4), R63."""
+    """The ties of the organisations the caller may see, with their sources. Source: A13(4), R63."""
     enterprise, provider = ORGANISATION.alias("enterprise"), ORGANISATION.alias("provider")
     visible = select(ORGANISATION.c.id).where(scope_of(principal))
     statement = (
@@ -76,6 +99,10 @@ async def list_affiliations(
         .join(provider, provider.c.id == AFFILIATION.c.provider_id)
         .where(AFFILIATION.c.enterprise_id.in_(visible) | AFFILIATION.c.provider_id.in_(visible))
     )
+    if chosen.enterprise_id is not None:
+        statement = statement.where(AFFILIATION.c.enterprise_id == chosen.enterprise_id)
+    if chosen.provider_id is not None:
+        statement = statement.where(AFFILIATION.c.provider_id == chosen.provider_id)
     return await read_page(
         connection, statement, key=AFFILIATION.c.id, item=AffiliationItem, limit=limit, cursor=cursor
     )
@@ -179,8 +206,8 @@ def form_of(pack: PolicyPack, party: PartyKind) -> Form:
 
 
 def blacklist_states_of(principal: Principal | None) -> tuple[str, ...]:
-    """The public sees what is listed; who proposes or approves sees proposals too."""
+    """The public sees what is listed; who proposes or approves sees proposals too, and what became of them."""
     watching = {Permission.IDENTITY_BLACKLIST_PROPOSE, Permission.IDENTITY_BLACKLIST_APPROVE}
     if principal is not None and watching & principal.permissions:
-        return ("proposed", "approved")
+        return ("proposed", "approved", "withdrawn", "refused", "lifted")
     return ("approved",)

@@ -1,5 +1,6 @@
 """What waits for the caller in identity."""
 
+from datetime import datetime
 from typing import Final
 
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
@@ -7,30 +8,44 @@ from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection
 
+# Only what the caller can do: not a second act on what the same person did first, nor an act of a party that may not
+# act now.
 _TASKS: Final = """
 SELECT kind, title, subject_type, subject_id, since FROM (
     SELECT 'authentication.review' AS kind, '审核实名认证：' || name AS title, 'organisation' AS subject_type,
            id AS subject_id, submitted_at AS since
     FROM organisation WHERE $1 AND state = 'submitted'
     UNION ALL
+    SELECT 'resemblance.decide', '核对疑似同一单位：' || a.name || '、' || b.name, 'resemblance', r.id, r.noticed_at
+    FROM resemblance r JOIN organisation a ON a.id = r.first_id JOIN organisation b ON b.id = r.second_id
+    WHERE $1 AND r.outcome = 'open' AND 'authenticated' IN (a.state, b.state)
+    UNION ALL
     SELECT 'recognition.decide', '认定云服务商：' || o.name, 'organisation', o.id,
            (SELECT max(s.decided_at) FROM submission s WHERE s.organisation_id = o.id)
-    FROM organisation o WHERE $2 AND o.recognition = 'requested'
+    FROM organisation o WHERE $2 AND o.recognition = 'requested' AND o.reviewed_by IS DISTINCT FROM $8
     UNION ALL
     SELECT 'blacklist.approve', '批准列入黑名单：' || organisation_name, 'blacklist', id, proposed_at
-    FROM blacklist_entry WHERE $3 AND state = 'proposed'
+    FROM blacklist_entry WHERE $3 AND state = 'proposed' AND proposed_by <> $8
+    UNION ALL
+    SELECT 'blacklist.approve_lifting', '批准移出黑名单：' || e.organisation_name, 'blacklist_lifting', l.id,
+           l.proposed_at
+    FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id
+    WHERE $3 AND l.state = 'proposed' AND l.proposed_by <> $8
     UNION ALL
     SELECT 'authentication.submit',
            CASE state WHEN 'registered' THEN '提交实名认证材料' ELSE '补正并重新提交实名认证材料' END,
            'organisation', id, COALESCE(
                (SELECT max(s.decided_at) FROM submission s WHERE s.organisation_id = organisation.id), registered_at)
-    FROM organisation WHERE id = $4 AND state IN ('registered', 'sent_back')
+    FROM organisation WHERE id = $4 AND state IN ('registered', 'sent_back') AND NOT closed
+        AND blacklisted_since IS NULL AND (suspended_since IS NULL OR suspended_since > $7)
 ) AS task
 WHERE $5::uuid IS NULL OR subject_id < $5 ORDER BY subject_id DESC LIMIT $6
 """
 
 
-async def list_tasks(connection: Connection, principal: Principal, *, limit: int, cursor: str | None) -> Page[Task]:
+async def list_tasks(
+    connection: Connection, principal: Principal, *, now: datetime, limit: int, cursor: str | None
+) -> Page[Task]:
     """What waits, since when; the scheme sets no time limit for these reviews. Raises: CursorInvalid."""
     rows = await connection.fetch(
         _TASKS,
@@ -40,6 +55,8 @@ async def list_tasks(connection: Connection, principal: Principal, *, limit: int
         principal.organisation_id,
         decode_cursor(cursor),
         limit + 1,
+        now,
+        principal.account_id,
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])

@@ -48,6 +48,28 @@ async def test_who_read_a_document_is_recorded(office: Office) -> None:
     assert [tuple(row) for row in rows] == [(clerk, "operator_clerk")]
 
 
+async def test_an_auditor_reads_who_read_a_document_and_who_was_denied_it(office: Office) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    other = await office.party("enterprise", OTHER_ENTERPRISE_CODE)
+    document_id = (await office.upload(party, "licence")).json()["id"]
+    path, clerk, payer = f"/documents/{document_id}", uuid4(), uuid4()
+    assert (await office.get(path, office.headers(Role.OPERATOR_CLERK, account_id=clerk))).status_code == 200
+    assert (await office.get(path, office.own(other))).status_code == 404
+    assert (await office.get(path, office.headers(Role.FINANCE, account_id=payer))).status_code == 403
+    assert (await office.get(f"/documents/{uuid4()}", office.own(other))).status_code == 404
+    auditor = office.headers(Role.AUDITOR)
+    reads = (await office.get(f"/document-reads?organisation_id={party.id}", auditor)).json()["data"]
+    assert [(read["account_id"], read["denied"], read["document_kind"]) for read in reads] == [
+        (str(payer), True, "licence"),
+        (str(other.account_id), True, "licence"),
+        (str(clerk), False, "licence"),
+    ]
+    assert reads[1]["sign_in_name"] == other.sign_in_name
+    for narrowed, count in ((f"account_id={payer}", 1), ("denied=false", 1), (f"organisation_id={other.id}", 0)):
+        assert len((await office.get(f"/document-reads?{narrowed}", auditor)).json()["data"]) == count, narrowed
+    assert (await office.get("/document-reads", office.headers(Role.OPERATOR_CLERK))).status_code == 403
+
+
 @pytest.mark.requirement("R45")
 @pytest.mark.parametrize(
     ("content", "status", "code"),
@@ -175,6 +197,13 @@ async def test_the_contact_is_shown_to_its_party_and_reviewers_with_a_masked_id_
         assert CONTACT_PHONE not in response.text
 
 
+async def test_two_contacts_without_an_id_number_are_not_one_person(office: Office) -> None:
+    first = await office.authenticated("provider", PROVIDER_CODE)
+    await office.authenticated("provider", OTHER_ENTERPRISE_CODE)
+    seen = (await office.get(f"/organisations/{first.id}", office.headers(Role.OPERATOR_CLERK))).json()
+    assert seen["contact"]["same_id_number_elsewhere"] == 0
+
+
 async def test_a_reviewer_sees_that_one_person_stands_for_two_companies(office: Office) -> None:
     party = await office.authenticated("enterprise", ENTERPRISE_CODE)
     await office.authenticated("enterprise", OTHER_ENTERPRISE_CODE)
@@ -201,6 +230,37 @@ async def test_material_goes_back_with_a_reason_for_each_document_and_comes_agai
     assert (await office.submit(party)).json()["state"] == "submitted"
 
 
+async def sent_back(office: Office, **named: str) -> Party:
+    """An enterprise whose material came back; `named` gives reasons by document."""
+    party = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(party)
+    await office.submit(party)
+    body = {"reason": "请补正", "documents": named}
+    path = f"/organisations/{party.id}/authentication/send-back"
+    assert (await office.post(path, body, office.headers(Role.OPERATOR_CLERK))).status_code == 200
+    return party
+
+
+async def test_what_came_back_is_not_handed_in_again_as_it_was(office: Office) -> None:
+    party = await sent_back(office, licence="公章不清晰")
+    same = await office.submit(party)
+    assert (same.status_code, same.json()["code"]) == (422, "identity.submission_unchanged")
+    # The same file once more, and a change of what nobody found fault with, put nothing right.
+    assert (await office.upload(party, "licence")).json()["version"] == 2
+    other = await office.submit(party, established_on="2016-03-01")
+    assert (other.status_code, other.json()["facts"]["kinds"]) == (422, ["licence"])
+    said = await office.submit(party, correction="公章位置已对照原件核实，系套印，无法更清晰。")
+    assert said.json()["state"] == "submitted"
+    seen = (await office.get(f"/organisations/{party.id}", office.headers(Role.OPERATOR_CLERK))).json()
+    assert seen["submissions"][0]["correction"].startswith("公章位置")
+
+
+async def test_where_no_document_was_named_any_change_will_do(office: Office) -> None:
+    party = await sent_back(office)
+    assert (await office.submit(party)).json()["code"] == "identity.submission_unchanged"
+    assert (await office.submit(party, size_class="micro")).json()["state"] == "submitted"
+
+
 async def test_a_refused_party_may_hand_in_again(office: Office) -> None:
     party = await office.party("enterprise", ENTERPRISE_CODE)
     await office.upload_all(party)
@@ -208,7 +268,7 @@ async def test_a_refused_party_may_hand_in_again(office: Office) -> None:
     path = f"/organisations/{party.id}/authentication/refuse"
     refused = await office.post(path, {"reason": "资料虚假"}, office.headers(Role.OPERATOR_CLERK))
     assert refused.json()["state"] == "refused"
-    assert (await office.submit(party)).status_code == 200
+    assert (await office.submit(party, established_on="2016-03-01")).status_code == 200
 
 
 @pytest.mark.requirement("R65")

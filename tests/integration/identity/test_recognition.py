@@ -124,6 +124,28 @@ async def test_a_tie_is_declared_by_a_party_and_ended_by_the_operator(office: Of
     assert renewed.status_code == 201
 
 
+async def test_a_party_sees_its_own_ties_only(office: Office) -> None:
+    enterprise = await office.party("enterprise", ENTERPRISE_CODE)
+    stranger = await office.party("enterprise", OTHER_ENTERPRISE_CODE, region="520300")
+    provider = await office.party("provider", PROVIDER_CODE, region="520300")
+    body = {
+        "organisation_id": str(enterprise.id),
+        "counterpart_code": PROVIDER_CODE,
+        "kind": "property_tie",
+        "source": "持股30%",
+    }
+    assert (await office.post("/affiliations", body, office.own(enterprise))).status_code == 201
+    for headers, seen in (
+        (office.own(enterprise), 1),
+        (office.own(provider), 1),
+        (office.own(stranger), 0),
+        (office.headers(Role.REGION, region="520400"), 0),
+        (office.headers(Role.AUDITOR), 1),
+    ):
+        for query in ("", f"?enterprise_id={enterprise.id}"):
+            assert len((await office.get(f"/affiliations{query}", headers)).json()["data"]) == seen, query
+
+
 async def test_a_decision_on_an_older_version_is_refused(office: Office) -> None:
     party = await office.party("enterprise", ENTERPRISE_CODE)
     seen = await office.get(f"/organisations/{party.id}", office.headers(Role.OPERATOR_LEAD))

@@ -1,6 +1,5 @@
 """Staff accounts and the operator's designation over HTTP."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -84,28 +83,6 @@ async def test_nobody_changes_the_own_rights(office: Office) -> None:
     own = (await office.get("/me", admin)).json()["account_id"]
     response = await office.post(f"/staff/{own}/disable", {"reason": "试"}, admin)
     assert (response.status_code, response.json()["code"]) == (422, "identity.own_account")
-
-
-@pytest.mark.requirement("R2")
-async def test_operator_rights_are_granted_only_while_a_designation_is_in_force(office: Office) -> None:
-    account_id = UUID((await hire(office, "clerk-a", "operator_clerk")).json()["id"])
-    before = (await office.get("/me", await office.bearer("clerk-a"))).json()
-    assert (before["roles"], before["permissions"]) == ([], [])
-    ends_at = datetime.now(UTC) + timedelta(days=365)
-    body = {"operator_name": "云上贵州公司", "act": "黔数〔2018〕53号", "ends_at": ends_at.isoformat()}
-    bureau = office.headers(Role.BUREAU_LEAD)
-    assert (await office.post("/designations", body, bureau)).status_code == 201
-    overlapping = await office.post("/designations", body, office.headers(Role.BUREAU_LEAD))
-    assert (overlapping.status_code, overlapping.json()["code"]) == (409, "identity.designation_not_open")
-    clerk = await office.bearer("clerk-a")
-    assert (await office.get("/authentications", clerk)).status_code == 200
-    await office.platform.move_clock(ends_at + timedelta(minutes=1))
-    assert (await office.get("/authentications", clerk)).status_code == 401
-    assert (await office.get("/me", await office.bearer("clerk-a"))).json()["roles"] == []
-    assert await office.facts(account_id) == [
-        (1, "identity.account_opened.v1"),
-        (2, "identity.account_ended.v1"),
-    ]
 
 
 @pytest.mark.requirement("R2")

@@ -27,7 +27,8 @@ def an_authenticated(kind: PartyKind) -> Organisation:
         evidence="",
         now=NOW,
     )
-    return rules.authenticate(replace(made, state=AuthenticationState.SUBMITTED, legal_person=True), reviewer_id=None)
+    submitted = replace(made, state=AuthenticationState.SUBMITTED, legal_person=True)
+    return rules.authenticate(submitted, reviewer_id=None, now=NOW)
 
 
 @pytest.mark.requirement("R43")
@@ -40,9 +41,16 @@ def test_a_provider_is_refused_recognition_once_and_stays_authenticated() -> Non
         rules.refuse_recognition(after)
 
 
+@pytest.mark.requirement("R43")
+def test_a_provider_that_was_not_recognised_may_be_recognised_later() -> None:
+    refused = rules.refuse_recognition(an_authenticated(PartyKind.PROVIDER))
+    later = rules.recognise(refused, exception_reason="", now=NOW)
+    assert (later.party().recognised, later.recognised_at) == (True, NOW)
+
+
 def test_a_reinstated_organisation_is_as_it_was_before_its_suspension() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
-    suspended = rules.suspend(before, effective_at=NOW)
+    suspended = rules.suspend(before, effective_at=NOW, now=NOW)
     assert suspended.suspended_since == NOW
     assert rules.reinstate(suspended) == replace(before, version=before.version + 2)
 
@@ -52,10 +60,10 @@ def test_an_enterprise_is_listed_once_and_unlisted_once() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
     with pytest.raises(PriorityUnchanged):
         rules.unlist_priority(before)
-    listed = rules.list_priority(before)
+    listed = rules.list_priority(before, now=NOW)
     assert listed.party().priority_listed
     with pytest.raises(PriorityUnchanged):
-        rules.list_priority(listed)
+        rules.list_priority(listed, now=NOW)
     assert rules.unlist_priority(listed) == replace(before, version=before.version + 2)
 
 

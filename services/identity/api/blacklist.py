@@ -1,0 +1,115 @@
+"""The blacklist's acts: listing and lifting, each proposed, then approved, refused or withdrawn."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from services.identity.api.asking import SealedRun
+from services.identity.api.bodies import BlacklistBody, LiftingBody, ReasonBody
+from services.identity.handlers import blacklist
+from services.identity.handlers.blacklist import Approve, BlacklistOutcome, Close
+from services.identity.views import registers
+from services.identity.views.models import LiftingItem
+from shared.contracts.http.lists import LIMIT_DEFAULT, Page
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require, require_any
+from shared.runtime.http import Reading, actor_of
+from shared.runtime.paging import Cursor, Limit
+
+router = APIRouter(prefix="/blacklist")
+
+Proposer = Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_PROPOSE))]
+Approver = Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_APPROVE))]
+Watcher = Annotated[
+    Principal,
+    Depends(
+        require_any(
+            Permission.IDENTITY_BLACKLIST_PROPOSE,
+            Permission.IDENTITY_BLACKLIST_APPROVE,
+            Permission.IDENTITY_ACCOUNT_READ,
+        )
+    ),
+]
+
+
+@router.post("", status_code=201, response_model=BlacklistOutcome, summary="提请列入黑名单")
+async def propose_blacklisting(run: SealedRun, body: BlacklistBody, principal: Proposer) -> Response:
+    """Propose a code on an external decision. Source: A12, R58, Q19."""
+    command = blacklist.ProposeBlacklisting(
+        credit_code=body.credit_code,
+        organisation_name=body.organisation_name,
+        organ=body.organ,
+        number=body.number,
+        decided_on=body.decided_on,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(blacklist.propose_blacklisting, command, status=201)
+
+
+@router.post("/{entry_id}/approve", response_model=BlacklistOutcome, summary="批准列入黑名单")
+async def approve_blacklisting(run: SealedRun, entry_id: UUID, principal: Approver) -> Response:
+    """List a code; another person than the proposer. Source: A12, R58."""
+    command = Approve(proposal_id=entry_id, by=actor_of(principal))
+    return await run.run(blacklist.approve_blacklisting, command)
+
+
+@router.post("/{entry_id}/refuse", response_model=BlacklistOutcome, summary="不予列入黑名单")
+async def refuse_blacklisting(run: SealedRun, entry_id: UUID, body: ReasonBody, principal: Approver) -> Response:
+    """Refuse a proposal, with the reason. Source: A12, Q19."""
+    command = Close(proposal_id=entry_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(blacklist.refuse_blacklisting, command)
+
+
+@router.post("/{entry_id}/withdraw", response_model=BlacklistOutcome, summary="撤回列入黑名单的提请")
+async def withdraw_blacklisting(run: SealedRun, entry_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
+    """Take back an own proposal, with the reason. Source: A12."""
+    command = Close(proposal_id=entry_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(blacklist.withdraw_blacklisting, command)
+
+
+@router.post("/{entry_id}/liftings", status_code=201, response_model=BlacklistOutcome, summary="提请移出黑名单")
+async def propose_lifting(run: SealedRun, entry_id: UUID, body: LiftingBody, principal: Proposer) -> Response:
+    """Propose the end of a listing on a new external decision. Source: A12, R58, Q19."""
+    command = blacklist.ProposeLifting(
+        entry_id=entry_id,
+        organ=body.organ,
+        number=body.number,
+        decided_on=body.decided_on,
+        reason=body.reason,
+        by=actor_of(principal),
+    )
+    return await run.run(blacklist.propose_lifting, command, status=201)
+
+
+@router.get("/liftings", summary="移出黑名单的提请")
+async def list_liftings(
+    connection: Reading, principal: Watcher, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Page[LiftingItem]:
+    """Proposals to lift, and what became of them. Source: A12, Q19."""
+    del principal
+    return await registers.list_liftings(connection, limit=limit, cursor=cursor)
+
+
+@router.post("/liftings/{lifting_id}/approve", response_model=BlacklistOutcome, summary="批准移出黑名单")
+async def approve_lifting(run: SealedRun, lifting_id: UUID, principal: Approver) -> Response:
+    """Take a code off the blacklist; another person than the proposer. Source: A12, R58, Q19."""
+    command = Approve(proposal_id=lifting_id, by=actor_of(principal))
+    return await run.run(blacklist.approve_lifting, command)
+
+
+@router.post("/liftings/{lifting_id}/refuse", response_model=BlacklistOutcome, summary="不予移出黑名单")
+async def refuse_lifting(run: SealedRun, lifting_id: UUID, body: ReasonBody, principal: Approver) -> Response:
+    """Refuse a proposal to lift, with the reason. Source: A12, Q19."""
+    command = Close(proposal_id=lifting_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(blacklist.refuse_lifting, command)
+
+
+@router.post("/liftings/{lifting_id}/withdraw", response_model=BlacklistOutcome, summary="撤回移出黑名单的提请")
+async def withdraw_lifting(run: SealedRun, lifting_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
+    """Take back an own proposal to lift, with the reason. Source: A12."""
+    command = Close(proposal_id=lifting_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(blacklist.withdraw_lifting, command)

@@ -1,0 +1,118 @@
+"""Entries of the blacklist and proposals to lift them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from services.identity.domain.blacklist import ExternalDecision
+from shared.kernel.credit_code import body_of
+from shared.runtime.db import Connection, Record
+from shared.runtime.problems import NotFound
+
+_LISTED_AT_LARGE = """
+SELECT o.id, o.credit_code FROM organisation o
+JOIN blacklist_entry e ON left(e.credit_code, 17) = left(o.credit_code, 17) AND e.state = 'approved'
+WHERE o.blacklisted_since IS NULL ORDER BY o.id LIMIT $1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A proposal to list (`entry_id` is its own id) or to lift, with the decision behind it."""
+
+    entry_id: UUID
+    credit_code: str
+    organ: str
+    number: str
+    decided_on: date
+    state: str
+    proposed_by: UUID
+
+    @property
+    def decision(self) -> ExternalDecision:
+        """The external decision behind it."""
+        return ExternalDecision(organ=self.organ, number=self.number, decided_on=self.decided_on)
+
+
+def _proposal(row: Record | None) -> Proposal:
+    """Raises: NotFound."""
+    if row is None:
+        raise NotFound
+    return Proposal(**dict(row))
+
+
+async def lock_entry(connection: Connection, entry_id: UUID) -> Proposal:
+    """An entry, locked until the commit. Raises: NotFound."""
+    return _proposal(
+        await connection.fetchrow(
+            "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by FROM blacklist_entry"
+            " WHERE id = $1 FOR UPDATE",
+            entry_id,
+        )
+    )
+
+
+async def lock_lifting(connection: Connection, lifting_id: UUID) -> Proposal:
+    """A proposal to lift, and its entry, locked until the commit. Raises: NotFound."""
+    return _proposal(
+        await connection.fetchrow(
+            "SELECT l.entry_id, e.credit_code, l.organ, l.number, l.decided_on, l.state, l.proposed_by"
+            " FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id WHERE l.id = $1 FOR UPDATE",
+            lifting_id,
+        )
+    )
+
+
+async def find_listed(connection: Connection, credit_code: str) -> Proposal | None:
+    """The entry by which the body of a code is listed."""
+    row = await connection.fetchrow(
+        "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by FROM blacklist_entry"
+        " WHERE left(credit_code, 17) = $1 AND state = 'approved'",
+        body_of(credit_code),
+    )
+    return None if row is None else _proposal(row)
+
+
+async def listed_at_large(connection: Connection, *, limit: int) -> Sequence[tuple[UUID, str]]:
+    """Organisations that are not stopped though their body is listed: id and code."""
+    rows = await connection.fetch(_LISTED_AT_LARGE, limit)
+    return [(row["id"], row["credit_code"]) for row in rows]
+
+
+async def approve_entry(connection: Connection, entry_id: UUID, *, by: UUID | None, now: datetime) -> None:
+    """An entry is listed from now on."""
+    await connection.execute(
+        "UPDATE blacklist_entry SET state = 'approved', approved_by = $2, approved_at = $3 WHERE id = $1",
+        entry_id,
+        by,
+        now,
+    )
+
+
+async def close_entry(  # noqa: PLR0913 - the columns of an end
+    connection: Connection, entry_id: UUID, *, state: str, reason: str, by: UUID | None, now: datetime
+) -> None:
+    """An entry is withdrawn, refused or lifted."""
+    await connection.execute(
+        "UPDATE blacklist_entry SET state = $2, closed_reason = $3, closed_by = $4, closed_at = $5 WHERE id = $1",
+        entry_id,
+        state,
+        reason,
+        by,
+        now,
+    )
+
+
+async def close_lifting(  # noqa: PLR0913 - the columns of an end
+    connection: Connection, lifting_id: UUID, *, state: str, reason: str, by: UUID | None, now: datetime
+) -> None:
+    """A proposal to lift is approved, withdrawn or refused."""
+    await connection.execute(
+        "UPDATE blacklist_lifting SET state = $2, closed_reason = $3, closed_by = $4, closed_at = $5 WHERE id = $1",
+        lifting_id,
+        state,
+        reason,
+        by,
+        now,
+    )

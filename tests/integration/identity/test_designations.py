@@ -1,0 +1,116 @@
+"""The operator's people belong to a designation, and their rights live and die with it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.contracts.permissions import Role
+from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, Office
+
+
+async def hire(office: Office, name: str, *roles: str, **changes: Any) -> Any:
+    body = {"sign_in_name": name, "password": PASSWORD, "display_name": "审核科", "roles": list(roles), **changes}
+    return await office.post("/staff", body, await office.bearer(ADMIN, ADMIN_PASSWORD))
+
+
+async def designate(office: Office, name: str, **changes: Any) -> Any:
+    body = {"operator_name": name, "act": "黔数〔2018〕53号", **changes}
+    return await office.post("/designations", body, office.headers(Role.BUREAU_LEAD))
+
+
+async def roles_of(office: Office, name: str) -> list[str]:
+    return list((await office.get("/me", await office.bearer(name))).json()["roles"])
+
+
+async def end(office: Office, designation_id: str, **changes: Any) -> Any:
+    body = {"reason": "另行指定", **changes}
+    return await office.post(f"/designations/{designation_id}/end", body, office.headers(Role.BUREAU_LEAD))
+
+
+async def move(office: Office, moved_id: UUID, designation_id: str, **who: Any) -> Any:
+    return await office.client.put(
+        f"{BASE}/staff/{moved_id}/designation",
+        json={"designation_id": designation_id, "reason": "由新运营方聘用"},
+        headers=office.headers(Role.BUREAU_LEAD, **who),
+    )
+
+
+@pytest.mark.requirement("R2")
+async def test_operator_rights_are_granted_only_while_a_designation_is_in_force(office: Office) -> None:
+    nobody = await hire(office, "clerk-z", "operator_clerk")
+    assert (nobody.status_code, nobody.json()["code"]) == (422, "identity.designation_required")
+    starts_at = datetime.now(UTC) + timedelta(days=2)
+    ends_at = starts_at + timedelta(days=365)
+    moments = {"starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
+    made = (await designate(office, "云上贵州公司", **moments)).json()
+    overlapping = await designate(office, "别的公司", **moments)
+    assert (overlapping.status_code, overlapping.json()["code"]) == (409, "identity.designation_not_open")
+    account_id = UUID((await hire(office, "clerk-a", "operator_clerk", designation_id=made["id"])).json()["id"])
+    before = (await office.get("/me", await office.bearer("clerk-a"))).json()
+    assert (before["roles"], before["permissions"]) == ([], [])
+    await office.platform.move_clock(starts_at)
+    clerk = await office.bearer("clerk-a")
+    assert (await office.get("/authentications", clerk)).status_code == 200
+    await office.platform.move_clock(ends_at + timedelta(minutes=1))
+    assert (await office.get("/authentications", clerk)).status_code == 401
+    assert await roles_of(office, "clerk-a") == []
+    assert await office.facts(account_id) == [
+        (1, "identity.account_opened.v1"),
+        (2, "identity.account_ended.v1"),
+    ]
+
+
+@pytest.mark.requirement("R2")
+async def test_the_next_designation_gives_the_former_operators_people_nothing_back(office: Office) -> None:
+    first = (await designate(office, "云上贵州公司")).json()["id"]
+    account_id = UUID((await hire(office, "clerk-a", "operator_clerk")).json()["id"])
+    assert await roles_of(office, "clerk-a") == ["operator_clerk"]
+    assert (await end(office, first)).status_code == 200
+    await office.platform.settle()
+    second = (await designate(office, "贵阳大数据公司")).json()["id"]
+    assert await roles_of(office, "clerk-a") == []
+    # Nor does a change of roles.
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    for roles in (["finance"], ["operator_lead"]):
+        url = f"{BASE}/staff/{account_id}/roles"
+        changed = await office.client.put(url, json={"roles": roles}, headers={**admin, "Idempotency-Key": roles[0]})
+        assert changed.status_code == 200
+    assert await roles_of(office, "clerk-a") == []
+    assert (await hire(office, "clerk-b", "operator_clerk")).status_code == 201
+    assert await roles_of(office, "clerk-b") == ["operator_clerk"]
+    ended = await hire(office, "clerk-c", "operator_clerk", designation_id=first)
+    assert (ended.status_code, ended.json()["code"]) == (409, "identity.designation_ended")
+    # The bureau says so, in an act of its own, and the record shows it.
+    assert (await move(office, account_id, second, account_id=account_id)).json()["code"] == "identity.own_account"
+    moved = await move(office, account_id, second)
+    assert (moved.status_code, moved.json()["designation_id"]) == (200, second)
+    await office.platform.settle()
+    assert await roles_of(office, "clerk-a") == ["operator_lead"]
+    seen = (await office.get(f"/accounts/{account_id}", office.headers(Role.AUDITOR))).json()
+    assert (seen["operator_name"], seen["acts"][0]["act"]) == ("贵阳大数据公司", "account.move_designation")
+    assert (seen["acts"][0]["before"], seen["acts"][0]["ground"]) == (first, "由新运营方聘用")
+
+
+async def test_only_the_operators_people_are_moved_and_only_to_a_designation_that_lasts(office: Office) -> None:
+    first = (await designate(office, "云上贵州公司")).json()["id"]
+    clerk = UUID((await hire(office, "clerk-a", "operator_clerk")).json()["id"])
+    payer = UUID((await hire(office, "payer-a", "finance")).json()["id"])
+    assert (await move(office, payer, first)).json()["code"] == "identity.not_operator_staff"
+    assert (await move(office, clerk, first)).json()["code"] == "identity.not_operator_staff"
+    assert (await move(office, clerk, str(uuid4()))).status_code == 404
+    party = await office.party("enterprise", "91520100MA6DK0X17T")
+    assert (await move(office, party.account_id, first)).status_code == 404
+
+
+async def test_a_designation_that_has_not_begun_is_taken_back_and_none_is_put_off(office: Office) -> None:
+    now = datetime.now(UTC)
+    later = (await designate(office, "云上贵州公司", starts_at=(now + timedelta(days=30)).isoformat())).json()["id"]
+    assert (await end(office, later)).status_code == 200
+    assert (await end(office, later)).json()["code"] == "identity.designation_not_open"
+    made = (await designate(office, "贵阳公司", ends_at=(now + timedelta(days=60)).isoformat())).json()["id"]
+    next_ = await designate(office, "遵义公司", starts_at=(now + timedelta(days=60)).isoformat())
+    assert next_.status_code == 201
+    put_off = await end(office, made, ends_at=(now + timedelta(days=90)).isoformat())
+    assert (put_off.status_code, put_off.json()["code"]) == (422, "identity.designation_out_of_order")
