@@ -58,7 +58,7 @@ def fold(text: str) -> str:
 
 def fold_name(name: str) -> str:
     """The name as one would compare it: folded, and without the blanks that some write and others do not."""
-    return fold(name).replace(" ", "")
+    return unicodedata.normalize("NFKC", fold(name).replace(" ", ""))
 
 
 def fold_phone(number: str) -> str:

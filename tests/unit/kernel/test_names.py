@@ -1,7 +1,5 @@
 """Names: rare characters are letters on every interpreter, unseen ones are not, and spellings of one fold to one."""
 
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,12 +71,10 @@ def test_a_search_keeps_single_blanks_between_words() -> None:
     assert fold(" Elastic\u3000 计算 〔Pro〕") == "elastic 计算 (pro)"
 
 
-@given(st.text(max_size=30))
+@given(st.text("贵州甲乙（）()〔〕【】［］ \u3000\t\u200bＡＢＣabcXYZ０１23－-·\U000323b0\U000e0100", max_size=30))
 def test_folding_twice_is_folding_once(text: str) -> None:
     once = fold_name(text)
-    assert fold_name(once) == once or unicodedata.normalize("NFKC", text.casefold()) != unicodedata.normalize(
-        "NFKC", unicodedata.normalize("NFKC", text).casefold()
-    )
+    assert fold_name(once) == once
 
 
 @pytest.mark.parametrize(
