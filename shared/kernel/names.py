@@ -57,8 +57,12 @@ def fold(text: str) -> str:
 
 
 def fold_name(name: str) -> str:
-    """The name as one would compare it: folded, and without the blanks that some write and others do not."""
-    return unicodedata.normalize("NFKC", fold(name).replace(" ", ""))
+    """The name as one would compare it: folded, without the blanks, brackets and marks that some write and others not.
+
+    May be empty.
+    """
+    folded = unicodedata.normalize("NFKC", fold(name))
+    return "".join(symbol for symbol in folded if is_ideograph(symbol) or unicodedata.category(symbol)[0] in "LMN")
 
 
 def fold_phone(number: str) -> str:
