@@ -111,7 +111,7 @@ async def buy_in_spring(stage: Stage) -> None:
     await orders.place(stage, [CANCELLED, DECLINED, TOO_DEAR, FORGOTTEN])
     await orders.expect(stage, TOO_DEAR, "refused")
     await orders.cancel(stage, CANCELLED)
-    await orders.decline(stage, DECLINED)
+    await orders.decline(stage, DECLINED, reason="该型号设备库存不足，本月无法开通，敬请谅解。")
     await stage.on(3, 12)
     await orders.buy(stage, (*SPRING, SELF_PAID))
     await stage.on(3, 20)

@@ -48,9 +48,9 @@ async def cancel(stage: Stage, plot: Plot) -> None:
     await stage.settle()
 
 
-async def decline(stage: Stage, plot: Plot) -> None:
-    """The provider does not take the order."""
-    await stage.post(_seller(stage, plot), f"{_order(stage, plot)}/refuse")
+async def decline(stage: Stage, plot: Plot, *, reason: str) -> None:
+    """The provider does not take the order, and says why."""
+    await stage.post(_seller(stage, plot), f"{_order(stage, plot)}/refuse", {"reason": reason})
     await stage.settle()
 
 
