@@ -100,7 +100,8 @@ async def give_quota(stage: Stage) -> None:
     await quota.served(stage, [keys[place] for place in SERVED_LATER])
     await stage.on(3, 6)
     await quota.grant(stage, [keys[place] for place in SERVED_LATER])
-    again = await quota.apply(stage, year, place=SENT_BACK, yuan=LAST_YEAR_YUAN[SENT_BACK], turn=2)
+    corrected, yuan = "已补充上云计划书的预算明细。", LAST_YEAR_YUAN[SENT_BACK]
+    again = await quota.apply(stage, year, place=SENT_BACK, yuan=yuan, turn=2, correction=corrected)
     await quota.decided(stage, [again])
 
 

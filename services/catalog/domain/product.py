@@ -1,5 +1,6 @@
 """A product and its newest edition: frozen values and the tables of their moves."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,15 @@ class Verdict(StrEnum):
     APPROVED = "approved"
 
 
+EDITION_STATE_NAMES: Mapping[str, str] = {
+    EditionState.DRAFT: "草稿",
+    EditionState.SUBMITTED: "待系统运营方审核",
+    EditionState.REVIEWED: "待省大数据局审批",
+    EditionState.SENT_BACK: "已退回",
+    EditionState.PUBLISHED: "已上架",
+    EditionState.ENDED: "已结束",
+}
+"""The states as users read them."""
 PRODUCT_MOVES = Transitions(
     {
         (ProductState.DRAFT, ProductState.PUBLISHED),
@@ -95,6 +105,10 @@ class Content:
     voucher: bool
     components: tuple[Component, ...]
 
+    def digest(self) -> str:
+        """SHA-256 of the content in hex: two contents that read alike have the same one."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
@@ -103,6 +117,8 @@ class Submission:
     by: UUID
     declaration_version: str
     checklist: tuple[str, ...]
+    correction: str = ""
+    """What was corrected, in the provider's words, since the edition was sent back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +129,8 @@ class Edition:
     state: EditionState
     content: Content
     submission: Submission | None = None
+    returned_digest: str = ""
+    """The digest of the content as it was last sent back, or empty."""
     reviewers: frozenset[tuple[Stage, UUID]] = frozenset()
 
     def reviewed_by(self, account_id: UUID, *, stages: Iterable[Stage]) -> bool:

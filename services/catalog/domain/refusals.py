@@ -81,7 +81,16 @@ class EditionNotDraft(Refusal):
     code = "catalog.edition_not_draft"
     kind = RefusalKind.STATE
     article = "A11(4)"
-    zh = "该产品没有可提交的草稿，当前版次状态为“{state}”。"
+    zh = "该产品没有可提交的草稿，当前版次状态为“{state_name}”。"
+
+
+class EditionUnchanged(Refusal):
+    """What was sent back is handed in again changed, or with a word on what was corrected. Source: A11(4)."""
+
+    code = "catalog.edition_unchanged"
+    kind = RefusalKind.RULE
+    article = "A11(4)"
+    zh = "该版次退回后内容未作修改，请修改后重新提交，或说明已补正的内容。"
 
 
 class EditionNotSubmitted(Refusal):
@@ -90,7 +99,7 @@ class EditionNotSubmitted(Refusal):
     code = "catalog.edition_not_submitted"
     kind = RefusalKind.STATE
     article = "A11(5)"
-    zh = "该产品没有待系统运营方审核的版次，当前版次状态为“{state}”。"
+    zh = "该产品没有待系统运营方审核的版次，当前版次状态为“{state_name}”。"
 
 
 class OpinionMissing(Refusal):
@@ -99,7 +108,7 @@ class OpinionMissing(Refusal):
     code = "catalog.opinion_missing"
     kind = RefusalKind.STATE
     article = "A11(5)"
-    zh = "系统运营方尚未出具审核意见，省大数据局暂不能审批，当前版次状态为“{state}”。"
+    zh = "系统运营方尚未出具审核意见，省大数据局暂不能审批，当前版次状态为“{state_name}”。"
 
 
 class SamePerson(Refusal):
@@ -171,7 +180,7 @@ class DelistingDecided(Refusal):
     code = "catalog.delisting_decided"
     kind = RefusalKind.STATE
     article = "A12(2)"
-    zh = "该下架提议已办结，当前状态为“{state}”。"
+    zh = "该下架提议已办结，当前状态为“{state_name}”。"
 
 
 class DelistingSamePerson(Refusal):
@@ -181,3 +190,12 @@ class DelistingSamePerson(Refusal):
     kind = RefusalKind.RULE
     article = "A12(2)"
     zh = "提出下架的人员不能审批同一提议，须由另一人员审批。"
+
+
+class NotProposer(Refusal):
+    """Whoever proposed a delisting may withdraw it; another person refuses it. Source: Q18."""
+
+    code = "catalog.not_proposer"
+    kind = RefusalKind.RULE
+    article = "A12(2)"
+    zh = "只有提出下架的人员本人可以撤回提议，其他人员可不予批准。"

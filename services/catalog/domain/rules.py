@@ -9,6 +9,7 @@ from services.catalog.domain.product import (
     COMPONENTS_MAX,
     EDITABLE,
     EDITION_MOVES,
+    EDITION_STATE_NAMES,
     PRODUCT_MOVES,
     Content,
     Edition,
@@ -25,6 +26,7 @@ from services.catalog.domain.refusals import (
     DeclarationOutdated,
     EditionNotDraft,
     EditionNotSubmitted,
+    EditionUnchanged,
     EditionUnderReview,
     OpinionMissing,
     ProductOffDirectory,
@@ -122,10 +124,16 @@ def check_submission(content: Content, *, declaration_version: str, checklist: I
 
 
 def submit(product: Product, *, submission: Submission) -> tuple[Product, ProductSubmitted]:
-    """The open edition handed in for review. Raises: ProductOffDirectory, EditionNotDraft. Source: A11(4)."""
+    """The open edition handed in for review; one that was sent back has changed, or says what was corrected.
+
+    Raises: ProductOffDirectory, EditionNotDraft, EditionUnchanged. Source: A11(4).
+    """
     _check_on_directory(product)
-    if product.newest.state not in EDITABLE:
-        raise EditionNotDraft(state=product.newest.state.value)
+    newest = product.newest
+    if newest.state not in EDITABLE:
+        raise EditionNotDraft(**_state_of(newest))
+    if newest.returned_digest and not submission.correction and newest.content.digest() == newest.returned_digest:
+        raise EditionUnchanged
     edition = replace(_moved(product.newest, EditionState.SUBMITTED), submission=submission)
     after = _next(product, newest=edition)
     return after, ProductSubmitted(
@@ -203,6 +211,10 @@ def delist(product: Product, *, ground: str, now: datetime) -> tuple[Product, Pr
     )
 
 
+def _state_of(edition: Edition) -> dict[str, str]:
+    return {"state": edition.state.value, "state_name": EDITION_STATE_NAMES[edition.state]}
+
+
 def _check_on_directory(product: Product) -> None:
     if product.state is ProductState.DELISTED:
         raise ProductOffDirectory
@@ -211,7 +223,7 @@ def _check_on_directory(product: Product) -> None:
 def _for_operator(product: Product, *, by: UUID) -> Edition:
     edition = product.newest
     if edition.state is not EditionState.SUBMITTED:
-        raise EditionNotSubmitted(state=edition.state.value)
+        raise EditionNotSubmitted(**_state_of(edition))
     _check_other_person(edition, by=by, other=Stage.BUREAU)
     return edition
 
@@ -219,7 +231,7 @@ def _for_operator(product: Product, *, by: UUID) -> Edition:
 def _for_bureau(product: Product, *, by: UUID) -> Edition:
     edition = product.newest
     if edition.state is not EditionState.REVIEWED:
-        raise OpinionMissing(state=edition.state.value)
+        raise OpinionMissing(**_state_of(edition))
     _check_other_person(edition, by=by, other=Stage.OPERATOR)
     return edition
 
@@ -232,7 +244,8 @@ def _check_other_person(edition: Edition, *, by: UUID, other: Stage) -> None:
 
 
 def _sent_back(product: Product, edition: Edition, *, stage: Stage, by: UUID) -> tuple[Product, ProductSentBack]:
-    after = _next(product, newest=_reviewed(edition, EditionState.SENT_BACK, stage=stage, by=by))
+    returned = replace(edition, returned_digest=edition.content.digest())
+    after = _next(product, newest=_reviewed(returned, EditionState.SENT_BACK, stage=stage, by=by))
     return after, ProductSentBack(
         version=after.version, product_id=product.id, provider_id=product.provider_id, edition=edition.number
     )

@@ -21,11 +21,10 @@ from services.order.domain.refusals import (
     ProviderNotRecognised,
     ProviderSuspended,
 )
+from shared.contracts.policy import SMALL_FIRMS
 from shared.kernel.credit_code import same_body
 from shared.kernel.refusals import Refusal
 
-SMALL_FIRMS = frozenset({"micro", "small", "medium"})
-"""The size classes of small, medium and micro enterprises. Source: R59, Q7."""
 SAME_CODE = "same_code"
 TIE_NAMES: Mapping[str, str] = {
     "subordination": "隶属关系",

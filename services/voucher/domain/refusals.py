@@ -1,15 +1,33 @@
 """Every "no" of the voucher service: a stable code, the article, a Chinese sentence."""
 
+from typing import Self
+
+from services.voucher.domain.states import APPLICATION_STATE_NAMES, PLAN_STATE_NAMES
+from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import Refusal, RefusalKind
 
 
-class InsufficientQuota(Refusal):
+class RefusalInYuan(Refusal):
+    """A refusal whose facts are fen and whose sentence says yuan: `{amount_yuan}` is the fact `amount_fen`."""
+
+    @property
+    def detail(self) -> str:
+        """The Chinese sentence with its amounts in yuan."""
+        yuan = {
+            f"{name.removesuffix('_fen')}_yuan": format_yuan(Fen(value))
+            for name, value in self.facts.items()
+            if name.endswith("_fen") and isinstance(value, int)
+        }
+        return self.zh.format(**self.facts, **yuan)
+
+
+class InsufficientQuota(RefusalInYuan):
     """The enterprise's available quota of that year does not cover the order. Source: A16, R29."""
 
     code = "voucher.insufficient_quota"
     kind = RefusalKind.RULE
     article = "A16"
-    zh = "云使用券可用额度不足：需要{required_fen}分，可用{available_fen}分"
+    zh = "云使用券可用额度不足：需要{required_yuan}元，可用{available_yuan}元"
 
 
 class YearClosed(Refusal):
@@ -102,13 +120,13 @@ class ClaimEnded(Refusal):
     zh = "该兑现申请已撤回或被驳回"
 
 
-class PaidAboveClaim(Refusal):
+class PaidAboveClaim(RefusalInYuan):
     """More was paid than the claim holds. Source: A24, Q17."""
 
     code = "voucher.paid_above_claim"
     kind = RefusalKind.RULE
     article = "A24"
-    zh = "核定金额{paid_fen}分超过申请兑现金额{claimed_fen}分"
+    zh = "核定金额{paid_yuan}元超过申请兑现金额{claimed_yuan}元"
 
 
 class PlanExists(Refusal):
@@ -126,7 +144,7 @@ class PlanYearOver(Refusal):
     code = "voucher.plan_year_over"
     kind = RefusalKind.RULE
     article = "A15"
-    zh = "发放计划的年度或开放时间不正确：{year}年度"
+    zh = "{year}年度已结束，或开放时间不在该年度内，不能办理该年度发放计划"
 
 
 class PlanStateWrong(Refusal):
@@ -135,7 +153,20 @@ class PlanStateWrong(Refusal):
     code = "voucher.plan_state"
     kind = RefusalKind.STATE
     article = "A15"
-    zh = "发放计划当前状态为{state}，不能进行此操作"
+    zh = "发放计划{state_name}，不能进行此操作"
+
+    @classmethod
+    def of(cls, state: str) -> Self:
+        """The refusal that names the state as users read it."""
+        return cls(state=state, state_name=PLAN_STATE_NAMES.get(state, "不存在"))
+
+
+class PlanTooLarge(Refusal):
+    """The total passes the largest amount of the platform."""
+
+    code = "voucher.plan_too_large"
+    kind = RefusalKind.RULE
+    zh = "追加后的发放总额超出系统允许的上限"
 
 
 class SamePerson(Refusal):
@@ -192,6 +223,15 @@ class NotLegalPerson(Refusal):
     zh = "申领企业须为独立法人"
 
 
+class NotSmallFirm(Refusal):
+    """The scheme's vouchers are for small, medium and micro enterprises alone. Source: R59, Q7."""
+
+    code = "voucher.not_small_firm"
+    kind = RefusalKind.RULE
+    article = "A2"
+    zh = "本办法的云使用券仅限中小微企业申领，该企业的规模不符或尚未登记"
+
+
 class RegisteredTooShort(Refusal):
     """The enterprise is registered for less than the required time. Source: A13(1), R60, Q6."""
 
@@ -210,13 +250,13 @@ class DeclarationOutdated(Refusal):
     zh = "真实性承诺书版本不正确，当前版本为{version}"
 
 
-class AboveCap(Refusal):
+class AboveCap(RefusalInYuan):
     """The request alone passes the yearly cap. Source: N四(二), A16, R29."""
 
     code = "voucher.above_cap"
     kind = RefusalKind.RULE
     article = "A16"
-    zh = "申请额度{requested_fen}分超过每年上限{cap_fen}分"
+    zh = "申请额度{requested_yuan}元超过每年上限{cap_yuan}元"
 
 
 class ApplicationOpen(Refusal):
@@ -234,7 +274,21 @@ class ApplicationStateWrong(Refusal):
     code = "voucher.application_state"
     kind = RefusalKind.STATE
     article = "A16"
-    zh = "申领当前状态为{state}，不能进行此操作"
+    zh = "该申领{state_name}，不能进行此操作"
+
+    @classmethod
+    def of(cls, state: str) -> Self:
+        """The refusal that names the state as users read it."""
+        return cls(state=state, state_name=APPLICATION_STATE_NAMES[state])
+
+
+class ResubmittedUnchanged(Refusal):
+    """What was sent back is handed in again with another amount, or with what was corrected. Source: A16."""
+
+    code = "voucher.resubmitted_unchanged"
+    kind = RefusalKind.RULE
+    article = "A16"
+    zh = "该申领此前已被退回补正，请调整申请额度，或说明已补正的内容后重新提交"
 
 
 class NothingEarmarked(Refusal):
@@ -246,17 +300,26 @@ class NothingEarmarked(Refusal):
     zh = "该申领没有已预留的额度可供核准"
 
 
-class RevocationTooLarge(Refusal):
+class RevocationTooLarge(RefusalInYuan):
     """Only unused quota can be revoked. Source: R36."""
 
     code = "voucher.revocation_too_large"
     kind = RefusalKind.RULE
     article = "A9"
-    zh = "可收回额度为{available_fen}分，少于{amount_fen}分"
+    zh = "可收回额度为{available_yuan}元，少于{amount_yuan}元"
+
+
+class NotProposer(Refusal):
+    """Whoever proposed something may withdraw it; others who do not want it refuse it. Source: R8."""
+
+    code = "voucher.not_proposer"
+    kind = RefusalKind.RULE
+    article = "A15"
+    zh = "只有提议人本人可以撤回提议，其他经办人可不予批准"
 
 
 class ProposalDecided(Refusal):
-    """The proposal was approved before."""
+    """The proposal was approved, refused or withdrawn before, or its year is over."""
 
     code = "voucher.proposal_decided"
     kind = RefusalKind.STATE
