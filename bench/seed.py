@@ -115,7 +115,7 @@ def _party(kind: str, index: int) -> Party:
     return Party(
         kind=kind,
         name=f"{kind} {index}",
-        credit_code=f"9152{index:014d}",
+        credit_code=f"{'9152' if kind == 'enterprise' else '9153'}{index:013d}0",
         region=REGIONS[index % len(REGIONS)],
         authenticated=True,
         recognised=kind == "provider",

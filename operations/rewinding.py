@@ -89,6 +89,27 @@ async def _rewind_stream(  # noqa: PLR0913 - the parts of one comparison
         await _set_back(call, estate, consumer, stream, batch)
 
 
+async def renew(call: Call, estate: Estate, consumer: str, stream: str, *, act: bool) -> int:
+    """Let a consumer take the newest fact of every aggregate once more; returns how many. Without `act` only counts.
+
+    For streams that carry state only: a copy that keeps a field more than before is filled by it.
+    """
+    count = 0
+    batch: list[Reading] = []
+    async for one in readings(estate, consumer=consumer, stream=stream):
+        # What it lacks altogether comes by itself, or by the other form of the command.
+        if not one.newest or one.at != one.newest:
+            continue
+        count += 1
+        batch.append(one)
+        if act and len(batch) == BATCH:
+            await _set_back(call, estate, consumer, stream, batch)
+            batch = []
+    if act and batch:
+        await _set_back(call, estate, consumer, stream, batch)
+    return count
+
+
 async def _set_back(call: Call, estate: Estate, consumer: str, stream: str, batch: Sequence[Reading]) -> None:
     """The consumer forgets first; should this end before the producer has spoken, the next repair fills the gap."""
     producer, _, aggregate_type = stream.partition(".")

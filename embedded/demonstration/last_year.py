@@ -100,7 +100,8 @@ async def give_quota(stage: Stage) -> None:
     await quota.served(stage, [keys[place] for place in SERVED_LATER])
     await stage.on(3, 6)
     await quota.grant(stage, [keys[place] for place in SERVED_LATER])
-    again = await quota.apply(stage, year, place=SENT_BACK, yuan=LAST_YEAR_YUAN[SENT_BACK], turn=2)
+    corrected, yuan = "已补充上云计划书的预算明细。", LAST_YEAR_YUAN[SENT_BACK]
+    again = await quota.apply(stage, year, place=SENT_BACK, yuan=yuan, turn=2, correction=corrected)
     await quota.decided(stage, [again])
 
 
@@ -111,7 +112,7 @@ async def buy_in_spring(stage: Stage) -> None:
     await orders.place(stage, [CANCELLED, DECLINED, TOO_DEAR, FORGOTTEN])
     await orders.expect(stage, TOO_DEAR, "refused")
     await orders.cancel(stage, CANCELLED)
-    await orders.decline(stage, DECLINED)
+    await orders.decline(stage, DECLINED, reason="该型号设备库存不足，本月无法开通，敬请谅解。")
     await stage.on(3, 12)
     await orders.buy(stage, (*SPRING, SELF_PAID))
     await stage.on(3, 20)

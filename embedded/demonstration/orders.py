@@ -48,9 +48,9 @@ async def cancel(stage: Stage, plot: Plot) -> None:
     await stage.settle()
 
 
-async def decline(stage: Stage, plot: Plot) -> None:
-    """The provider does not take the order."""
-    await stage.post(_seller(stage, plot), f"{_order(stage, plot)}/refuse")
+async def decline(stage: Stage, plot: Plot, *, reason: str) -> None:
+    """The provider does not take the order, and says why."""
+    await stage.post(_seller(stage, plot), f"{_order(stage, plot)}/refuse", {"reason": reason})
     await stage.settle()
 
 
@@ -153,7 +153,9 @@ def _body(stage: Stage, plot: Plot) -> Answer:
         for number, component, quantity in plot.lines
     ]
     wish: Answer = {"voucher": plot.voucher} if isinstance(plot.voucher, str) else {"voucher_fen": plot.voucher}
-    return {"lines": lines, "agreement_version": stage.texts.agreement_version, **wish}
+    buyer = stage.world.enterprises[plot.place]
+    contact: Answer = {"name": buyer.contact, "phone": buyer.phone}
+    return {"lines": lines, "agreement_version": stage.texts.agreement_version, "contact": contact, **wish}
 
 
 def _buyer(stage: Stage, plot: Plot) -> Login:

@@ -38,14 +38,15 @@ async def increase_plan(stage: Stage, year: int, *, amount_yuan: int, reason: st
 
 
 async def apply(  # noqa: PLR0913 - the parts of an application
-    stage: Stage, year: int, *, place: int, yuan: int, turn: int = 1, refused: str = ""
+    stage: Stage, year: int, *, place: int, yuan: int, turn: int = 1, refused: str = "", correction: str = ""
 ) -> str:
-    """An enterprise applies; the key of its application."""
+    """An enterprise applies; the key of its application. `correction` says what it has corrected since a send-back."""
     enterprise = stage.world.enterprises[place]
     body: Answer = {
         "plan_id": stage.ids[f"plan-{year}"],
         "amount_fen": Fen(yuan * YUAN),
         "truth_declaration_version": stage.texts.declaration_version,
+        "correction": correction,
     }
     answer = await stage.post(stage.login(enterprise.key), APPLICATIONS, body, turn=turn, refused=refused)
     key = f"application-{year}-{place}-{turn}"

@@ -10,6 +10,7 @@ from operations.cursors import readings, streams_of
 from operations.journal import last, record
 from operations.places import Database, Estate, WrongUse, open_estate, service_names
 from operations.report import Code, Report, table
+from operations.rewinding import CARRY_STATE, renew
 from shared.runtime.resend import Place, Selection, count_facts, has_room, resend_after, resend_batch
 
 ACT = "resend_facts"
@@ -19,7 +20,8 @@ _RESENDS = UUID("a5b9f6e6-0a51-5c07-8a36-6c86b7f1f5a1")
 _EXAMPLES = """\
 resend --service order --since 2026-11-20T00:00
 resend --service order --since 2026-11-20T00:00 --stream order.order --yes --reason 'read model rebuilt'
-resend --to settlement --yes"""
+resend --to settlement --yes
+resend --to order --stream identity.organisation --anew --yes --reason 'its copy keeps the credit code now'"""
 
 
 def add(commands: Subparsers) -> None:
@@ -31,6 +33,9 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--until", type=_moment, help="recorded before (default: now)")
     parser.add_argument("--stream", default="", help="only this stream, for example order.order")
     parser.add_argument("--to", choices=service_names(), help="the consumer that lacks facts; also a new subscription")
+    parser.add_argument(
+        "--anew", action="store_true", help="with --to: what it has is taken once more, to fill new fields"
+    )
     parser.add_argument("--dry-run", action="store_true", help="what happens without --yes")
     add_acting(parser)
 
@@ -50,7 +55,9 @@ async def run(call: Call) -> Report:
     if given.to is not None:
         if given.service or given.since or given.until:
             raise WrongUse("--to compares cursors itself: give neither --service nor --since nor --until")
-        return await _run_to(call)
+        return await (_run_anew if given.anew else _run_to)(call)
+    if given.anew:
+        raise WrongUse("--anew goes with --to")
     if given.service is None or given.since is None:
         raise WrongUse("give --service and --since, or --to")
     if given.stream and given.stream.partition(".")[0] != given.service:
@@ -134,6 +141,18 @@ async def _run_to(call: Call) -> Report:
     data = {"to": given.to, "lacking": {name: {"aggregates": a, "facts": f} for name, (a, f) in lacking.items()}}
     acted = given.yes or not total
     return Report(lines=dry(lines, acted=acted), data={**data, "sent": sent})
+
+
+async def _run_anew(call: Call) -> Report:
+    """The newest fact of every aggregate of a stream, once more: a copy that keeps more of it than before is filled."""
+    given = call.given
+    if given.stream not in CARRY_STATE:
+        raise WrongUse(f"--anew needs --stream, one of {', '.join(sorted(CARRY_STATE))}")
+    async with open_estate(service_names()) as estate:
+        count = await renew(call, estate, given.to, given.stream, act=given.yes)
+    call.progress.close()
+    said = f"{count:,} aggregates of {given.stream} {'are' if given.yes else 'would be'} told to {given.to} once more"
+    return Report(lines=dry([said], acted=given.yes), data={"to": given.to, "stream": given.stream, "anew": count})
 
 
 async def catch_up(

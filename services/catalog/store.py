@@ -115,6 +115,7 @@ def _edition(row: Any, *, reviewers: frozenset[tuple[Stage, UUID]]) -> Edition: 
             by=row["submitted_by"],
             declaration_version=row["declaration_version"],
             checklist=tuple(row["checklist"]),
+            correction=row["correction"],
         )
     return Edition(
         number=row["number"],
@@ -129,6 +130,7 @@ def _edition(row: Any, *, reviewers: frozenset[tuple[Stage, UUID]]) -> Edition: 
             components=components_of(row["components"]),
         ),
         submission=submission,
+        returned_digest=row["returned_digest"],
         reviewers=reviewers,
     )
 
@@ -199,6 +201,7 @@ async def _write_edition(work: Work, after: Product) -> None:
         "number": newest.number,
         "state": newest.state,
         **content_row(newest.content),
+        "returned_digest": newest.returned_digest,
         "drafted_at": work.now,
         "state_since": work.now,
         **_submission_row(newest.submission),
@@ -219,11 +222,12 @@ async def _write_edition(work: Work, after: Product) -> None:
 
 def _submission_row(submission: Submission | None) -> dict[str, Any]:
     if submission is None:
-        return {"submitted_by": None, "declaration_version": None, "checklist": []}
+        return {"submitted_by": None, "declaration_version": None, "checklist": [], "correction": ""}
     return {
         "submitted_by": submission.by,
         "declaration_version": submission.declaration_version,
         "checklist": list(submission.checklist),
+        "correction": submission.correction,
     }
 
 

@@ -85,6 +85,9 @@ edition = Table(
     Column("declaration_version", Text),
     Column("submitted_by", Uuid),
     moment("submitted_at", nullable=True),
+    # What the provider says it has corrected, and the digest of the content as it was sent back.
+    Column("correction", Text, nullable=False, server_default=text("''")),
+    Column("returned_digest", Text, nullable=False, server_default=text("''")),
     moment("drafted_at"),
     moment("state_since"),
     PrimaryKeyConstraint("product_id", "number"),

@@ -7,7 +7,9 @@ from uuid import UUID
 import msgspec
 
 from services.order.answers import OrderAnswer
+from services.order.contacts import Contact
 from services.order.domain import refusals
+from services.order.domain.contacts import EMAIL, NAME, PHONE
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
 from services.order.handlers.deciding import Act, OrderCommand, decide_orders
 from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
@@ -16,6 +18,9 @@ from shared.kernel.money import MAX_FEN
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.http import actor_of
 from shared.runtime.problems import NotFound
+
+# A word at least, and nothing that a database does not store or a terminal obeys.
+_SAID = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -27,6 +32,14 @@ class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)]
 
 
+class ContactBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whom the provider may ring about this order; the parties of the order alone see it."""
+
+    name: Annotated[str, msgspec.Meta(pattern=NAME)]
+    phone: Annotated[str, msgspec.Meta(pattern=PHONE)]
+    email: Annotated[str, msgspec.Meta(pattern=EMAIL)] = ""
+
+
 class PlaceBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A purchase. Exactly one of `voucher` (max or none) and `voucher_fen` says how much voucher is wanted."""
 
@@ -34,6 +47,13 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     agreement_version: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     voucher: Literal["max", "none"] | None = None
     voucher_fen: Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)] | None = None
+    contact: ContactBody | None = None
+
+
+class RefuseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why the provider does not take the order; its buyer reads it."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=_SAID)]
 
 
 class NothingBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,16 +69,19 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
         wish=wish_of(body.voucher, body.voucher_fen),
         agreement_version=body.agreement_version,
         by=actor_of(call.principal),
+        contact=None
+        if body.contact is None
+        else Contact(name=body.contact.name, phone=body.contact.phone, email=body.contact.email),
     )
 
 
-def _on_order(act: Act, body: NothingBody, call: HotCall) -> OrderCommand:
-    del body
+def _on_order(act: Act, body: NothingBody | RefuseBody, call: HotCall) -> OrderCommand:
+    reason = body.reason.strip() if isinstance(body, RefuseBody) else ""
     try:
         order_id = UUID(call.path["order_id"])
     except ValueError as error:
         raise NotFound from error
-    return OrderCommand(act=act, order_id=order_id, by=actor_of(call.principal), version=call.version)
+    return OrderCommand(act=act, order_id=order_id, by=actor_of(call.principal), version=call.version, reason=reason)
 
 
 def _order_id(result: OrderAnswer) -> UUID:
@@ -101,6 +124,7 @@ HOT_ROUTES = (
             refusals.ProviderNotRecognised,
             refusals.ProviderSuspended,
             refusals.PartiesAffiliated,
+            refusals.EnterpriseNotSmall,
             refusals.ProductNotOnOffer,
             refusals.OfferChanged,
             refusals.ComponentUnknown,
@@ -125,8 +149,13 @@ HOT_ROUTES = (
             refusals.HoldPending,
             refusals.ConfirmTooLate,
             refusals.YearClosed,
-            refusals.ProviderSuspended,
+            refusals.EnterpriseNotAuthenticated,
             refusals.EnterpriseSuspended,
+            refusals.ProviderNotAuthenticated,
+            refusals.ProviderNotRecognised,
+            refusals.ProviderSuspended,
+            refusals.PartiesAffiliated,
+            refusals.ProductDelistedSince,
         ),
     ),
     HotRoute(
@@ -146,7 +175,7 @@ HOT_ROUTES = (
         path="/orders/{order_id}/refuse",
         summary="不接受订单",
         permission=Permission.ORDER_ORDER_CONFIRM,
-        body=NothingBody,
+        body=RefuseBody,
         answer=OrderAnswer,
         command=partial(_on_order, Act.REFUSE),
         handler=decide_orders,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from services.order.handlers import ending, facts, refunds
 from services.order.handlers.docket import CONFIRM_TIMER, REFUND_TIMER
-from services.order.handlers.facts import CANCEL_MAX, DELISTING_TIMER, SUSPENSION_TIMER
+from services.order.handlers.facts import AFFILIATION_TIMER, CANCEL_MAX, DELISTING_TIMER, SUSPENSION_TIMER
 from services.order.store.sagas import SWEEP_MAX
 from shared.runtime.service import Job, TimerHandler
 
@@ -13,6 +13,7 @@ TIMERS: Mapping[str, TimerHandler] = {
     REFUND_TIMER: refunds.escalate_silent,
     SUSPENSION_TIMER: facts.end_orders_of_suspended,
     DELISTING_TIMER: facts.end_orders_of_delisted,
+    AFFILIATION_TIMER: facts.end_orders_of_tied,
 }
 JOBS: Sequence[Job] = (
     Job(name="sweep_sagas", every_s=2.0, handler=ending.sweep_sagas, batch_max=SWEEP_MAX),

@@ -1,6 +1,7 @@
 """The wiring of the order service."""
 
 from services.order.api import router
+from services.order.contacts import ContactSeal
 from services.order.handlers.docket import read_news
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
@@ -8,7 +9,19 @@ from services.order.metrics import LOOKS
 from services.order.settings import OrderSettings
 from services.order.subscriptions import SUBSCRIPTIONS
 from services.order.tables import METADATA
+from shared.kernel.refusals import bug
+from shared.runtime.runtime import Runtime
+from shared.runtime.sealed import key_ring
 from shared.runtime.service import Service
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Open the key ring for contacts."""
+    settings = runtime.settings
+    if not isinstance(settings, OrderSettings):
+        bug("the order service has its own settings")
+    runtime.ports.add(ContactSeal, ContactSeal(key_ring(settings)))
+
 
 SERVICE = Service(
     name="order",
@@ -21,4 +34,5 @@ SERVICE = Service(
     timers=TIMERS,
     jobs=JOBS,
     news=read_news,
+    prepare=prepare,
 )

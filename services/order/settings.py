@@ -2,10 +2,10 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.sealed import SealingSettings
 
 
-class OrderSettings(ServiceSettings):
-    """The common settings under the service's own prefix: it keeps hashes of contracts, never the files."""
+class OrderSettings(SealingSettings):
+    """The settings under the service's own prefix: it keeps hashes of contracts, no files, and seals contacts."""
 
     model_config = SettingsConfigDict(env_prefix="ORDER_", frozen=True, extra="ignore")

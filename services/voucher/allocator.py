@@ -20,6 +20,7 @@ from services.voucher.store import queue_earmarks as earmarks
 from services.voucher.store.queue import PlanRow, QueuedTicket, TicketRow
 from services.voucher.store.queue_earmarks import Earmark
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationDecided
+from shared.kernel.money import Fen, format_yuan
 from shared.runtime.runtime import Runtime
 from shared.runtime.work import Notice, Work
 
@@ -244,7 +245,9 @@ def _tell_decided(work: Work, plan: PlanRow, entries: Sequence[Entry], rows: Seq
                 code=CAP_USED if outcome == _REFUSED else "",
             )
         )
-        work.notify(_notice(row.enterprise_id, row.id, outcome, number))
+        cut_fen = 0 if outcome == _REFUSED else row.asked_fen - entry.amount_fen - entry.waiting_fen
+        tail = _cut(row.asked_fen, got_fen=entry.amount_fen, cut_fen=cut_fen) if cut_fen else ""
+        work.notify(_notice(row.enterprise_id, row.id, outcome, number, tail))
 
 
 def _state_after(entry: Entry, row: TicketRow) -> ApplicationState:
@@ -296,17 +299,31 @@ def _emit(work: Work, ticket: TicketRow) -> None:
                 code=ticket.code,
             )
         )
-    work.notify(_notice(ticket.enterprise_id, ticket.id, ticket.state.value, ticket.ticket_no))
+    tail = cut_sentence(ticket)
+    work.notify(_notice(ticket.enterprise_id, ticket.id, ticket.state.value, ticket.ticket_no, tail))
 
 
-def _notice(enterprise_id: UUID, application_id: UUID, state: str, ticket_no: int) -> Notice:
+def cut_sentence(ticket: TicketRow) -> str:
+    """What an application asked for, what it got and what the yearly cap cut off, or nothing. Source: A16, R29, Q1."""
+    if not ticket.cut_fen:
+        return ""
+    got_fen = ticket.earmarked_fen + ticket.granted_fen
+    return _cut(ticket.requested_fen, got_fen=got_fen, cut_fen=ticket.cut_fen)
+
+
+def _cut(asked_fen: int, *, got_fen: int, cut_fen: int) -> str:
+    asked, got, cut = (format_yuan(Fen(fen)) for fen in (asked_fen, got_fen, cut_fen))
+    return f"。申请{asked}元，预留或核准{got}元，超过每家企业年度额度上限的{cut}元不予受理（A16）"
+
+
+def _notice(enterprise_id: UUID, application_id: UUID, state: str, ticket_no: int, tail: str = "") -> Notice:
     before, after, article = _TEXTS[state]
     return Notice(
         recipient=f"org:{enterprise_id}",
         subject_type="application",
         subject_id=application_id,
         event=f"application.{state}",
-        text=f"{before}{ticket_no}{after}",
+        text=f"{before}{ticket_no}{after}{tail}",
         article=article,
     )
 

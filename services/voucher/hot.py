@@ -14,6 +14,8 @@ from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.http import actor_of
 
 PositiveFen = Annotated[int, msgspec.Meta(ge=1, le=MAX_FEN)]
+# Nothing that a database does not store or a terminal obeys.
+Said = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 Version = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 
@@ -23,6 +25,8 @@ class ApplicationBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     plan_id: UUID
     amount_fen: PositiveFen
     truth_declaration_version: Version
+    correction: Said = ""
+    """What was corrected, when an application that was sent back is handed in again with the same amount."""
 
 
 def _command(body: ApplicationBody, call: HotCall) -> SubmitApplication:
@@ -35,6 +39,7 @@ def _command(body: ApplicationBody, call: HotCall) -> SubmitApplication:
             plan_id=body.plan_id,
             amount_fen=body.amount_fen,
             truth_declaration_version=body.truth_declaration_version,
+            correction=body.correction.strip(),
         ),
         by=actor_of(call.principal),
     )
@@ -63,11 +68,13 @@ HOT_ROUTES = (
             refusals.NotAuthenticated,
             refusals.EnterpriseSuspended,
             refusals.NotLegalPerson,
+            refusals.NotSmallFirm,
             refusals.RegisteredTooShort,
             refusals.PlanNotOpen,
             refusals.AboveCap,
             refusals.DeclarationOutdated,
             refusals.ApplicationOpen,
+            refusals.ResubmittedUnchanged,
         ),
     ),
 )

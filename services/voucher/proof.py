@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.states import Account
+from services.voucher.domain.states import NEVER_PUBLISHED, Account
 from shared.runtime.db import Connection
 
 Row = Mapping[str, Any]
@@ -20,12 +20,15 @@ PAGE_ACCOUNTS = 2_000
 
 _BALANCES = [account.value for account in Account if account not in {Account.TOTAL, Account.LEFT}]
 
+_UNPUBLISHED = ", ".join(f"'{state}'" for state in NEVER_PUBLISHED)
+
 _PLANS = """
 SELECT p.id, p.year, p.total_fen, p.left_fen, p.earmarked_fen, {sums},
        p.left_fen + {sum_of_all} AS accounted_fen
 FROM plan p LEFT JOIN (SELECT plan_id, {aggregates} FROM quota_account GROUP BY plan_id) s ON s.plan_id = p.id
-WHERE p.state NOT IN ('draft', 'approved') ORDER BY p.year
+WHERE p.state NOT IN ({unpublished}) ORDER BY p.year
 """.format(  # noqa: S608 - names of our own enum
+    unpublished=_UNPUBLISHED,
     sums=", ".join(f"COALESCE(s.{name}_fen, 0)::bigint AS sum_{name}_fen" for name in _BALANCES),
     sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in _BALANCES),
     aggregates=", ".join(f"sum({name}_fen) AS {name}_fen" for name in _BALANCES),
@@ -40,11 +43,11 @@ SELECT plan_id, account, sum(fen)::bigint AS fen, sum(credits)::bigint AS postin
 """
 _POSTED_BY_ACCOUNTS = _POSTED_ON_PLANS.format(which="quota_account_id = ANY($1::uuid[])")
 _POSTED_BY_PLANS = _POSTED_ON_PLANS.format(which="quota_account_id IS NULL")
-_STORED_ON_PLANS = """
+_STORED_ON_PLANS = f"""
 SELECT id AS subject, 'left' AS account, left_fen AS stored_fen FROM plan
 UNION ALL SELECT id, 'earmarked', earmarked_fen FROM plan
-UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ('draft', 'approved') ORDER BY 1, 2
-"""
+UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ({_UNPUBLISHED}) ORDER BY 1, 2
+"""  # noqa: S608 - as above
 _STRAYS = """
 SELECT p.quota_account_id AS subject, 'no such account' AS account, 0::bigint AS stored_fen,
        sum(p.amount_fen)::bigint AS posted_fen

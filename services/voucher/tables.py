@@ -1,6 +1,7 @@
 """Voucher's tables. Every CHECK repeats an invariant that the domain rules keep as well."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.voucher.domain.states import (
     OPEN_APPLICATION_STATES,
+    PLAN_GIVEN_UP,
     Account,
     ApplicationState,
     HoldState,
@@ -49,6 +51,12 @@ def _one_of(column: str, states: Iterable[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({_quoted(states)})", name=f"{column}_known")
 
 
+def _ending() -> tuple[Column[Any], ...]:
+    """Who refused or withdrew something proposed, why and when; nobody when its year ended first."""
+    reason = Column("ended_reason", Text, nullable=False, server_default=text("''"))
+    return Column("ended_by", Uuid), reason, moment("ended_at", nullable=True)
+
+
 PARTY = Table(
     "party",
     METADATA,
@@ -59,6 +67,8 @@ PARTY = Table(
     Column("authenticated", Boolean, nullable=False),
     Column("legal_person", Boolean, nullable=False),
     Column("established_on", Date),
+    # Empty in copies made before it was kept, until identity says its newest facts again (ADR 0021).
+    Column("size_class", Text, nullable=False, server_default=text("''")),
     Column("priority_listed", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
     Column("closed", Boolean, nullable=False),
@@ -82,12 +92,14 @@ PLAN = Table(
     moment("closes_at"),
     Column("drafted_by", Uuid),
     Column("approved_by", Uuid),
+    *_ending(),
     Column("pack_version", Text, nullable=False),
     Column("decided_to", BigInteger, nullable=False, server_default=text("0")),
     Column("last_decision_no", BigInteger, nullable=False, server_default=text("0")),
     Column("allocator_epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("version", Integer, nullable=False),
-    UniqueConstraint("year"),
+    # One plan a year, but for drafts that were refused or withdrawn.
+    Index("plan_of_year", "year", unique=True, postgresql_where=text(f"state NOT IN ({_quoted(PLAN_GIVEN_UP)})")),
     _one_of("state", PlanState),
     CheckConstraint("left_fen >= 0 AND earmarked_fen >= 0", name="balances"),
     CheckConstraint("left_fen + earmarked_fen <= total_fen", name="within_total"),
@@ -125,6 +137,7 @@ PLAN_INCREASE = Table(
     Column("state", Text, nullable=False),
     Column("drafted_by", Uuid),
     Column("approved_by", Uuid),
+    *_ending(),
     moment("drafted_at"),
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("amount_fen > 0", name="amount"),
@@ -150,6 +163,8 @@ APPLICATION = Table(
     _fen("waiting_fen"),
     Column("code", Text, nullable=False, server_default=text("''")),
     Column("reason", Text, nullable=False, server_default=text("''")),
+    # What the applicant says it has corrected, when it hands in again what was sent back.
+    Column("correction", Text, nullable=False, server_default=text("''")),
     Column("declaration_version", Text, nullable=False),
     Column("account_id", Uuid, nullable=False),
     Column("pack_version", Text, nullable=False),
@@ -179,6 +194,18 @@ APPLICATION = Table(
     Index("application_enterprise", "enterprise_id", "id"),
     # Every ticket is decided once: its new version finds room on the same page, and no index is written.
     postgresql_with={"fillfactor": "45"},
+)
+
+# The newest application that was sent back, of each plan and enterprise: few, so that intake finds them at no cost.
+RETURNED = Table(
+    "returned",
+    METADATA,
+    Column("plan_id", Uuid, nullable=False),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("application_id", Uuid, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    moment("returned_at"),
+    PrimaryKeyConstraint("plan_id", "enterprise_id"),
 )
 
 ALLOCATION = Table(
@@ -302,6 +329,7 @@ REVOCATION_CASE = Table(
     Column("state", Text, nullable=False),
     Column("proposed_by", Uuid),
     Column("approved_by", Uuid),
+    *_ending(),
     moment("proposed_at"),
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("amount_fen > 0", name="amount"),

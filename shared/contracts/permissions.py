@@ -117,6 +117,7 @@ class Permission(StrEnum):
     SETTLEMENT_TRAIL_READ = "settlement:trail:read"
 
     PLATFORM_TASK_READ = "platform:task:read"
+    PLATFORM_PERSON_READ = "platform:person:read"
     PLATFORM_NOTICE_READ = "platform:notice:read"
     PLATFORM_CLOCK_MOVE = "platform:clock:move"
     PLATFORM_REPLAY_PROPOSE = "platform:replay:propose"
@@ -163,6 +164,8 @@ _OPERATOR = _OVERSEER | {
 }
 
 _BUREAU = _OVERSEER | {
+    # The operator is itself supervised (R8), so its own staff see in which role somebody acted and not who it was.
+    P.PLATFORM_PERSON_READ,
     P.IDENTITY_RECOGNITION_DECIDE,
     P.CATALOG_PRODUCT_BUREAU_REVIEW,
     P.SETTLEMENT_CLAIM_QUESTION,
@@ -239,7 +242,9 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.SETTLEMENT_EXPORT_MAKE,
         },
         # Complete read access and exports, and no act that changes anything (R9); who acted and who read, too.
-        Role.AUDITOR: _OVERSEER | _SUPERVISOR | {P.SETTLEMENT_EXPORT_MAKE, P.SETTLEMENT_TRAIL_READ},
+        Role.AUDITOR: _OVERSEER
+        | _SUPERVISOR
+        | {P.SETTLEMENT_EXPORT_MAKE, P.SETTLEMENT_TRAIL_READ, P.PLATFORM_PERSON_READ},
         # Read rights on the own region only and no approval power (R5).
         Role.REGION: _EVERYONE
         | {

@@ -87,9 +87,11 @@ class Catalog:
         assert response.status_code == 201, response.text
         return str(response.json()["id"])
 
-    async def submit(self, product_id: str, *, of: UUID = PROVIDER_A, class_code: str = "compute") -> httpx.Response:
+    async def submit(
+        self, product_id: str, *, of: UUID = PROVIDER_A, class_code: str = "compute", correction: str = ""
+    ) -> httpx.Response:
         """Hand the open edition in with everything ticked."""
-        body = {"declaration_version": "1.0.0", "checklist": CHECKLISTS[class_code]}
+        body = {"declaration_version": "1.0.0", "checklist": CHECKLISTS[class_code], "correction": correction}
         return await self.as_provider("POST", f"/products/{product_id}/submit", body, of=of)
 
     async def opine(
@@ -106,10 +108,12 @@ class Catalog:
             "POST", f"/products/{product_id}/decision", body, role=Role.BUREAU_OFFICER, account_id=account_id
         )
 
-    async def review(self, product_id: str, *, of: UUID = PROVIDER_A, class_code: str = "compute") -> None:
+    async def review(
+        self, product_id: str, *, of: UUID = PROVIDER_A, class_code: str = "compute", correction: str = ""
+    ) -> None:
         """Submission and both reviews, to publication."""
         for response in (
-            await self.submit(product_id, of=of, class_code=class_code),
+            await self.submit(product_id, of=of, class_code=class_code, correction=correction),
             await self.opine(product_id),
             await self.decide(product_id),
         ):

@@ -26,6 +26,7 @@ from tests.factories.harness import Platform
 
 AGREEMENT = "1.0.0"
 COMMANDS: tuple[type[Command], ...] = (*VOUCHER_COMMANDS, OpenItem, RefuseItem)
+CREDIT_CODES = {"enterprise": "91520100MA6DK0X17T", "provider": "91520100MA6DR26U9X"}
 EPOCH = datetime(2018, 1, 1, tzinfo=UTC)
 
 
@@ -34,7 +35,7 @@ def a_party(kind: str, **changes: Any) -> Party:
     values: dict[str, Any] = {
         "kind": kind,
         "name": f"测试{kind}",
-        "credit_code": "91520100MA6DH00000",
+        "credit_code": CREDIT_CODES[kind],
         "region": "520100",
         "authenticated": True,
         "recognised": kind == "provider",

@@ -59,7 +59,7 @@ async def _post(  # noqa: PLR0917 - the columns of a posting
     await connection.execute(_POSTING, uuid4(), key, plan_id, account_id, movement, debit, credit, amount_fen)
 
 
-def an_enterprise(*, region: str = "520100", listed: bool = False) -> Party:
+def an_enterprise(*, region: str = "520100", listed: bool = False, size_class: str = "small") -> Party:
     """An authenticated legal person, registered in 2010."""
     return Party(
         kind="enterprise",
@@ -71,4 +71,5 @@ def an_enterprise(*, region: str = "520100", listed: bool = False) -> Party:
         legal_person=True,
         established_on=datetime(2010, 5, 1, tzinfo=UTC).date(),
         priority_listed=listed,
+        size_class=size_class,
     )

@@ -39,6 +39,8 @@ SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
 PRICE_FEN = 10_000
 # The class compute carries 40 % voucher.
 VOUCHER_MAX_FEN = 4_000
+# Parties of one code never trade.
+CREDIT_CODES = {"enterprise": "91520100MA6DK0X17T", "provider": "91520100MA6DR26U9X"}
 TOTAL_FEN = 10_000_000
 AGREEMENT = "1.0.0"
 ROUNDS_MAX = 40
@@ -229,7 +231,7 @@ def a_party(kind: str) -> Party:
     return Party(
         kind=kind,
         name="贵州示例科技有限公司",
-        credit_code="91520100MA6DK0X17T",
+        credit_code=CREDIT_CODES[kind],
         region="520100",
         authenticated=True,
         recognised=kind == "provider",

@@ -128,7 +128,7 @@ def forbidden_now(tenants: dict[str, Tenant]) -> list[tuple[str, Role, Tenant | 
         (f"{application}/send-back", Role.OPERATOR_CLERK, None, reason),
         (f"{application}/withdraw", Role.ENTERPRISE, a, reason),
         (f"{order}/confirm", Role.PROVIDER, p, {}),
-        (f"{order}/refuse", Role.PROVIDER, p, {}),
+        (f"{order}/refuse", Role.PROVIDER, p, reason),
         (f"{order}/cancel", Role.ENTERPRISE, a, {}),
         (f"{order}/refund-requests", Role.ENTERPRISE, a, refund),
         (f"order/v1/orders/{claimed}/refund-requests", Role.ENTERPRISE, a, refund),

@@ -60,6 +60,8 @@ class SubmitBody(Body):
 
     declaration_version: Line
     checklist: Annotated[list[Code], Field(max_length=100)]
+    correction: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    """What was corrected, when an edition that was sent back is handed in with the same content."""
 
 
 class OpinionBody(Body):
@@ -83,7 +85,7 @@ class DecisionBody(Body):
 
 
 class WithdrawBody(Body):
-    """Why the provider takes its product off."""
+    """Why the provider takes its product off, or a proposal is taken back."""
 
     reason: Text
 

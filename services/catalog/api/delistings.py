@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.catalog import handlers
-from services.catalog.api.bodies import CorrectionBody, DecisionBody, DelistingBody, StatementBody
+from services.catalog.api.bodies import CorrectionBody, DecisionBody, DelistingBody, StatementBody, WithdrawBody
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
@@ -66,3 +66,10 @@ async def decide_delisting(run: Run, delisting_id: UUID, body: DecisionBody, pri
         delisting_id=delisting_id, approve=body.approve, reason=body.reason, by=actor_of(principal)
     )
     return await run.run(handlers.decide_delisting, command)
+
+
+@router.post("/delistings/{delisting_id}/withdraw", response_model=handlers.DelistingResult, summary="撤回下架提议")
+async def withdraw_delisting(run: Run, delisting_id: UUID, body: WithdrawBody, principal: Operator) -> Response:
+    """Whoever proposed it takes it back, with a reason."""
+    command = handlers.WithdrawDelisting(delisting_id=delisting_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(handlers.withdraw_delisting, command)

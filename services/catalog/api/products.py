@@ -10,13 +10,14 @@ from services.catalog import handlers
 from services.catalog.api.bodies import ContentBody, SubmitBody, WithdrawBody
 from services.catalog.domain.product import EditionState, ProductState
 from services.catalog.views.models import ProductDetail, ProductSummary
-from services.catalog.views.products import list_products, read_product
+from services.catalog.views.products import list_products, read_history, read_product
 from services.catalog.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
+from shared.runtime.history import HistoryItem
 from shared.runtime.http import Reading, Run, actor_of
 from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import VersionRequired
@@ -61,6 +62,7 @@ async def submit_product(run: Run, product_id: UUID, body: SubmitBody, principal
         expected_version=run.expected_version,
         declaration_version=body.declaration_version,
         checklist=tuple(body.checklist),
+        correction=body.correction,
         by=actor_of(principal),
     )
     return await run.run(handlers.submit_product, command)
@@ -99,6 +101,12 @@ async def get_product(
     found = await read_product(connection, product_id, principal=principal, pack=pack)
     response.headers["ETag"] = f'"{found.version}"'
     return found
+
+
+@router.get("/products/{product_id}/history", summary="产品全过程")
+async def get_history(connection: Reading, product_id: UUID, principal: Reader) -> list[HistoryItem]:
+    """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
+    return await read_history(connection, product_id, principal=principal)
 
 
 @router.get("/tasks", summary="待我办理")

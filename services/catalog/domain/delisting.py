@@ -12,6 +12,7 @@ from services.catalog.domain.refusals import (
     DelistingDecided,
     DelistingSamePerson,
     GroundUnknown,
+    NotProposer,
 )
 from shared.contracts.policy import DelistingGround, PolicyPack
 from shared.kernel.states import Transitions
@@ -29,6 +30,7 @@ class DelistingState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
     LAPSED = "lapsed"
 
 
@@ -36,6 +38,7 @@ DELISTING_MOVES = Transitions(
     {
         (DelistingState.PROPOSED, DelistingState.APPROVED),
         (DelistingState.PROPOSED, DelistingState.REFUSED),
+        (DelistingState.PROPOSED, DelistingState.WITHDRAWN),
         (DelistingState.PROPOSED, DelistingState.LAPSED),
     }
 )
@@ -77,16 +80,28 @@ def check_correction(ground: DelistingGround, *, corrections_due_at: Iterable[da
 
 def decide(delisting: Delisting, *, by: UUID, outcome: DelistingState) -> Delisting:
     """The proposal approved or refused by a second person. Raises: DelistingDecided, DelistingSamePerson."""
-    if delisting.state is not DelistingState.PROPOSED:
-        raise DelistingDecided(state=delisting.state.value)
+    _check_open(delisting)
     if by == delisting.proposed_by:
         raise DelistingSamePerson
     DELISTING_MOVES.check(delisting.state, outcome)
     return replace(delisting, state=outcome, version=delisting.version + 1)
 
 
-def answer(delisting: Delisting, *, statement: str) -> Delisting:
-    """The proposal with the provider's own words, which the second person reads first. Raises: DelistingDecided."""
+def withdraw(delisting: Delisting, *, by: UUID) -> Delisting:
+    """The proposal taken back by whoever made it. Raises: DelistingDecided, NotProposer."""
+    _check_open(delisting)
+    if by != delisting.proposed_by:
+        raise NotProposer
+    DELISTING_MOVES.check(delisting.state, DelistingState.WITHDRAWN)
+    return replace(delisting, state=DelistingState.WITHDRAWN, version=delisting.version + 1)
+
+
+def _check_open(delisting: Delisting) -> None:
     if delisting.state is not DelistingState.PROPOSED:
         raise DelistingDecided(state=delisting.state.value)
+
+
+def answer(delisting: Delisting, *, statement: str) -> Delisting:
+    """The proposal with the provider's own words, which the second person reads first. Raises: DelistingDecided."""
+    _check_open(delisting)
     return replace(delisting, statement=statement, version=delisting.version + 1)

@@ -1,5 +1,6 @@
 """A product and its newest edition: frozen values and the tables of their moves."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,6 +96,10 @@ class Content:
     voucher: bool
     components: tuple[Component, ...]
 
+    def digest(self) -> str:
+        """SHA-256 of the content in hex: two contents that read alike have the same one."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
@@ -103,6 +108,8 @@ class Submission:
     by: UUID
     declaration_version: str
     checklist: tuple[str, ...]
+    correction: str = ""
+    """What was corrected, in the provider's words, since the edition was sent back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +120,8 @@ class Edition:
     state: EditionState
     content: Content
     submission: Submission | None = None
+    returned_digest: str = ""
+    """The digest of the content as it was last sent back, or empty."""
     reviewers: frozenset[tuple[Stage, UUID]] = frozenset()
 
     def reviewed_by(self, account_id: UUID, *, stages: Iterable[Stage]) -> bool:

@@ -17,7 +17,8 @@ DELISTING_ZH: Final[Mapping[str, str]] = {
     "proposed": "待审批",
     "approved": "已批准",
     "refused": "未获批准",
-    "lapsed": "已失效",
+    "withdrawn": "已撤回",
+    "lapsed": "因产品已下架而终止",
 }
 """How the sentences name the states of editions and delistings; the facts keep the codes."""
 
@@ -111,6 +112,15 @@ class EditionNotDraft(Refusal):
     article = "A11(4)"
     zh = "该产品没有可提交的草稿，当前版次状态为“{state}”。"
     words: ClassVar = {"state": EDITION_ZH}
+
+
+class EditionUnchanged(Refusal):
+    """What was sent back is handed in again changed, or with a word on what was corrected. Source: A11(4)."""
+
+    code = "catalog.edition_unchanged"
+    kind = RefusalKind.RULE
+    article = "A11(4)"
+    zh = "该版次退回后内容未作修改，请修改后重新提交，或说明已补正的内容。"
 
 
 class EditionNotSubmitted(Refusal):
@@ -213,3 +223,12 @@ class DelistingSamePerson(Refusal):
     kind = RefusalKind.RULE
     article = "A12(2)"
     zh = "提出下架的人员不能审批同一提议，须由另一人员审批。"
+
+
+class NotProposer(Refusal):
+    """Whoever proposed a delisting may withdraw it; another person refuses it. Source: Q18."""
+
+    code = "catalog.not_proposer"
+    kind = RefusalKind.RULE
+    article = "A12(2)"
+    zh = "只有提出下架的人员本人可以撤回提议，其他人员可不予批准。"

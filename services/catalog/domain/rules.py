@@ -25,6 +25,7 @@ from services.catalog.domain.refusals import (
     DeclarationOutdated,
     EditionNotDraft,
     EditionNotSubmitted,
+    EditionUnchanged,
     EditionUnderReview,
     OpinionMissing,
     ProductNameMalformed,
@@ -129,10 +130,16 @@ def check_submission(content: Content, *, declaration_version: str, checklist: I
 
 
 def submit(product: Product, *, submission: Submission) -> tuple[Product, ProductSubmitted]:
-    """The open edition handed in for review. Raises: ProductOffDirectory, EditionNotDraft. Source: A11(4)."""
+    """The open edition handed in for review; one that was sent back has changed, or says what was corrected.
+
+    Raises: ProductOffDirectory, EditionNotDraft, EditionUnchanged. Source: A11(4).
+    """
     _check_on_directory(product)
-    if product.newest.state not in EDITABLE:
-        raise EditionNotDraft(state=product.newest.state.value)
+    newest = product.newest
+    if newest.state not in EDITABLE:
+        raise EditionNotDraft(state=newest.state.value)
+    if newest.returned_digest and not submission.correction and newest.content.digest() == newest.returned_digest:
+        raise EditionUnchanged
     edition = replace(_moved(product.newest, EditionState.SUBMITTED), submission=submission)
     after = _next(product, newest=edition)
     return after, ProductSubmitted(
@@ -239,7 +246,8 @@ def _check_other_person(edition: Edition, *, by: UUID, other: Stage) -> None:
 
 
 def _sent_back(product: Product, edition: Edition, *, stage: Stage, by: UUID) -> tuple[Product, ProductSentBack]:
-    after = _next(product, newest=_reviewed(edition, EditionState.SENT_BACK, stage=stage, by=by))
+    returned = replace(edition, returned_digest=edition.content.digest())
+    after = _next(product, newest=_reviewed(returned, EditionState.SENT_BACK, stage=stage, by=by))
     return after, ProductSentBack(
         version=after.version, product_id=product.id, provider_id=product.provider_id, edition=edition.number
     )

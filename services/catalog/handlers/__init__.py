@@ -7,11 +7,13 @@ from services.catalog.handlers.delistings import (
     DelistingResult,
     OrderCorrection,
     ProposeDelisting,
+    WithdrawDelisting,
     WithdrawProduct,
     answer_delisting,
     decide_delisting,
     order_correction,
     propose_delisting,
+    withdraw_delisting,
     withdraw_product,
 )
 from services.catalog.handlers.editions import (
@@ -47,6 +49,7 @@ __all__ = [
     "ReviseProduct",
     "SendBack",
     "SubmitProduct",
+    "WithdrawDelisting",
     "WithdrawProduct",
     "answer_delisting",
     "copy_parties",
@@ -59,5 +62,6 @@ __all__ = [
     "revise_product",
     "send_back",
     "submit_product",
+    "withdraw_delisting",
     "withdraw_product",
 ]

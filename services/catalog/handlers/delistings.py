@@ -24,7 +24,7 @@ from services.catalog.handlers.loading import (
 )
 from shared.runtime.http import Resource
 from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.work import Actor, Decision, Notice, Work
 
 _RULE = "A12(2)"
 
@@ -92,6 +92,15 @@ class DecideDelisting:
 
     delisting_id: UUID
     approve: bool
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawDelisting:
+    """Whoever proposed a delisting takes the proposal back."""
+
+    delisting_id: UUID
     reason: str
     by: Actor
 
@@ -183,9 +192,34 @@ async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingRes
         event, text = "delisted", f"产品“{name}”已下架，情形：{ground.text}。贵单位可依规申诉。"
     else:
         event, text = "delisting_refused", f"对产品“{name}”的下架提议未获批准，产品继续上架。"
+    if outcome is DelistingState.REFUSED:
+        text_to_first = f"您对产品“{name}”提出的下架提议未获批准：{command.reason}"
+        work.notify(
+            Notice(
+                recipient=f"account:{before.proposed_by}",
+                subject_type="delisting",
+                subject_id=before.id,
+                event="proposal.refused",
+                text=text_to_first,
+                reason=command.reason,
+                article=_RULE,
+            )
+        )
     act = f"delisting_{outcome}"
     work.decide(_decision(product, act=act, by=command.by, ground=command.reason, rule=_RULE))
     tell_provider(work, product, event=event, text=text, reason=command.reason, article=_RULE)
+    return _result(after)
+
+
+async def withdraw_delisting(work: Work, command: WithdrawDelisting) -> DelistingResult:
+    """Take the own proposal back; the product stays. Raises: NotFound, DelistingDecided, NotProposer. Source: Q18."""
+    product = await load_product(work, await _product_of(work, command.delisting_id))
+    before = await _load_delisting(work, command.delisting_id)
+    after = proposals.withdraw(before, by=person_of(command.by))
+    await store.save_delisting(work, after, reason=command.reason, decided_at=work.now)
+    work.decide(_decision(product, act="delisting_withdrawn", by=command.by, ground=command.reason, rule=_RULE))
+    text = f"对产品“{product.newest.content.name}”的下架提议已撤回，产品继续上架。"
+    tell_provider(work, product, event="delisting_withdrawn", text=text, reason=command.reason, article=_RULE)
     return _result(after)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.catalog import store
 from services.catalog.domain import rules
-from services.catalog.domain.product import Content, Submission
+from services.catalog.domain.product import Content, Product, Submission
 from services.catalog.handlers.loading import ProductResult, load_own_product, person_of, result_of
 from services.catalog.views.prices import price_outliers
 from shared.kernel.ids import ProductId
@@ -39,6 +39,7 @@ class SubmitProduct:
     declaration_version: str
     checklist: tuple[str, ...]
     by: Actor
+    correction: str = ""
 
 
 async def draft_product(work: Work, command: DraftProduct) -> ProductResult:
@@ -48,6 +49,7 @@ async def draft_product(work: Work, command: DraftProduct) -> ProductResult:
     product, drafted = rules.draft(ProductId(work.new_id()), provider_id=provider.id, content=command.content)
     await store.insert_product(work, product)
     work.emit(drafted)
+    _drafted(work, product, act="draft", by=command.by)
     return result_of(product)
 
 
@@ -59,13 +61,30 @@ async def revise_product(work: Work, command: ReviseProduct) -> ProductResult:
     after, drafted = rules.revise(before, content=command.content)
     await store.save_product(work, after)
     work.emit(drafted)
+    _drafted(work, after, act="revise", by=command.by)
     return result_of(after)
+
+
+def _drafted(work: Work, product: Product, *, act: str, by: Actor) -> None:
+    """Who wrote an edition, for the product's history. Source: R7."""
+    work.decide(
+        Decision(
+            subject_type="product",
+            subject_id=product.id,
+            act=act,
+            by=by,
+            rule="A11(4)",
+            after=product.newest.state,
+            facts={"edition": product.newest.number},
+        )
+    )
 
 
 async def submit_product(work: Work, command: SubmitProduct) -> ProductResult:
     """Hand the edition in; emits ProductSubmitted. Price outliers are recorded for the reviewers, never refused.
 
-    Raises: EditionNotDraft, DeclarationOutdated, ChecklistIncomplete. Source: A11(4), R10, R41, Q10.
+    Raises: EditionNotDraft, EditionUnchanged, DeclarationOutdated, ChecklistIncomplete.
+    Source: A11(4), R10, R41, Q10.
     """
     before = await load_own_product(work, command.product_id, by=command.by, expected_version=command.expected_version)
     rules.check_standing(await store.find_provider(work, command.by.organisation_id), now=work.now)
@@ -73,6 +92,7 @@ async def submit_product(work: Work, command: SubmitProduct) -> ProductResult:
         by=person_of(command.by),
         declaration_version=command.declaration_version,
         checklist=command.checklist,
+        correction=command.correction,
     )
     after, submitted = rules.submit(before, submission=submission)
     content = after.newest.content
@@ -89,6 +109,7 @@ async def submit_product(work: Work, command: SubmitProduct) -> ProductResult:
             act="submit",
             by=command.by,
             rule="A11(4)",
+            ground=command.correction,
             before=before.newest.state,
             after=after.newest.state,
             facts={

@@ -53,6 +53,7 @@ class EditionItem(Resource):
     components: Sequence[PriceComponent]
     checklist: Sequence[str]
     declaration_version: str | None
+    correction: str
     drafted_at: datetime
     submitted_at: datetime | None
     state_since: datetime

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, false, select, true
 
 from services.catalog.domain import product as domain
 from services.catalog.domain.product import Content, EditionState, ProductState
-from services.catalog.tables import correction, delisting, edition, party, product, review
+from services.catalog.tables import RUNTIME, correction, delisting, edition, party, product, review
 from services.catalog.views.models import (
     CorrectionItem,
     DelistingItem,
@@ -24,6 +24,7 @@ from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all, fetch_one
+from shared.runtime.history import HistoryItem, history_of
 from shared.runtime.paging import read_page
 from shared.runtime.problems import NotFound
 
@@ -105,6 +106,14 @@ async def read_product(
         delistings=await _delistings(connection, product_id, principal=principal, pack=pack),
         price_flags=flags,
     )
+
+
+async def read_history(connection: Connection, product_id: UUID, *, principal: Principal) -> list[HistoryItem]:
+    """Decisions and facts of a product, oldest first. Raises: NotFound, also when it is somebody else's. Source: R7."""
+    seen = select(product.c.id).where(product.c.id == product_id, visible_to(principal))
+    if await fetch_one(connection, seen) is None:
+        raise NotFound
+    return await history_of(connection, RUNTIME, product_id, reader=principal)
 
 
 async def _price_flags(connection: Connection, row: Any, *, pack: PolicyPack) -> list[PriceFlag]:  # noqa: ANN401 - a Record

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, literal, select, union_all
 
 from services.catalog.domain.delisting import DelistingState
-from services.catalog.domain.product import EditionState, Stage
+from services.catalog.domain.product import EditionState, ProductState, Stage
 from services.catalog.tables import delisting, edition, product, review
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
@@ -17,6 +17,7 @@ from shared.runtime.db import Connection, fetch_all
 
 _TITLES = {
     "revise": "产品“{name}”被退回，请修改后重新提交",
+    "resubmit": "产品“{name}”退回后已修改，尚未重新提交",
     "review": "产品“{name}”待系统运营方审核",
     "decide": "产品“{name}”待省大数据局审批",
     "approve_delisting": "产品“{name}”的下架提议待审批",
@@ -51,6 +52,9 @@ def _queries(principal: Principal) -> list[Select[Any]]:
     if Permission.CATALOG_PRODUCT_DRAFT in may and principal.organisation_id is not None:
         own = product.c.provider_id == principal.organisation_id
         found.append(_editions("revise", EditionState.SENT_BACK).where(own))
+        # Rewritten is not handed in again: somebody still has to.
+        rewritten = _editions("resubmit", EditionState.DRAFT)
+        found.append(rewritten.where(own, edition.c.returned_digest != "", product.c.state != ProductState.DELISTED))
         found.append(_delistings("answer_delisting").where(own, delisting.c.statement == ""))
     if Permission.CATALOG_PRODUCT_OPERATOR_REVIEW in may:
         found.append(_others("review", EditionState.SUBMITTED, account_id, other=Stage.BUREAU))

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from services.order.api import orders, records, refunds, watching
+from services.order.api import contacts, orders, records, refunds, watching
 
 router = APIRouter()
-for part in (orders.router, refunds.router, records.router, watching.router):
+for part in (orders.router, refunds.router, records.router, contacts.router, watching.router):
     router.include_router(part)
 
 __all__ = ["router"]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.order import views
 from services.order.api.scopes import Cursor, Limit, Reader
+from services.order.contacts import ContactSeal
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
 from services.order.domain.states import OrderState
 from services.order.handlers.docket import UNDER_WAY
@@ -19,6 +20,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of, wait_preference_s
+from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Resource, actor_of, to_json
 
 router = APIRouter(tags=["订单"])
@@ -167,8 +169,9 @@ async def _read_later(request: Request, order_id: UUID, scope: views.Scope, *, w
 
 
 async def _read(request: Request, order_id: UUID, scope: views.Scope) -> views.OrderDetail:
-    async with runtime_of(request).reading() as connection:
-        return await views.read_order(connection, order_id, scope=scope)
+    runtime = runtime_of(request)
+    async with runtime.reading() as connection:
+        return await views.read_order(connection, order_id, scope=scope, seal=runtime.ports.get(ContactSeal))
 
 
 def _under_way(order: views.OrderDetail) -> bool:
@@ -176,6 +179,6 @@ def _under_way(order: views.OrderDetail) -> bool:
 
 
 @router.get("/orders/{order_id}/history", summary="订单全过程")
-async def read_history(connection: Reading, order_id: UUID, principal: Reader) -> Sequence[views.HistoryItem]:
-    """Who decided what, when, on which ground, and the facts that came of it. Source: R7."""
-    return await views.read_history(connection, order_id, scope=views.scope_of(principal))
+async def read_history(connection: Reading, order_id: UUID, principal: Reader) -> Sequence[HistoryItem]:
+    """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
+    return await views.read_history(connection, order_id, scope=views.scope_of(principal), reader=principal)

@@ -13,7 +13,7 @@ from services.order.handlers import records
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
+from shared.runtime.edge import require, require_any
 from shared.runtime.http import Body, Resource, Run, actor_of
 
 router = APIRouter(tags=["订单记录"])
@@ -26,14 +26,27 @@ Accepter = Annotated[Principal, Depends(require(Permission.ORDER_DELIVERY_ACCEPT
 Payer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
 
 
-class ContractBody(Body):
+class CorrectionBody(Body):
+    """A former record of the same kind that this one takes the place of, and why; both stay to be read."""
+
+    record_id: UUID
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Correctable(Body):
+    """A record that may correct a former one."""
+
+    corrects: CorrectionBody | None = None
+
+
+class ContractBody(Correctable):
     """The signed service contract: its date and the SHA-256 of its file, which stays with the parties. Source: A19."""
 
     signed_on: date
     sha256: Sha256
 
 
-class PaymentBody(Body):
+class PaymentBody(Correctable):
     """A payment of the own part outside the platform, with the hash of its proof if there is one. Source: Q16."""
 
     paid_on: date
@@ -42,31 +55,37 @@ class PaymentBody(Body):
     text: Text = ""
 
 
-class DeliveryBody(Body):
+class DeliveryBody(Correctable):
     """A delivery by the provider. Source: A19, R71."""
 
     delivered_on: date
     text: Text = ""
 
 
-class AcceptanceBody(Body):
+class AcceptanceBody(Correctable):
     """The enterprise accepts the delivery; evidence for reviewers, never a condition. Source: R71."""
 
     accepted_on: date
     text: Text = ""
 
 
-class ComplaintBody(Body):
+class ComplaintBody(Correctable):
     """A complaint, for example of lowered service. Source: A9, R4, R71."""
 
     text: Said
 
 
-class EvaluationBody(Body):
+class EvaluationBody(Correctable):
     """Scores of 1 to 5 on each axis of the pack. Source: R21."""
 
     scores: Annotated[dict[str, int], Field(min_length=1, max_length=20)]
     text: Text = ""
+
+
+class ReasonBody(Body):
+    """Why a record is taken back."""
+
+    reason: str = Field(min_length=1, max_length=500)
 
 
 class RecordedAnswer(Resource):
@@ -80,15 +99,22 @@ class RecordedAnswer(Resource):
     version: int
 
 
-async def _record(run: Run, order_id: UUID, principal: Principal, kind: RecordKind, **values: object) -> Response:
+async def _record(
+    run: Run, order_id: UUID, principal: Principal, kind: RecordKind, body: Correctable, **values: object
+) -> Response:
     command = records.PutOnRecord(
         order_id=order_id,
         kind=kind,
         by=actor_of(principal),
         version=run.expected_version,
+        corrects=_correction(body),
         **values,  # type: ignore[arg-type] # the routes below name fields of the command
     )
     return await run.run(records.put_on_record, command, status=201)
+
+
+def _correction(body: Correctable) -> records.Correction | None:
+    return None if body.corrects is None else records.Correction(**body.corrects.model_dump())
 
 
 @router.put(
@@ -97,7 +123,7 @@ async def _record(run: Run, order_id: UUID, principal: Principal, kind: RecordKi
 async def put_contract(run: Run, order_id: UUID, body: ContractBody, principal: Recorder) -> Response:
     """The provider records the signed contract. Source: A19, R69."""
     return await _record(
-        run, order_id, principal, RecordKind.CONTRACT, dated_on=body.signed_on, document_sha256=body.sha256
+        run, order_id, principal, RecordKind.CONTRACT, body, dated_on=body.signed_on, document_sha256=body.sha256
     )
 
 
@@ -109,6 +135,7 @@ async def record_payment(run: Run, order_id: UUID, body: PaymentBody, principal:
         order_id,
         principal,
         RecordKind.PAYMENT,
+        body,
         dated_on=body.paid_on,
         amount_fen=body.amount_fen,
         document_sha256=body.sha256 or "",
@@ -119,13 +146,17 @@ async def record_payment(run: Run, order_id: UUID, body: PaymentBody, principal:
 @router.post("/orders/{order_id}/deliveries", status_code=201, response_model=RecordedAnswer, summary="登记交付")
 async def record_delivery(run: Run, order_id: UUID, body: DeliveryBody, principal: Recorder) -> Response:
     """The provider records a delivery. Source: A19, R71."""
-    return await _record(run, order_id, principal, RecordKind.DELIVERY, dated_on=body.delivered_on, text=body.text)
+    return await _record(
+        run, order_id, principal, RecordKind.DELIVERY, body, dated_on=body.delivered_on, text=body.text
+    )
 
 
 @router.post("/orders/{order_id}/acceptance", status_code=201, response_model=RecordedAnswer, summary="验收")
 async def accept_delivery(run: Run, order_id: UUID, body: AcceptanceBody, principal: Accepter) -> Response:
     """The enterprise accepts. Source: R71."""
-    return await _record(run, order_id, principal, RecordKind.ACCEPTANCE, dated_on=body.accepted_on, text=body.text)
+    return await _record(
+        run, order_id, principal, RecordKind.ACCEPTANCE, body, dated_on=body.accepted_on, text=body.text
+    )
 
 
 @router.post("/orders/{order_id}/complaints", status_code=201, response_model=RecordedAnswer, summary="投诉")
@@ -136,7 +167,7 @@ async def file_complaint(
     principal: Annotated[Principal, Depends(require(Permission.ORDER_COMPLAINT_FILE))],
 ) -> Response:
     """The enterprise complains; the operator answers in the pack's time. Source: A9, R4, R71, Q24."""
-    return await _record(run, order_id, principal, RecordKind.COMPLAINT, text=body.text)
+    return await _record(run, order_id, principal, RecordKind.COMPLAINT, body, text=body.text)
 
 
 @router.post("/complaints/{complaint_id}/answer", status_code=201, response_model=RecordedAnswer, summary="答复投诉")
@@ -146,8 +177,10 @@ async def answer_complaint(
     body: ComplaintBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_COMPLAINT_HANDLE))],
 ) -> Response:
-    """The operator's first answer. Source: A9, R4."""
-    command = records.AnswerComplaint(complaint_id=complaint_id, text=body.text, by=actor_of(principal))
+    """The operator's first answer, or a correction of it. Source: A9, R4."""
+    command = records.AnswerComplaint(
+        complaint_id=complaint_id, text=body.text, by=actor_of(principal), corrects=_correction(body)
+    )
     return await run.run(records.answer_complaint, command, status=201)
 
 
@@ -159,4 +192,20 @@ async def evaluate(
     principal: Annotated[Principal, Depends(require(Permission.ORDER_EVALUATION_FILE))],
 ) -> Response:
     """The enterprise scores the effect on the scheme's axes. Source: R21."""
-    return await _record(run, order_id, principal, RecordKind.EVALUATION, scores=body.scores, text=body.text)
+    return await _record(run, order_id, principal, RecordKind.EVALUATION, body, scores=body.scores, text=body.text)
+
+
+@router.post("/records/{record_id}/withdraw", status_code=201, response_model=RecordedAnswer, summary="撤回记录")
+async def withdraw_record(
+    run: Run,
+    record_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[
+        Principal, Depends(require_any(Permission.ORDER_DELIVERY_RECORD, Permission.ORDER_ORDER_PLACE))
+    ],
+) -> Response:
+    """Who recorded something by mistake takes it back; it stays to be read, with the reason. Source: A19, R7."""
+    command = records.WithdrawRecord(
+        corrects=records.Correction(record_id=record_id, reason=body.reason), by=actor_of(principal)
+    )
+    return await run.run(records.withdraw_record, command, status=201)

@@ -28,7 +28,13 @@ from services.order.domain.refusals import (
     RefundOpen,
     YearClosed,
 )
-from services.order.domain.states import MOVES, UNCONFIRMED, CancelReason, OrderState, RefundState
+from services.order.domain.states import (
+    MOVES,
+    UNCONFIRMED,
+    CancelReason,
+    OrderState,
+    RefundState,
+)
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
@@ -83,6 +89,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def voucher_left_fen(self) -> int:
         """The voucher part that is not refunded."""
         return self.voucher_fen - self.refunded_voucher_fen
+
+    @property
+    def own_fen(self) -> int:
+        """What the enterprise pays itself, outside the platform. Source: R69, Q16."""
+        return self.fee_fen - self.voucher_fen
+
+    def taken_back(self, now: datetime) -> bool:
+        """Whether voucher money that returns at that moment is taken back, because its year is over. Source: Q5."""
+        return self.voucher_fen > 0 and now >= year_closes_at(self.year)
 
 
 class RefundableLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -167,11 +182,14 @@ def confirm(order: Order, *, now: datetime) -> tuple[Order, OrderConfirmed]:
     return after, OrderConfirmed(version=after.version, order_id=order.id, confirmed_at=now)
 
 
-def cancel(order: Order, *, reason: CancelReason, now: datetime) -> tuple[Order, OrderCancelled]:
-    """End an order before confirmation. Raises: Refusal naming the winner. Source: A20, R72."""
+def cancel(order: Order, *, reason: CancelReason, now: datetime, detail: str = "") -> tuple[Order, OrderCancelled]:
+    """End an order before confirmation; `detail` is why its provider does not take it.
+
+    Raises: Refusal naming the winner. Source: A20, R72.
+    """
     if not order.unconfirmed:
         raise winner(order)
-    after = _moved(order, OrderState.CANCELLED, reason=reason.value, ended_at=now)
+    after = _moved(order, OrderState.CANCELLED, reason=reason.value, refusal_detail=detail, ended_at=now)
     return after, OrderCancelled(version=after.version, order_id=order.id, reason=reason.value)
 
 
@@ -264,10 +282,19 @@ def redeem(order: Order, *, paid_fen: int, now: datetime) -> tuple[Order, OrderR
     return after, OrderRedeemed(version=after.version, order_id=order.id, claim_id=claim_id, paid_fen=paid_fen)
 
 
-def record(order: Order, *, kind: str, document_sha256: str) -> tuple[Order, OrderRecorded]:
-    """Something goes on record with the order; its state stays."""
+def record(
+    order: Order, *, kind: str, document_sha256: str, record_id: UUID, voids: UUID | None
+) -> tuple[Order, OrderRecorded]:
+    """Something goes on record with the order, perhaps in place of a former record; its state stays."""
     after = replace(order, version=order.version + 1)
-    fact = OrderRecorded(version=after.version, order_id=order.id, record=kind, document_sha256=document_sha256)
+    fact = OrderRecorded(
+        version=after.version,
+        order_id=order.id,
+        record=kind,
+        document_sha256=document_sha256,
+        record_id=record_id,
+        voids=voids,
+    )
     return after, fact
 
 

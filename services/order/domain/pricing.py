@@ -11,61 +11,29 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from services.order.domain.parties import Act, Pair, Party, check_enterprise, check_pair
 from services.order.domain.refusals import (
     ComponentUnknown,
     EnterpriseNotAuthenticated,
-    EnterpriseSuspended,
     NoQuotaLeft,
     OfferChanged,
     OrderTooLarge,
-    PartiesAffiliated,
     ProductNotOnOffer,
-    ProviderNotAuthenticated,
-    ProviderNotRecognised,
-    ProviderSuspended,
     SeveralProviders,
     VoucherOverMaximum,
 )
 from shared.contracts.policy import PolicyPack
-from shared.kernel.money import MAX_FEN, BasisPoints, Fen, allocate, voucher_max
+from shared.kernel.money import MAX_FEN, BasisPoints, Fen, allocate, format_yuan, voucher_max
 
 LINES_MAX = 20
 QUANTITY_MAX = 1_000_000
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """Whether an organisation may act; `suspended_since` may lie ahead."""
-
-    closed: bool
-    suspended_since: datetime | None
-
-    def stopped(self, now: datetime) -> bool:
-        """Whether the organisation may not act at that moment."""
-        return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
-
-
-class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The copy of an organisation as decisions need it."""
-
-    id: UUID
-    version: int
-    name: str
-    region: str
-    authenticated: bool
-    recognised: bool
-    closed: bool
-    suspended_since: datetime | None
-
-    def stopped(self, now: datetime) -> bool:
-        """Whether the organisation may not act at that moment."""
-        return Standing(self.closed, self.suspended_since).stopped(now)
-
-
 class Buyer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An enterprise with its ties and the copy of what is left on its account this year, in fen."""
+    """An enterprise, the kinds of its ties by provider, and the copy of what is left to it this year, in fen."""
 
     party: Party
-    tied: frozenset[UUID]
+    ties: Mapping[UUID, str]
     available_fen: int
 
 
@@ -145,12 +113,15 @@ def price(  # noqa: PLR0913 - the copies that the decision rests on
     wish: VoucherWish,
     pack: PolicyPack,
     now: datetime,
+    act: Act = Act.PLACE,
 ) -> Priced:
-    """Price 1..20 lines of one provider and fix their voucher shares.
+    """Price 1..20 lines of one provider and fix their voucher shares; `act` is to quote or to place.
 
-    Raises: one of the refusals of this module's imports. Source: A18, A19, R63, R67, Q4.
+    Raises: one of the refusals of this module's imports and of `parties`. Source: A18, A19, R63, R67, Q4.
     """
-    entitled = _entitled(buyer, now=now)
+    check_enterprise(act, None if buyer is None else buyer.party, now=now)
+    if buyer is None:
+        raise EnterpriseNotAuthenticated
     lines = [
         _line(number, want, offers=offers.get(want.product_id, ()), pack=pack, now=now)
         for number, want in enumerate(wanted, start=1)
@@ -159,12 +130,13 @@ def price(  # noqa: PLR0913 - the copies that the decision rests on
     if len(providers) > 1:
         raise SeveralProviders
     provider = lines[0].offer.provider
-    _check_pair(entitled, provider, wish=wish, now=now)
+    pair = Pair(enterprise=buyer.party, provider=provider, tie=buyer.ties.get(provider.id, ""))
+    check_pair(act, pair, voucher=wish.mode != "none", small_firms_only=pack.limited_to_small_firms, now=now)
     fee_fen = sum(line.fee_fen for line in lines)
     if fee_fen > MAX_FEN:
         raise OrderTooLarge
     maximum_fen = sum(line.voucher_max_fen for line in lines)
-    voucher_fen = _voucher(wish, maximum_fen=maximum_fen, available_fen=entitled.available_fen)
+    voucher_fen = _voucher(wish, maximum_fen=maximum_fen, available_fen=buyer.available_fen)
     shares = allocate(Fen(voucher_fen), weights=[line.voucher_max_fen for line in lines])
     return Priced(
         provider=provider,
@@ -173,27 +145,6 @@ def price(  # noqa: PLR0913 - the copies that the decision rests on
         voucher_max_fen=maximum_fen,
         voucher_fen=voucher_fen,
     )
-
-
-def _entitled(buyer: Buyer | None, *, now: datetime) -> Buyer:
-    """The buyer, when it may buy at all. Source: A14, R66."""
-    if buyer is None or not buyer.party.authenticated:
-        raise EnterpriseNotAuthenticated
-    if buyer.party.stopped(now):
-        raise EnterpriseSuspended
-    return buyer
-
-
-def _check_pair(buyer: Buyer, provider: Party, *, wish: VoucherWish, now: datetime) -> None:
-    """Whether these two may trade in this way. Source: A11(3), A12, A13(4), Q9."""
-    if not provider.authenticated:
-        raise ProviderNotAuthenticated
-    if provider.stopped(now):
-        raise ProviderSuspended
-    if provider.id in buyer.tied:
-        raise PartiesAffiliated
-    if wish.mode != "none" and not provider.recognised:
-        raise ProviderNotRecognised
 
 
 def _line(number: int, want: Wanted, *, offers: Sequence[Offer], pack: PolicyPack, now: datetime) -> PricedLine:
@@ -237,7 +188,7 @@ def _voucher(wish: VoucherWish, *, maximum_fen: int, available_fen: int) -> int:
             return found_fen
         case "exact":
             if wish.amount_fen > maximum_fen:
-                raise VoucherOverMaximum(maximum_fen=maximum_fen)
+                raise VoucherOverMaximum(maximum_fen=maximum_fen, maximum_yuan=format_yuan(Fen(maximum_fen)))
             return wish.amount_fen
         case _:
             assert_never(wish.mode)

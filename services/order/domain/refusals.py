@@ -1,20 +1,9 @@
 """Every business "no" of the order service."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
+from services.order.domain.states import CANCEL_REASONS
 from shared.kernel.refusals import Refusal, RefusalKind
-
-CANCEL_ZH: Final[Mapping[str, str]] = {
-    "": "原因未记录",
-    "enterprise": "上云企业取消",
-    "provider": "云服务商未接受",
-    "timeout": "云服务商逾期未确认",
-    "year_end": "年度结束时尚未确认",
-    "delisted": "产品已下架",
-    "suspended": "交易一方已被暂停或退出",
-}
-"""How the sentences name why an order was cancelled; the facts keep the codes."""
 
 
 class OrderNotFound(Refusal):
@@ -40,7 +29,7 @@ class EnterpriseNotAuthenticated(Refusal):
     code = "order.enterprise_not_authenticated"
     kind = RefusalKind.RULE
     article = "A14"
-    zh = "贵单位尚未通过实名认证，不能下单"
+    zh = "上云企业尚未通过实名认证，不能交易"
 
 
 class EnterpriseSuspended(Refusal):
@@ -49,7 +38,7 @@ class EnterpriseSuspended(Refusal):
     code = "order.enterprise_suspended"
     kind = RefusalKind.RULE
     article = "A9"
-    zh = "贵单位已被暂停或退出，不能办理此项业务"
+    zh = "上云企业已被暂停或退出，不能办理此项业务"
 
 
 class ProviderNotAuthenticated(Refusal):
@@ -79,13 +68,25 @@ class ProviderSuspended(Refusal):
     zh = "该云服务商已被暂停或退出，不能办理此项业务"
 
 
+class EnterpriseNotSmall(Refusal):
+    """The scheme's vouchers are for small, medium and micro enterprises alone. Source: R59, Q7."""
+
+    code = "order.enterprise_not_small"
+    kind = RefusalKind.RULE
+    article = "A2"
+    zh = "本办法的云使用券仅限中小微企业使用，该企业的规模不符或尚未登记，可选择自费购买"
+
+
 class PartiesAffiliated(Refusal):
-    """Buyer and provider are tied by subordination, joint establishment or property. Source: A13(4), R63."""
+    """Buyer and provider are one, or tied by subordination, joint establishment or property. Source: A13(4), R63.
+
+    `kind` is the kind of the tie, `tie` its name.
+    """
 
     code = "order.parties_affiliated"
     kind = RefusalKind.RULE
     article = "A13(4)"
-    zh = "贵单位与该云服务商存在隶属、共建或产权纽带关系，不能通过本系统交易"
+    zh = "上云企业与该云服务商存在{tie}，不能通过本系统交易"
 
 
 class ProductNotOnOffer(Refusal):
@@ -95,6 +96,15 @@ class ProductNotOnOffer(Refusal):
     kind = RefusalKind.RULE
     article = "A11(5)"
     zh = "第 {line} 行的产品未上架或已下架"
+
+
+class ProductDelistedSince(Refusal):
+    """A product of the order left the directory after the order was placed. Source: A12."""
+
+    code = "order.product_delisted"
+    kind = RefusalKind.RULE
+    article = "A12"
+    zh = "订单中的产品已下架，不能再确认，订单将自动取消"
 
 
 class OfferChanged(Refusal):
@@ -138,7 +148,7 @@ class VoucherOverMaximum(Refusal):
     code = "order.voucher_over_maximum"
     kind = RefusalKind.RULE
     article = "A18"
-    zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣 {maximum_yuan} 元"
+    zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣{maximum_yuan}元"
 
 
 class NoQuotaLeft(Refusal):
@@ -184,7 +194,7 @@ class AlreadyCancelled(Refusal):
     kind = RefusalKind.STATE
     article = "A20"
     zh = "订单已取消（{reason}）"
-    words: ClassVar = {"reason": CANCEL_ZH}
+    words: ClassVar = {"reason": CANCEL_REASONS}
 
 
 class AlreadyRefused(Refusal):
@@ -287,12 +297,64 @@ class NotDelivered(Refusal):
 
 
 class RecordTwice(Refusal):
-    """There is such a record already; evidence is added to, never replaced."""
+    """There is such a record already; what was wrong in it is corrected, with a reason."""
 
     code = "order.record_twice"
     kind = RefusalKind.STATE
     article = "A19"
-    zh = "该记录已存在，不能重复登记"
+    zh = "该记录已存在，不能重复登记；如需更正，请注明所更正的记录和理由"
+
+
+class DateInFuture(Refusal):
+    """Nothing is recorded before it has happened; days are those of Beijing."""
+
+    code = "order.date_in_future"
+    kind = RefusalKind.RULE
+    article = "A19"
+    zh = "登记的日期{dated_on}晚于今天，不能登记尚未发生的事项"
+
+
+class DateBeforeOrder(Refusal):
+    """Contract, payment, delivery and acceptance of an order come after it was placed; days are those of Beijing."""
+
+    code = "order.date_before_order"
+    kind = RefusalKind.RULE
+    article = "A19"
+    zh = "登记的日期{dated_on}早于{earliest}（下单日，验收则为首次交付日）"
+
+
+class PaymentAboveOwnPart(Refusal):
+    """The own payments of an order sum to at most its own part. Source: R69, Q16."""
+
+    code = "order.payment_above_own_part"
+    kind = RefusalKind.RULE
+    article = "A19"
+    zh = "自付款合计将超过本订单的自付部分{own_yuan}元（已登记{paid_yuan}元），请核对金额或更正原记录"
+
+
+class RecordNotFound(Refusal):
+    """There is no such record, or it is somebody else's: the two look the same."""
+
+    code = "order.record_not_found"
+    kind = RefusalKind.NOT_FOUND
+    zh = "未找到该记录"
+
+
+class RecordNotCorrectable(Refusal):
+    """The record was corrected or withdrawn before, is of another kind, or others rest on it."""
+
+    code = "order.record_not_correctable"
+    kind = RefusalKind.STATE
+    article = "A19"
+    zh = "该记录已更正或撤回，或与本次登记的种类不同，或已有其他记录以其为依据，不能更正"
+
+
+class TooManyRecords(Refusal):
+    """An order holds a bounded number of records."""
+
+    code = "order.too_many_records"
+    kind = RefusalKind.RULE
+    zh = "本订单的记录已达{maximum}条上限，不能再登记"
 
 
 class ComplaintNotOpen(Refusal):

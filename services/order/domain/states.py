@@ -1,5 +1,6 @@
 """The states of an order and the moves between them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from shared.kernel.states import Transitions
@@ -36,7 +37,19 @@ class CancelReason(StrEnum):
     YEAR_END = "year_end"
     DELISTED = "delisted"
     SUSPENDED = "suspended"
+    AFFILIATED = "affiliated"
 
+
+CANCEL_REASONS: Mapping[str, str] = {
+    CancelReason.ENTERPRISE: "上云企业取消",
+    CancelReason.PROVIDER: "云服务商未接受",
+    CancelReason.TIMEOUT: "云服务商逾期未确认",
+    CancelReason.YEAR_END: "年度结束时尚未确认",
+    CancelReason.DELISTED: "产品已下架",
+    CancelReason.SUSPENDED: "交易一方已被暂停或退出",
+    CancelReason.AFFILIATED: "交易双方存在隶属、共建或产权纽带关系",
+}
+"""The reasons as users read them."""
 
 S = OrderState
 UNCONFIRMED = (S.PLACED, S.AWAITING_CONFIRMATION)

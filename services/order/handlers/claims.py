@@ -1,14 +1,15 @@
 """Claims: each order of a claim is locked on its row, then its money, then the item is opened or refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from services.order.domain import order as rules
+from services.order.domain.parties import Act, Pair
 from services.order.domain.saga import ItemEnded, ItemPaid, Kind, Saga, Signal, Step, begin
 from services.order.handlers import telling
-from services.order.handlers.docket import Docket
+from services.order.handlers.docket import Docket, check_both
 from services.order.store import sagas as store
 from shared.contracts.messages.settlement import ClaimItemEnded, ClaimPaid, ClaimSubmitted, RefuseItem
 from shared.contracts.messages.voucher import ClaimVoucher
@@ -19,17 +20,18 @@ from shared.runtime.work import SYSTEM, Work
 async def file_claims(work: Work, facts: Sequence[ClaimSubmitted]) -> None:
     """Move each order confirmed -> claimed and lock its voucher, or refuse the item; never the whole claim.
 
-    Emits OrderClaimed. Source: A20, A22, R74, R76.
+    The parties are looked at again as they stand now. Emits OrderClaimed. Source: A13(4), A20, A22, R63, R74, R76.
     """
-    docket = await Docket.open(work, [order_id for fact in facts for order_id in fact.order_ids])
+    order_ids = [order_id for fact in facts for order_id in fact.order_ids]
+    docket, pairs = await Docket.open_with_parties(work, order_ids)
     for fact in facts:
         # A claim that names an order twice has one item of it.
         for order_id in dict.fromkeys(fact.order_ids):
-            _file(docket, fact, order_id)
+            _file(docket, pairs, fact, order_id)
     await docket.save()
 
 
-def _file(docket: Docket, fact: ClaimSubmitted, order_id: UUID) -> None:
+def _file(docket: Docket, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, order_id: UUID) -> None:
     work = docket.work
     saga = Saga(
         id=work.new_id(),
@@ -42,7 +44,10 @@ def _file(docket: Docket, fact: ClaimSubmitted, order_id: UUID) -> None:
     before = docket.find(order_id)
     try:
         after, claimed = rules.claim(before, claim_id=fact.claim_id, provider_id=fact.provider_id)
+        check_both(work, pairs[after.id], after, act=Act.CLAIM)
     except Refusal as refusal:
+        if before is not None and before.provider_id == fact.provider_id:
+            docket.refused(before, refusal, act="order.claim_refused", by=SYSTEM, claim_id=str(fact.claim_id))
         docket.begin(begin(replace(saga, state=Step.REFUSING), _refusal_of(fact.claim_id, order_id, refusal)))
         return
     docket.put(after, claimed)

@@ -12,13 +12,13 @@ import msgspec
 
 from services.order.answers import OrderAnswer, answer
 from services.order.domain import order as rules
+from services.order.domain import parties as conditions
 from services.order.domain.order import Order
-from services.order.domain.refusals import EnterpriseSuspended, ProviderSuspended
+from services.order.domain.parties import Pair
 from services.order.domain.saga import Confirmed
 from services.order.domain.states import CancelReason
 from services.order.handlers import telling
-from services.order.handlers.docket import Docket
-from services.order.store.sagas import Parties
+from services.order.handlers.docket import Docket, check_both
 from shared.kernel.refusals import Refusal
 from shared.runtime.work import Actor, Work
 
@@ -32,16 +32,20 @@ class Act(StrEnum):
 
 
 class OrderCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something one party wants done with one order; `version` is that of If-Match, or None."""
+    """Something one party wants done with one order; `version` is that of If-Match, or None.
+
+    `reason` is why a provider does not take the order.
+    """
 
     act: Act
     order_id: UUID
     by: Actor
     version: int | None = None
+    reason: str = ""
 
 
-AllParties: TypeAlias = Mapping[UUID, Parties]
-"""Whether the parties of an order may act, by order."""
+AllParties: TypeAlias = Mapping[UUID, Pair]
+"""What conditions ask of the parties of an order, by order."""
 
 
 async def decide_orders(work: Work, commands: Sequence[OrderCommand]) -> Sequence[OrderAnswer | Refusal]:
@@ -66,10 +70,11 @@ def _confirm(docket: Docket, parties: AllParties, command: OrderCommand) -> Orde
     """
     order = docket.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
     after, fact = rules.confirm(order, now=docket.work.now)
-    if parties[order.id].provider.stopped(docket.work.now):
-        raise ProviderSuspended
-    if parties[order.id].enterprise.stopped(docket.work.now):
-        raise EnterpriseSuspended
+    try:
+        check_both(docket.work, parties[order.id], order, act=conditions.Act.CONFIRM)
+    except Refusal as refusal:
+        docket.refused(order, refusal, act="order.confirm_refused", by=command.by)
+        raise
     docket.put(after, fact)
     saga = docket.purchase(order.id)
     if saga is not None:
@@ -87,10 +92,10 @@ def _cancel(docket: Docket, parties: AllParties, command: OrderCommand) -> Order
 
 
 def _refuse(docket: Docket, parties: AllParties, command: OrderCommand) -> Order:
-    """The provider does not take the order; it is cancelled with that reason. Source: A19, A20."""
+    """The provider does not take the order, and says why; the order is cancelled with that. Source: A19, A20."""
     del parties
     order = docket.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
-    return docket.cancel(order, reason=CancelReason.PROVIDER, by=command.by)
+    return docket.cancel(order, reason=CancelReason.PROVIDER, by=command.by, detail=command.reason)
 
 
 _DECIDE: Mapping[Act, Callable[[Docket, AllParties, OrderCommand], Order]] = {

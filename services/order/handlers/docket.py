@@ -6,6 +6,7 @@ from uuid import UUID
 from services.order.answers import changing
 from services.order.domain import order as rules
 from services.order.domain.order import Order
+from services.order.domain.parties import Act, Pair, check_enterprise, check_pair
 from services.order.domain.refusals import OrderNotFound
 from services.order.domain.saga import Answer, Cancelled, Kind, Move, Saga, Signal, Step, Stepped, step
 from services.order.domain.states import CancelReason
@@ -14,7 +15,7 @@ from services.order.store import orders as store
 from services.order.store import refunds, sagas
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.order import OrderFact
-from shared.kernel.refusals import bug
+from shared.kernel.refusals import Refusal, bug
 from shared.runtime.db import Connection
 from shared.runtime.problems import VersionMismatch
 from shared.runtime.waiters import Waiters
@@ -47,10 +48,8 @@ class Docket:
         return cls(work, orders=orders, sagas=found)
 
     @classmethod
-    async def open_with_parties(
-        cls, work: Work, order_ids: Iterable[UUID]
-    ) -> tuple["Docket", Mapping[UUID, sagas.Parties]]:
-        """Lock orders, then read their purchase sagas and whether their parties may act, in one statement."""
+    async def open_with_parties(cls, work: Work, order_ids: Iterable[UUID]) -> tuple["Docket", Mapping[UUID, Pair]]:
+        """Lock orders, then read their purchase sagas and what conditions ask of their parties, in one statement."""
         orders = await store.lock(work.connection, sorted(set(order_ids)))
         found, parties = await sagas.find_purchases(work.connection, [order.id for order in orders])
         return cls(work, orders=orders, sagas=found), parties
@@ -153,13 +152,17 @@ class Docket:
         )
         telling.tell_refused(self.work, after)
 
-    def cancel(self, order: Order, *, reason: CancelReason, by: Actor = SYSTEM) -> Order:
-        """Cancel on the row and let the voucher return by itself. Raises: Refusal. Source: A20, R72."""
-        after = self.put(*rules.cancel(order, reason=reason, now=self.work.now))
+    def cancel(self, order: Order, *, reason: CancelReason, by: Actor = SYSTEM, detail: str = "") -> Order:
+        """Cancel on the row and let the voucher return by itself; `detail` is the provider's reason, in its words.
+
+        Raises: Refusal. Source: A20, R72.
+        """
+        after = self.put(*rules.cancel(order, reason=reason, now=self.work.now, detail=detail))
         saga = self.purchase(order.id)
         if saga is not None:
             self.signal(saga, Cancelled(reason=reason.value))
-        self.decide(order, after, act="order.cancel", by=by, rule=telling.CANCEL_ARTICLES[reason], ground=reason.value)
+        rule, ground = telling.CANCEL_ARTICLES[reason], detail or reason.value
+        self.decide(order, after, act="order.cancel", by=by, rule=rule, ground=ground)
         telling.tell_cancelled(self.work, after, reason=reason)
         return after
 
@@ -178,6 +181,22 @@ class Docket:
                 before=before.state.value,
                 after=after.state.value,
                 facts={"version": after.version},
+            )
+        )
+
+    def refused(self, order: Order, refusal: Refusal, *, act: str, by: Actor, **facts: object) -> None:
+        """Put into an order's history that an act was refused, and why; a refusal about the parties names their tie."""
+        self.work.decide(
+            Decision(
+                subject_type="order",
+                subject_id=order.id,
+                act=act,
+                by=by,
+                rule=refusal.article,
+                ground=refusal.detail,
+                before=order.state.value,
+                after=order.state.value,
+                facts={"version": order.version, "code": refusal.code, **refusal.facts, **facts},
             )
         )
 
@@ -214,6 +233,18 @@ class Docket:
 
     def _settled(self, order_id: UUID) -> bool:
         return is_settled(self._sagas.get(order_id))
+
+
+def check_both(work: Work, pair: Pair, order: Order, *, act: Act) -> None:
+    """Whether the parties of an order may do this act as they stand now. Raises: Refusal. Source: A13(4), R63."""
+    check_enterprise(act, pair.enterprise, now=work.now)
+    check_pair(
+        act,
+        pair,
+        voucher=order.voucher_fen > 0,
+        small_firms_only=work.pack.limited_to_small_firms,
+        now=work.now,
+    )
 
 
 def is_settled(saga: Saga | None) -> bool:

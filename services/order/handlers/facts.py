@@ -15,6 +15,7 @@ from shared.runtime.work import Work
 
 SUSPENSION_TIMER = "suspension"
 DELISTING_TIMER = "delisting"
+AFFILIATION_TIMER = "affiliation"
 CANCEL_MAX = 200
 
 
@@ -29,8 +30,14 @@ async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
 
 
 async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
-    """Keep ties between enterprises and providers. Source: A13(4), R63."""
+    """Keep ties between enterprises and providers; one that is recorded ends their unconfirmed orders.
+
+    Source: A13(4), R63.
+    """
     await copies.save_ties(work.connection, facts)
+    for fact in facts:
+        if isinstance(fact, AffiliationRecorded):
+            work.set_timer(AFFILIATION_TIMER, key=fact.affiliation_id, due_at=work.now)
 
 
 async def copy_offers(work: Work, facts: Sequence[ProductPublished]) -> None:
@@ -73,6 +80,17 @@ async def end_orders_of_delisted(work: Work, product_ids: Sequence[UUID]) -> Non
             await cancel_all(work, found, reason=CancelReason.DELISTED)
             if len(found) == CANCEL_MAX:
                 work.set_timer(DELISTING_TIMER, key=product_id, due_at=work.now)
+
+
+async def end_orders_of_tied(work: Work, affiliation_ids: Sequence[UUID]) -> None:
+    """Cancel what is unconfirmed between parties with a tie that stands."""
+    for affiliation_id, (enterprise_id, provider_id) in (
+        await copies.find_ties(work.connection, affiliation_ids)
+    ).items():
+        found = await store.find_unconfirmed_of_pair(work.connection, enterprise_id, provider_id, limit=CANCEL_MAX)
+        await cancel_all(work, found, reason=CancelReason.AFFILIATED)
+        if len(found) == CANCEL_MAX:
+            work.set_timer(AFFILIATION_TIMER, key=affiliation_id, due_at=work.now)
 
 
 async def cancel_all(work: Work, order_ids: Sequence[UUID], *, reason: CancelReason) -> int:

@@ -8,8 +8,10 @@ from uuid import UUID
 import msgspec
 
 from services.order.answers import OrderAnswer, answer
+from services.order.contacts import Contact, ContactSeal
 from services.order.domain import order as rules
 from services.order.domain.order import Order
+from services.order.domain.parties import Act
 from services.order.domain.pricing import Buyer, Offer, Priced, PricedLine, VoucherWish, Wanted, price
 from services.order.domain.refusals import AgreementNotCurrent
 from services.order.domain.saga import Kind, Saga, Step, begin
@@ -43,6 +45,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wish: VoucherWish
     agreement_version: str
     by: Actor
+    contact: Contact | None = None
 
 
 class MakeQuote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -76,6 +79,7 @@ class _Batch:
     orders: list[tuple[Any, ...]]
     sagas: list[Saga]
     lines: list[tuple[Any, ...]]
+    contacts: list[tuple[Any, ...]]
 
 
 async def _market(work: Work, commands: Sequence[PlaceOrder | MakeQuote]) -> _Market:
@@ -90,7 +94,10 @@ async def _market(work: Work, commands: Sequence[PlaceOrder | MakeQuote]) -> _Ma
 
 def _price(work: Work, command: PlaceOrder | MakeQuote, market: _Market) -> tuple[Buyer, Priced]:
     buyer = market.buyers.get(command.by.organisation_id or UUID(int=0))
-    priced = price(command.wanted, offers=market.offers, buyer=buyer, wish=command.wish, pack=work.pack, now=work.now)
+    act = Act.PLACE if isinstance(command, PlaceOrder) else Act.QUOTE
+    priced = price(
+        command.wanted, offers=market.offers, buyer=buyer, wish=command.wish, pack=work.pack, now=work.now, act=act
+    )
     assert buyer is not None, "price refuses a missing buyer"  # noqa: S101 - tells mypy what price has checked
     return buyer, priced
 
@@ -111,7 +118,7 @@ async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[O
     With a voucher the hold is asked for, without one the provider is asked at once. Source: A18, R63, R67-R69, R75.
     """
     market = await _market(work, commands)
-    batch = _Batch([], [], [])
+    batch = _Batch([], [], [], [])
     answers: list[OrderAnswer | Refusal] = []
     awaiting: list[tuple[UUID, dict[str, object]]] = []
     for command in commands:
@@ -124,7 +131,7 @@ async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[O
         if saga is None:
             awaiting.append((order.id, {}))
     if batch.orders:
-        work.defer(store.inserted(orders=batch.orders, sagas=batch.sagas, lines=batch.lines))
+        work.defer(store.inserted(orders=batch.orders, sagas=batch.sagas, lines=batch.lines, contacts=batch.contacts))
     if awaiting:
         # Nothing is under way for these: a caller that waits is answered at once.
         waiters = work.ports.get(Waiters)
@@ -153,6 +160,9 @@ def _place(work: Work, command: PlaceOrder, market: _Market, batch: _Batch) -> t
     }
     batch.orders.append(tuple(extra[name] if name in extra else getattr(order, name) for name in store.PLACED_COLUMNS))
     batch.lines.extend(_line_row(order.id, line) for line in priced.lines)
+    if command.contact is not None:
+        sealed = work.ports.get(ContactSeal).close(command.contact, subject_id=order.id)
+        batch.contacts.append((order.id, sealed, command.by.account_id, work.now))
     return order, saga
 
 

@@ -1,18 +1,37 @@
 """Evidence and voices put on record with an order: each emits OrderRecorded with the order's next version."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from services.order.domain import order as rules
 from services.order.domain.order import Order
-from services.order.domain.records import RecordKind, check_recordable, check_scores
-from services.order.domain.refusals import ComplaintNotOpen, OrderNotFound
+from services.order.domain.records import (
+    Known,
+    RecordKind,
+    check_date,
+    check_payment,
+    check_recordable,
+    check_scores,
+    former_of,
+    standing,
+)
+from services.order.domain.refusals import ComplaintNotOpen, OrderNotFound, RecordNotFound
 from services.order.handlers import telling
 from services.order.handlers.docket import Docket
 from services.order.store import records as store
 from services.order.store.records import Recorded
 from shared.runtime.work import Actor, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A former record that a new one takes the place of, and why."""
+
+    record_id: UUID
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +47,25 @@ class PutOnRecord:
     text: str = ""
     scores: dict[str, int] = field(default_factory=dict)
     document_sha256: str = ""
+    corrects: Correction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawRecord:
+    """Who recorded something by mistake takes it back; nothing takes its place."""
+
+    corrects: Correction
+    by: Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerComplaint:
-    """The operator answers a complaint."""
+    """The operator answers a complaint, or corrects its answer."""
 
     complaint_id: UUID
     text: str
     by: Actor
+    corrects: Correction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +81,29 @@ class RecordAnswer:
 
 
 _BY_PROVIDER = frozenset({RecordKind.CONTRACT, RecordKind.DELIVERY})
+_RULES: Mapping[RecordKind, str] = {
+    RecordKind.CONTRACT: "A19",
+    RecordKind.PAYMENT: "A19",
+    RecordKind.DELIVERY: "A19",
+    RecordKind.ACCEPTANCE: "A19",
+    RecordKind.COMPLAINT: "A9",
+    RecordKind.COMPLAINT_ANSWER: "A9",
+    RecordKind.EVALUATION: "N五(五)",
+}
 
 
 async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
-    """Record something by the party whose act it is. Raises: Refusal. Source: A19, Q16, R10, R21, R71."""
+    """Record something by the party whose act it is. Raises: Refusal. Source: A19, Q16, R10, R21, R69, R71."""
     docket = await Docket.open(work, [command.order_id])
     side = "provider_id" if command.kind in _BY_PROVIDER else "enterprise_id"
     order = docket.of(command.order_id, version=command.version, **{side: command.by.organisation_id})
-    check_recordable(order, command.kind, present=await store.find_kinds(work.connection, order.id))
+    present = await store.find_known(work.connection, order.id)
+    former = _former(present, command.corrects, organisation_id=command.by.organisation_id)
+    check_recordable(order, command.kind, present=present, voids=former)
+    left = standing(present, but=former)
+    check_date(order, command.kind, command.dated_on, present=left, now=work.now)
+    if command.kind is RecordKind.PAYMENT:
+        check_payment(order, command.amount_fen or 0, present=left)
     if command.kind is RecordKind.EVALUATION:
         check_scores(command.scores, axes=[axis.code for axis in work.pack.evaluation_axes])
     record = Recorded(
@@ -75,8 +119,49 @@ async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
         scores=command.scores,
         document_sha256=command.document_sha256,
         due_at=_due_at(work, command.kind),
+        **_voiding(former, command.corrects),
     )
+    _decide(docket, order, record, by=command.by, rule=_RULES[command.kind])
     return await _keep(docket, order, record)
+
+
+async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordAnswer:
+    """Take back what was recorded by mistake; it stays to be read, with the reason. Source: A19. Raises: Refusal."""
+    order_id = await store.find_order_of(work.connection, command.corrects.record_id)
+    if order_id is None or command.by.organisation_id is None:
+        raise RecordNotFound
+    docket = await Docket.open(work, [order_id])
+    order = docket.of(order_id, version=None)
+    present = await store.find_known(work.connection, order.id)
+    former = former_of(present, command.corrects.record_id, organisation_id=command.by.organisation_id)
+    check_recordable(order, RecordKind.WITHDRAWAL, present=present, voids=former)
+    record = Recorded(
+        id=work.new_id(),
+        order_id=order.id,
+        kind=RecordKind.WITHDRAWAL,
+        recorded_by=command.by.account_id,
+        organisation_id=command.by.organisation_id,
+        recorded_at=work.now,
+        **_voiding(former, command.corrects),
+    )
+    _decide(docket, order, record, by=command.by, rule=_RULES[former.kind])
+    return await _keep(docket, order, record)
+
+
+def _former(present: Sequence[Known], corrects: Correction | None, *, organisation_id: UUID | None) -> Known | None:
+    return None if corrects is None else former_of(present, corrects.record_id, organisation_id=organisation_id)
+
+
+def _voiding(former: Known | None, corrects: Correction | None) -> dict[str, Any]:
+    """The columns of a record that voids a former one."""
+    if former is None or corrects is None:
+        return {}
+    return {"voids_id": former.id, "correction_reason": corrects.reason}
+
+
+def _decide(docket: Docket, order: Order, record: Recorded, *, by: Actor, rule: str) -> None:
+    """Who recorded what, for the order's history; the words of the record stay with the record."""
+    docket.decide(order, order, act=f"record.{record.kind}", by=by, rule=rule, ground=record.correction_reason)
 
 
 def _due_at(work: Work, kind: RecordKind) -> datetime | None:
@@ -88,16 +173,26 @@ def _due_at(work: Work, kind: RecordKind) -> datetime | None:
 
 
 async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer:
-    """The operator's first answer to a complaint. Raises: OrderNotFound, ComplaintNotOpen. Source: A9, R4."""
+    """The operator's first answer to a complaint, or a correction of it.
+
+    Raises: OrderNotFound, ComplaintNotOpen, RecordNotFound, RecordNotCorrectable. Source: A9, R4.
+    """
     found = await store.find_complaint(work.connection, command.complaint_id)
     if found is None:
         raise OrderNotFound
     docket = await Docket.open(work, [found.order_id])
     order = docket.of(found.order_id, version=None)
     complaint = await store.find_complaint(work.connection, command.complaint_id)
-    if complaint is None or complaint.answered_at is not None:
+    former = None
+    if command.corrects is not None:
+        present = await store.find_known(work.connection, order.id)
+        answers = [one for one in present if one.answers_id == command.complaint_id]
+        former = former_of(answers, command.corrects.record_id, organisation_id=command.by.organisation_id)
+        check_recordable(order, RecordKind.COMPLAINT_ANSWER, present=present, voids=former)
+    elif complaint is None or complaint.answered_at is not None or complaint.voided_at is not None:
         raise ComplaintNotOpen
-    await store.mark_answered(work.connection, complaint.id, now=work.now)
+    else:
+        await store.mark_answered(work.connection, complaint.id, now=work.now)
     record = Recorded(
         id=work.new_id(),
         order_id=order.id,
@@ -106,7 +201,8 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
         organisation_id=command.by.organisation_id,
         recorded_at=work.now,
         text=command.text,
-        answers_id=complaint.id,
+        answers_id=command.complaint_id,
+        **_voiding(former, command.corrects),
     )
     docket.decide(order, order, act="complaint.answer", by=command.by, rule="A9", ground=command.text)
     text = f"关于订单{order.number}的投诉已答复：{command.text}"
@@ -116,8 +212,18 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
 
 async def _keep(docket: Docket, order: Order, record: Recorded) -> RecordAnswer:
     work = docket.work
+    if record.voids_id is not None:
+        await store.void(work.connection, record.voids_id, now=work.now)
     await store.add(work.connection, record)
-    after = docket.put(*rules.record(order, kind=record.kind.value, document_sha256=record.document_sha256))
+    after = docket.put(
+        *rules.record(
+            order,
+            kind=record.kind.value,
+            document_sha256=record.document_sha256,
+            record_id=record.id,
+            voids=record.voids_id,
+        )
+    )
     _tell(work, after, record)
     await docket.save()
     return RecordAnswer(
@@ -131,7 +237,15 @@ async def _keep(docket: Docket, order: Order, record: Recorded) -> RecordAnswer:
 
 
 def _tell(work: Work, order: Order, record: Recorded) -> None:
-    """The other side learns of a delivery, and of a complaint."""
+    """The other side learns of a delivery, of a complaint, and of what was corrected."""
+    if record.voids_id is not None:
+        text = f"订单{order.number}的一项记录已更正或撤回。"
+        own = record.organisation_id
+        for party in {order.enterprise_id, order.provider_id} - ({own} if own is not None else set()):
+            telling.tell(
+                work, party, order, event="record.corrected", text=text, reason=record.correction_reason, article="A19"
+            )
+        return
     if record.kind is RecordKind.DELIVERY:
         text = f"订单{order.number}已登记交付，请按约定标准验收。"
         telling.tell(work, order.enterprise_id, order, event="order.delivered", text=text, article="A19")

@@ -118,12 +118,7 @@ async def _consent(docket: Docket, order: Order, refund: Refund, command: Answer
     await refunds.close(work.connection, refund.id, state=state, answer=command.reason, now=work.now)
     await store.mark_refunded(work.connection, order.id, refund_id=refund.id, lines=refund.lines)
     docket.decide(order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
-    text = (
-        f"订单{order.number}的退款已获同意，云使用券自动退回。"
-        if with_voucher
-        else f"订单{order.number}的退款已获同意。"
-    )
-    telling.tell_both(work, after, event="order.refunded", text=text, reason=command.reason, article="A20")
+    telling.tell_refunded(work, after, voucher_fen=fact.voucher_fen, reason=command.reason)
     return after
 
 

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from services.order.domain.order import Order
-from services.order.domain.refusals import CANCEL_ZH
-from services.order.domain.states import CancelReason
+from services.order.domain.states import CANCEL_REASONS, CancelReason
 from shared.kernel.money import Fen, format_yuan
 from shared.runtime.work import Notice, Work
 
-CANCEL_REASONS: Mapping[CancelReason, str] = {reason: CANCEL_ZH[reason.value] for reason in CancelReason}
 CANCEL_ARTICLES: Mapping[CancelReason, str] = {
     CancelReason.ENTERPRISE: "A20",
     CancelReason.PROVIDER: "A19",
@@ -17,6 +15,7 @@ CANCEL_ARTICLES: Mapping[CancelReason, str] = {
     CancelReason.YEAR_END: "A9",
     CancelReason.DELISTED: "A12",
     CancelReason.SUSPENDED: "A12",
+    CancelReason.AFFILIATED: "A13(4)",
 }
 
 
@@ -74,14 +73,33 @@ def tell_confirmed(work: Work, order: Order) -> None:
 def tell_cancelled(work: Work, order: Order, *, reason: CancelReason) -> None:
     """Both learn of the cancellation; the enterprise's notice is the pack's and names what returns."""
     words, article = CANCEL_REASONS[reason], CANCEL_ARTICLES[reason]
-    if order.voucher_fen:
+    if order.refusal_detail:
+        words = f"{words}：{order.refusal_detail}"
+    plain = f"订单{order.number}已取消。原因：{words}。"
+    text = plain
+    if order.taken_back(work.now):
+        text = f"{plain}{taken_back(order, order.voucher_fen)}"
+    elif order.voucher_fen:
         body = work.pack.notice("order_cancelled").body
         text = body.format(order_number=order.number, amount_yuan=format_yuan(Fen(order.voucher_fen)), reason=words)
-    else:
-        text = f"订单{order.number}已取消。原因：{words}。"
     tell(work, order.enterprise_id, order, event="order.cancelled", text=text, reason=words, article=article)
-    text = f"订单{order.number}已取消。原因：{words}。"
-    tell(work, order.provider_id, order, event="order.cancelled", text=text, reason=words, article=article)
+    tell(work, order.provider_id, order, event="order.cancelled", text=plain, reason=words, article=article)
+
+
+def taken_back(order: Order, amount_fen: int) -> str:
+    """What becomes of voucher money that returns after its year is over. Source: Q5, R36."""
+    amount_yuan = format_yuan(Fen(amount_fen))
+    return f"云使用券{amount_yuan}元属{order.year}年度，该年度已结束，按规定收回，不再退回上云企业账户。"
+
+
+def tell_refunded(work: Work, order: Order, *, voucher_fen: int, reason: str) -> None:
+    """Both learn of the consent; what returns goes to the enterprise, or is taken back in a closed year."""
+    text = f"订单{order.number}的退款已获同意。"
+    if voucher_fen and order.taken_back(work.now):
+        text += taken_back(order, voucher_fen)
+    elif voucher_fen:
+        text += f"云使用券{format_yuan(Fen(voucher_fen))}元自动退回上云企业账户。"
+    tell_both(work, order, event="order.refunded", text=text, reason=reason, article="A20")
 
 
 def tell_unclaimed(work: Work, order: Order) -> None:

@@ -4,19 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.order.domain.pricing import Buyer, Offer, Party, Price
+from services.order.domain.parties import Party
+from services.order.domain.pricing import Buyer, Offer, Price
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.voucher import QuotaMoved
+from shared.kernel.credit_code import normalise
 from shared.runtime.db import Connection, Record
 
 _PARTIES = """
-INSERT INTO party (organisation_id, version, kind, name, region, authenticated, recognised, closed, suspended_since)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[], $8::bool[],
-                     $9::timestamptz[])
+INSERT INTO party (organisation_id, version, kind, name, credit_code, size_class, region, authenticated, recognised,
+                   closed, suspended_since)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[],
+                     $9::bool[], $10::bool[], $11::timestamptz[])
 ON CONFLICT (organisation_id) DO UPDATE SET version = EXCLUDED.version, kind = EXCLUDED.kind, name = EXCLUDED.name,
-    region = EXCLUDED.region, authenticated = EXCLUDED.authenticated, recognised = EXCLUDED.recognised,
-    closed = EXCLUDED.closed, suspended_since = EXCLUDED.suspended_since
+    credit_code = EXCLUDED.credit_code, size_class = EXCLUDED.size_class, region = EXCLUDED.region,
+    authenticated = EXCLUDED.authenticated, recognised = EXCLUDED.recognised, closed = EXCLUDED.closed,
+    suspended_since = EXCLUDED.suspended_since
 """
 _TIES = """
 INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, version, ended)
@@ -42,23 +46,24 @@ INSERT INTO balance (enterprise_id, year, version, available_fen)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[])
 ON CONFLICT (enterprise_id, year) DO UPDATE SET version = EXCLUDED.version, available_fen = EXCLUDED.available_fen
 """
-_PARTY_COLUMNS = ("organisation_id", "version", "name", "region", "authenticated", "recognised", "closed")
-_BUYERS = """
-SELECT p.organisation_id, p.version, p.name, p.region, p.authenticated, p.recognised, p.closed, p.suspended_since,
+_PARTY_COLUMNS = tuple(name for name in Party.__struct_fields__ if name != "id")
+_OF_PARTY = ", ".join(f"p.{name}" for name in ("organisation_id", *_PARTY_COLUMNS))
+_BUYERS = f"""
+SELECT {_OF_PARTY},
        COALESCE((SELECT available_fen FROM balance b WHERE b.enterprise_id = p.organisation_id AND b.year = $2), 0)
            AS available_fen,
-       ARRAY(SELECT provider_id FROM affiliation a WHERE a.enterprise_id = p.organisation_id AND NOT a.ended) AS tied
+       (SELECT jsonb_object_agg(a.provider_id, a.kind) FROM affiliation a
+        WHERE a.enterprise_id = p.organisation_id AND NOT a.ended) AS ties
 FROM party p WHERE p.organisation_id = ANY($1::uuid[]) AND p.kind = 'enterprise'
-"""
-_OFFERED = """
+"""  # noqa: S608 - column names from this module
+_OFFERED = f"""
 SELECT o.product_id, o.edition, o.version AS offer_version, o.product_name, o.class_code, o.components, o.voucher,
-       o.service_standard, o.effective_at, o.delisted_at, p.organisation_id, p.version, p.name, p.region,
-       p.authenticated, p.recognised, p.closed, p.suspended_since
+       o.service_standard, o.effective_at, o.delisted_at, {_OF_PARTY}
 FROM offer o JOIN party p ON p.organisation_id = o.provider_id WHERE o.product_id = ANY($1::uuid[])
-"""
-_PARTIES_BY_ID = """
-SELECT organisation_id, version, name, region, authenticated, recognised, closed, suspended_since
-FROM party WHERE organisation_id = ANY($1::uuid[])
+"""  # noqa: S608 - as above
+_PARTIES_BY_ID = f"SELECT {_OF_PARTY} FROM party p WHERE p.organisation_id = ANY($1::uuid[])"  # noqa: S608 - as above
+_STANDING_TIES = """
+SELECT affiliation_id, enterprise_id, provider_id FROM affiliation WHERE affiliation_id = ANY($1::uuid[]) AND NOT ended
 """
 
 
@@ -70,7 +75,8 @@ async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]
     """Take over the state that organisation facts carry."""
     rows = [
         (
-            *(fact.organisation_id, fact.version, fact.party.kind, fact.party.name, fact.party.region),
+            *(fact.organisation_id, fact.version, fact.party.kind, fact.party.name, normalise(fact.party.credit_code)),
+            *(fact.party.size_class, fact.party.region),
             *(fact.party.authenticated, fact.party.recognised, fact.party.closed, fact.party.suspended_since),
         )
         for fact in facts
@@ -117,8 +123,7 @@ async def save_balances(connection: Connection, facts: Sequence[QuotaMoved]) -> 
 
 def party_of(row: Record) -> Party:
     """The party of a row that has its columns."""
-    values = {name: row[name] for name in _PARTY_COLUMNS if name != "organisation_id"}
-    return Party(id=row["organisation_id"], suspended_since=row["suspended_since"], **values)
+    return Party(id=row["organisation_id"], **{name: row[name] for name in _PARTY_COLUMNS})
 
 
 async def find_buyers(connection: Connection, ids: Sequence[UUID], *, year: int) -> Mapping[UUID, Buyer]:
@@ -126,7 +131,9 @@ async def find_buyers(connection: Connection, ids: Sequence[UUID], *, year: int)
     rows = await connection.fetch(_BUYERS, ids, year)
     return {
         row["organisation_id"]: Buyer(
-            party=party_of(row), tied=frozenset(row["tied"]), available_fen=row["available_fen"]
+            party=party_of(row),
+            ties={UUID(provider_id): kind for provider_id, kind in (row["ties"] or {}).items()},
+            available_fen=row["available_fen"],
         )
         for row in rows
     }
@@ -158,3 +165,9 @@ async def find_offers(connection: Connection, product_ids: Sequence[UUID]) -> Ma
 async def find_parties(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Party]:
     """Parties by id."""
     return {row["organisation_id"]: party_of(row) for row in await connection.fetch(_PARTIES_BY_ID, ids)}
+
+
+async def find_ties(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, tuple[UUID, UUID]]:
+    """Enterprise and provider of the ties that stand, by tie."""
+    rows = await connection.fetch(_STANDING_TIES, ids)
+    return {row["affiliation_id"]: (row["enterprise_id"], row["provider_id"]) for row in rows}

@@ -74,6 +74,7 @@ _LINE = {
 }
 
 
+_CONTACT = {"subject_id": "uuid", "sealed": "bytea", "given_by": "uuid", "given_at": "timestamptz"}
 _MUTABLE_OF = attrgetter(*_MUTABLE)
 _MOVED_TYPES = {"id": "uuid", "was": "int", **_MUTABLE}
 # What the orders of one batch have in common: they are of one moment, and most take the same step.
@@ -106,6 +107,10 @@ _UNCONFIRMED_OF_PARTY = """
 SELECT id FROM cloud_order WHERE (enterprise_id = $1 OR provider_id = $1)
   AND state IN ('placed', 'awaiting_confirmation') ORDER BY id LIMIT $2
 """
+_UNCONFIRMED_OF_PAIR = """
+SELECT id FROM cloud_order WHERE enterprise_id = $1 AND provider_id = $2
+  AND state IN ('placed', 'awaiting_confirmation') ORDER BY id LIMIT $3
+"""
 _UNCONFIRMED_OF_PRODUCT = """
 SELECT DISTINCT o.id FROM order_line l JOIN cloud_order o ON o.id = l.order_id
 WHERE l.product_id = $1 AND o.state IN ('placed', 'awaiting_confirmation') ORDER BY o.id LIMIT $2
@@ -134,15 +139,19 @@ def _save_parts(shapes: tuple[Shape, Shape, Shape], first: int) -> list[Part]:
     return parts
 
 
-def _insert_parts(shapes: tuple[Shape, Shape, Shape], first: int) -> list[Part]:
-    """Insert orders, their sagas where there are any, and their lines."""
-    placed, begun, lines = shapes
+def _insert_parts(shapes: tuple[Shape, Shape, Shape, Shape], first: int) -> list[Part]:
+    """Insert orders, their sagas and contacts where there are any, and their lines."""
+    placed, begun, lines, contacts = shapes
     order = Source(placed, _PLACED, first=first)
     parts, first = [Part(order.insert("cloud_order"))], order.after
     if begun:
         parts.append(Part(saga_store.begin_statement(begun, first=first)))
         first += len(begun)
-    return [*parts, Part(Source(lines, _LINE, first=first).insert("order_line"))]
+    line = Source(lines, _LINE, first=first)
+    parts.append(Part(line.insert("order_line")))
+    if contacts:
+        parts.append(Part(Source(contacts, _CONTACT, first=line.after).insert("contact")))
+    return parts
 
 
 _NOTHING = Packed((), ())
@@ -204,12 +213,19 @@ def _moved(orders: Sequence[tuple[Order, Order]]) -> Packed:
     return pack(("id", "was", *(names[place] for place in changed)), rows, common=_MOVED_COMMON)
 
 
-def inserted(*, orders: Sequence[tuple[Any, ...]], sagas: Sequence[Saga], lines: Sequence[tuple[Any, ...]]) -> Deferred:
-    """New orders to be written (values of PLACED_COLUMNS), their sagas and their lines (LINE_COLUMNS)."""
+def inserted(
+    *,
+    orders: Sequence[tuple[Any, ...]],
+    sagas: Sequence[Saga],
+    lines: Sequence[tuple[Any, ...]],
+    contacts: Sequence[tuple[Any, ...]],
+) -> Deferred:
+    """New orders to be written (values of PLACED_COLUMNS), their sagas, lines (LINE_COLUMNS) and sealed contacts."""
     packed = (
         pack(PLACED_COLUMNS, orders, common=_PLACED_COMMON),
         saga_store.begun(sagas),
         pack(LINE_COLUMNS, lines, common=frozenset()),
+        pack(tuple(_CONTACT), contacts, common=frozenset()) if contacts else _NOTHING,
     )
     return deferred(_insert_parts, packed)
 
@@ -240,6 +256,13 @@ async def mark_refunded(connection: Connection, order_id: UUID, *, refund_id: UU
 async def find_unconfirmed_of_party(connection: Connection, organisation_id: UUID, *, limit: int) -> list[UUID]:
     """Unconfirmed orders in which an organisation buys or sells."""
     return [row["id"] for row in await connection.fetch(_UNCONFIRMED_OF_PARTY, organisation_id, limit)]
+
+
+async def find_unconfirmed_of_pair(
+    connection: Connection, enterprise_id: UUID, provider_id: UUID, *, limit: int
+) -> list[UUID]:
+    """Unconfirmed orders between these two."""
+    return [row["id"] for row in await connection.fetch(_UNCONFIRMED_OF_PAIR, enterprise_id, provider_id, limit)]
 
 
 async def find_unconfirmed_of_product(connection: Connection, product_id: UUID, *, limit: int) -> list[UUID]:

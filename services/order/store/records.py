@@ -1,4 +1,4 @@
-"""Records of an order: contract, payments, delivery, acceptance, complaints, evaluation; added, never replaced."""
+"""Records of an order: added, and voided by the record that corrects them, never edited."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from services.order.domain.records import RecordKind
+from services.order.domain.records import Known, RecordKind
 from services.order.tables import RECORD
 from shared.kernel.refusals import invariant
 from shared.runtime.db import Connection, execute, fetch_all, fetch_one
@@ -29,6 +29,8 @@ class Recorded:
     document_sha256: str = ""
     answers_id: UUID | None = None
     due_at: datetime | None = None
+    voids_id: UUID | None = None
+    correction_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Complaint:
     id: UUID
     order_id: UUID
     answered_at: datetime | None
+    voided_at: datetime | None
 
 
 async def add(connection: Connection, record: Recorded) -> None:
@@ -46,15 +49,40 @@ async def add(connection: Connection, record: Recorded) -> None:
     await execute(connection, insert(RECORD).values(**{**values, "kind": record.kind.value}))
 
 
-async def find_kinds(connection: Connection, order_id: UUID) -> list[RecordKind]:
-    """The kinds of records an order has; the caller holds the order's lock."""
-    rows = await fetch_all(connection, select(RECORD.c.kind).where(RECORD.c.order_id == order_id).distinct())
-    return [RecordKind(row["kind"]) for row in rows]
+async def find_known(connection: Connection, order_id: UUID) -> list[Known]:
+    """The records an order has, oldest first; the caller holds the order's lock."""
+    names = ("id", "kind", "organisation_id", "dated_on", "amount_fen", "answers_id", "voided_at", "answered_at")
+    columns = [RECORD.c[name] for name in names]
+    rows = await fetch_all(connection, select(*columns).where(RECORD.c.order_id == order_id).order_by(RECORD.c.id))
+    return [
+        Known(
+            **{name: row[name] for name in names[:6] if name != "kind"},
+            kind=RecordKind(row["kind"]),
+            voided=row["voided_at"] is not None,
+            answered=row["answered_at"] is not None,
+        )
+        for row in rows
+    ]
+
+
+async def find_order_of(connection: Connection, record_id: UUID) -> UUID | None:
+    """The order that a record belongs to, or None."""
+    row = await fetch_one(connection, select(RECORD.c.order_id).where(RECORD.c.id == record_id))
+    return None if row is None else row["order_id"]
+
+
+async def void(connection: Connection, record_id: UUID, *, now: datetime) -> None:
+    """A record counts no more, for the one that is added next says why. Raises: Bug when it was voided before."""
+    touched = await execute(
+        connection,
+        update(RECORD).where(RECORD.c.id == record_id, RECORD.c.voided_at.is_(None)).values(voided_at=now),
+    )
+    invariant(touched == 1, "a record is voided once under its order's lock")
 
 
 async def find_complaint(connection: Connection, complaint_id: UUID) -> Complaint | None:
     """A complaint by id."""
-    columns = (RECORD.c.id, RECORD.c.order_id, RECORD.c.answered_at)
+    columns = (RECORD.c.id, RECORD.c.order_id, RECORD.c.answered_at, RECORD.c.voided_at)
     row = await fetch_one(
         connection, select(*columns).where(RECORD.c.id == complaint_id, RECORD.c.kind == RecordKind.COMPLAINT.value)
     )

@@ -24,7 +24,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.order.domain.pricing import Standing
+from services.order.domain.parties import Pair, Standing
 from services.order.domain.saga import RESTING, Kind, Saga, Step
 from shared.contracts.messages.base import Command, Refused
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
@@ -60,6 +60,7 @@ SAGA_COLUMNS = {
     "paid_fen": "bigint",
 }
 _WIDTH = len(SAGA_COLUMNS)
+_STANDING_WIDTH = len(Standing.__struct_fields__)
 _TYPES = {**SAGA_COLUMNS, "was": "int"}
 _STEPPED = ("id", "was", "state", "number", "pending_name", "pending", "version", "last_event")
 _SELDOM = ("late", "paid_fen")
@@ -76,8 +77,12 @@ JOIN unnest($1::uuid[], $2::uuid[]) AS k(claim_id, order_id) ON s.claim_id = k.c
 _BY_ID = f"SELECT {_NAMES} FROM saga WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
 _WITH_PARTIES = f"""
 SELECT {COLUMNS}, o.id AS decided_id,
-       e.closed AS enterprise_closed, e.suspended_since AS enterprise_suspended_since,
-       p.closed AS provider_closed, p.suspended_since AS provider_suspended_since
+       (SELECT a.kind FROM affiliation a WHERE a.enterprise_id = o.enterprise_id AND a.provider_id = o.provider_id
+            AND NOT a.ended LIMIT 1),
+       (SELECT min(f.delisted_at) FROM order_line l JOIN offer f ON f.product_id = l.product_id
+            AND f.edition = l.edition WHERE l.order_id = o.id),
+       {", ".join(f"e.{name}" for name in Standing.__struct_fields__)},
+       {", ".join(f"p.{name}" for name in Standing.__struct_fields__)}
 FROM cloud_order o JOIN party e ON e.organisation_id = o.enterprise_id JOIN party p ON p.organisation_id = o.provider_id
 LEFT JOIN saga s ON s.id = o.id
 WHERE o.id = ANY($1::uuid[])
@@ -196,24 +201,23 @@ async def find_sagas(connection: Connection, ids: Sequence[UUID]) -> list[Saga]:
     return [saga_of(row) for row in await connection.fetch(_BY_ID, ids)]
 
 
-class Parties(msgspec.Struct, frozen=True, gc=False):
-    """The standing of both parties of an order."""
-
-    enterprise: Standing
-    provider: Standing
-
-
-async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> tuple[list[Saga], dict[UUID, Parties]]:
-    """The purchase sagas of orders and the standing of their parties; the caller holds the locks of the orders."""
+async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> tuple[list[Saga], dict[UUID, Pair]]:
+    """The purchase sagas of orders and what conditions ask of their parties; the caller holds the orders' locks."""
     rows = await connection.fetch(_WITH_PARTIES, order_ids)
-    parties = {
-        row["decided_id"]: Parties(
-            Standing(row["enterprise_closed"], row["enterprise_suspended_since"]),
-            Standing(row["provider_closed"], row["provider_suspended_since"]),
+    pairs: dict[UUID, Pair] = {}
+    for row in rows:
+        order_id, tie, delisted_at, *standings = row[_WIDTH:]
+        pairs[order_id] = Pair(
+            enterprise=_standing(standings[:_STANDING_WIDTH]),
+            provider=_standing(standings[_STANDING_WIDTH:]),
+            tie=tie or "",
+            delisted_at=delisted_at,
         )
-        for row in rows
-    }
-    return [saga_of(row) for row in rows if row["id"] is not None], parties
+    return [saga_of(row) for row in rows if row["id"] is not None], pairs
+
+
+def _standing(columns: Sequence[Any]) -> Standing:
+    return Standing(**dict(zip(Standing.__struct_fields__, columns, strict=True)))
 
 
 async def find_claim_sagas(connection: Connection, items: Sequence[tuple[UUID, UUID]]) -> list[Saga]:

@@ -1,12 +1,13 @@
 """Read-only SQL of the order service, scoped by who reads."""
 
 from services.order.views.orders import (
-    HistoryItem,
+    ContactView,
     OrderDetail,
     OrderFilter,
     OrderItem,
     Scope,
     list_orders,
+    read_contact,
     read_history,
     read_order,
     scope_of,
@@ -15,7 +16,7 @@ from services.order.views.sagas import SagaFilter, SagaItem, list_sagas
 from services.order.views.tasks import list_tasks
 
 __all__ = [
-    "HistoryItem",
+    "ContactView",
     "OrderDetail",
     "OrderFilter",
     "OrderItem",
@@ -25,6 +26,7 @@ __all__ = [
     "list_orders",
     "list_sagas",
     "list_tasks",
+    "read_contact",
     "read_history",
     "read_order",
     "scope_of",

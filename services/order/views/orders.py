@@ -3,23 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, false, or_, select, true
 
+from services.order.contacts import ContactSeal
 from services.order.domain.refusals import OrderNotFound
-from services.order.domain.states import OrderState
-from services.order.tables import LINE, ORDER, RECORD, REFUND, RUNTIME, SAGA
+from services.order.domain.states import ENDED_UNCONFIRMED, OrderState
+from services.order.tables import CONTACT, LINE, ORDER, PARTY, RECORD, REFUND, RUNTIME, SAGA
 from shared.contracts.http.lists import Page, page_of
-from shared.contracts.messages.base import Event
-from shared.contracts.permissions import Permission
+from shared.contracts.permissions import Permission, Role
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record, fetch_all, fetch_one
+from shared.runtime.history import HISTORY_MAX, HistoryItem, history_of
 from shared.runtime.http import Resource
-
-_EVENT = msgspec.json.Decoder(Event)
-HISTORY_MAX = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +74,14 @@ class OrderFilter:
 
 
 class OrderItem(Resource):
-    """An order in a list; amounts in fen."""
+    """An order in a list; amounts in fen. Whoever may read an order reads its parties' names. Source: A19, R70."""
 
     id: UUID
     number: str
     enterprise_id: UUID
+    enterprise_name: str
     provider_id: UUID
+    provider_name: str
     region: str
     year: int
     state: str
@@ -136,8 +137,19 @@ class RefundItem(Resource):
     returned_at: datetime | None
 
 
+class ContactView(Resource):
+    """Whom the provider may ring."""
+
+    name: str
+    phone: str
+    email: str
+
+
 class RecordItem(Resource):
-    """Something on record with the order."""
+    """Something on record with the order.
+
+    Once `voided_at` is set it counts no more, and the record that names it in `voids_id` says why.
+    """
 
     id: UUID
     kind: str
@@ -150,12 +162,25 @@ class RecordItem(Resource):
     answers_id: UUID | None
     due_at: datetime | None
     answered_at: datetime | None
+    voids_id: UUID | None
+    correction_reason: str
+    voided_at: datetime | None
 
 
 class OrderDetail(OrderItem):
-    """An order with everything that belongs to it; `saga` is where its voucher stands."""
+    """An order with everything that belongs to it; `saga` is where its voucher stands.
 
+    `own_paid_fen` sums the own payments on record that stand, `own_left_fen` is what is left of the own part (R69).
+    `contact` is the buyer's contact person, shown to the two parties, and to the provider not once the order has ended
+    unconfirmed. Codes are those of the parties, for contract and invoice.
+    """
+
+    enterprise_code: str
+    provider_code: str
+    contact: ContactView | None
     own_fen: int
+    own_paid_fen: int
+    own_left_fen: int
     agreement_version: str
     pack_version: str
     saga: str
@@ -164,29 +189,26 @@ class OrderDetail(OrderItem):
     records: Sequence[RecordItem]
 
 
-class HistoryItem(Resource):
-    """One decision or fact in an order's life; facts carry the version they made."""
-
-    at: datetime
-    source: str
-    name: str
-    role: str = ""
-    rule: str = ""
-    ground: str = ""
-    before: str = ""
-    after: str = ""
-    pack_version: str = ""
-    version: int | None = None
+_ENTERPRISE, _PROVIDER = PARTY.alias("e"), PARTY.alias("p")
+_NAMES = {"enterprise_name": _ENTERPRISE.c.name, "provider_name": _PROVIDER.c.name}
+_ITEM = [_NAMES[name].label(name) if name in _NAMES else ORDER.c[name] for name in OrderItem.model_fields]
 
 
-_ITEM = [ORDER.c[name] for name in OrderItem.model_fields]
+def _of_parties(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Orders with their parties, whose copies were there when the order was placed."""
+    return (
+        select(*columns)
+        .select_from(ORDER)
+        .join(_ENTERPRISE, _ENTERPRISE.c.organisation_id == ORDER.c.enterprise_id)
+        .join(_PROVIDER, _PROVIDER.c.organisation_id == ORDER.c.provider_id)
+    )
 
 
 async def list_orders(
     connection: Connection, *, scope: Scope, wanted: OrderFilter, limit: int, after: UUID | None
 ) -> Page[OrderItem]:
     """A page of orders, newest first."""
-    statement = select(*_ITEM).where(scope.condition(), *wanted.conditions())
+    statement = _of_parties(*_ITEM).where(scope.condition(), *wanted.conditions())
     if after is not None:
         statement = statement.where(ORDER.c.id < after)
     rows = await fetch_all(connection, statement.order_by(ORDER.c.id.desc()).limit(limit + 1))
@@ -194,10 +216,11 @@ async def list_orders(
     return page_of(items, limit=limit, ids=[item.id for item in items])
 
 
-async def read_order(connection: Connection, order_id: UUID, *, scope: Scope) -> OrderDetail:
+async def read_order(connection: Connection, order_id: UUID, *, scope: Scope, seal: ContactSeal) -> OrderDetail:
     """One order with lines, refunds and records. Raises: OrderNotFound."""
+    codes = (_ENTERPRISE.c.credit_code.label("enterprise_code"), _PROVIDER.c.credit_code.label("provider_code"))
     statement = (
-        select(*_ITEM, ORDER.c.agreement_version, ORDER.c.pack_version, SAGA.c.state.label("saga"))
+        _of_parties(*_ITEM, *codes, ORDER.c.agreement_version, ORDER.c.pack_version, SAGA.c.state.label("saga"))
         .join(SAGA, SAGA.c.id == ORDER.c.id, isouter=True)
         .where(ORDER.c.id == order_id, scope.condition())
     )
@@ -206,13 +229,48 @@ async def read_order(connection: Connection, order_id: UUID, *, scope: Scope) ->
         raise OrderNotFound
     values = dict(row)
     values["saga"] = values["saga"] or ""
+    records = [RecordItem(**dict(record)) for record in await _of_order(connection, order_id, RecordItem)]
+    own_fen = values["fee_fen"] - values["voucher_fen"]
+    paid_fen = sum(one.amount_fen or 0 for one in records if one.kind == "payment" and one.voided_at is None)
+    contact = None
+    if shows_contact(scope, enterprise_id=row["enterprise_id"], provider_id=row["provider_id"], state=row["state"]):
+        contact = await find_contact(connection, (order_id, row["enterprise_id"]), seal=seal)
     return OrderDetail(
         **values,
-        own_fen=values["fee_fen"] - values["voucher_fen"],
+        contact=contact,
+        own_fen=own_fen,
+        own_paid_fen=paid_fen,
+        own_left_fen=own_fen - paid_fen,
         lines=[LineItem(**dict(line)) for line in await _of_order(connection, order_id, LineItem)],
         refunds=[RefundItem(**dict(refund)) for refund in await _of_order(connection, order_id, RefundItem)],
-        records=[RecordItem(**dict(record)) for record in await _of_order(connection, order_id, RecordItem)],
+        records=records,
     )
+
+
+def shows_contact(scope: Scope, *, enterprise_id: UUID, provider_id: UUID, state: str) -> bool:
+    """Whether the reader is the buyer, or the provider of an order that did not end before it was confirmed."""
+    reader = scope.organisation_id
+    return reader is not None and (
+        reader == enterprise_id or (reader == provider_id and state not in ENDED_UNCONFIRMED)
+    )
+
+
+async def find_contact(connection: Connection, subjects: Sequence[UUID], *, seal: ContactSeal) -> ContactView | None:
+    """The contact of the first of these subjects that has one."""
+    rows = await fetch_all(connection, select(CONTACT).where(CONTACT.c.subject_id.in_(subjects)))
+    envelopes = {row["subject_id"]: row["sealed"] for row in rows}
+    for subject_id in subjects:
+        if subject_id in envelopes:
+            contact = seal.open(envelopes[subject_id], subject_id=subject_id)
+            return None if contact is None else ContactView(**msgspec.structs.asdict(contact))
+    return None
+
+
+async def read_contact(
+    connection: Connection, organisation_id: UUID | None, *, seal: ContactSeal
+) -> ContactView | None:
+    """The contact person that an enterprise has named for its orders."""
+    return None if organisation_id is None else await find_contact(connection, (organisation_id,), seal=seal)
 
 
 _PARTS: Mapping[type[Resource], tuple[Table, str]] = {
@@ -230,23 +288,24 @@ async def _of_order(connection: Connection, order_id: UUID, kind: type[Resource]
     )
 
 
-async def read_history(connection: Connection, order_id: UUID, *, scope: Scope) -> list[HistoryItem]:
-    """Decisions and facts of an order, oldest first. Raises: OrderNotFound. Source: R7."""
-    if await fetch_one(connection, select(ORDER.c.id).where(ORDER.c.id == order_id, scope.condition())) is None:
+async def read_history(connection: Connection, order_id: UUID, *, scope: Scope, reader: Principal) -> list[HistoryItem]:
+    """Decisions and facts of an order, oldest first, its placing included. Raises: OrderNotFound. Source: R7.
+
+    Who placed an order stands in its row: to write it a second time as a decision would cost every purchase a row.
+    """
+    columns = (ORDER.c.placed_at, ORDER.c.placed_by, ORDER.c.pack_version, ORDER.c.agreement_version)
+    row = await fetch_one(connection, select(*columns).where(ORDER.c.id == order_id, scope.condition()))
+    if row is None:
         raise OrderNotFound
-    decision, fact = RUNTIME.decision, RUNTIME.fact
-    decided = await fetch_all(
-        connection,
-        select(decision).where(decision.c.subject_id == order_id).order_by(decision.c.id).limit(HISTORY_MAX),
+    placed = HistoryItem(
+        at=row["placed_at"],
+        source="decision",
+        name="order.place",
+        role=Role.ENTERPRISE.value,
+        rule="A18",
+        ground=f"agreement {row['agreement_version']}",
+        after=OrderState.PLACED.value,
+        pack_version=row["pack_version"],
+        account_id=row["placed_by"],
     )
-    said = await fetch_all(
-        connection,
-        select(fact.c.body).where(fact.c.aggregate_id == order_id).order_by(fact.c.version).limit(HISTORY_MAX),
-    )
-    names = ("at", "role", "rule", "ground", "before", "after", "pack_version")
-    items = [HistoryItem(source="decision", name=row["act"], **{name: row[name] for name in names}) for row in decided]
-    for row in said:
-        event = _EVENT.decode(row["body"])
-        at = datetime.fromisoformat(event.time)
-        items.append(HistoryItem(at=at, source="fact", name=event.type, version=event.sequence))
-    return sorted(items, key=lambda item: (item.at, item.version or 0))
+    return await history_of(connection, RUNTIME, order_id, reader=reader, beside=[placed])

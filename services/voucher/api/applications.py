@@ -20,7 +20,8 @@ from services.voucher.views.scope import NOTHING, application_scope
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import principal_of, require, runtime_of
+from shared.runtime.edge import principal_of, require, require_any, runtime_of
+from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Run, actor_of
 
 router = APIRouter(tags=["applications"])
@@ -146,6 +147,26 @@ async def withdraw(
         by=actor_of(principal),
     )
     return await run.run(reviews.withdraw_application, command)
+
+
+@router.get("/applications/{application_id}/history", summary="申领全过程")
+async def read_history(
+    connection: Reading,
+    application_id: UUID,
+    principal: Annotated[
+        Principal,
+        Depends(
+            require_any(
+                Permission.VOUCHER_APPLICATION_READ_OWN,
+                Permission.VOUCHER_APPLICATION_READ_REGION,
+                Permission.VOUCHER_APPLICATION_READ_ALL,
+            )
+        ),
+    ],
+) -> list[HistoryItem]:
+    """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
+    scope = application_scope(principal)
+    return await views.read_history(connection, application_id, scope=scope, reader=principal)
 
 
 @router.get("/queue/{plan_id}", summary="公开排队名单")

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from services.voucher.api.paging import Cursor, Limit
 from services.voucher.handlers import plans as handlers
+from services.voucher.handlers import proposals
 from services.voucher.views import plans as views
 from services.voucher.views.models import IncreaseView, PlanView
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
@@ -16,6 +17,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN, RATE_SCALE
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
+from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Run, actor_of
 
 router = APIRouter(tags=["plans"])
@@ -34,6 +36,12 @@ class IncreaseBody(Body):
     """More money for a published plan."""
 
     amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
+    reason: str = Field(min_length=1, max_length=1_000)
+
+
+class ReasonBody(Body):
+    """Why something proposed is refused, or withdrawn."""
+
     reason: str = Field(min_length=1, max_length=1_000)
 
 
@@ -88,6 +96,43 @@ async def approve_plan(
     return await run.run(handlers.approve_plan, handlers.DecidePlan(plan_id=plan_id, by=actor_of(principal)))
 
 
+def ending(subject_id: UUID, principal: Principal, reason: str, *, withdraw: bool) -> proposals.EndProposal:
+    """The command that ends something proposed."""
+    return proposals.EndProposal(subject_id=subject_id, withdraw=withdraw, reason=reason, by=actor_of(principal))
+
+
+@router.post("/plans/{plan_id}/refuse", response_model=PlanView, summary="不予批准发放计划")
+async def refuse_plan(
+    run: Run,
+    plan_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
+) -> Response:
+    """A second person of the bureau does not approve the draft, and says why. Source: A15, R8."""
+    return await run.run(proposals.end_plan, ending(plan_id, principal, body.reason, withdraw=False))
+
+
+@router.post("/plans/{plan_id}/withdraw", response_model=PlanView, summary="撤回发放计划")
+async def withdraw_plan(
+    run: Run,
+    plan_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
+) -> Response:
+    """Whoever drafted it takes it back before it is published. Source: A15."""
+    return await run.run(proposals.end_plan, ending(plan_id, principal, body.reason, withdraw=True))
+
+
+@router.get("/plans/{plan_id}/history", summary="发放计划全过程")
+async def read_plan_history(
+    connection: Reading,
+    plan_id: UUID,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))],
+) -> list[HistoryItem]:
+    """Who decided what about a plan and its increases, for whoever may read plans in every state. Source: R7, R8."""
+    return await views.read_plan_history(connection, plan_id, reader=principal)
+
+
 @router.post("/plans/{plan_id}/publish", response_model=PlanView, summary="发布发放计划")
 async def publish_plan(
     run: Run, plan_id: UUID, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_PUBLISH))]
@@ -128,3 +173,25 @@ async def approve_increase(
     """A second person approves; the waiting list is served first. Source: Q3."""
     command = handlers.ApproveIncrease(increase_id=increase_id, by=actor_of(principal))
     return await run.run(handlers.approve_increase, command)
+
+
+@router.post("/increases/{increase_id}/refuse", response_model=IncreaseView, summary="不予批准追加额度")
+async def refuse_increase(
+    run: Run,
+    increase_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
+) -> Response:
+    """A second person does not approve the increase, and says why. Source: A15, R8."""
+    return await run.run(proposals.end_increase, ending(increase_id, principal, body.reason, withdraw=False))
+
+
+@router.post("/increases/{increase_id}/withdraw", response_model=IncreaseView, summary="撤回追加额度提议")
+async def withdraw_increase(
+    run: Run,
+    increase_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
+) -> Response:
+    """Whoever proposed the increase takes it back. Source: A15."""
+    return await run.run(proposals.end_increase, ending(increase_id, principal, body.reason, withdraw=True))

@@ -8,6 +8,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.voucher.api.paging import Cursor, Limit
+from services.voucher.api.plans import ReasonBody, ending
+from services.voucher.handlers import proposals
 from services.voucher.handlers import revocations as handlers
 from services.voucher.views import plans as views
 from services.voucher.views.models import RevocationView
@@ -16,6 +18,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
+from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Run, actor_of
 
 router = APIRouter(tags=["revocations"])
@@ -68,3 +71,35 @@ async def approve(
     """A second person approves; open-year money serves the waiting list. Source: A9, R36."""
     command = handlers.ApproveRevocation(revocation_id=revocation_id, by=actor_of(principal))
     return await run.run(handlers.approve_revocation, command)
+
+
+@router.post("/revocations/{revocation_id}/refuse", response_model=RevocationView, summary="不予批准收回额度")
+async def refuse(
+    run: Run,
+    revocation_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_APPROVE))],
+) -> Response:
+    """A second person does not approve, and says why; nothing moves. Source: A9, R8, R36."""
+    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body.reason, withdraw=False))
+
+
+@router.post("/revocations/{revocation_id}/withdraw", response_model=RevocationView, summary="撤回收回额度提议")
+async def withdraw(
+    run: Run,
+    revocation_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_PROPOSE))],
+) -> Response:
+    """Whoever proposed the revocation takes it back. Source: A9."""
+    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body.reason, withdraw=True))
+
+
+@router.get("/revocations/{revocation_id}/history", summary="额度收回全过程")
+async def read_history(
+    connection: Reading,
+    revocation_id: UUID,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))],
+) -> list[HistoryItem]:
+    """Who decided what about a revocation. Source: R7, R8."""
+    return await views.read_revocation_history(connection, revocation_id, reader=principal)

@@ -11,10 +11,13 @@ from services.voucher.domain.refusals import (
     NotAuthenticated,
     NotEnterprise,
     NotLegalPerson,
+    NotSmallFirm,
     PlanNotOpen,
     RegisteredTooShort,
+    ResubmittedUnchanged,
 )
 from services.voucher.domain.states import PlanState
+from shared.contracts.policy import SMALL_FIRMS
 from shared.kernel.calendar import anniversary, business_date
 
 
@@ -26,6 +29,7 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
     authenticated: bool
     legal_person: bool
     established_on: date | None
+    size_class: str
     priority_listed: bool
     suspended_since: datetime | None
     closed: bool
@@ -45,10 +49,12 @@ class OpenPlan(msgspec.Struct, frozen=True, kw_only=True):
     cap_fen: int
 
 
-def check_applicant(applicant: Applicant | None, *, now: datetime, registration_years: int) -> Applicant:
-    """The applicant, when it may apply.
+def check_applicant(
+    applicant: Applicant | None, *, now: datetime, registration_years: int, small_firms_only: bool
+) -> Applicant:
+    """The applicant, when it may apply, and may be granted what it applied for.
 
-    Raises: NotEnterprise, NotAuthenticated, EnterpriseSuspended, NotLegalPerson, RegisteredTooShort.
+    Raises: NotEnterprise, NotAuthenticated, EnterpriseSuspended, NotLegalPerson, NotSmallFirm, RegisteredTooShort.
     """
     if applicant is None:
         raise NotAuthenticated
@@ -60,6 +66,8 @@ def check_applicant(applicant: Applicant | None, *, now: datetime, registration_
         raise EnterpriseSuspended
     if not applicant.legal_person:
         raise NotLegalPerson
+    if small_firms_only and applicant.size_class not in SMALL_FIRMS:
+        raise NotSmallFirm
     since = applicant.established_on
     if since is None or anniversary(since, years=registration_years) > business_date(now):
         raise RegisteredTooShort(years=registration_years)
@@ -71,6 +79,12 @@ def check_plan(plan: OpenPlan, *, now: datetime, pack_in_force: bool) -> None:
     is_open = plan.state is PlanState.PUBLISHED and not plan.counter_closed and plan.opens_at <= now < plan.closes_at
     if not (is_open and pack_in_force):
         raise PlanNotOpen
+
+
+def check_resubmission(*, amount_fen: int, correction: str, returned_fen: int | None) -> None:
+    """An application that was sent back is not handed in again as it was. Raises: ResubmittedUnchanged. Source: A16."""
+    if returned_fen is not None and amount_fen == returned_fen and not correction:
+        raise ResubmittedUnchanged
 
 
 def check_request(*, amount_fen: int, cap_fen: int, declared_version: str, current_version: str) -> None:

@@ -11,13 +11,17 @@ import msgspec
 _ENCODER = msgspec.json.Encoder()
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What an enterprise asked for; its hash stands in the receipt and in the public queue."""
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an enterprise asked for; its hash stands in the receipt and in the public queue.
+
+    `correction` says what was corrected in an application that was sent back; empty, it is no part of the hash.
+    """
 
     enterprise_id: UUID
     plan_id: UUID
     amount_fen: int
     truth_declaration_version: str
+    correction: str = ""
 
     def digest(self) -> bytes:
         """SHA-256 of the request's canonical JSON."""

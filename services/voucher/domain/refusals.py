@@ -3,28 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from services.voucher.domain.states import APPLICATION_STATE_NAMES, PLAN_STATE_NAMES
 from shared.kernel.refusals import Refusal, RefusalKind
 
-PLAN_ZH: Final[Mapping[str, str]] = {
-    "": "尚未制定",
-    "draft": "待审批",
-    "approved": "待公布",
-    "published": "已公布",
-    "closing": "正在结束",
-    "closed": "已结束",
-    "proposed": "待审批",
-}
-APPLICATION_ZH: Final[Mapping[str, str]] = {
-    "queued": "排队中",
-    "earmarked": "已预留额度，待审核",
-    "waiting": "候补中",
-    "granted": "已核准",
-    "refused": "未获核准",
-    "sent_back": "已退回",
-    "withdrawn": "已撤回",
-    "closed": "已结束",
-}
-"""How the sentences name the states of plans and applications; the facts keep the codes."""
+_PLAN_ZH: Final[Mapping[str, str]] = {"": "不存在", **PLAN_STATE_NAMES}
 
 
 class InsufficientQuota(Refusal):
@@ -150,7 +132,7 @@ class PlanYearOver(Refusal):
     code = "voucher.plan_year_over"
     kind = RefusalKind.RULE
     article = "A15"
-    zh = "发放计划的年度或开放时间不正确：{year}年度"
+    zh = "{year}年度已结束，或开放时间不在该年度内，不能办理该年度发放计划"
 
 
 class PlanStateWrong(Refusal):
@@ -159,8 +141,16 @@ class PlanStateWrong(Refusal):
     code = "voucher.plan_state"
     kind = RefusalKind.STATE
     article = "A15"
-    zh = "发放计划当前状态为“{state}”，不能进行此操作"
-    words: ClassVar = {"state": PLAN_ZH}
+    zh = "发放计划{state}，不能进行此操作"
+    words: ClassVar = {"state": _PLAN_ZH}
+
+
+class PlanTooLarge(Refusal):
+    """The total passes the largest amount of the platform."""
+
+    code = "voucher.plan_too_large"
+    kind = RefusalKind.RULE
+    zh = "追加后的发放总额超出系统允许的上限"
 
 
 class SamePerson(Refusal):
@@ -217,6 +207,15 @@ class NotLegalPerson(Refusal):
     zh = "申领企业须为独立法人"
 
 
+class NotSmallFirm(Refusal):
+    """The scheme's vouchers are for small, medium and micro enterprises alone. Source: R59, Q7."""
+
+    code = "voucher.not_small_firm"
+    kind = RefusalKind.RULE
+    article = "A2"
+    zh = "本办法的云使用券仅限中小微企业申领，该企业的规模不符或尚未登记"
+
+
 class RegisteredTooShort(Refusal):
     """The enterprise is registered for less than the required time. Source: A13(1), R60, Q6."""
 
@@ -259,8 +258,17 @@ class ApplicationStateWrong(Refusal):
     code = "voucher.application_state"
     kind = RefusalKind.STATE
     article = "A16"
-    zh = "申领当前状态为“{state}”，不能进行此操作"
-    words: ClassVar = {"state": APPLICATION_ZH}
+    zh = "该申领{state}，不能进行此操作"
+    words: ClassVar = {"state": APPLICATION_STATE_NAMES}
+
+
+class ResubmittedUnchanged(Refusal):
+    """What was sent back is handed in again with another amount, or with what was corrected. Source: A16."""
+
+    code = "voucher.resubmitted_unchanged"
+    kind = RefusalKind.RULE
+    article = "A16"
+    zh = "该申领此前已被退回补正，请调整申请额度，或说明已补正的内容后重新提交"
 
 
 class NothingEarmarked(Refusal):
@@ -281,8 +289,17 @@ class RevocationTooLarge(Refusal):
     zh = "可收回额度为{available_yuan}元，少于{amount_yuan}元"
 
 
+class NotProposer(Refusal):
+    """Whoever proposed something may withdraw it; others who do not want it refuse it. Source: R8."""
+
+    code = "voucher.not_proposer"
+    kind = RefusalKind.RULE
+    article = "A15"
+    zh = "只有提议人本人可以撤回提议，其他经办人可不予批准"
+
+
 class ProposalDecided(Refusal):
-    """The proposal was approved before."""
+    """The proposal was approved, refused or withdrawn before, or its year is over."""
 
     code = "voucher.proposal_decided"
     kind = RefusalKind.STATE

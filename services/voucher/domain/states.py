@@ -1,5 +1,6 @@
 """States and accounts of the voucher service, with the tables of allowed moves."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from shared.kernel.states import Transitions
@@ -47,10 +48,29 @@ class PlanState(StrEnum):
     PUBLISHED = "published"
     CLOSING = "closing"
     CLOSED = "closed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
+NEVER_PUBLISHED = (PlanState.DRAFT, PlanState.APPROVED, PlanState.REFUSED, PlanState.WITHDRAWN)
+"""States in which a plan has no money yet, or never got any."""
+PLAN_GIVEN_UP = (PlanState.REFUSED, PlanState.WITHDRAWN)
+"""States after which the year may be given another plan."""
+PLAN_STATE_NAMES: Mapping[str, str] = {
+    PlanState.DRAFT: "尚为草案",
+    PlanState.APPROVED: "已批准、尚未发布",
+    PlanState.PUBLISHED: "已发布",
+    PlanState.CLOSING: "正在结清",
+    PlanState.CLOSED: "已结束",
+    PlanState.REFUSED: "未获批准",
+    PlanState.WITHDRAWN: "已撤回",
+}
+"""The states as users read them."""
 PLAN_MOVES = Transitions(
     {
+        (PlanState.DRAFT, PlanState.REFUSED),
+        (PlanState.DRAFT, PlanState.WITHDRAWN),
+        (PlanState.APPROVED, PlanState.WITHDRAWN),
         (PlanState.DRAFT, PlanState.APPROVED),
         (PlanState.APPROVED, PlanState.PUBLISHED),
         (PlanState.PUBLISHED, PlanState.CLOSING),
@@ -60,10 +80,16 @@ PLAN_MOVES = Transitions(
 
 
 class IncreaseState(StrEnum):
-    """An act that needs a second person: an increase of the plan, a revocation."""
+    """An act that needs a second person: an increase of the plan, a revocation.
+
+    The second person refuses, the first withdraws; `lapsed` when the year ended before anybody decided.
+    """
 
     PROPOSED = "proposed"
     APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
 
 
 class ApplicationState(StrEnum):
@@ -79,9 +105,23 @@ class ApplicationState(StrEnum):
     CLOSED = "closed"
 
 
+APPLICATION_STATE_NAMES: Mapping[str, str] = {
+    ApplicationState.QUEUED: "正在排队",
+    ApplicationState.EARMARKED: "已预留额度、等待审核",
+    ApplicationState.WAITING: "正在候补",
+    ApplicationState.GRANTED: "已核准",
+    ApplicationState.REFUSED: "未获核准",
+    ApplicationState.SENT_BACK: "已退回补正",
+    ApplicationState.WITHDRAWN: "已撤回",
+    ApplicationState.CLOSED: "已关闭",
+}
+"""The states as users read them."""
 _QUEUED, _EARMARKED, _WAITING = ApplicationState.QUEUED, ApplicationState.EARMARKED, ApplicationState.WAITING
 _ENDS = (ApplicationState.REFUSED, ApplicationState.SENT_BACK, ApplicationState.WITHDRAWN, ApplicationState.CLOSED)
 OPEN_APPLICATION_STATES = frozenset({_QUEUED, _EARMARKED, _WAITING})
+
+CUT_SHOWN = frozenset({_EARMARKED, _WAITING, ApplicationState.GRANTED})
+"""States in which what an application asked for, less what it got or waits for, is what the yearly cap cut off."""
 
 APPLICATION_MOVES = Transitions(
     {(before, after) for before in OPEN_APPLICATION_STATES for after in _ENDS}

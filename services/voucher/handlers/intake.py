@@ -6,7 +6,14 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.allocator import AllocatorSeat
-from services.voucher.domain.eligibility import Applicant, OpenPlan, check_applicant, check_plan, check_request
+from services.voucher.domain.eligibility import (
+    Applicant,
+    OpenPlan,
+    check_applicant,
+    check_plan,
+    check_request,
+    check_resubmission,
+)
 from services.voucher.domain.receipts import Receipt, Request, receipt_of
 from services.voucher.domain.refusals import ApplicationOpen, PlanNotOpen
 from services.voucher.receipts import ReceiptSigner
@@ -41,7 +48,7 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
     requests = [command.request for command in commands]
     applicants = await parties.read_applicants(work.connection, [request.enterprise_id for request in requests])
     counters = await queue.lock_counters(work.connection, sorted({request.plan_id for request in requests}))
-    taken = await queue.open_tickets(work.connection, [(r.plan_id, r.enterprise_id) for r in requests])
+    taken, returned = await queue.open_tickets(work.connection, [(r.plan_id, r.enterprise_id) for r in requests])
     signer = work.ports.get(ReceiptSigner)
     closed = _closed_plans(work, counters)
     tickets: list[NewTicket] = []
@@ -56,6 +63,9 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
             applicant = _admit(work, request, counter, applicants.get(request.enterprise_id), closed)
             if key in taken:
                 raise ApplicationOpen
+            check_resubmission(
+                amount_fen=request.amount_fen, correction=request.correction, returned_fen=returned.get(key)
+            )
         except Refusal as refusal:
             outcomes.append(refusal)
             continue
@@ -92,7 +102,8 @@ def _admit(
     work: Work, request: Request, counter: Counter, applicant: Applicant | None, closed: Mapping[UUID, PlanNotOpen]
 ) -> Applicant:
     years = work.pack.deadlines.registration_years
-    admitted = check_applicant(applicant, now=work.now, registration_years=years)
+    small_firms_only = work.pack.limited_to_small_firms
+    admitted = check_applicant(applicant, now=work.now, registration_years=years, small_firms_only=small_firms_only)
     if request.plan_id in closed:
         raise closed[request.plan_id]
     check_request(
@@ -127,6 +138,7 @@ def _number(
         region=applicant.region,
         listed=applicant.priority_listed,
         requested_fen=request.amount_fen,
+        correction=request.correction,
         declaration_version=request.truth_declaration_version,
         account_id=command.by.account_id or request.enterprise_id,
         request_hash=digest,

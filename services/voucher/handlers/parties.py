@@ -6,14 +6,15 @@ from shared.contracts.messages.identity import OrganisationFact
 from shared.runtime.work import Work
 
 _KEEP = """
-INSERT INTO party (organisation_id, kind, name, region, authenticated, legal_person, established_on, priority_listed,
-                   suspended_since, closed, version)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[], $7::date[], $8::bool[],
-                     $9::timestamptz[], $10::bool[], $11::int[])
+INSERT INTO party (organisation_id, kind, name, region, authenticated, legal_person, established_on, size_class,
+                   priority_listed, suspended_since, closed, version)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[], $7::date[], $8::text[],
+                     $9::bool[], $10::timestamptz[], $11::bool[], $12::int[])
 ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name, region = EXCLUDED.region,
     authenticated = EXCLUDED.authenticated, legal_person = EXCLUDED.legal_person,
-    established_on = EXCLUDED.established_on, priority_listed = EXCLUDED.priority_listed,
-    suspended_since = EXCLUDED.suspended_since, closed = EXCLUDED.closed, version = EXCLUDED.version
+    established_on = EXCLUDED.established_on, size_class = EXCLUDED.size_class,
+    priority_listed = EXCLUDED.priority_listed, suspended_since = EXCLUDED.suspended_since, closed = EXCLUDED.closed,
+    version = EXCLUDED.version
 WHERE party.version < EXCLUDED.version
 """
 
@@ -31,6 +32,7 @@ async def keep_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
         [fact.party.authenticated for fact in kept],
         [fact.party.legal_person for fact in kept],
         [fact.party.established_on for fact in kept],
+        [fact.party.size_class for fact in kept],
         [fact.party.priority_listed for fact in kept],
         [fact.party.suspended_since for fact in kept],
         [fact.party.closed for fact in kept],

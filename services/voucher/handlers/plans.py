@@ -9,7 +9,14 @@ from uuid import UUID
 from services.voucher.allocator import AllocatorSeat
 from services.voucher.domain.accounts import Posting
 from services.voucher.domain.allocation import EntryKind, Pool, enter
-from services.voucher.domain.refusals import PlanExists, PlanStateWrong, PlanYearOver, ProposalDecided, SamePerson
+from services.voucher.domain.refusals import (
+    PlanExists,
+    PlanStateWrong,
+    PlanTooLarge,
+    PlanYearOver,
+    ProposalDecided,
+    SamePerson,
+)
 from services.voucher.domain.states import PLAN_MOVES, Account, IncreaseState, Movement, PlanState
 from services.voucher.store import ledger, plans, queue
 from services.voucher.views.models import IncreaseView, PlanView
@@ -93,11 +100,16 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
 
 
 async def approve_plan(work: Work, command: DecidePlan) -> PlanView:
-    """A second person approves. Emits voucher.plan_approved. Source: A15, R8. Raises: SamePerson, PlanStateWrong."""
-    row = await _lock(work, command.plan_id)
+    """A second person approves. Emits voucher.plan_approved. Source: A15, R8.
+
+    Raises: SamePerson, PlanStateWrong, PlanYearOver.
+    """
+    row = await lock(work, command.plan_id)
+    if work.now >= row["closes_at"]:
+        raise PlanYearOver(year=row["year"])
     if row["drafted_by"] == command.by.account_id:
         raise SamePerson
-    return await _advance(
+    return await advance(
         work, row, PlanState.APPROVED, command.by, PlanApproved, {"approved_by": command.by.account_id}
     )
 
@@ -107,7 +119,7 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
 
     Emits voucher.plan_published. Raises: PlanStateWrong, PlanYearOver.
     """
-    row = await _lock(work, command.plan_id)
+    row = await lock(work, command.plan_id)
     if work.now >= row["closes_at"]:
         raise PlanYearOver(year=row["year"])
 
@@ -122,7 +134,7 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
         "last_decision_no": pool.last_decision_no,
         "pack_version": work.pack.version,
     }
-    await _advance(work, row, PlanState.PUBLISHED, command.by, published, changes)
+    await advance(work, row, PlanState.PUBLISHED, command.by, published, changes)
     await plans.open_counter(work.connection, command.plan_id)
     plan = await queue.lock_plan(work.connection, command.plan_id)
     if plan is not None:
@@ -133,10 +145,14 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
 
 
 async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
-    """Propose more money for a published plan. Source: A15. Raises: PlanStateWrong."""
-    row = await _lock(work, command.plan_id)
-    if row["state"] != PlanState.PUBLISHED or row["total_fen"] + command.amount_fen > MAX_FEN:
+    """Propose more money for a published plan. Source: A15. Raises: PlanStateWrong, PlanYearOver, PlanTooLarge."""
+    row = await lock(work, command.plan_id)
+    if row["state"] != PlanState.PUBLISHED:
         raise PlanStateWrong(state=row["state"])
+    if work.now >= row["closes_at"]:
+        raise PlanYearOver(year=row["year"])
+    if row["total_fen"] + command.amount_fen > MAX_FEN:
+        raise PlanTooLarge
     values: dict[str, Any] = {
         "id": work.new_id(),
         "plan_id": command.plan_id,
@@ -155,7 +171,7 @@ async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
 async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView:
     """Raise the plan; the waiting list is served first. Emits voucher.plan_increased. Source: A15, Q3.
 
-    Raises: SamePerson, ProposalDecided, PlanStateWrong.
+    Raises: SamePerson, ProposalDecided, PlanStateWrong, PlanYearOver.
     """
     found = await plans.find_increase(work.connection, command.increase_id)
     if found is None:
@@ -163,8 +179,10 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
     if found["drafted_by"] == command.by.account_id:
         raise SamePerson
     plan = await queue.lock_plan(work.connection, found["plan_id"])
-    if plan is None or plan.state is not PlanState.PUBLISHED or work.now >= plan.closes_at:
+    if plan is None or plan.state is not PlanState.PUBLISHED:
         raise PlanStateWrong(state="" if plan is None else plan.state.value)
+    if work.now >= plan.closes_at:
+        raise PlanYearOver(year=plan.year)
     if not await plans.decide_increase(work.connection, command.increase_id, approved_by=command.by.account_id):
         raise ProposalDecided
     amount_fen = found["amount_fen"]
@@ -180,28 +198,31 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
     return IncreaseView(**values)
 
 
-async def _lock(work: Work, plan_id: UUID) -> Any:  # noqa: ANN401 - a record
+async def lock(work: Work, plan_id: UUID) -> Any:  # noqa: ANN401 - a record
+    """The whole row of a plan, locked. Raises: NotFound."""
     row = await plans.lock_plan_row(work.connection, plan_id)
     if row is None:
         raise NotFound
     return row
 
 
-async def _advance(  # noqa: PLR0913, PLR0917 - one step of a plan
+async def advance(  # noqa: PLR0913, PLR0917 - one step of a plan
     work: Work,
     row: Any,  # noqa: ANN401 - a record
     after: PlanState,
     by: Actor,
     fact: Callable[..., Any],
     changes: dict[str, Any],
+    ground: str = "",
 ) -> PlanView:
+    """Take one step of a locked plan, say its fact and record who decided. Raises: PlanStateWrong."""
     before = PlanState(row["state"])
     if not PLAN_MOVES.allows(before, after):
         raise PlanStateWrong(state=before.value)
     version = row["version"] + 1
     await plans.update_plan(work.connection, row["id"], {"state": after.value, "version": version, **changes})
     work.emit(fact(version=version, plan_id=row["id"], year=row["year"], total_fen=row["total_fen"]))
-    _decided(work, row["id"], after.value, by, before=before, after=after)
+    _decided(work, row["id"], after.value, by, ground=ground, before=before, after=after)
     return await _view(work, row["id"])
 
 

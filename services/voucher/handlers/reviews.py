@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorSeat
+from services.voucher.allocator import AllocatorSeat, cut_sentence
 from services.voucher.domain.accounts import Part, shift
 from services.voucher.domain.allocation import EntryKind, enter
+from services.voucher.domain.eligibility import check_applicant
 from services.voucher.domain.refusals import (
     ApplicationStateWrong,
-    EnterpriseSuspended,
     NothingEarmarked,
     YearClosed,
 )
@@ -38,10 +38,10 @@ class ReviewApplication:
 
 
 async def grant_application(work: Work, command: ReviewApplication) -> ApplicationView:
-    """Earmark becomes quota; a remainder goes on waiting. Source: A16, R30, Q3.
+    """Earmark becomes quota; a remainder goes on waiting. Source: A13, A16, R30, Q3.
 
-    Emits voucher.application_reviewed and voucher.quota_moved.
-    Raises: NotFound, VersionMismatch, ApplicationStateWrong, NothingEarmarked, YearClosed, EnterpriseSuspended.
+    The applicant is looked at again as it stands now. Emits voucher.application_reviewed and voucher.quota_moved.
+    Raises: NotFound, VersionMismatch, ApplicationStateWrong, NothingEarmarked, YearClosed, and as check_applicant.
     """
     plan, ticket = await _open(work, command)
     if ticket.state not in {ApplicationState.EARMARKED, ApplicationState.WAITING}:
@@ -49,8 +49,12 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
     if ticket.earmarked_fen == 0:
         raise NothingEarmarked
     applicants = await parties.read_applicants(work.connection, [ticket.enterprise_id])
-    if not applicants[ticket.enterprise_id].active(work.now):
-        raise EnterpriseSuspended
+    check_applicant(
+        applicants.get(ticket.enterprise_id),
+        now=work.now,
+        registration_years=work.pack.deadlines.registration_years,
+        small_firms_only=work.pack.limited_to_small_firms,
+    )
     amount_fen = ticket.earmarked_fen
     (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
     moved = shift(
@@ -74,7 +78,7 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
     await queue.save_tickets(work.connection, [after])
     _reviewed(work, after, "granted", amount_fen)
     _record(work, command, ticket, after, "grant")
-    _notify(work, after, "application_granted", amount_yuan=format_yuan(Fen(amount_fen)))
+    _notify(work, after, "application_granted", amount_yuan=format_yuan(Fen(amount_fen)), tail=cut_sentence(after))
     return await read_application(work.connection, ticket.id)
 
 
@@ -95,6 +99,7 @@ async def send_back_application(work: Work, command: ReviewApplication) -> Appli
     Emits voucher.application_reviewed. Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
     """
     after = await _end(work, command, ApplicationState.SENT_BACK, "send_back")
+    await queue.return_ticket(work, after)
     _reviewed(work, after, "sent_back", 0)
     _notify(work, after, "application_sent_back", reason=command.reason)
     return await read_application(work.connection, after.id)
@@ -191,12 +196,18 @@ def _record(work: Work, command: ReviewApplication, before: TicketRow, after: Ti
             ground=command.reason,
             before=before.state.value,
             after=after.state.value,
-            facts={"earmarked_fen": before.earmarked_fen, "waiting_fen": before.waiting_fen},
+            facts={
+                "requested_fen": after.requested_fen,
+                "earmarked_fen": before.earmarked_fen,
+                "granted_fen": after.granted_fen,
+                "waiting_fen": before.waiting_fen,
+                "cut_fen": after.cut_fen,
+            },
         )
     )
 
 
-def _notify(work: Work, ticket: TicketRow, code: str, **marks: str) -> None:
+def _notify(work: Work, ticket: TicketRow, code: str, *, tail: str = "", **marks: str) -> None:
     body = work.pack.notice(code).body.format(
         **{"receipt_number": ticket.ticket_no, "year": ticket.year, "article": "A16", **marks}
     )
@@ -206,7 +217,7 @@ def _notify(work: Work, ticket: TicketRow, code: str, **marks: str) -> None:
             subject_type="application",
             subject_id=ticket.id,
             event=code.replace("application_", "application."),
-            text=body,
+            text=f"{body}{tail}",
             reason=marks.get("reason", ""),
             article="A16",
         )

@@ -12,7 +12,7 @@ from services.voucher.store import ledger, plans, queue
 from services.voucher.store.queue import PlanRow, TicketRow
 from shared.contracts.messages.voucher import ApplicationClosed, PlanClosed
 from shared.kernel.money import Fen, format_yuan
-from shared.runtime.work import Notice, Work
+from shared.runtime.work import SYSTEM, Decision, Notice, Work
 
 BATCH_MAX = 500
 
@@ -54,6 +54,12 @@ async def _finish(work: Work, plan: PlanRow) -> bool:
         accounts = await ledger.lock_accounts(work.connection, [row["id"] for row in rows])
         await _recover(work, accounts)
         return False
+    for subject_type, subject_id in await plans.lapse_proposals(work.connection, plan.id, now=work.now):
+        work.decide(
+            Decision(
+                subject_type=subject_type, subject_id=subject_id, act="lapse", by=SYSTEM, rule="Q5", ground="year_end"
+            )
+        )
     after = msgspec.structs.replace(plan, state=PlanState.CLOSED, version=plan.version + 1)
     await queue.save_plan(work.connection, after)
     work.emit(PlanClosed(version=after.version, plan_id=plan.id, year=plan.year, total_fen=plan.total_fen))

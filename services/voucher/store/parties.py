@@ -7,8 +7,8 @@ from services.voucher.domain.eligibility import Applicant
 from shared.runtime.db import Connection
 
 _READ = """
-SELECT organisation_id, kind, region, authenticated, legal_person, established_on, priority_listed, suspended_since,
-       closed
+SELECT organisation_id, kind, region, authenticated, legal_person, established_on, size_class, priority_listed,
+       suspended_since, closed
 FROM party WHERE organisation_id = ANY($1::uuid[])
 """
 

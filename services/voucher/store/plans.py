@@ -1,13 +1,15 @@
 """Write SQL of plans, their increases, and revocations; none of it is hot."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, insert, select, update
 
-from services.voucher.tables import INTAKE_COUNTER, PLAN, PLAN_INCREASE, REVOCATION_CASE
+from services.voucher.domain.states import PLAN_GIVEN_UP, IncreaseState
+from services.voucher.tables import INTAKE_COUNTER, PLAN, PLAN_INCREASE, QUOTA_ACCOUNT, REVOCATION_CASE
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_one
+from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_one
 
 
 async def insert_plan(connection: Connection, values: dict[str, Any]) -> None:
@@ -16,8 +18,9 @@ async def insert_plan(connection: Connection, values: dict[str, Any]) -> None:
 
 
 async def plan_of_year(connection: Connection, year: int) -> UUID | None:
-    """The id of the year's plan, or None."""
-    row = await fetch_one(connection, select(PLAN.c.id).where(PLAN.c.year == year))
+    """The id of the year's plan that was neither refused nor withdrawn, or None."""
+    standing = PLAN.c.state.not_in([state.value for state in PLAN_GIVEN_UP])
+    row = await fetch_one(connection, select(PLAN.c.id).where(PLAN.c.year == year, standing))
     return None if row is None else row["id"]
 
 
@@ -74,3 +77,33 @@ async def decide_revocation(connection: Connection, case_id: UUID, *, approved_b
     table = REVOCATION_CASE
     statement = update(table).where(table.c.id == case_id, table.c.state == "proposed")
     return await execute(connection, statement.values(state="approved", approved_by=approved_by, version=2)) == 1
+
+
+async def end_increase(connection: Connection, increase_id: UUID, values: dict[str, Any]) -> bool:
+    """Refuse or withdraw an increase; False when it was decided before."""
+    return await _end(connection, PLAN_INCREASE, increase_id, values)
+
+
+async def end_revocation(connection: Connection, case_id: UUID, values: dict[str, Any]) -> bool:
+    """Refuse or withdraw a revocation; False when it was decided before."""
+    return await _end(connection, REVOCATION_CASE, case_id, values)
+
+
+async def _end(connection: Connection, table: Table, key: UUID, values: dict[str, Any]) -> bool:
+    statement = update(table).where(table.c.id == key, table.c.state == IncreaseState.PROPOSED.value)
+    return await execute(connection, statement.values(**values, version=2)) == 1
+
+
+async def lapse_proposals(connection: Connection, plan_id: UUID, *, now: datetime) -> list[tuple[str, UUID]]:
+    """End what nobody decided before the plan's year was over; returns subject type and id for each."""
+    ended = {"state": IncreaseState.LAPSED.value, "ended_at": now, "version": 2}
+    of_plan = select(QUOTA_ACCOUNT.c.id).where(QUOTA_ACCOUNT.c.plan_id == plan_id)
+    found: list[tuple[str, UUID]] = []
+    for name, table, belongs in (
+        ("plan_increase", PLAN_INCREASE, PLAN_INCREASE.c.plan_id == plan_id),
+        ("revocation", REVOCATION_CASE, REVOCATION_CASE.c.quota_account_id.in_(of_plan)),
+    ):
+        open_ones = belongs & (table.c.state == IncreaseState.PROPOSED.value)
+        rows = await fetch_all(connection, update(table).where(open_ones).values(**ended).returning(table.c.id))
+        found += [(name, row["id"]) for row in rows]
+    return found

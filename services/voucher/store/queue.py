@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.domain.allocation import Entry, Pool
-from services.voucher.domain.states import ApplicationState, PlanState
+from services.voucher.domain.states import CUT_SHOWN, ApplicationState, PlanState
 from shared.kernel.refusals import invariant
 from shared.runtime.db import Connection, Record
 from shared.runtime.work import Work
@@ -23,11 +23,21 @@ WHERE c.plan_id = ANY($1::uuid[]) ORDER BY c.plan_id FOR UPDATE OF c
 # OFFSET 0 keeps the subquery whole: as a join, planned before the opening while there are few tickets, it would read
 # all of them for every batch after it.
 _OPEN_TICKETS = """
-SELECT t.plan_id, t.enterprise_id FROM unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
+SELECT t.plan_id, t.enterprise_id, NULL::bigint AS returned_fen
+FROM unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
 CROSS JOIN LATERAL (
     SELECT a.plan_id, a.enterprise_id FROM application a
     WHERE a.plan_id = k.plan_id AND a.enterprise_id = k.enterprise_id AND a.is_open OFFSET 0
 ) AS t
+UNION ALL
+SELECT r.plan_id, r.enterprise_id, r.amount_fen FROM returned r
+JOIN unnest($1::uuid[], $2::uuid[]) AS k(plan_id, enterprise_id)
+    ON r.plan_id = k.plan_id AND r.enterprise_id = k.enterprise_id
+"""
+_RETURN_TICKET = """
+INSERT INTO returned (plan_id, enterprise_id, application_id, amount_fen, returned_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (plan_id, enterprise_id) DO UPDATE SET application_id = EXCLUDED.application_id,
+    amount_fen = EXCLUDED.amount_fen, returned_at = EXCLUDED.returned_at
 """
 _INSERT_TICKETS = """
 WITH counted AS (
@@ -35,11 +45,11 @@ WITH counted AS (
     FROM unnest($1::uuid[], $2::bigint[]) AS k(plan_id, last_ticket_no) WHERE c.plan_id = k.plan_id
 )
 INSERT INTO application (id, plan_id, year, ticket_no, enterprise_id, region, listed, requested_fen,
-                         declaration_version, account_id, request_hash, receipt_signature, received_at,
+                         correction, declaration_version, account_id, request_hash, receipt_signature, received_at,
                          receipt_kid, pack_version, state)
-SELECT t.*, $15, $16, $17, 'queued'
+SELECT t.*, $16, $17, $18, 'queued'
 FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::bigint[], $7::uuid[], $8::text[], $9::bool[], $10::bigint[],
-            $11::text[], $12::uuid[], $13::bytea[], $14::bytea[]) AS t
+            $11::text[], $12::text[], $13::uuid[], $14::bytea[], $15::bytea[]) AS t
 """
 _PLAN_COLUMNS = """id, year, state, total_fen, left_fen, earmarked_fen, lane_left_fen, lane_share_bp, lane_until,
        cap_fen, closes_at, pack_version, decided_to, last_decision_no, allocator_epoch, version"""
@@ -172,6 +182,13 @@ class TicketRow(msgspec.Struct, frozen=True):
     review_due_at: datetime | None
     version: int
 
+    @property
+    def cut_fen(self) -> int:
+        """What was asked for beyond the yearly cap, of a ticket that was decided and is not ended. Source: Q1, R29."""
+        if self.state not in CUT_SHOWN:
+            return 0
+        return self.requested_fen - self.earmarked_fen - self.granted_fen - self.waiting_fen
+
 
 class QueuedTicket(msgspec.Struct, frozen=True, gc=False):
     """A ticket that was never decided, in the order of the statement's columns."""
@@ -198,6 +215,7 @@ class NewTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     region: str
     listed: bool
     requested_fen: int
+    correction: str
     declaration_version: str
     account_id: UUID
     request_hash: bytes
@@ -222,10 +240,19 @@ async def lock_counters(connection: Connection, plans: Sequence[UUID]) -> dict[U
     return {row["plan_id"]: Counter(**{**dict(row), "state": PlanState(row["state"])}) for row in rows}
 
 
-async def open_tickets(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
-    """Which of these (plan, enterprise) pairs have an open ticket."""
+async def open_tickets(
+    connection: Connection, keys: Sequence[tuple[UUID, UUID]]
+) -> tuple[set[tuple[UUID, UUID]], dict[tuple[UUID, UUID], int]]:
+    """Which of these (plan, enterprise) pairs have an open ticket, and what the one asked for that was sent back."""
     rows = await connection.fetch(_OPEN_TICKETS, [plan for plan, _ in keys], [owner for _, owner in keys])
-    return {(row["plan_id"], row["enterprise_id"]) for row in rows}
+    found = [((row["plan_id"], row["enterprise_id"]), row["returned_fen"]) for row in rows]
+    return {key for key, fen in found if fen is None}, {key: fen for key, fen in found if fen is not None}
+
+
+async def return_ticket(work: Work, ticket: "TicketRow") -> None:
+    """Remember what was sent back, so that it is not handed in again as it was."""
+    key = (ticket.plan_id, ticket.enterprise_id)
+    await work.connection.execute(_RETURN_TICKET, *key, ticket.id, ticket.requested_fen, work.now)
 
 
 async def insert_tickets(work: Work, tickets: Sequence[NewTicket], *, kid: str) -> None:

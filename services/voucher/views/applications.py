@@ -5,11 +5,15 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, select
 
-from services.voucher.tables import APPLICATION, PARTY, PLAN
+from services.voucher.domain.states import CUT_SHOWN
+from services.voucher.tables import APPLICATION, PARTY, PLAN, RUNTIME
 from services.voucher.views.models import ApplicationView, QueueItem, QueuePage
 from services.voucher.views.scope import Scope
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.permissions import Role
+from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record, fetch_all, fetch_one
+from shared.runtime.history import HistoryItem, history_of
 from shared.runtime.problems import NotFound
 
 _QUEUE = """
@@ -28,6 +32,8 @@ def _base() -> Select[tuple[object, ...]]:
 def _view(row: Record) -> ApplicationView:
     values = dict(row)
     values["request_sha256"] = values["request_hash"].hex()
+    got_fen = values["earmarked_fen"] + values["granted_fen"] + values["waiting_fen"]
+    values["cut_fen"] = values["requested_fen"] - got_fen if values["state"] in CUT_SHOWN else 0
     values["receipt_signature"] = base64.urlsafe_b64encode(values["receipt_signature"]).rstrip(b"=").decode()
     return ApplicationView(**{name: values[name] for name in ApplicationView.model_fields})
 
@@ -41,6 +47,32 @@ async def read_application(
     if row is None:
         raise NotFound
     return _view(row)
+
+
+async def read_history(
+    connection: Connection, application_id: UUID, *, scope: Scope, reader: Principal
+) -> list[HistoryItem]:
+    """Decisions and facts of an application, oldest first, its arrival included. Raises: NotFound. Source: R7.
+
+    Who applied stands in the row: an opening writes thousands of them, and nothing beside.
+    """
+    columns = (APPLICATION.c.received_at, APPLICATION.c.account_id, APPLICATION.c.pack_version)
+    clause = and_(APPLICATION.c.id == application_id, scope.clause(APPLICATION))
+    row = await fetch_one(connection, select(*columns, APPLICATION.c.correction).where(clause))
+    if row is None:
+        raise NotFound
+    applied = HistoryItem(
+        at=row["received_at"],
+        source="decision",
+        name="submit",
+        role=Role.ENTERPRISE.value,
+        rule="A16",
+        ground=row["correction"],
+        after="queued",
+        pack_version=row["pack_version"],
+        account_id=row["account_id"],
+    )
+    return await history_of(connection, RUNTIME, application_id, reader=reader, beside=[applied])
 
 
 async def list_applications(  # noqa: PLR0913 - one filter each

@@ -7,7 +7,7 @@ from shared.runtime.http import Resource
 
 
 class PlanView(Resource):
-    """A year's issue plan as it is published. Source: A15, R14."""
+    """A year's issue plan; `ended_reason` is why a draft was refused or withdrawn. Source: A15, R14."""
 
     id: UUID
     year: int
@@ -21,12 +21,13 @@ class PlanView(Resource):
     cap_fen: int
     opens_at: datetime
     closes_at: datetime
+    ended_reason: str
     pack_version: str
     version: int
 
 
 class IncreaseView(Resource):
-    """A proposed or approved increase of a plan."""
+    """A proposed increase of a plan and what became of it; `ended_reason` is why it was refused or withdrawn."""
 
     id: UUID
     plan_id: UUID
@@ -34,11 +35,13 @@ class IncreaseView(Resource):
     reason: str
     state: str
     drafted_at: datetime
+    ended_reason: str = ""
+    ended_at: datetime | None = None
     version: int
 
 
 class RevocationView(Resource):
-    """A proposed or approved revocation of unused quota."""
+    """A proposed revocation of unused quota and what became of it."""
 
     id: UUID
     quota_account_id: UUID
@@ -46,11 +49,17 @@ class RevocationView(Resource):
     reason: str
     state: str
     proposed_at: datetime
+    ended_reason: str = ""
+    ended_at: datetime | None = None
     version: int
 
 
 class ApplicationView(Resource):
-    """One application. `code` and `reason` say why when it came to nothing."""
+    """One application. `code` and `reason` say why when it came to nothing.
+
+    `cut_fen` is what was asked for beyond the yearly cap and is not given (A16, Q1); `correction` is what the applicant
+    says it has corrected since it was sent back.
+    """
 
     id: UUID
     plan_id: UUID
@@ -65,8 +74,10 @@ class ApplicationView(Resource):
     earmarked_fen: int
     granted_fen: int
     waiting_fen: int
+    cut_fen: int
     code: str
     reason: str
+    correction: str
     received_at: datetime
     decided_at: datetime | None
     review_due_at: datetime | None

@@ -13,31 +13,44 @@ _TASKS = {
     Permission.VOUCHER_APPLICATION_REVIEW: """
         SELECT id, 'application.review' AS kind, '审核云使用券申领（编号' || ticket_no || '）' AS title,
                'application' AS subject_type, decided_at AS since, review_due_at AS due_at
-        FROM application WHERE is_open AND earmarked_fen > 0
+        FROM application a WHERE is_open AND earmarked_fen > 0 AND {year_open}
     """,
     Permission.VOUCHER_PLAN_APPROVE: """
         SELECT id, 'plan.approve', '审批' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
-        FROM plan WHERE state = 'draft'
+        FROM plan WHERE state = 'draft' AND closes_at > $3
         UNION ALL
         SELECT id, 'increase.approve', '审批发放计划追加额度', 'plan_increase', drafted_at, NULL
-        FROM plan_increase WHERE state = 'proposed'
+        FROM plan_increase a WHERE state = 'proposed' AND {year_open}
         UNION ALL
         SELECT id, 'application.review_late', '督办逾期未审核的申领（编号' || ticket_no || '）', 'application',
                decided_at, review_due_at
-        FROM application WHERE is_open AND earmarked_fen > 0 AND review_due_at <= $3
+        FROM application a WHERE is_open AND earmarked_fen > 0 AND review_due_at <= $3 AND {year_open}
     """,
     Permission.VOUCHER_PLAN_PUBLISH: """
         SELECT id, 'plan.publish', '发布' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
-        FROM plan WHERE state = 'approved'
+        FROM plan WHERE state = 'approved' AND closes_at > $3
     """,
     Permission.VOUCHER_REVOCATION_APPROVE: """
-        SELECT id, 'revocation.approve', '审批收回未使用额度', 'revocation', proposed_at, NULL::timestamptz
-        FROM revocation_case WHERE state = 'proposed'
+        SELECT r.id, 'revocation.approve', '审批收回未使用额度', 'revocation', r.proposed_at, NULL::timestamptz
+        FROM revocation_case r JOIN quota_account q ON q.id = r.quota_account_id
+        WHERE r.state = 'proposed' AND NOT q.closed
+    """,
+    Permission.VOUCHER_APPLICATION_SUBMIT: """
+        SELECT a.id, 'application.resubmit', '申领（编号' || a.ticket_no || '）已退回，请补正后重新提交', 'application',
+               r.returned_at, p.closes_at
+        FROM returned r JOIN application a ON a.id = r.application_id JOIN plan p ON p.id = a.plan_id
+        WHERE r.enterprise_id = $4 AND a.state = 'sent_back' AND p.closes_at > $3 AND NOT EXISTS (
+            SELECT 1 FROM application n
+            WHERE n.enterprise_id = a.enterprise_id AND n.plan_id = a.plan_id AND n.id > a.id
+        )
     """,
 }
+# What can be done no more, because its year is over, is no task: the year's end closes it.
+_YEAR_OPEN = "EXISTS (SELECT 1 FROM plan p WHERE p.id = a.plan_id AND p.closes_at > $3)"
 _PAGE = """
 SELECT * FROM ({parts}) AS t(id, kind, title, subject_type, since, due_at)
-WHERE ($1::uuid IS NULL OR id < $1) AND $3::timestamptz IS NOT NULL ORDER BY id DESC LIMIT $2
+WHERE ($1::uuid IS NULL OR id < $1) AND $3::timestamptz IS NOT NULL AND ($4::uuid IS NULL OR true)
+ORDER BY id DESC LIMIT $2
 """
 
 
@@ -48,7 +61,8 @@ async def list_tasks(
     parts: Sequence[str] = [text for permission, text in _TASKS.items() if permission in principal.permissions]
     if not parts:
         return Page(data=[], has_more=False, next_cursor=None)
-    rows = await connection.fetch(_PAGE.format(parts=" UNION ALL ".join(parts)), after, limit + 1, now)
+    statement = _PAGE.format(parts=" UNION ALL ".join(parts).format(year_open=_YEAR_OPEN))
+    rows = await connection.fetch(statement, after, limit + 1, now, principal.organisation_id)
     items = [
         Task(
             kind=row["kind"],

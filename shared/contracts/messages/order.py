@@ -71,7 +71,10 @@ class OrderConfirmed(OrderFact, frozen=True, kw_only=True):
 
 
 class OrderCancelled(OrderFact, frozen=True, kw_only=True):
-    """The order ended before confirmation; reason: enterprise, provider, timeout, year_end, delisted, suspended."""
+    """The order ended before confirmation.
+
+    `reason` is enterprise, provider, timeout, year_end, delisted, suspended or affiliated.
+    """
 
     name: ClassVar[str] = "order.cancelled"
 
@@ -135,9 +138,14 @@ class OrderRedeemed(OrderFact, frozen=True, kw_only=True):
 
 
 class OrderRecorded(OrderFact, frozen=True, kw_only=True):
-    """Something was put on record with the order: contract, own payment, delivery, acceptance, complaint."""
+    """Something was put on record with the order: contract, own payment, delivery, acceptance, complaint.
+
+    `voids` is a former record that this one corrects; a record of kind `withdrawal` only takes one back.
+    """
 
     name: ClassVar[str] = "order.recorded"
 
     record: str
     document_sha256: str = ""
+    record_id: UUID | None = None
+    voids: UUID | None = None

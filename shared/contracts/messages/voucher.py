@@ -39,6 +39,18 @@ class PlanApproved(PlanFact, frozen=True, kw_only=True):
     name: ClassVar[str] = "voucher.plan_approved"
 
 
+class PlanRefused(PlanFact, frozen=True, kw_only=True):
+    """A second person of the bureau did not approve the draft; the year may be given another plan."""
+
+    name: ClassVar[str] = "voucher.plan_refused"
+
+
+class PlanWithdrawn(PlanFact, frozen=True, kw_only=True):
+    """Whoever drafted the plan took it back before it was published."""
+
+    name: ClassVar[str] = "voucher.plan_withdrawn"
+
+
 class PlanPublished(PlanFact, frozen=True, kw_only=True):
     """The operator configured and published the plan; applications are open from `opens_at`."""
 

@@ -3,6 +3,7 @@
 from shared.contracts.policy.loading import PolicyPack, load_pack
 from shared.contracts.policy.locating import PolicyPackInvalid
 from shared.contracts.policy.schema import (
+    SMALL_FIRMS,
     Agreement,
     Aim,
     Alias,
@@ -26,6 +27,7 @@ from shared.contracts.policy.schema import (
 )
 
 __all__ = [
+    "SMALL_FIRMS",
     "Agreement",
     "Aim",
     "Alias",

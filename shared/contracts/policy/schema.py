@@ -20,6 +20,10 @@ Rate = Annotated[BasisPoints, msgspec.Meta(ge=0, le=RATE_SCALE)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=366)]
 
 
+SMALL_FIRMS = frozenset({"micro", "small", "medium"})
+"""The size classes of small, medium and micro enterprises, to which a pack may limit its vouchers. Source: R59, Q7."""
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A TOML table; a key it does not know is an error, because a misspelt key would change the scheme."""
 

@@ -197,7 +197,7 @@ async def test_each_desk_sees_what_waits_for_it(catalog: Catalog) -> None:
     await catalog.decide(product_id, approve=False)
     assert await tasks(catalog, Role.PROVIDER, of=PROVIDER_A) == [("revise", product_id)]
     assert await tasks(catalog, Role.PROVIDER, of=PROVIDER_B) == []
-    await catalog.review(product_id)
+    await catalog.review(product_id, correction="已补充报价依据")
     delisting_id = (await propose(catalog, product_id, role=Role.OPERATOR_LEAD)).json()["id"]
     assert await tasks(catalog, Role.BUREAU_LEAD) == [("approve_delisting", delisting_id)]
     assert await tasks(catalog, Role.OPERATOR_LEAD) == []
@@ -222,6 +222,7 @@ async def test_every_decision_is_recorded_with_person_rule_and_price_outliers(ca
             UUID(product_id),
         )
     assert {(row["act"], row["rule"]) for row in rows} == {
+        ("draft", "A11(4)"),
         ("submit", "A11(4)"),
         ("opinion_favourable", "A11(5)"),
         ("approve", "A11(5)"),
@@ -235,3 +236,28 @@ async def test_every_decision_is_recorded_with_person_rule_and_price_outliers(ca
         "reviewed",
         "1.0.0",
     )
+
+
+async def test_whoever_proposed_a_delisting_takes_it_back_and_another_may_be_proposed(catalog: Catalog) -> None:
+    product_id = await catalog.publish()
+    proposed = (await propose(catalog, product_id)).json()["id"]
+    path, why = f"/delistings/{proposed}/withdraw", {"reason": "投诉人已撤诉"}
+    other = await catalog.call("POST", path, why, role=Role.OPERATOR_LEAD)
+    assert (other.status_code, other.json()["code"]) == (422, "catalog.not_proposer")
+    withdrawn = await catalog.call("POST", path, why, role=Role.OPERATOR_CLERK)
+    assert (withdrawn.status_code, withdrawn.json()["state"]) == (200, "withdrawn")
+    late = await decide(catalog, proposed)
+    assert (late.status_code, late.json()["code"]) == (409, "catalog.delisting_decided")
+    assert "“已撤回”" in late.json()["detail"]
+    assert ("approve_delisting", proposed) not in await tasks(catalog, Role.OPERATOR_LEAD)
+    assert ("answer_delisting", proposed) not in await tasks(catalog, Role.PROVIDER, of=PROVIDER_A)
+    assert await catalog.directory() == ["云主机标准型"]
+    assert (await propose(catalog, product_id)).status_code == 201
+
+
+async def test_a_refused_delisting_tells_whoever_proposed_it_why(catalog: Catalog) -> None:
+    proposed = (await propose(catalog, await catalog.publish())).json()["id"]
+    await decide(catalog, proposed, approve=False)
+    async with catalog.platform.runtime("catalog").reading() as connection:
+        text = await connection.fetchval("SELECT text FROM notice WHERE recipient = $1", f"account:{CLERK}")
+    assert "证据不足" in text

@@ -166,14 +166,60 @@ async def test_a_sent_back_edition_is_bettered_and_goes_through_both_reviews_aga
     assert back.json()["edition_state"] == "sent_back"
     notices = (await catalog.as_provider("GET", "/notices")).json()["data"]
     assert (notices[0]["event"], notices[0]["reason"]) == ("sent_back", "服务标准不明确")
-    await catalog.submit(product_id)
+    await catalog.submit(product_id, correction="已写明备份周期")
     await catalog.opine(product_id)
     refused = await catalog.decide(product_id, approve=False)
     assert (refused.json()["state"], refused.json()["edition_state"]) == ("draft", "sent_back")
     early = await catalog.decide(product_id)
     assert early.json()["code"] == "catalog.opinion_missing"
-    await catalog.review(product_id)
+    await catalog.review(product_id, correction="已补充三家报价")
     assert await catalog.directory() == ["云主机标准型"]
+
+
+async def test_what_was_sent_back_comes_again_changed_or_with_a_word_on_what_was_corrected(catalog: Catalog) -> None:
+    product_id = await catalog.draft()
+    await catalog.submit(product_id)
+    body = {"text": "服务标准不明确"}
+    await catalog.call("POST", f"/products/{product_id}/send-back", body, role=Role.OPERATOR_CLERK)
+
+    async def waiting() -> list[tuple[str, str]]:
+        tasks = (await catalog.as_provider("GET", "/tasks")).json()["data"]
+        return [(task["kind"], task["subject_id"]) for task in tasks]
+
+    assert await waiting() == [("revise", product_id)]
+    same = await catalog.submit(product_id)
+    assert (same.status_code, same.json()["code"]) == (422, "catalog.edition_unchanged")
+    # Rewritten in the same words, it is still what was sent back, and still waits for its provider.
+    rewritten = await catalog.as_provider("PUT", f"/products/{product_id}", a_content(), if_match='"3"')
+    assert rewritten.status_code == 200
+    assert await waiting() == [("resubmit", product_id)]
+    assert (await catalog.submit(product_id)).json()["code"] == "catalog.edition_unchanged"
+    bettered = a_content(service_standard="月可用性不低于99.95%，每日备份")
+    assert (await catalog.as_provider("PUT", f"/products/{product_id}", bettered, if_match='"4"')).status_code == 200
+    assert (await catalog.submit(product_id)).status_code == 200
+    assert await waiting() == []
+
+
+@pytest.mark.requirement("R7")
+async def test_the_history_of_a_product_is_read_by_whoever_reads_it_and_names_people_to_supervisors(
+    catalog: Catalog,
+) -> None:
+    product_id = await catalog.publish()
+    path = f"/products/{product_id}/history"
+    acts = ["draft", "submit", "opinion_favourable", "approve"]
+    for role, seen in ((Role.OPERATOR_CLERK, False), (Role.BUREAU_LEAD, True), (Role.AUDITOR, True)):
+        items = (await catalog.call("GET", path, role=role)).json()
+        decided = [item for item in items if item["source"] == "decision"]
+        assert [item["name"] for item in decided] == acts
+        assert [item["account_id"] is not None for item in decided] == [seen] * 4, role
+    own = (await catalog.as_provider("GET", path)).json()
+    assert {item["account_id"] for item in own} == {None}
+    assert {item["role"] for item in own if item["source"] == "decision"} == {
+        "provider",
+        "operator_clerk",
+        "bureau_officer",
+    }
+    assert (await catalog.as_provider("GET", path, of=PROVIDER_B)).status_code == 404
 
 
 async def test_a_change_of_price_reopens_both_reviews_while_the_old_price_stays(catalog: Catalog) -> None:

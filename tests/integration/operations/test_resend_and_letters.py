@@ -45,6 +45,23 @@ async def test_facts_said_again_change_nothing_at_consumers_that_have_them(told:
     assert await rows(settlement, copies) == before
 
 
+async def test_a_copy_that_keeps_more_than_before_is_filled_by_the_newest_facts_once_more(
+    told: Told, desk: Desk
+) -> None:
+    for service, column in (("order", "credit_code"), ("voucher", "size_class")):
+        database = told.databases[service]
+        kept = await rows(database, f"SELECT organisation_id, {column}, version FROM party ORDER BY 1")  # noqa: S608 - our own names
+        await execute(database, f"UPDATE party SET {column} = ''")  # noqa: S608 - as above
+        told_anew = ("resend", "--to", service, "--stream", "identity.organisation", "--anew")
+        dry = await desk.run(*told_anew)
+        assert (dry.code, dry.data["anew"]) == (0, len(kept))
+        assert (await desk.run(*told_anew, "--yes")).code == 0
+        async with told.running() as world:
+            await world.platform.settle()
+        assert await rows(database, f"SELECT organisation_id, {column}, version FROM party ORDER BY 1") == kept  # noqa: S608 - as above
+    assert (await desk.run("resend", "--to", "settlement", "--stream", "settlement.claim", "--anew")).code != 0
+
+
 @pytest.mark.parametrize("told", ["order"], indirect=True)
 async def test_a_resend_that_was_broken_off_goes_on_behind_its_last_batch(
     told: Told, desk: Desk, monkeypatch: pytest.MonkeyPatch

@@ -142,7 +142,9 @@ async def test_somebody_elses_order_is_not_found_by_any_command_or_read(market: 
     stranger = uuid4()
     answers = [
         await market.post(f"/orders/{order_id}/confirm", Role.PROVIDER, organisation_id=stranger),
-        await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER, organisation_id=stranger),
+        await market.post(
+            f"/orders/{order_id}/refuse", Role.PROVIDER, body={"reason": "不接"}, organisation_id=stranger
+        ),
         await market.post(f"/orders/{order_id}/cancel", Role.ENTERPRISE, organisation_id=stranger),
         await market.get(f"/orders/{order_id}", Role.PROVIDER, organisation_id=stranger),
         await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE, organisation_id=stranger),
@@ -257,10 +259,29 @@ async def test_a_delisting_cancels_unconfirmed_orders_when_it_takes_effect(marke
 
 async def test_a_refusal_by_the_provider_cancels_the_order(market: Market) -> None:
     order_id = await market.awaiting()
-    refused = await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER)
+    refused = await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER, body={"reason": "机房扩容，本月不接新单"})
     assert (refused.json()["state"], refused.json()["reason"]) == ("cancelled", "provider")
     again = await market.post(f"/orders/{order_id}/cancel", Role.ENTERPRISE)
     assert again.json()["code"] == "order.already_cancelled"
+    assert "（云服务商未接受）" in again.json()["detail"]
+
+
+async def test_a_provider_that_does_not_take_an_order_says_why_and_the_buyer_reads_it(market: Market) -> None:
+    order_id = await market.awaiting()
+    for body in ({}, {"reason": ""}, {"reason": "　 "}, {"reason": "a\u0000b"}, {"reason": "一" * 501}):
+        silent = await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER, body=body)
+        assert (silent.status_code, silent.json()["code"]) == (400, "request.malformed"), body
+    reason = "机房扩容，本月不接新单"
+    await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER, body={"reason": reason})
+    detail = (await market.get(f"/orders/{order_id}", Role.ENTERPRISE)).json()
+    assert (detail["reason"], detail["refusal_detail"]) == ("provider", reason)
+    history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()
+    assert [item["ground"] for item in history if item["name"] == "order.cancel"] == [reason]
+    (told,) = await market.rows(
+        "SELECT text FROM notice WHERE event = 'order.cancelled' AND recipient = $1", f"org:{market.enterprise_id}"
+    )
+    assert reason in told["text"]
+    assert reason not in str(await market.rows("SELECT body FROM fact")), "what people write stays with the order"
 
 
 @pytest.mark.parametrize("said", [{"producer": "settlement"}, {"sender": "settlement"}], ids=["own name", "voucher's"])

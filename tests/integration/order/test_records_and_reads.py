@@ -7,9 +7,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.permissions import Role
+from shared.kernel.calendar import business_date
 from tests.factories.trade import Market, a_party
 
 HASH = "ab" * 32
+
+
+def today(market: Market) -> str:
+    """The day in Beijing."""
+    return business_date(market.platform.runtime("order").clock.now()).isoformat()
+
+
 SCORES = {"cost_saving": 4, "efficiency": 5, "business_upgrade": 3, "innovation": 4}
 
 
@@ -33,23 +41,21 @@ async def test_a_quote_warns_when_the_balance_may_not_reach(market: Market) -> N
 @pytest.mark.requirement("R71")
 async def test_contract_payment_delivery_and_acceptance_go_on_record_with_gapless_versions(market: Market) -> None:
     order_id = await market.confirmed()
+    day = today(market)
     headers = market.platform.headers(Role.PROVIDER, service="order", organisation_id=market.provider_id)
     contract = await market.platform.client.put(
         f"/api/order/v1/orders/{order_id}/documents/contract",
-        json={"signed_on": "2026-01-05", "sha256": HASH},
+        json={"signed_on": day, "sha256": HASH},
         headers=headers,
     )
     assert contract.status_code == 201
-    day = {"text": ""}
-    early = await market.post(
-        f"/orders/{order_id}/acceptance", Role.ENTERPRISE, body={"accepted_on": "2026-02-01", **day}
-    )
+    early = await market.post(f"/orders/{order_id}/acceptance", Role.ENTERPRISE, body={"accepted_on": day, "text": ""})
     assert early.json()["code"] == "order.not_delivered"
-    paid = {"paid_on": "2026-01-06", "amount_fen": 6_001, "sha256": HASH}
+    paid = {"paid_on": day, "amount_fen": 6_001, "sha256": HASH}
     answers = [
         await market.post(f"/orders/{order_id}/payments", Role.ENTERPRISE, body=paid),
-        await market.post(f"/orders/{order_id}/deliveries", Role.PROVIDER, body={"delivered_on": "2026-01-07"}),
-        await market.post(f"/orders/{order_id}/acceptance", Role.ENTERPRISE, body={"accepted_on": "2026-02-01"}),
+        await market.post(f"/orders/{order_id}/deliveries", Role.PROVIDER, body={"delivered_on": day}),
+        await market.post(f"/orders/{order_id}/acceptance", Role.ENTERPRISE, body={"accepted_on": day}),
         await market.post(f"/orders/{order_id}/evaluation", Role.ENTERPRISE, body={"scores": SCORES}),
     ]
     assert [answer.status_code for answer in answers] == [201] * 4
@@ -116,7 +122,13 @@ async def test_the_history_names_each_decision_with_its_rule_and_each_fact_with_
     history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()
     facts = [(item["version"], item["name"]) for item in history if item["source"] == "fact"]
     assert facts == [(1, "order.placed.v1"), (2, "order.awaiting_confirmation.v1"), (3, "order.confirmed.v1")]
-    (decision,) = [item for item in history if item["source"] == "decision"]
+    placing, decision = [item for item in history if item["source"] == "decision"]
+    assert (placing["name"], placing["role"], placing["rule"], placing["after"]) == (
+        "order.place",
+        "enterprise",
+        "A18",
+        "placed",
+    )
     assert (decision["name"], decision["role"], decision["rule"], decision["before"], decision["after"]) == (
         "order.confirm",
         "provider",
@@ -178,3 +190,20 @@ async def test_a_read_that_waits_is_answered_when_the_hold_is_known(market: Mark
         "held",
         '"2"',
     )
+
+
+@pytest.mark.requirement("R7")
+@pytest.mark.requirement("R8")
+async def test_supervisors_read_who_acted_and_everybody_else_in_which_role(market: Market) -> None:
+    order_id = await market.confirmed()
+    row = await market.order(order_id)
+    for role in Role:
+        answer = await market.get(f"/orders/{order_id}/history", role, as_region="520100")
+        if answer.status_code == 403:
+            continue
+        who = [item["account_id"] for item in answer.json() if item["source"] == "decision"]
+        if role in {Role.AUDITOR, Role.BUREAU_OFFICER, Role.BUREAU_LEAD}:
+            assert who[0] == str(row["placed_by"]), role
+            assert None not in who, role
+        else:
+            assert who == [None, None], role

@@ -124,7 +124,8 @@ class Story:
         for order_id in orders:
             enterprise.keeps("order_id", provider.keeps("order_id", str(order_id)))
         complaint = f"order/v1/orders/{orders[0]}/complaints"
-        enterprise.keeps("complaint_id", (await self.by(enterprise, "POST", complaint, {"text": "降速"}))["id"])
+        filed = (await self.by(enterprise, "POST", complaint, {"text": "降速"}))["id"]
+        enterprise.keeps("record_id", enterprise.keeps("complaint_id", filed))
         assert (await world.request_refund(orders[0], 1)).is_success
         for order_id in orders[1:]:
             claim_id = provider.keeps("claim_id", str(await world.claimed(order_id)))

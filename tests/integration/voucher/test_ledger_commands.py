@@ -206,3 +206,16 @@ async def test_what_returns_after_the_year_is_taken_back_and_nothing_new_is_held
     assert late.code == "voucher.year_closed"
     assert (await books.balances())["taken_back"] >= 30_000
     assert "held" not in await books.balances()
+
+
+@pytest.mark.requirement("R36")
+async def test_what_a_short_payment_left_unpaid_cannot_be_spent_again(books: Ledger) -> None:
+    order_id, claim_id = uuid4(), uuid4()
+    await books.run(books.hold_of(order_id, GRANTED_FEN), CommitVoucher(order_id=order_id))
+    await books.run(ClaimVoucher(order_id=order_id, claim_id=claim_id))
+    await books.run(RedeemVoucher(order_id=order_id, claim_id=claim_id, paid_fen=GRANTED_FEN - 1))
+    assert await books.balances() == {"redeemed": GRANTED_FEN - 1, "taken_back": 1}
+    (refused,) = await books.run(books.hold_of(uuid4(), 1))
+    assert isinstance(refused, Refusal)
+    assert refused.code == "voucher.insufficient_quota"
+    assert (await books.proof()).holds

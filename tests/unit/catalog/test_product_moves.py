@@ -161,7 +161,7 @@ def test_no_person_does_both_reviews_or_reviews_the_own_submission() -> None:
 @pytest.mark.requirement("R48")
 def test_a_person_keeps_its_stage_over_all_rounds_of_an_edition() -> None:
     returned, _ = rules.reject(a_reviewed(), by=BUREAU)
-    again, _ = rules.submit(returned, submission=SUBMISSION)
+    again, _ = rules.submit(returned, submission=replace(SUBMISSION, correction="补充了报价"))
     with pytest.raises(SamePerson):
         rules.give_opinion(again, by=BUREAU, favourable=True)
 
@@ -342,7 +342,7 @@ def test_any_sequence_of_acts_keeps_versions_gapless_and_publishes_only_after_tw
 def test_an_act_out_of_turn_says_what_state_the_edition_is_in() -> None:
     with pytest.raises(EditionNotSubmitted) as refused:
         rules.give_opinion(a_draft(), by=OPERATOR, favourable=True)
-    assert refused.value.facts == {"state": "draft"}
+    assert refused.value.facts == {"state": "draft", "state_name": "草稿"}
     with pytest.raises(EditionNotDraft):
         rules.submit(a_submitted(), submission=SUBMISSION)
     with pytest.raises(EditionNotSubmitted):

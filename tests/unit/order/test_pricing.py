@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.order.domain import refusals
-from services.order.domain.pricing import Buyer, Offer, Party, Price, Priced, VoucherWish, Wanted, price
+from services.order.domain.parties import Party
+from services.order.domain.pricing import Buyer, Offer, Price, Priced, VoucherWish, Wanted, price
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.kernel.refusals import Refusal
 
@@ -27,8 +28,13 @@ PROVIDER = Party(
     recognised=True,
     closed=False,
     suspended_since=None,
+    credit_code="91520100MA6DR26U9X",
 )
-BUYER = Buyer(party=replace(PROVIDER, id=UUID(int=1), recognised=False), tied=frozenset(), available_fen=5_000_000)
+BUYER = Buyer(
+    party=replace(PROVIDER, id=UUID(int=1), recognised=False, credit_code="91520100MA6DK0X17T"),
+    ties={},
+    available_fen=5_000_000,
+)
 MAX = VoucherWish(mode="max")
 
 
@@ -116,7 +122,7 @@ def _suspended(party: Party) -> Party:
     [
         (refusals.EnterpriseNotAuthenticated, [an_offer(1)], None, MAX),
         (refusals.EnterpriseSuspended, [an_offer(1)], replace(BUYER, party=_suspended(BUYER.party)), MAX),
-        (refusals.PartiesAffiliated, [an_offer(1)], replace(BUYER, tied=frozenset({PROVIDER.id})), MAX),
+        (refusals.PartiesAffiliated, [an_offer(1)], replace(BUYER, ties={PROVIDER.id: "property_tie"}), MAX),
         (refusals.ProviderSuspended, [replace(an_offer(1), provider=_suspended(PROVIDER))], BUYER, MAX),
         (
             refusals.ProviderNotAuthenticated,

@@ -1,5 +1,6 @@
 """Who may apply, on which day, for which plan; receipts that cannot be changed."""
 
+import hashlib
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -7,9 +8,22 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey
 
-from services.voucher.domain.eligibility import Applicant, OpenPlan, check_applicant, check_plan, check_request
+from services.voucher.domain.eligibility import (
+    Applicant,
+    OpenPlan,
+    check_applicant,
+    check_plan,
+    check_request,
+    check_resubmission,
+)
 from services.voucher.domain.receipts import Receipt, Request, receipt_of
-from services.voucher.domain.refusals import PlanNotOpen, RegisteredTooShort
+from services.voucher.domain.refusals import (
+    AboveCap,
+    NotSmallFirm,
+    PlanNotOpen,
+    RegisteredTooShort,
+    ResubmittedUnchanged,
+)
 from services.voucher.domain.states import PlanState
 from services.voucher.receipts import ReceiptSigner
 from shared.kernel.refusals import Refusal
@@ -24,6 +38,7 @@ def an_applicant(**changes: object) -> Applicant:
         "authenticated": True,
         "legal_person": True,
         "established_on": date(2020, 1, 1),
+        "size_class": "small",
         "priority_listed": False,
         "suspended_since": None,
         "closed": False,
@@ -46,10 +61,10 @@ def test_one_calendar_year_of_registration_counts_in_beijing_days(
 ) -> None:
     applicant = an_applicant(established_on=established_on)
     if old_enough:
-        assert check_applicant(applicant, now=now, registration_years=1) is applicant
+        assert check_applicant(applicant, now=now, registration_years=1, small_firms_only=False) is applicant
     else:
         with pytest.raises(RegisteredTooShort):
-            check_applicant(applicant, now=now, registration_years=1)
+            check_applicant(applicant, now=now, registration_years=1, small_firms_only=False)
 
 
 @pytest.mark.requirement("R61")
@@ -66,19 +81,19 @@ def test_one_calendar_year_of_registration_counts_in_beijing_days(
 )
 def test_every_missing_condition_is_named(changes: dict[str, object], code: str) -> None:
     with pytest.raises(Refusal) as caught:
-        check_applicant(an_applicant(**changes), now=NOW, registration_years=1)
+        check_applicant(an_applicant(**changes), now=NOW, registration_years=1, small_firms_only=False)
     assert caught.value.code == code
     assert caught.value.article
 
 
 def test_an_organisation_that_is_not_known_here_is_not_authenticated() -> None:
     with pytest.raises(Refusal, match="not_authenticated"):
-        check_applicant(None, now=NOW, registration_years=1)
+        check_applicant(None, now=NOW, registration_years=1, small_firms_only=False)
 
 
 def test_a_suspension_of_tomorrow_stops_nobody_today() -> None:
     applicant = an_applicant(suspended_since=datetime(2025, 3, 2, tzinfo=UTC))
-    assert check_applicant(applicant, now=NOW, registration_years=1) is applicant
+    assert check_applicant(applicant, now=NOW, registration_years=1, small_firms_only=False) is applicant
 
 
 @pytest.mark.requirement("R28")
@@ -131,3 +146,41 @@ def test_a_receipt_is_valid_only_as_it_was_given() -> None:
     ):
         forged: Receipt = msgspec.structs.replace(receipt, **changed)
         assert not signer.valid(forged)
+
+
+@pytest.mark.requirement("R59")
+@pytest.mark.parametrize(
+    ("size_class", "small"), [("micro", True), ("small", True), ("medium", True), ("large", False), ("", False)]
+)
+def test_a_pack_for_small_firms_keeps_large_ones_out_and_another_pack_nobody(size_class: str, *, small: bool) -> None:
+    applicant = an_applicant(size_class=size_class)
+    assert check_applicant(applicant, now=NOW, registration_years=1, small_firms_only=False) is applicant
+    if small:
+        assert check_applicant(applicant, now=NOW, registration_years=1, small_firms_only=True) is applicant
+    else:
+        with pytest.raises(NotSmallFirm):
+            check_applicant(applicant, now=NOW, registration_years=1, small_firms_only=True)
+
+
+def test_what_was_sent_back_comes_again_with_another_amount_or_with_what_was_corrected() -> None:
+    check_resubmission(amount_fen=5, correction="", returned_fen=None)
+    check_resubmission(amount_fen=5, correction="", returned_fen=6)
+    check_resubmission(amount_fen=5, correction="补齐了合同", returned_fen=5)
+    with pytest.raises(ResubmittedUnchanged):
+        check_resubmission(amount_fen=5, correction="", returned_fen=5)
+
+
+def test_a_request_without_a_correction_has_the_hash_it_always_had() -> None:
+    request = Request(enterprise_id=UUID(int=1), plan_id=UUID(int=2), amount_fen=3, truth_declaration_version="1.0.0")
+    words = (
+        b'yunquan/application/v1\n{"enterprise_id":"00000000-0000-0000-0000-000000000001",'
+        b'"plan_id":"00000000-0000-0000-0000-000000000002","amount_fen":3,"truth_declaration_version":"1.0.0"}'
+    )
+    assert request.digest() == hashlib.sha256(words).digest()
+    assert msgspec.structs.replace(request, correction="补齐").digest() != request.digest()
+
+
+def test_amounts_of_refusals_are_read_in_yuan_and_kept_in_fen() -> None:
+    refusal = AboveCap(requested_fen=5_000_001, cap_fen=5_000_000)
+    assert refusal.detail == "申请额度50000.01元超过每年上限50000.00元"
+    assert refusal.facts == {"requested_fen": 5_000_001, "cap_fen": 5_000_000}

@@ -381,3 +381,19 @@ def test_an_unclaim_said_twice_moves_once() -> None:
     freed = holds.unclaim(claimed.account, claimed.hold, claim_id=CLAIM)
     again = holds.unclaim(freed.account, freed.hold, claim_id=CLAIM)
     assert (again.amount_fen, len(again.postings), again.account) == (100, 0, freed.account)
+
+
+@pytest.mark.requirement("R36")
+@pytest.mark.parametrize("paid_fen", [0, 1, 99, 100])
+def test_the_unpaid_part_of_a_short_payment_is_taken_back_and_never_available_again(paid_fen: int) -> None:
+    before = committed(100)
+    claimed = holds.claim(before.account, before.hold, claim_id=CLAIM)
+    paid = holds.redeem(claimed.account, claimed.hold, claim_id=CLAIM, paid_fen=paid_fen)
+    account = paid.account
+    assert account is not None
+    assert (account.available_fen, account.redeemed_fen, account.taken_back_fen) == (900, paid_fen, 100 - paid_fen)
+    assert {posting.credit for posting in paid.postings} <= {Account.REDEEMED, Account.TAKEN_BACK}
+    # The year is still open, and what is left can be spent to the last fen and no further.
+    with pytest.raises(InsufficientQuota):
+        holds.place(account, None, command=a_hold(UUID(int=10), 901), now=BEFORE)
+    assert holds.place(account, None, command=a_hold(UUID(int=10), 900), now=BEFORE).amount_fen == 900

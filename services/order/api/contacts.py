@@ -1,0 +1,55 @@
+"""The contact person that an enterprise names for its orders, over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from services.order import views
+from services.order.contacts import Contact, ContactSeal
+from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
+from services.order.handlers import contacts
+from shared.contracts.permissions import Permission
+from shared.runtime.auth.tokens import Principal
+from shared.runtime.edge import require, runtime_of
+from shared.runtime.http import Body, Reading, Resource, Run, actor_of
+
+router = APIRouter(tags=["联系人"])
+
+Buyer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
+
+
+class ContactBody(Body):
+    """Whom providers may ring about the enterprise's orders."""
+
+    name: str = Field(min_length=1, max_length=NAME_MAX)
+    phone: str = Field(pattern=PHONE)
+    email: str = Field(default="", pattern=EMAIL)
+
+
+class NamedContact(Resource):
+    """The contact person of the enterprise's orders, or nobody."""
+
+    contact: views.ContactView | None
+
+
+@router.get("/contact", summary="本单位订单联系人")
+async def read_contact(request: Request, connection: Reading, principal: Buyer) -> NamedContact:
+    """Whom the enterprise has named for all its orders."""
+    seal = runtime_of(request).ports.get(ContactSeal)
+    return NamedContact(contact=await views.read_contact(connection, principal.organisation_id, seal=seal))
+
+
+@router.put("/contact", status_code=204, summary="设置本单位订单联系人")
+async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Response:
+    """Name whom providers may ring about orders; shown to the provider of an order from the order on. Source: A19."""
+    command = contacts.NameContact(contact=Contact(**body.model_dump()), by=actor_of(principal))
+    return await run.run(contacts.name_contact, command, status=204)
+
+
+@router.delete("/contact", status_code=204, summary="删除本单位订单联系人")
+async def forget_contact(run: Run, principal: Buyer) -> Response:
+    """Take the name back; providers see no contact then, but for orders that were given their own."""
+    command = contacts.NameContact(contact=None, by=actor_of(principal))
+    return await run.run(contacts.name_contact, command, status=204)

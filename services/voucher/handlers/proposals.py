@@ -1,0 +1,124 @@
+"""Ending what was proposed and not approved: the second person refuses, the first withdraws, both with a reason."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.voucher.domain.refusals import NotProposer, ProposalDecided, SamePerson
+from services.voucher.domain.states import IncreaseState, PlanState
+from services.voucher.handlers.plans import advance, lock
+from services.voucher.store import plans, queue
+from services.voucher.views.models import IncreaseView, PlanView, RevocationView
+from shared.contracts.messages.voucher import PlanRefused, PlanWithdrawn
+from shared.runtime.problems import NotFound
+from shared.runtime.work import Actor, Decision, Notice, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndProposal:
+    """Refuse a proposal as a second person, or with `withdraw` take one's own back."""
+
+    subject_id: UUID
+    withdraw: bool
+    reason: str
+    by: Actor
+
+
+async def end_plan(work: Work, command: EndProposal) -> PlanView:
+    """Refuse a draft, or withdraw a plan that is not published; the year may be given another one. Source: A15, R8.
+
+    Emits voucher.plan_refused or voucher.plan_withdrawn. Raises: NotFound, SamePerson, NotProposer, PlanStateWrong.
+    """
+    row = await lock(work, command.subject_id)
+    _check_person(command, row["drafted_by"])
+    after, fact = (PlanState.WITHDRAWN, PlanWithdrawn) if command.withdraw else (PlanState.REFUSED, PlanRefused)
+    view = await advance(work, row, after, command.by, fact, _ending(work, command), ground=command.reason)
+    _tell(work, command, row["drafted_by"], subject_type="plan", what=f"{row['year']}年度发放计划草案", article="A15")
+    return view
+
+
+async def end_increase(work: Work, command: EndProposal) -> IncreaseView:
+    """Refuse or withdraw a proposed increase; the plan stays as it is. Source: A15, R8.
+
+    Raises: NotFound, SamePerson, NotProposer, ProposalDecided.
+    """
+    found = await plans.find_increase(work.connection, command.subject_id)
+    if found is None:
+        raise NotFound
+    _check_person(command, found["drafted_by"])
+    await queue.lock_plan(work.connection, found["plan_id"])
+    values = {"state": _state(command), **_ending(work, command)}
+    if not await plans.end_increase(work.connection, command.subject_id, values):
+        raise ProposalDecided
+    _decide(work, command, subject_type="plan", subject_id=found["plan_id"], what="increase", rule="A15")
+    _tell(work, command, found["drafted_by"], subject_type="plan_increase", what="发放计划追加提议", article="A15")
+    return IncreaseView(**{**dict(found), **values, "version": 2})
+
+
+async def end_revocation(work: Work, command: EndProposal) -> RevocationView:
+    """Refuse or withdraw a proposed revocation; nothing moves. Source: A9, R8, R36.
+
+    Raises: NotFound, SamePerson, NotProposer, ProposalDecided.
+    """
+    case = await plans.find_revocation(work.connection, command.subject_id)
+    if case is None:
+        raise NotFound
+    _check_person(command, case["proposed_by"])
+    values = {"state": _state(command), **_ending(work, command)}
+    if not await plans.end_revocation(work.connection, command.subject_id, values):
+        raise ProposalDecided
+    _decide(work, command, subject_type="revocation", subject_id=command.subject_id, what="revocation", rule="A9")
+    _tell(work, command, case["proposed_by"], subject_type="revocation", what="收回额度提议", article="A9")
+    return RevocationView(**{**dict(case), **values, "version": 2})
+
+
+def _check_person(command: EndProposal, first: UUID | None) -> None:
+    """The first person withdraws, another one refuses. Raises: SamePerson, NotProposer."""
+    own = first == command.by.account_id
+    if command.withdraw and not own:
+        raise NotProposer
+    if not command.withdraw and own:
+        raise SamePerson
+
+
+def _state(command: EndProposal) -> str:
+    return (IncreaseState.WITHDRAWN if command.withdraw else IncreaseState.REFUSED).value
+
+
+def _ending(work: Work, command: EndProposal) -> dict[str, Any]:
+    return {"ended_by": command.by.account_id, "ended_reason": command.reason, "ended_at": work.now}
+
+
+def _decide(work: Work, command: EndProposal, *, subject_type: str, subject_id: UUID, what: str, rule: str) -> None:  # noqa: PLR0913 - the parts of a decision
+    act = f"{'withdraw' if command.withdraw else 'refuse'}_{what}"
+    work.decide(
+        Decision(
+            subject_type=subject_type,
+            subject_id=subject_id,
+            act=act,
+            by=command.by,
+            rule=rule,
+            ground=command.reason,
+            before=IncreaseState.PROPOSED.value,
+            after=_state(command),
+        )
+    )
+
+
+def _tell(  # noqa: PLR0913 - the parts of a notice
+    work: Work, command: EndProposal, first: UUID | None, *, subject_type: str, what: str, article: str
+) -> None:
+    """Whoever proposed it learns that it was refused, and why."""
+    if command.withdraw or first is None:
+        return
+    work.notify(
+        Notice(
+            recipient=f"account:{first}",
+            subject_type=subject_type,
+            subject_id=command.subject_id,
+            event="proposal.refused",
+            text=f"您提出的{what}未获批准：{command.reason}",
+            reason=command.reason,
+            article=article,
+        )
+    )
