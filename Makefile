@@ -18,10 +18,10 @@ help: ## this list
 run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
 	@exec $(BIN)/python -m embedded $(ARGS)
 
-test: lint ## lint, types, import rules and all tests, those in containers included
+test: lint ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
 	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m tools.run_tests $(PYTEST_ARGS)
 
 PURE := shared/kernel $(patsubst %/domain/__init__.py,%/domain,$(sort $(wildcard services/*/domain/__init__.py)))
 
