@@ -24,6 +24,7 @@ from shared.runtime.runtime import Runtime
 log = structlog.get_logger()
 
 BODY_BYTES_MAX = 256 * 1024
+BAD_REQUEST = 400
 UPLOAD_BYTES_MAX = 24 * 1024 * 1024
 WAIT_S_MAX = 30.0
 
@@ -173,10 +174,17 @@ class _Guard:
             raise BodyTooLarge(limit_bytes=self._limit_bytes)
         return message
 
+    def _note(self, status: int) -> None:
+        """Whoever was refused may quote the id of the request, so it stands in the log."""
+        path, method, request_id = self._scope["path"], self._method, self._request_id.decode()
+        log.info("request.refused", status=status, method=method, path=path, request_id=request_id)
+
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Pass on a part of the response with the headers every response has."""
         if message["type"] == "http.response.start":
             self.started = True
+            if message["status"] >= BAD_REQUEST:
+                self._note(message["status"])
             # The server looks again at what was asked.
             self._scope["method"] = self._method
             message["headers"] = [

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
@@ -33,7 +34,7 @@ WHERE $5::uuid IS NULL OR subject_id < $5 ORDER BY subject_id DESC LIMIT $6
 async def list_tasks(connection: Connection, principal: Principal, *, limit: int, cursor: str | None) -> Page[Task]:
     """What waits, since when; the scheme sets no time limit for these reviews. Raises: CursorInvalid."""
     rows = await connection.fetch(
-        _TASKS,
+        _TASKS.replace(") AS task", f"{first_steps(principal.permissions)}) AS task"),
         Permission.IDENTITY_AUTHENTICATION_REVIEW in principal.permissions,
         Permission.IDENTITY_RECOGNITION_DECIDE in principal.permissions,
         Permission.IDENTITY_BLACKLIST_APPROVE in principal.permissions,
