@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock audit clean venv venv-dev
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -67,7 +67,7 @@ up: images ## the whole platform in containers; make up COMPOSE_PROFILES=two run
 	@docker compose port gateway 8080 | sed 's|.*|ready: http://&/api/identity/v1/docs and beside it the other services|'
 
 down: ## stop those containers; make down ARGS=--volumes also deletes data and secrets
-	docker compose --profile two down $(ARGS)
+	docker compose --profile two --profile dashboards down $(ARGS)
 
 format: venv-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .
@@ -80,6 +80,10 @@ lock: venv-dev ## pin every dependency again, from pyproject.toml
 	$(COMPILE) pyproject.toml --extra embedded --extra dev --constraint requirements/runtime.txt \
 	    --output-file requirements/dev.txt
 	$(COMPILE) --group pyproject.toml:sbom --output-file requirements/sbom.txt
+	$(COMPILE) --group pyproject.toml:audit --output-file requirements/audit.txt
+
+audit: ## ask what is known against every locked package; exit 3 where nobody answers
+	@tools/audit.sh
 
 clean: ## remove caches and the virtual environment; data stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
