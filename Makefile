@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock audit clean venv venv-dev
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -18,10 +18,10 @@ help: ## this list
 run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
 	@exec $(BIN)/python -m embedded $(ARGS)
 
-test: lint ## lint, types, import rules and all tests, those in containers included
+test: lint ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
 	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m tools.run_tests $(PYTEST_ARGS)
 
 PURE := shared/kernel $(patsubst %/domain/__init__.py,%/domain,$(sort $(wildcard services/*/domain/__init__.py)))
 
@@ -67,7 +67,7 @@ up: images ## the whole platform in containers; make up COMPOSE_PROFILES=two run
 	@docker compose port gateway 8080 | sed 's|.*|ready: http://&/api/identity/v1/docs and beside it the other services|'
 
 down: ## stop those containers; make down ARGS=--volumes also deletes data and secrets
-	docker compose --profile two down $(ARGS)
+	docker compose --profile two --profile dashboards down $(ARGS)
 
 format: venv-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .
@@ -80,6 +80,10 @@ lock: venv-dev ## pin every dependency again, from pyproject.toml
 	$(COMPILE) pyproject.toml --extra embedded --extra dev --constraint requirements/runtime.txt \
 	    --output-file requirements/dev.txt
 	$(COMPILE) --group pyproject.toml:sbom --output-file requirements/sbom.txt
+	$(COMPILE) --group pyproject.toml:audit --output-file requirements/audit.txt
+
+audit: ## ask what is known against every locked package; exit 3 where nobody answers
+	@tools/audit.sh
 
 clean: ## remove caches and the virtual environment; data stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

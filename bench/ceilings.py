@@ -6,9 +6,8 @@ import time
 from itertools import count
 from pathlib import Path
 
-import aiormq
-from aiormq.abc import DeliveredMessage
-from pamqp import commands
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
 
 from bench.broker import open_broker
 from bench.load import Connection, connect, header_lines, post
@@ -70,10 +69,10 @@ async def _echo(connection: Connection, *, until: float) -> int:
 
 async def amqp(report: Report, url: str, *, seconds: float) -> None:
     """Persistent messages to one quorum queue with confirms, then taken off it."""
-    connection = await aiormq.connect(url)
+    connection = await aio_pika.connect(url)
     try:
         channel = await connection.channel(publisher_confirms=True)
-        await channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.declare_queue(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
         published = 0
         began = time.monotonic()
         while time.monotonic() < began + seconds:
@@ -92,25 +91,24 @@ async def amqp(report: Report, url: str, *, seconds: float) -> None:
         await connection.close()
 
 
-async def _publish(channel: aiormq.abc.AbstractChannel) -> None:
-    await channel.basic_publish(
-        b"x" * BODY_BYTES, routing_key=QUEUE, properties=commands.Basic.Properties(delivery_mode=2)
-    )
+async def _publish(channel: AbstractChannel) -> None:
+    message = aio_pika.Message(b"x" * BODY_BYTES, delivery_mode=DeliveryMode.PERSISTENT)
+    await channel.default_exchange.publish(message, QUEUE)
 
 
-async def _consume(channel: aiormq.abc.AbstractChannel, *, total: int) -> None:
+async def _consume(channel: AbstractChannel, *, total: int) -> None:
     taken = count(1)
     finished = asyncio.Event()
 
-    async def take(message: DeliveredMessage) -> None:
+    async def take(message: AbstractIncomingMessage) -> None:
         number = next(taken)
         if number % 100 == 0 or number == total:
-            await channel.basic_ack(getattr(message.delivery, "delivery_tag", None) or 0, multiple=True, wait=False)
+            await message.ack(multiple=True)
         if number == total:
             finished.set()
 
-    await channel.basic_qos(prefetch_count=300)
-    await channel.basic_consume(QUEUE, take)
+    await channel.set_qos(prefetch_count=300)
+    await (await channel.get_queue(QUEUE)).consume(take)
     async with asyncio.timeout(120):
         await finished.wait()
     await channel.close()

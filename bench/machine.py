@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PACKAGES = ("asyncpg", "aiormq", "msgspec", "starlette", "fastapi", "uvicorn", "uvloop")
+_PACKAGES = ("asyncpg", "aio-pika", "aiormq", "msgspec", "starlette", "fastapi", "uvicorn", "uvloop")
 
 
 def _fields(process_id: int) -> list[str]:

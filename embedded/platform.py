@@ -55,11 +55,16 @@ class Secrets:
         return self._values[name]
 
     def _write(self) -> None:
-        fresh = self._file.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            json.dump(self._values, handle)
-        fresh.replace(self._file)
+        write_private(self._file, json.dumps(self._values))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace a file in one step by one that only we can read."""
+    fresh = file.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text)
+    fresh.replace(file)
 
 
 def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept: Secrets) -> ServiceSettings:
@@ -82,9 +87,15 @@ def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept:
     return service.settings(**values)
 
 
-async def prepare_databases(postgres: EmbeddedPostgres, kept: Secrets) -> Mapping[str, str]:
-    """A database and two roles for each service, brought to the newest schema; the URLs of the running role."""
+async def prepare_databases(
+    postgres: EmbeddedPostgres, kept: Secrets, *, operations: Path | None = None
+) -> Mapping[str, str]:
+    """A database and two roles for each service, brought to the newest schema; the URLs of the running role.
+
+    `operations` names a file that gets the URLs of the owner's role, for `python -m operations`.
+    """
     urls: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for service in SERVICES:
         owner, runtime = (
             Account(role=role, password=kept.get(f"{role}.database"), database=service.name)
@@ -93,6 +104,9 @@ async def prepare_databases(postgres: EmbeddedPostgres, kept: Secrets) -> Mappin
         await ensure_database(postgres.admin_dsn, owner=owner, runtime=runtime)
         await upgrade(service.name, owner.url(postgres.admin_dsn))
         urls[service.name] = postgres.by_socket(runtime.url(postgres.admin_dsn))
+        owners[f"{service.name}_database_url".upper()] = owner.url(postgres.admin_dsn)
+    if operations is not None:
+        write_private(operations, "".join(f"{name}={url}\n" for name, url in owners.items()))
     return urls
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO, cast
 
 import httpx
 from rich.console import Console
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from embedded.demonstration import play, until_quiet
 from embedded.demonstration.client import StoryFailed
 from embedded.front import Front, SignIn, render
+from embedded.log import BoundedLog
 from embedded.platform import PlatformSettings, Secrets, open_platform, prepare_databases
 from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSettings
 from embedded.proof import Proof, print_proof, read_proof
@@ -24,6 +26,9 @@ from shared.runtime.host import Host, listen, serve, stop_on_signals
 from shared.runtime.logging import configure
 
 DEMONSTRATION_MARK = "demonstration-played"
+LOG_FILE = "platform.log"
+OPERATIONS_FILE = "operations.env"
+"""What `python -m operations` needs to reach this platform."""
 LOOK_AFTER_S = 1.0
 
 
@@ -42,25 +47,28 @@ class EmbeddedSettings:
 async def run(settings: EmbeddedSettings) -> int:
     """Start, play the demonstration unless it was played, prove, and stay up unless `once`. Returns the exit code."""
     console = Console()
-    configure(level="ERROR")
     began = time.monotonic()
     load_pack(settings.policy_file.read_text(encoding="utf-8"), name=str(settings.policy_file))
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     listener = listen(settings.host, settings.port)
     settings.folder.mkdir(parents=True, exist_ok=True)
+    log_file = settings.folder / LOG_FILE
+    configure(stream=cast("TextIO", BoundedLog(log_file)))
     kept = Secrets(settings.folder / "secrets.json")
     with EmbeddedPostgres(PostgresSettings(folder=settings.folder / "postgres")) as postgres:
         console.print(postgres.places)
         platform = PlatformSettings(
             folder=settings.folder, policy_file=settings.policy_file, host=settings.host, port=settings.port
         )
-        databases = await prepare_databases(postgres, kept)
+        databases = await prepare_databases(postgres, kept, operations=settings.folder / OPERATIONS_FILE)
         front = Front(sign_ins=())
         async with open_platform(platform, databases=databases, kept=kept, extra_routes=[_front_route(front)]) as host:
             serving = asyncio.create_task(serve(host, listener, stopping=stopping))
             looking = asyncio.create_task(_look_after(postgres, console))
             console.print(f"started in {time.monotonic() - began:.1f} s")
+            console.print(f"log: {log_file}", soft_wrap=True)
+            console.print(f"operators: export OPERATIONS_ENV_FILE={settings.folder / OPERATIONS_FILE}", soft_wrap=True)
             code = await _demonstrate(settings, host=host, front=front, console=console, kept=kept, stopping=stopping)
             if not settings.once and not stopping.is_set():
                 console.print("Ctrl-C stops it; the data stay.")

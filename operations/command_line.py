@@ -25,9 +25,10 @@ exit codes:
   78  configuration: a variable, a program or a server is missing
   130 stopped by Ctrl-C; 143 by SIGTERM
 
-The databases are named by <NAME>_DATABASE_URL (owner's role), the broker by BUS_URL, the services' own addresses for
-`status` by <NAME>_URL. Commands that change something are dry runs without --yes, and leave a row with the operator's
-name in the decision table of the service they change.
+The databases are named by <NAME>_DATABASE_URL (owner's role), the broker by <NAME>_BUS_URL or BUS_URL, the services'
+own addresses for `status` by <NAME>_URL; OPERATIONS_ENV_FILE may name a file that holds them. Commands that change
+something are dry runs without --yes, and leave a row with the operator's name in the decision table of the service
+they change.
 """
 
 

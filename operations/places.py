@@ -66,6 +66,11 @@ def database_url(service: str) -> str:
     return variable(f"{service.upper()}_DATABASE_URL")
 
 
+def bus_url(service: str) -> str:
+    """The broker with a service's own user, or else the one given for all. Raises: NotConfigured."""
+    return os.environ.get(f"{service.upper()}_BUS_URL") or variable("BUS_URL")
+
+
 async def _prepare(connection: Connection) -> None:
     await connection.set_type_codec(
         "jsonb",

@@ -33,6 +33,19 @@ settings.register_profile("quick", deadline=None, max_examples=50, stateful_step
 settings.register_profile("long", deadline=None, max_examples=2_000, stateful_step_count=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+TESTS = Path(__file__).parent
+ALONE = (
+    "e2e/",
+    "contract/test_bus_rabbitmq.py",
+    "contract/k8s/test_development_runs.py",
+    "contract/k8s/test_guide.py",
+    "integration/test_statement_counts.py",
+)
+"""Folders and files whose tests have narrow bounds of time or memory, count what company would change, or build images.
+
+A single test of another file says so itself: `@pytest.mark.alone`.
+"""
+
 _STATEMENT_TIMEOUT_SECONDS = 60
 _BROKER_PORT = 5672
 
@@ -43,6 +56,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     owner_of_this_run()
     sweep_leftovers()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs by itself, by its folder or file."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(ALONE):
+            item.add_marker("alone")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

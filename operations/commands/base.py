@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ else:
     Subparsers: TypeAlias = object
 
 POLL_S = 0.25
+ENV_FILE = "OPERATIONS_ENV_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,13 @@ def command(commands: Subparsers, name: str, *, does: str, examples: str, run: R
 
 def add_common(parser: ArgumentParser, *, default: object = None) -> None:
     """What every command understands, before its name or behind it."""
-    parser.add_argument("--env-file", type=Path, default=default, help="take variables from a file of NAME=value lines")
+    given = os.environ.get(ENV_FILE) if default is None else None
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        default=default if given is None else Path(given),
+        help=f"take variables from a file of NAME=value lines (default: the file that {ENV_FILE} names, if it does)",
+    )
     parser.add_argument("--operator", default=default, help="who acts, for the record (default: the system's user)")
     parser.add_argument("--json", action="store_true", default=default, help="answer with one JSON document")
 

@@ -9,7 +9,7 @@ import msgspec
 
 from operations.commands.base import Call, Subparsers, add_acting, add_service, command, dry, until
 from operations.journal import record
-from operations.places import Database, NotConfigured, WrongUse, open_estate, variable
+from operations.places import Database, NotConfigured, WrongUse, bus_url, open_estate
 from operations.report import Code, Report, table
 from shared.runtime.bus.rabbitmq import BROKER_FAULTS, RabbitBus
 from shared.runtime.bus.topology import dead_queue
@@ -204,9 +204,9 @@ async def _watch(service: Database, event_id: UUID, lines: list[str]) -> Report:
 async def run_collect(call: Call) -> Report:
     """Read `<service>.dead` until nothing comes for 2 s; an envelope leaves the broker once its rows are committed."""
     given = call.given
-    url = variable("BUS_URL")
+    url = bus_url(given.service)
     if not url.startswith(("amqp://", "amqps://")):
-        raise NotConfigured("BUS_URL is no amqp:// URL; the memory bus keeps no dead letters")
+        raise NotConfigured("it is no amqp:// URL that leads to the broker; the memory bus keeps no dead letters")
     queue = dead_queue(given.service)
     async with open_estate([given.service]) as estate:
         bus = RabbitBus(url, service=given.service)

@@ -34,6 +34,7 @@ BODIES_BYTES_MAX: Final = 32 * 1024 * 1024
 BOUND_KEY: Final = "yunquan.body_bytes_max"
 """In a request's scope: how large its body may be, as its route declares it."""
 WAIT_S_MAX = 30.0
+BAD_REQUEST: Final = 400
 
 
 class PermissionMissing(Refusal):
@@ -201,10 +202,19 @@ class _Guard:
             self._edge.hold(size_bytes)
         return message
 
+    def _note(self, status: int) -> None:
+        """Whoever was refused may quote the id of the request, so it stands in the log; denials have lines of their own."""
+        if status in DENIED:
+            return
+        path, method, request_id = self._scope["path"], self._method, self._request_id.decode()
+        log.info("request.refused", status=status, method=method, path=path, request_id=request_id)
+
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Pass on a part of the response with the headers every response has."""
         if message["type"] == "http.response.start":
             self.started = True
+            if message["status"] >= BAD_REQUEST:
+                self._note(message["status"])
             # The server looks again at what was asked.
             self._scope["method"] = self._method
             message["headers"] = [

@@ -5,7 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import asyncpg
 import structlog
@@ -31,12 +31,15 @@ _QUOTING = (ValueError, LookupError, asyncpg.DataError)
 """Faults whose words quote the value that was wrong."""
 
 
-def configure(*, level: str = "INFO", service: str = "") -> None:
-    """Set up structlog for this process; `service` names whoever speaks outside of a request or task of its own."""
+def configure(*, level: str = "INFO", service: str = "", stream: TextIO | None = None) -> None:
+    """Set up structlog for this process; `service` names whoever speaks outside of a request or task of its own.
+
+    Lines go to `stream`, or else to stderr.
+    """
     structlog.configure(
         processors=_processors(service),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=True,
     )
 

@@ -57,10 +57,11 @@ class Wires:
         line = Line(self.url, name="test")
         try:
             channel = await line.channel(publisher_confirms=False)
+            there = await channel.get_queue(queue, ensure=False)
             bodies: list[bytes] = []
             # Dead-lettering and routing to the alternate exchange take the broker a moment.
             for _ in range(20):
-                while (message := await channel.basic_get(queue, no_ack=True)).body:
+                while message := await there.get(no_ack=True, fail=False):
                     bodies.append(message.body)
                 if bodies:
                     return bodies

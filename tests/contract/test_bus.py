@@ -204,6 +204,7 @@ async def test_memory_confirms_a_fact_only_after_every_subscriber_acknowledged()
     assert await publishing == [True]
 
 
+@pytest.mark.alone
 async def test_memory_does_not_confirm_what_nobody_consumes_in_time() -> None:
     wires = memory_wires()
     sender = await wires.bus("sender")

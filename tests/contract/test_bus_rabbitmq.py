@@ -10,7 +10,8 @@ import pytest
 
 from shared.runtime.bus import declare
 from shared.runtime.bus.base import Envelope, command_key, command_queue, fact_queue
-from shared.runtime.bus.rabbitmq import PREFETCH_ENVELOPES, RabbitBus
+from shared.runtime.bus.rabbitmq import CLOSE_TIMEOUT_S, PREFETCH_ENVELOPES, Line, RabbitBus
+from shared.runtime.bus.topology import topology
 from tests.contract.conftest import Broker, Wires, clear, wire_rabbitmq
 from tests.contract.envelopes import (
     BYTES_MAX,
@@ -111,6 +112,43 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
 
 
 @pytest.mark.container
+async def test_rabbitmq_that_refuses_an_envelope_confirms_only_the_others(broker: Broker) -> None:
+    wires = await wire_rabbitmq(broker.url, WIRINGS)
+    sender, reader = await wires.bus("sender"), await wires.bus("reader")
+    bound = '{"max-length": 1, "overflow": "reject-publish"}'
+    await broker.control("set_policy", "full", f"^{command_queue('reader')}$", bound, "--apply-to", "queues")
+    confirms: list[bool] = []
+    async with asyncio.timeout(20):
+        while all(confirms):
+            confirms += await sender.publish([a_command(b"ask")] * 5)
+    inlet = await reader.listen(command_queue("reader"))
+    await inlet.acknowledge(await take(inlet, sum(confirms)))
+    assert await none_arrives(inlet)
+    assert await sender.publish([a_command(b"last"), a_fact(b"told")]) == [True, True], "the channel goes on"
+    await wires.close()
+
+
+@pytest.mark.container
+async def test_rabbitmq_consumer_whose_queue_was_deleted_and_declared_again_receives_again(rabbitmq_url: str) -> None:
+    wires = await wire_rabbitmq(rabbitmq_url, WIRINGS)
+    sender, reader = await wires.bus("sender"), await wires.bus("reader")
+    inlet = await reader.listen(command_queue("reader"))
+    receiving = asyncio.create_task(take(inlet, 1))
+    line = Line(rabbitmq_url, name="test")
+    await (await line.channel(publisher_confirms=False)).queue_delete(command_queue("reader"))
+    await line.close()
+    assert await sender.publish([a_command(b"lost")]) == [False]
+    await declare.declare(rabbitmq_url, topology(WIRINGS))
+    assert await sender.publish([a_command(b"ask")]) == [True]
+    async with asyncio.timeout(20):
+        (delivery,) = await receiving
+    assert delivery.body == b"ask"
+    await inlet.acknowledge([delivery])
+    await wires.close()
+    await clear(rabbitmq_url, WIRINGS)
+
+
+@pytest.mark.container
 async def test_rabbitmq_consumer_whose_connection_was_cut_receives_again(broker: Broker) -> None:
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
@@ -147,6 +185,25 @@ async def test_rabbitmq_that_falls_silent_does_not_hang_a_publish(broker: Broker
     async with asyncio.timeout(30):
         await until(sender.connected)
     assert await sender.publish([a_command(b"after")]) == [True]
+    await wires.close()
+
+
+@pytest.mark.container
+async def test_rabbitmq_that_falls_silent_does_not_hang_a_close_and_leaves_nothing_running(broker: Broker) -> None:
+    wires = await wire_rabbitmq(broker.url, WIRINGS)
+    before = asyncio.all_tasks()
+    bus = RabbitBus(broker.url, service="sender")
+    await bus.open()
+    assert await bus.publish([a_command(b"before")]) == [True]
+    inlet = await bus.listen(fact_queue("sender"))
+    await broker.fall_silent()
+    started = time.monotonic()
+    await inlet.close()
+    await bus.close()
+    assert time.monotonic() - started < 2 * (CLOSE_TIMEOUT_S + 1) + 1
+    async with asyncio.timeout(5):
+        await until(lambda: asyncio.all_tasks() <= before)
+    await broker.speak_again()
     await wires.close()
 
 

@@ -87,6 +87,33 @@ def test_the_operators_command_line_reaches_every_database(composition: Composit
     assert all(name in said for name in NAMES), said
 
 
+async def test_an_id_that_somebody_quotes_is_found_in_the_log_of_the_gateway_and_of_the_service(
+    composition: Composition,
+) -> None:
+    async with composition.client() as client:
+        answer = await client.get("/api/order/v1/orders")
+    quoted = answer.json()["request_id"]
+    assert answer.status_code == 401
+    for name in ("gateway", "order"):
+        lines = composition.compose("logs", "--no-color", name).splitlines()
+        assert [line for line in lines if quoted in line and "/api/order/v1/orders" in line and "401" in line], name
+
+
+@pytest.mark.parametrize("words", ["status --json", "verify --service voucher", "dead-letters collect --service order"])
+def test_the_runbooks_commands_run_in_the_operators_container_as_they_are_written(
+    composition: Composition, words: str
+) -> None:
+    typed = f"python -m operations {words}"
+    said = composition.compose("run", "--rm", "--no-deps", "--no-TTY", "operations", "sh", "-c", typed)
+    assert said.strip()
+
+
+def test_a_backup_made_by_operators_outlives_their_container(composition: Composition) -> None:
+    composition.compose("run", "--rm", "--no-deps", "--no-TTY", "operations", "backup", "voucher", "--out", "/backups")
+    listed = composition.compose("run", "--rm", "--no-deps", "--no-TTY", "operations", "sh", "-c", "ls /backups")
+    assert "voucher" in listed
+
+
 class Kept:
     """The secrets that the job has made."""
 

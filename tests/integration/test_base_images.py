@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 
-import aiormq
+import aio_pika
 import pytest
 from docker.models.containers import Container as EngineContainer
 from testcontainers.core.container import DockerContainer
@@ -89,12 +89,13 @@ def test_rabbitmq_takes_the_cookie_of_its_cluster(start: Start) -> None:
 
 async def test_a_quorum_queue_confirms_what_is_published(rabbitmq_url: str) -> None:
     async with asyncio.timeout(30):
-        connection = await aiormq.connect(rabbitmq_url)
+        connection = await aio_pika.connect(rabbitmq_url)
         channel = await connection.channel(publisher_confirms=True)
-        await channel.queue_declare("probe", durable=True, arguments={"x-queue-type": "quorum"})
-        confirmed = await channel.basic_publish(b"hello", routing_key="probe")
-        received = await channel.basic_get("probe", no_ack=True)
+        queue = await channel.declare_queue("probe", durable=True, arguments={"x-queue-type": "quorum"})
+        confirmed = await channel.default_exchange.publish(aio_pika.Message(b"hello"), "probe")
+        received = await queue.get(no_ack=True)
         await channel.queue_delete("probe")
         await connection.close()
-    assert isinstance(confirmed, aiormq.spec.Basic.Ack)
+    assert confirmed is not None
+    assert confirmed.name == "Basic.Ack"
     assert received.body == b"hello"

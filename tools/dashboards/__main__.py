@@ -1,4 +1,7 @@
-"""`python -m tools.dashboards` writes every dashboard; with `--check` it only says which files differ."""
+"""`python -m tools.dashboards` writes every dashboard, for Grafana and as a page that Prometheus serves.
+
+With `--check` it only says which files differ.
+"""
 
 import argparse
 import json
@@ -6,12 +9,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.dashboards.consoles import consoles
 from tools.dashboards.journey import journey
 from tools.dashboards.panels import Document
 from tools.dashboards.services import service_dashboard
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-FOLDER = CHECKOUT / "deploy" / "observability" / "dashboards"
+OBSERVABILITY = CHECKOUT / "deploy" / "observability"
+WRITTEN = ("dashboards/*.json", "consoles/*.html")
 
 
 def components() -> list[str]:
@@ -26,8 +31,10 @@ def documents() -> Mapping[str, Document]:
 
 
 def texts() -> Mapping[str, str]:
-    """What each file holds."""
-    return {name: _text(document) for name, document in documents().items()}
+    """What each file below deploy/observability holds."""
+    found = documents()
+    pages = {f"consoles/{name}": page for name, page in consoles(found).items()}
+    return {f"dashboards/{name}": _text(document) for name, document in found.items()} | pages
 
 
 def _text(document: Document) -> str:
@@ -42,10 +49,17 @@ def _value(value: object) -> str:
     return "[\n" + ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in value) + "\n]"
 
 
+def _written() -> Mapping[str, Path]:
+    """The files that are there, by their path below deploy/observability."""
+    return {
+        path.relative_to(OBSERVABILITY).as_posix(): path for pattern in WRITTEN for path in OBSERVABILITY.glob(pattern)
+    }
+
+
 def differences() -> list[str]:
     """The files that are missing, other than they should be, or nobody's."""
     wanted = texts()
-    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    there = {name: path.read_text(encoding="utf-8") for name, path in _written().items()}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
@@ -58,14 +72,14 @@ def main() -> int:
         for name in found:
             print(f"{name} is not what `python -m tools.dashboards` writes", file=sys.stderr)
         return 1 if found else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
     wanted = texts()
-    for path in FOLDER.glob("*.json"):
-        if path.name not in wanted:
+    for name, path in _written().items():
+        if name not in wanted:
             path.unlink()
     for name, text in wanted.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    print(f"wrote {len(wanted)} dashboards")
+        (OBSERVABILITY / name).parent.mkdir(parents=True, exist_ok=True)
+        (OBSERVABILITY / name).write_text(text, encoding="utf-8")
+    print(f"wrote {len(documents())} dashboards, each for Grafana and as a page of Prometheus")
     return 0
 
 

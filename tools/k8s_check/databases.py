@@ -8,10 +8,20 @@ from tools.k8s_check.documents import Document
 
 API = "postgresql.cnpg.io/v1"
 BACKUP_SECRET = "backup-object-store"  # noqa: S105 - a name
+BACKUPS = "backups"
+"""The place in the site's object store; each cluster archives below it under its own name."""
+BARMAN = "barman-cloud.cloudnative-pg.io"
+"""The plug-in that archives and restores; what CloudNativePG brought itself for this is gone since 1.31."""
+DATABASE_CA_FOLDER = "/etc/yunquan/databases"
+"""Where an operator's pod has the authority of each database, as <service>.crt."""
 BACKUP_HOUR_UTC = 18
 """02:00 in Beijing."""
 BACKUP_EVERY_MINUTES = 10
 """Between the backups of two services, so that they do not all read their disks at once."""
+
+
+OPERATORS: Document = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "operations"}}}
+"""The pods of the command line; their URLs are those of the role that owns."""
 
 
 def cluster_name(service: str) -> str:
@@ -34,9 +44,14 @@ def runtime_secret(service: str) -> str:
     return f"{service}-db-runtime"
 
 
+def certificate_secret(service: str) -> str:
+    """The Secret that CloudNativePG makes, with the authority of a cluster's certificate."""
+    return f"{cluster_name(service)}-ca"
+
+
 def database_objects(services: Sequence[Service]) -> list[Document]:
-    """Clusters, schedules of backups and network policies."""
-    found: list[Document] = []
+    """The place of backups, clusters, schedules of backups and network policies."""
+    found = [_object_store(), _operators_policy(services)]
     for number, service in enumerate(services):
         found += [_cluster(service.name), _schedule(service.name, number), *_policies(service.name)]
     return found
@@ -74,7 +89,8 @@ def _cluster(service: str) -> Document:
                 "requests": {"cpu": "500m", "memory": "1Gi"},
                 "limits": {"cpu": "2", "memory": "1Gi"},
             },
-            "backup": {"retentionPolicy": "90d", "target": "prefer-standby", "barmanObjectStore": _object_store()},
+            "backup": {"target": "prefer-standby"},
+            "plugins": [{"name": BARMAN, "isWALArchiver": True, "parameters": {"barmanObjectName": BACKUPS}}],
         },
     }
 
@@ -100,17 +116,37 @@ def _initdb(service: str) -> dict[str, Any]:
     }
 
 
-def _object_store() -> dict[str, Any]:
+def _object_store() -> Document:
     return {
-        "destinationPath": "s3://site/",
-        "endpointURL": "https://site",
-        "s3Credentials": {
-            "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
-            "secretAccessKey": {"name": BACKUP_SECRET, "key": "SECRET_ACCESS_KEY"},
+        "apiVersion": "barmancloud.cnpg.io/v1",
+        "kind": "ObjectStore",
+        "metadata": {"name": BACKUPS},
+        "spec": {
+            "retentionPolicy": "90d",
+            "configuration": {
+                "destinationPath": "s3://site/",
+                "endpointURL": "https://site",
+                "s3Credentials": {
+                    "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
+                    "secretAccessKey": {"name": BACKUP_SECRET, "key": "SECRET_ACCESS_KEY"},
+                },
+                "wal": {"compression": "gzip"},
+                "data": {"compression": "gzip"},
+            },
+            # The plug-in runs beside PostgreSQL in each instance.
+            "instanceSidecarConfiguration": {
+                "resources": {
+                    "requests": {"cpu": "50m", "memory": "128Mi"},
+                    "limits": {"cpu": "1", "memory": "512Mi"},
+                }
+            },
         },
-        "wal": {"compression": "gzip"},
-        "data": {"compression": "gzip"},
     }
+
+
+def _operators_policy(services: Sequence[Service]) -> Document:
+    databases = [{"podSelector": {"matchLabels": {"cnpg.io/cluster": cluster_name(one.name)}}} for one in services]
+    return policy("operations-to-db", OPERATORS["podSelector"], egress=[{"to": databases, "ports": tcp(5432)}])
 
 
 def _schedule(service: str, number: int) -> Document:
@@ -123,7 +159,8 @@ def _schedule(service: str, number: int) -> Document:
             "schedule": f"0 {number * BACKUP_EVERY_MINUTES % 60} {BACKUP_HOUR_UTC} * * *",
             "immediate": True,
             "backupOwnerReference": "self",
-            "method": "barmanObjectStore",
+            "method": "plugin",
+            "pluginConfiguration": {"name": BARMAN},
             "cluster": {"name": cluster_name(service)},
         },
     }
@@ -139,7 +176,7 @@ def _policies(service: str) -> list[Document]:
             name,
             itself["podSelector"],
             ingress=[
-                {"from": [pods], "ports": tcp(5432)},
+                {"from": [pods, OPERATORS], "ports": tcp(5432)},
                 {"from": [itself], "ports": tcp(5432, 8000)},
                 {"from": [namespace("yunquan/operators")], "ports": tcp(8000)},
                 {"from": [namespace("yunquan/monitoring")], "ports": tcp(9187)},

@@ -53,7 +53,7 @@ def load_all(text: str) -> list[Document]:
     return [found for found in yaml.load_all(text, _Loader) if found]
 
 
-def dump_all(documents: Iterable[Document]) -> str:
+def dump_all(documents: Iterable[Document | list[Document]]) -> str:
     """A YAML stream."""
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=150)
     return text

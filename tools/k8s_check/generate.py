@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from embedded.platform import SERVICES
-from tools.k8s_check import broker, databases, monitoring, routes, scaling, secrets, setup
+from tools.k8s_check import broker, databases, monitoring, operations, routes, scaling, secrets, setup
 from tools.k8s_check.documents import MANIFESTS, Document, Finding, dump_all
 
 HEADER = "# Written by `make k8s-check ARGS=--write` from the code; a change by hand is lost. Overlays patch it.\n"
 
-Generator = Callable[[], Sequence[Document]]
+Generator = Callable[[], Sequence[Document | list[Document]]]
 
 FILES: Mapping[str, Generator] = {
+    "base/operations/cronjob.yaml": lambda: operations.cron_job(SERVICES),
     "components/release/release.yaml": setup.release,
     "components/rabbitmq/topology.yaml": lambda: broker.topology_objects(SERVICES),
     "components/postgresql/databases.yaml": lambda: databases.database_objects(SERVICES),
+    "components/postgresql/operations.yaml": lambda: operations.certificates(SERVICES),
     "components/external-secrets/secrets.yaml": lambda: secrets.external_secrets(SERVICES),
     "components/scaling/scaledobjects.yaml": lambda: scaling.scaled_objects(SERVICES),
     "components/gateway/routes.yaml": lambda: routes.http_routes(SERVICES),

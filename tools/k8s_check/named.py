@@ -47,6 +47,9 @@ def _of_volume(volume: Document) -> Iterator[Reference]:
         if holder and not holder.get("optional"):
             yield kind, holder[key], None
             yield from ((kind, holder[key], item["key"]) for item in holder.get("items") or ())
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        if "secret" in source:
+            yield from _of_volume({"secret": {**source["secret"], "secretName": source["secret"]["name"]}})
     if "persistentVolumeClaim" in volume:
         yield "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"], None
 
@@ -58,10 +61,10 @@ def _of_database(spec: Document) -> Iterator[Reference]:
     ]
     for name in filter(None, logins):
         yield from _secret(name, *LOGIN_KEYS)
-    stores = [(spec.get("backup") or {}).get("barmanObjectStore")]
-    stores += [found.get("barmanObjectStore") for found in spec.get("externalClusters") or ()]
-    for store in filter(None, stores):
-        yield from (("Secret", found["name"], found["key"]) for found in store["s3Credentials"].values())
+
+
+def _of_object_store(spec: Document) -> Iterator[Reference]:
+    return (("Secret", found["name"], found["key"]) for found in spec["configuration"]["s3Credentials"].values())
 
 
 def _of_broker(spec: Document) -> Iterator[Reference]:
@@ -101,6 +104,7 @@ def _of_pod_monitor(spec: Document) -> Iterator[Reference]:
 
 _BY_KIND: Mapping[str, Callable[[Document], Iterator[Reference]]] = {
     "Cluster": _of_database,
+    "ObjectStore": _of_object_store,
     "RabbitmqCluster": _of_broker,
     "User": _of_user,
     "TriggerAuthentication": _of_login,

@@ -15,6 +15,7 @@ from kubernetes_validate import utils
 from referencing import Registry, Resource
 
 from tools.k8s_check.documents import Document, Finding, Rendered, load_all
+from tools.k8s_check.operators import KNOWN_HERE
 
 SUPPORTED_VERSIONS = ("1.34", "1.35", "1.36", "1.37")
 """Kubernetes releases the manifests are checked against: those with `preStop: sleep` as a settled feature."""
@@ -24,14 +25,15 @@ VALUE_SHOWN_MAX = 120
 def schema_findings(rendered: Rendered, *, versions: Sequence[str], definitions: Path | None) -> Iterator[Finding]:
     """Every departure of every object from its schema; custom resources without a definition are findings too.
 
-    Without a folder of definitions custom resources are not judged.
+    Without a folder of definitions custom resources are not judged, but for those whose definition is known here.
     """
     custom = {} if definitions is None else custom_schemas(definitions)
     for document in rendered.documents:
         key = (str(document.get("apiVersion")), str(document.get("kind")))
         if _is_custom(key[0]):
-            if definitions is not None:
-                yield from _custom_findings(rendered, document, custom.get(key))
+            known = custom.get(key) or KNOWN_HERE.get(key)
+            if definitions is not None or known is not None:
+                yield from _custom_findings(rendered, document, known)
             continue
         for version in versions:
             found = list(_native_findings(rendered, document, version))

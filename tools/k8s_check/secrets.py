@@ -18,7 +18,14 @@ from embedded.platform import SERVICES
 from shared.runtime.sealed import DocumentSettings, SealingSettings
 from shared.runtime.service import Service
 from tools.k8s_check.broker import SCALER, broker_user_secret
-from tools.k8s_check.databases import BACKUP_SECRET, cluster_name, owner_role, owner_secret, runtime_secret
+from tools.k8s_check.databases import (
+    BACKUP_SECRET,
+    DATABASE_CA_FOLDER,
+    cluster_name,
+    owner_role,
+    owner_secret,
+    runtime_secret,
+)
 from tools.k8s_check.documents import MANIFESTS, Document, dump_all, load_all
 
 NAMESPACE = "yunquan"
@@ -28,6 +35,9 @@ KEY_BYTES = 32
 BROKER_CA_FILE = "/etc/yunquan/broker/ca.crt"
 DEVELOPMENT_FILE = MANIFESTS / "overlays" / "development" / "secrets.yaml"
 GIVEN_BY_URL = frozenset({"database_url", "bus_url"})
+OPERATIONS = "operations"
+SEALS = "identity"
+"""The service whose own settings the operators have too: a new signing key is sealed with them."""
 SEALING = ("encryption_kid", "former_encryption_keys")
 BUCKET = ("s3_access_key_id", "s3_secret_access_key")
 
@@ -68,19 +78,48 @@ def external_secrets(services: Sequence[Service]) -> list[Document]:
         _external("broker-tls", "broker-tls", ["tls.crt", "tls.key", "ca.crt"], None, kind="kubernetes.io/tls"),
         _external("gateway-tls", "gateway-tls", ["tls.crt", "tls.key"], None, kind="kubernetes.io/tls"),
         _external(BACKUP_SECRET, BACKUP_SECRET, ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"], None),
+        _of_operators(services),
     ]
     return found
+
+
+def _of_operators(services: Sequence[Service]) -> Document:
+    """The databases with the role that owns, each service's own way to the broker, and what seals a signing key."""
+    values: dict[str, str] = {}
+    read: list[Document] = []
+    for service in services:
+        name = service.name
+        checked = f"?sslmode=verify-full&sslrootcert={DATABASE_CA_FOLDER}/{name}.crt"
+        own = secret_fields(service, bucket=False) if name == SEALS else []
+        given = {field: f"{name}_{field}" for field in ("migration_password", "broker_password", *own)}
+        account = f"{owner_role(name)}:{{{{ .{given['migration_password']} | urlquery }}}}"
+        values[variable(name, "database_url")] = f"postgresql://{account}@{_host(name)}{checked}"
+        values[variable(name, "bus_url")] = _bus_url(name, given["broker_password"])
+        values |= {variable(name, field): f"{{{{ .{given[field]} }}}}" for field in own}
+        read += [
+            {"secretKey": key, "remoteRef": {"key": f"{NAMESPACE}/{name}", "property": found}}
+            for found, key in given.items()
+        ]
+    found = _external(OPERATIONS, OPERATIONS, [], values)
+    found["spec"]["data"] = read
+    return found
+
+
+def _host(service: str) -> str:
+    return f"{cluster_name(service)}-rw:5432/{service}"
+
+
+def _bus_url(service: str, given: str) -> str:
+    return f"amqps://{service}:{{{{ .{given} | urlquery }}}}@broker:5671/?cafile={BROKER_CA_FILE}"
 
 
 def _of_service(service: Service) -> list[Document]:
     name = service.name
     fields = secret_fields(service, bucket=True)
-    host = f"{cluster_name(name)}-rw:5432/{name}"
+    host = _host(name)
     settings = {
         variable(name, "database_url"): f"postgresql://{name}:{{{{ .database_password | urlquery }}}}@{host}",
-        variable(name, "bus_url"): (
-            f"amqps://{name}:{{{{ .broker_password | urlquery }}}}@broker:5671/?cafile={BROKER_CA_FILE}"
-        ),
+        variable(name, "bus_url"): _bus_url(name, "broker_password"),
         **{variable(name, field): f"{{{{ .{field} }}}}" for field in fields},
     }
     migration = {
@@ -156,6 +195,7 @@ def development_secrets(services: Sequence[Service], kept: Mapping[str, str]) ->
     admin, root = passwords.plain("broker.admin"), passwords.plain("database.admin")
     database_setup = {"DATABASE_ADMIN_URL": f"postgresql://postgres:{root}@database:5432/postgres"}
     broker_setup = {"BUS_URL": f"amqp://admin:{admin}@broker:5672/"}
+    operators: dict[str, str] = {}
     found = [
         _secret("database-admin", {"POSTGRES_PASSWORD": root}),
         _secret(
@@ -188,10 +228,13 @@ def development_secrets(services: Sequence[Service], kept: Mapping[str, str]) ->
             variable(name, "migration_database_url"): owner,
         }
         broker_setup[variable(name, "bus_url")] = bus
+        operators |= {variable(name, "database_url"): owner, variable(name, "bus_url"): bus}
+        operators |= own if name == SEALS else {}
     return [
         *found,
         _secret("database-setup", database_setup),
         _secret("broker-setup", broker_setup),
+        _secret(OPERATIONS, operators),
         # Read by the next run of this command, never sent to a cluster.
         _secret("kept", passwords.values()) | {"metadata": _kept_metadata()},
     ]

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
@@ -48,7 +49,7 @@ async def list_tasks(
 ) -> Page[Task]:
     """What waits, since when; the scheme sets no time limit for these reviews. Raises: CursorInvalid."""
     rows = await connection.fetch(
-        _TASKS,
+        _TASKS.replace(") AS task", f"{first_steps(principal.permissions)}) AS task"),
         Permission.IDENTITY_AUTHENTICATION_REVIEW in principal.permissions,
         Permission.IDENTITY_RECOGNITION_DECIDE in principal.permissions,
         Permission.IDENTITY_BLACKLIST_APPROVE in principal.permissions,

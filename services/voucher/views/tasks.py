@@ -15,6 +15,14 @@ _TASKS = {
                'application' AS subject_type, decided_at AS since, review_due_at AS due_at
         FROM application a WHERE is_open AND earmarked_fen > 0 AND {year_open}
     """,
+    Permission.VOUCHER_PLAN_DRAFT: """
+        SELECT '00000000-0000-7000-8000-000000000001'::uuid, 'plan.draft',
+               '编制' || this.year || '年度发放计划：本年度尚无计划', 'plan', this.began_at, NULL::timestamptz
+        FROM (SELECT date_part('year', here.moment)::int,
+                     date_trunc('year', here.moment) AT TIME ZONE 'Asia/Shanghai'
+              FROM (SELECT $3::timestamptz AT TIME ZONE 'Asia/Shanghai') AS here (moment)) AS this (year, began_at)
+        WHERE NOT EXISTS (SELECT FROM plan WHERE plan.year = this.year AND plan.state NOT IN ('refused', 'withdrawn'))
+    """,
     Permission.VOUCHER_PLAN_APPROVE: """
         SELECT id, 'plan.approve', '审批' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
         FROM plan WHERE state = 'draft' AND closes_at > $3

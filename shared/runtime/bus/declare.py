@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
-from aiormq.abc import AbstractChannel
-from aiormq.exceptions import ChannelPreconditionFailed
 
-from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, Line
+from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, DeclaredOtherwise, Line
 from shared.runtime.bus.topology import NOTHING, Exchange, Topology, topology
 
 MANAGEMENT_PORT = 15_672
@@ -43,29 +41,24 @@ async def declare(url: str, topology: Topology) -> None:
         channel = await line.channel(publisher_confirms=False)
         for exchange in topology.exchanges:
             try:
-                await _declare_exchange(channel, exchange)
-            except ChannelPreconditionFailed as error:
+                await channel.declare_exchange(
+                    exchange.name,
+                    exchange.kind,
+                    durable=True,
+                    arguments=dict(exchange.arguments),
+                    timeout=CONNECT_TIMEOUT_S,
+                )
+            except DeclaredOtherwise as error:
                 raise OtherwiseThere(exchange, vhost=_vhost(url), found=str(error)) from error
         for queue in topology.queues:
-            await channel.queue_declare(
+            await channel.declare_queue(
                 queue.name, durable=True, arguments=dict(queue.arguments), timeout=CONNECT_TIMEOUT_S
             )
         for binding in topology.bindings:
-            await channel.queue_bind(
-                binding.queue, binding.exchange, routing_key=binding.routing_key, timeout=CONNECT_TIMEOUT_S
-            )
+            queue_there = await channel.get_queue(binding.queue, ensure=False)
+            await queue_there.bind(binding.exchange, binding.routing_key, timeout=CONNECT_TIMEOUT_S)
     finally:
         await line.close()
-
-
-async def _declare_exchange(channel: AbstractChannel, exchange: Exchange) -> None:
-    await channel.exchange_declare(
-        exchange.name,
-        exchange_type=exchange.kind,
-        durable=True,
-        arguments=dict(exchange.arguments),
-        timeout=CONNECT_TIMEOUT_S,
-    )
 
 
 async def grant(url: str, management_url: str, topology: Topology, users: Mapping[str, str]) -> None:

@@ -1,9 +1,10 @@
 """The bus on RabbitMQ: confirmed publishes, hand-made acknowledgements, and connections that come back.
 
 One connection publishes and another consumes: a broker short of memory or disk stops reading from connections that
-publish, and acknowledgements must still reach it then. The protocol client is used without a layer of recovery above
-it. What such a layer repeats after a break is unknown here; the outbox repeats what was not confirmed, and the inbox
-absorbs what was delivered twice, so a broken channel is simply forgotten and a new one opened.
+publish, and acknowledgements must still reach it then. aio-pika's plain connection carries both, not its robust one:
+what that repeats after a break is unknown here. The outbox repeats what was not confirmed, and the inbox absorbs what
+was delivered twice, so a broken channel is simply forgotten and a new one opened. Envelopes pass through aio-pika's
+underlay channel: to make its own message of one costs a fifth of publishing or consuming it.
 """
 
 import asyncio
@@ -11,14 +12,14 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlencode, urlsplit
 
-import aiormq
 import structlog
-from aiormq import spec
-from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
-from aiormq.exceptions import ConnectionClosed
+from aio_pika import Message, connect
+from aio_pika.abc import AbstractChannel, AbstractConnection, UnderlayConnection
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, ConnectionClosed
 
 from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Inlet, sender_of
 from shared.runtime.bus.topology import exchange_of
@@ -35,9 +36,14 @@ RECONNECT_S_MAX = 5.0
 WINDOW_ENVELOPES_MAX = 500
 PREFETCH_ENVELOPES = 50
 PERSISTENT = 2
+Properties = type(Message(b"").properties)
+"""What the protocol itself says of a message."""
 
-BROKER_FAULTS = (aiormq.AMQPError, RuntimeError, OSError, TimeoutError)
+BROKER_FAULTS = (AMQPError, RuntimeError, OSError, TimeoutError)
 """What a broker that is away, restarting or refusing may raise; the client says RuntimeError of a closed channel."""
+
+DeclaredOtherwise: TypeAlias = ChannelPreconditionFailed
+"""What the broker answers who declares what is there already, but differently."""
 
 
 @contextlib.contextmanager
@@ -71,20 +77,20 @@ class Line:
     async def connection(self) -> AbstractConnection:
         """The open connection. Raises: one of BROKER_FAULTS, within CONNECT_TIMEOUT_S."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S), self._opening:
-            if self._connection is None or not self._connection.is_opened:
+            if self._connection is None or not self.is_open():
                 self.drop()
                 with _lost_connection_told():
-                    self._connection = await aiormq.connect(self._url)
+                    self._connection = await connect(self._url)
             return self._connection
 
     async def channel(self, *, publisher_confirms: bool) -> AbstractChannel:
         """A new channel. Raises: one of BROKER_FAULTS."""
         connection = await self.connection()
-        # A returned message raises; by default it would only be handed back and count as published.
-        with _lost_connection_told():
-            return await connection.channel(
-                publisher_confirms=publisher_confirms, on_return_raises=True, timeout=CONNECT_TIMEOUT_S
-            )
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            with _lost_connection_told():
+                # A returned message raises; by default it would only be handed back and count as published.
+                channel = connection.channel(publisher_confirms=publisher_confirms, on_return_raises=publisher_confirms)
+                return await channel
 
     def drop(self) -> None:
         """Forget the connection; the next use opens another."""
@@ -102,14 +108,16 @@ class Line:
 
     def is_open(self) -> bool:
         """Whether the connection stands."""
-        return self._connection is not None and self._connection.is_opened
+        transport = self._transport()
+        return transport is not None and transport.connection.is_opened
 
     def is_blocked(self) -> bool:
         """Whether the broker has told this connection to wait (memory or disk alarm)."""
-        if self._connection is None:
+        transport = self._transport()
+        if transport is None:
             return False
         # `ready` waits while the connection is blocked; one step shows whether it would.
-        waiting = self._connection.ready()
+        waiting = transport.connection.ready()
         try:
             waiting.send(None)
         except StopIteration:
@@ -118,13 +126,24 @@ class Line:
             waiting.close()
         return True
 
+    def _transport(self) -> UnderlayConnection | None:
+        return None if self._connection is None else self._connection.transport
+
 
 async def _close_quietly(part: AbstractConnection | AbstractChannel) -> None:
-    """Close, bounded in time, what may be broken already."""
-    with contextlib.suppress(*BROKER_FAULTS):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            with _lost_connection_told():
-                await part.close(ConnectionClosed(0, "closed on this side"))
+    """Close, bounded in time, what may be broken already; who never answers is let go."""
+
+    async def close() -> None:
+        with contextlib.suppress(*BROKER_FAULTS), _lost_connection_told():
+            await part.close(ConnectionClosed(0, "closed on this side"))
+
+    closing = asyncio.create_task(close())
+    ended, _ = await asyncio.wait([closing], timeout=CLOSE_TIMEOUT_S)
+    if not ended:
+        # A cancelled close of the client waits again, for the end that a silent broker never tells; twice ends it.
+        for _ in range(2):
+            closing.cancel()
+            await asyncio.wait([closing], timeout=WATCH_S)
 
 
 class RabbitBus:
@@ -189,20 +208,20 @@ class RabbitBus:
         outcomes = await asyncio.gather(
             *(self._publish_one(channel, envelope) for envelope in envelopes), return_exceptions=True
         )
-        confirmed = [isinstance(outcome, spec.Basic.Ack) for outcome in outcomes]
+        # A nack and a returned message raise, so whatever else came back is the broker's confirm.
+        confirmed = [not isinstance(outcome, BaseException) for outcome in outcomes]
         if not all(confirmed):
             self._explain(outcomes)
         return confirmed
 
     async def _publish_one(self, channel: AbstractChannel, envelope: Envelope) -> object:
-        return await channel.basic_publish(
+        underlay = await channel.get_underlay_channel()
+        return await underlay.basic_publish(
             envelope.body,
             exchange=exchange_of(envelope.producer, envelope.routing_key),
             routing_key=envelope.routing_key,
             mandatory=envelope.mandatory,
-            properties=spec.Basic.Properties(
-                content_type=CONTENT_TYPE, delivery_mode=PERSISTENT, user_id=self._publishing.user
-            ),
+            properties=Properties(content_type=CONTENT_TYPE, delivery_mode=PERSISTENT, user_id=self._publishing.user),
             timeout=self._publish_timeout_s,
         )
 
@@ -217,7 +236,7 @@ class RabbitBus:
 
     async def _publisher(self) -> AbstractChannel:
         async with self._opening:
-            if self._channel is None or self._channel.is_closed or not self._channel.connection.is_opened:
+            if self._channel is None or self._channel.is_closed or not self._publishing.is_open():
                 self._channel = await self._publishing.channel(publisher_confirms=True)
             return self._channel
 
@@ -263,11 +282,13 @@ class RabbitInlet:
         await self.close()
         channel = await self._line.channel(publisher_confirms=False)
         self._channel = channel
-        channel.closing.add_done_callback(lambda _: self._lose(channel))
-        channel.on_consumer_cancel_callbacks.add(lambda _: self._lose(channel))
+        channel.close_callbacks.add(lambda *_: self._lose(channel))
         with _lost_connection_told():
-            await channel.basic_qos(prefetch_count=self._prefetch_envelopes, timeout=CONNECT_TIMEOUT_S)
-            await channel.basic_consume(self._queue, self._arrive, timeout=CONNECT_TIMEOUT_S)
+            await channel.set_qos(prefetch_count=self._prefetch_envelopes, timeout=CONNECT_TIMEOUT_S)
+            underlay = await channel.get_underlay_channel()
+            # A consumer is cancelled when its queue is deleted.
+            underlay.on_consumer_cancel_callbacks.add(lambda _: self._lose(channel))
+            await underlay.basic_consume(self._queue, partial(self._arrive, channel), timeout=CONNECT_TIMEOUT_S)
 
     def _lose(self, channel: AbstractChannel) -> None:
         """The channel or its consumer is gone: whoever waits for deliveries must subscribe again."""
@@ -275,12 +296,11 @@ class RabbitInlet:
             self._lost = True
             self._changed.set()
 
-    async def _arrive(self, message: DeliveredMessage) -> None:
-        deliver = message.delivery
-        if message.channel is not self._channel or not isinstance(deliver, spec.Basic.Deliver):
+    async def _arrive(self, channel: AbstractChannel, message: Any) -> None:  # noqa: ANN401 - of the channel underneath
+        if channel is not self._channel:
             return
-        number = deliver.delivery_tag or 0
-        sender, token = sender_of(deliver.routing_key or ""), _Tag(message.channel, number)
+        number = message.delivery_tag or 0
+        sender, token = sender_of(message.routing_key or ""), _Tag(channel, number)
         delivery = Delivery(message.body, sender, token, user=message.header.properties.user_id or "")
         self._open[number] = delivery
         self._ready.append(delivery)
@@ -318,31 +338,15 @@ class RabbitInlet:
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Say that everything in these deliveries is durable here."""
-        numbers = self._own(deliveries)
-        last = self._run_end(numbers)
-        frames: list[_Settlement] = [] if last is None else [spec.Basic.Ack(last, multiple=True)]
-        frames += [spec.Basic.Ack(number) for number in numbers if last is None or number > last]
-        await self._settle(numbers, frames)
-
-    def _run_end(self, numbers: Sequence[int]) -> int | None:
-        """The last number of the longest run at the head of what is open: one frame settles all of it."""
-        end: int | None = None
-        for number, oldest in zip(numbers, self._open, strict=False):
-            if number != oldest:
-                break
-            end = number
-        return end
+        await self._settle(self._own(deliveries))
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that could not be settled now; they come again."""
-        numbers = self._own(deliveries)
-        # The newest goes back first, because each is put at the head of the queue.
-        await self._settle(numbers, [spec.Basic.Nack(number, requeue=True) for number in reversed(numbers)])
+        await self._settle(self._own(deliveries), requeue=True)
 
     async def reject(self, delivery: Delivery) -> None:
         """Send an unreadable envelope to the dead-letter queue of the broker."""
-        numbers = self._own([delivery])
-        await self._settle(numbers, [spec.Basic.Nack(number, requeue=False) for number in numbers])
+        await self._settle(self._own([delivery]), requeue=False)
 
     def _own(self, deliveries: Sequence[Delivery]) -> list[int]:
         """The numbers of those that this channel delivered; the others come again by themselves."""
@@ -353,16 +357,34 @@ class RabbitInlet:
             if isinstance(tag, _Tag) and tag.channel is self._channel and tag.number in self._open
         )
 
-    async def _settle(self, numbers: Sequence[int], frames: Sequence["_Settlement"]) -> None:
-        """Send the frames. What is lost with its channel is no fault: it comes again and is found applied."""
+    def _run_length(self, numbers: Sequence[int]) -> int:
+        """How many of these are the oldest of what is open, without a gap: one frame settles all of them."""
+        length = 0
+        for number, oldest in zip(numbers, self._open, strict=False):
+            if number != oldest:
+                break
+            length += 1
+        return length
+
+    async def _settle(self, numbers: Sequence[int], *, requeue: bool | None = None) -> None:
+        """Acknowledge, or say what becomes of it. What is lost with its channel comes again and is found applied."""
+        run = self._run_length(numbers)
         for number in numbers:
             self._open.pop(number, None)
         if self._channel is None:
             return
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                for frame in frames:
-                    await _send(self._channel, frame)
+                underlay = await self._channel.get_underlay_channel()
+                if requeue is None:
+                    for number in numbers[:run][-1:]:
+                        await underlay.basic_ack(number, multiple=True, wait=False)
+                    for number in numbers[run:]:
+                        await underlay.basic_ack(number, wait=False)
+                    return
+                # The newest goes back first, because each is put at the head of the queue.
+                for number in reversed(numbers):
+                    await underlay.basic_nack(number, requeue=requeue, wait=False)
         except BROKER_FAULTS as error:
             log.warning("inlet.settlement_lost", queue=self._queue, error=type(error).__name__)
 
@@ -374,15 +396,3 @@ class RabbitInlet:
         self._open.clear()
         if channel is not None and not channel.is_closed:
             await _close_quietly(channel)
-
-
-_Settlement: TypeAlias = spec.Basic.Ack | spec.Basic.Nack
-
-
-async def _send(channel: AbstractChannel, frame: _Settlement) -> None:
-    number = frame.delivery_tag or 0
-    match frame:
-        case spec.Basic.Ack():
-            await channel.basic_ack(number, multiple=frame.multiple, wait=False)
-        case spec.Basic.Nack():
-            await channel.basic_nack(number, requeue=frame.requeue, wait=False)

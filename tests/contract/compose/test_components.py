@@ -53,7 +53,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copytree(
             CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "k8s", ".env")
         )
-    shutil.copy(CHECKOUT / "compose.yaml", tmp_path)
+    shutil.copy(CHECKOUT / "docker-compose.yml", tmp_path)
     shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
     return tmp_path
 

@@ -1,20 +1,28 @@
 """Judges a command that needs a cluster by what the overlays render: who is not known here is not known there."""
 
+import copy
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from operations.command_line import parser
 from tests.guides import Block
 from tools.k8s_check.documents import CHECKOUT, Document, Rendered, labels_of, load_all, name_of
 
-CONDITIONS = {"Deployment": {"Available", "Progressing"}, "Job": {"Complete", "Failed"}, "Cluster": {"Ready"}}
+CONDITIONS = {
+    "Deployment": {"Available", "Progressing"},
+    "Job": {"Complete", "Failed", "jsonpath={.status.ready}=1"},
+    "Cluster": {"Ready"},
+}
 """Which conditions Kubernetes, or the operator, sets on a kind."""
 KEDA_ANNOTATIONS = {"autoscaling.keda.sh/paused-replicas", "autoscaling.keda.sh/paused"}
 WITH_VALUE = {"--namespace", "--selector", "-k", "-f"}
-WITH_EQUALS = {"--for", "--timeout", "--replicas"}
-ALONE = {"--server-side", "--all"}
+WITH_EQUALS = {"--for", "--timeout", "--replicas", "--from"}
+ALONE = {"--server-side", "--all", "--stdin", "--tty"}
+PROGRAMS_OF_A_POD = {("sh",), ("tar", "--create", "--directory=/backups", ".")}
+"""What an operator runs in a pod, beside our own."""
 _HERE = re.compile(r"<<'(\w+)'$")
 
 
@@ -130,8 +138,14 @@ class Cluster:
             case "rollout", ["status", target], ():
                 assert flags <= {"--timeout"}
                 assert self.one(target, namespace)["kind"] == "Deployment"
-            case "exec", [target], ["python", "-m", module]:
-                self._is_in_a_pod(self.one(target, namespace), module)
+            case "exec", [target], ["python", "-m", module, *arguments]:
+                self._is_in_a_pod(self.one(target, namespace), module, arguments)
+            case "exec", [target], program:
+                # Where the answer goes is the shell's affair, on this side.
+                told = tuple(word for word in program if not word.startswith(">"))
+                assert flags <= {"--stdin", "--tty"}
+                assert self.one(target, namespace)["kind"] == "Job"
+                assert told in PROGRAMS_OF_A_POD, f"nobody knows {' '.join(told)}"
             case "port-forward", [target, ports], ():
                 served = [port["port"] for port in self.one(target, namespace)["spec"]["ports"]]
                 assert int(ports.partition(":")[2]) in served, f"{target} serves {served}"
@@ -145,6 +159,11 @@ class Cluster:
             case "create", [], ():
                 assert (flags, asked.flags["-f"]) == ({"-f"}, "-")
                 self._create(namespace, given)
+            case "create", ["job", name], ():
+                assert flags == {"--from"}
+                template = self.one(asked.flags["--from"], namespace)["spec"]["jobTemplate"]
+                self.made.append({"apiVersion": "batch/v1", "kind": "Job", **copy.deepcopy(template)})
+                self.made[-1]["metadata"] |= {"name": name, "namespace": namespace}
             case "rollout", ["restart", target], ():
                 assert (flags, self.one(target, namespace)["kind"]) == (set(), "Deployment")
             case "annotate", [target, annotation], ():
@@ -209,7 +228,12 @@ class Cluster:
         assert condition in CONDITIONS.get(kind, ()), f"nobody sets {condition} on a {kind}"
         assert "--timeout" in flags, "half a minute is what kubectl waits without a word"
 
-    def _is_in_a_pod(self, workload: Document, module: str) -> None:
+    def _is_in_a_pod(self, workload: Document, module: str, arguments: Sequence[str]) -> None:
+        if module == "operations":
+            assert workload["spec"]["template"]["spec"]["containers"][0]["name"] == "operations"
+            assert callable(parser().parse_args(arguments).run)
+            return
+        assert not arguments
         assert workload["kind"] in {"Deployment", "StatefulSet"}
         assert module.split(".", maxsplit=1)[0] == "shared", "every image holds shared/, and of the rest only its own"
         assert (CHECKOUT / module.replace(".", "/")).with_suffix(".py").is_file(), module

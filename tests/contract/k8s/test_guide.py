@@ -19,6 +19,7 @@ from tests.contract.k8s.offline import Cluster, Command, commands_of, namespaces
 from tests.contract.k8s.registry import Registry, open_registry
 from tests.guides import Block, Chapter, chapters_for_ci, fenced, run_as_reader
 from tools.k8s_check.documents import CHECKOUT, Rendered, dump_all, load_all, name_of
+from tools.k8s_check.operators import OPERATORS
 from tools.k8s_check.render import render
 
 GUIDE = CHECKOUT / "docs" / "operations" / "deploy.md"
@@ -234,3 +235,15 @@ def test_a_block_knows_its_commands_and_what_is_given_to_them() -> None:
     block = Block(GUIDE, "", "bash", "one \\\n  two\nthree - <<'END'\na: 1\nb: 2\nEND\nfour\n")
 
     assert commands_of(block) == [Command("one    two"), Command("three - ", "a: 1\nb: 2"), Command("four")]
+
+
+def test_the_guide_names_every_operator_with_the_oldest_version_that_serves() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in TEXT.splitlines()
+        if re.match(r"\| `[a-z0-9.-]+` \|", line)
+    ]
+
+    assert {row[0].strip("`"): row[1:] for row in rows} == {
+        group: [one.name, one.oldest, one.because] for group, one in OPERATORS.items()
+    }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tools.k8s_check.documents import Document, Rendered, name_of
-from tools.k8s_check.rules import RULES, Rule, network, references, scaling, settings, workloads
+from tools.k8s_check.rules import RULES, Rule, network, operators, references, scaling, settings, workloads
 
 Change = Callable[[Document], object]
 
@@ -318,6 +318,74 @@ PLANTED = {
         rule=network.ports_are_listened_on,
         kind="NetworkPolicy",
         change=lambda d: d["spec"]["ingress"][0]["ports"][0].update(port=8080),
+    ),
+    "an object that nobody looks after": Planted(
+        rule=operators.kinds_have_an_operator,
+        kind="ObjectStore",
+        name="backups",
+        change=lambda d: d.update(apiVersion="velero.io/v1"),
+    ),
+    "an archive as CloudNativePG had it itself": Planted(
+        rule=operators.backups_rest_on_what_stays,
+        kind="Cluster",
+        name="order-db",
+        change=lambda d: d["spec"]["backup"].update(barmanObjectStore={"destinationPath": "s3://b/"}),
+    ),
+    "a database that nobody archives": Planted(
+        rule=operators.backups_rest_on_what_stays,
+        kind="Cluster",
+        name="order-db",
+        change=lambda d: d["spec"].pop("plugins"),
+    ),
+    "an archive that is nowhere": Planted(
+        rule=operators.backups_rest_on_what_stays, kind="ObjectStore", name="backups", change=_remove
+    ),
+    "a schedule that asks nobody": Planted(
+        rule=operators.backups_rest_on_what_stays,
+        kind="ScheduledBackup",
+        name="order-db",
+        change=lambda d: d["spec"].pop("pluginConfiguration"),
+    ),
+    "a restore as CloudNativePG had it itself": Planted(
+        rule=operators.backups_rest_on_what_stays,
+        overlay="restore-order",
+        kind="Cluster",
+        name="order-db",
+        change=lambda d: d["spec"]["externalClusters"][0].pop("plugin"),
+    ),
+    "no place for operators": Planted(
+        rule=operators.operators_have_a_place, kind="CronJob", name="operations", change=_remove
+    ),
+    "a place for operators that opens by itself": Planted(
+        rule=operators.operators_have_a_place,
+        kind="CronJob",
+        name="operations",
+        change=lambda d: d["spec"].update(suspend=False),
+    ),
+    "operators without the database of one service": Planted(
+        rule=operators.operators_have_a_place,
+        kind="ExternalSecret",
+        name="operations",
+        change=lambda d: d["spec"]["target"]["template"]["data"].pop("VOUCHER_DATABASE_URL"),
+    ),
+    "operators who trust any database": Planted(
+        rule=operators.operators_have_a_place,
+        kind="CronJob",
+        name="operations",
+        change=lambda d: d["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"].pop(2),
+    ),
+    "operators who cannot reach a database": Planted(
+        rule=network.flows_are_allowed_at_both_ends,
+        kind="NetworkPolicy",
+        name="operations-to-db",
+        change=_remove,
+    ),
+    "operators whom the broker does not let in": Planted(
+        rule=network.flows_are_allowed_at_both_ends,
+        overlay="development",
+        kind="NetworkPolicy",
+        name="to-broker",
+        change=_remove,
     ),
     "every port let in": Planted(
         rule=network.ports_are_listened_on,

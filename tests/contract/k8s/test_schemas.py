@@ -124,6 +124,26 @@ def test_what_an_operator_does_not_know_is_found(
     assert len(list(schema_findings(bad, versions=(), definitions=two_kinds))) == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("configuration", {}),
+        ("retentionPolicy", "90 days"),
+        ("retention", "90d"),
+        ("configuration", {"serverName": "a"}),
+    ],
+)
+def test_the_place_of_backups_is_judged_also_where_nobody_has_its_definition(
+    field: str, value: Any, rendered: dict[str, Rendered]
+) -> None:
+    good = Rendered("production", tuple(rendered["production"].of("ObjectStore")))
+    bad = copy.deepcopy(good.documents[0])
+    bad["spec"][field] = value
+
+    assert list(schema_findings(good, versions=(), definitions=None)) == []
+    assert list(schema_findings(Rendered("production", (bad,)), versions=(), definitions=None))
+
+
 def test_a_folder_without_definitions_is_no_folder_of_definitions(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no CustomResourceDefinition"):
         custom_schemas(tmp_path)

@@ -3,7 +3,7 @@ import time
 import urllib.request
 from urllib.error import URLError
 
-import aiormq
+import aio_pika
 import pytest
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
@@ -71,7 +71,7 @@ async def test_the_broker_serves_every_metric_that_rules_and_dashboards_use_wher
 
 
 async def _declare_a_queue(url: str) -> None:
-    connection = await aiormq.connect(url)
+    connection = await aio_pika.connect(url)
     channel = await connection.channel()
-    await channel.queue_declare(UNROUTED, durable=True, arguments={"x-queue-type": "quorum"})
+    await channel.declare_queue(UNROUTED, durable=True, arguments={"x-queue-type": "quorum"})
     await connection.close()

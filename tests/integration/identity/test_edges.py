@@ -112,3 +112,17 @@ def test_keys_are_32_bytes_and_older_ones_stay_on_the_ring() -> None:
     for wrong in ("c2hvcnQ=", "not base64!"):
         with pytest.raises(Bug):
             key_ring(settings(documents_folder="d", encryption_key=wrong))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/me", 401), ("GET", "/nowhere", 404), ("PATCH", "/me", 405), ("POST", "/sessions", 400)],
+)
+async def test_the_id_of_a_refused_request_is_found_in_the_log(
+    office: Office, log_lines: list[Any], method: str, path: str, status: int
+) -> None:
+    answer = await office.client.request(method, BASE + path, content=b"{")
+    quoted = answer.json()["request_id"]
+    assert (answer.status_code, answer.headers["request-id"]) == (status, quoted)
+    (line,) = [line for line in log_lines if line["event"] == "request.refused" and line["request_id"] == quoted]
+    assert (line["status"], line["method"], line["path"]) == (status, method, BASE + path)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import aiormq
+import aio_pika
 import asyncpg
 import msgspec
 import pytest
@@ -226,11 +226,11 @@ async def test_what_the_broker_gave_up_is_read_into_the_table_once(
     own, forged = (msgspec.structs.replace(known, id=uuid4(), source=source) for source in (line.user, "voucher"))
     bodies = [b"not json", msgspec.json.encode([known, fresh]), b"not json"]
     channel = await line.channel(publisher_confirms=True)
+    exchange = await channel.get_exchange(DEAD_EXCHANGE)
     for body in bodies:
-        await channel.basic_publish(body, exchange=DEAD_EXCHANGE, routing_key="order", timeout=5)
-    named = aiormq.spec.Basic.Properties(user_id=line.user)
+        await exchange.publish(aio_pika.Message(body), "order", timeout=5)
     both = msgspec.json.encode([own, forged])
-    await channel.basic_publish(both, exchange=DEAD_EXCHANGE, routing_key="order", properties=named, timeout=5)
+    await exchange.publish(aio_pika.Message(both, user_id=line.user), "order", timeout=5)
     monkeypatch.setenv("BUS_URL", rabbitmq_url)
     about = ("dead-letters", "collect", "--service", "order")
     dry = await desk.run(*about)
@@ -243,7 +243,7 @@ async def test_what_the_broker_gave_up_is_read_into_the_table_once(
     assert sources == ["nobody as voucher", line.user, f"{line.user} as voucher"], "only the broker's user is believed"
     listed = await desk.run("dead-letters", "list", "--service", "order")
     assert {one["type"] for one in listed.data["dead_letters"]} == {"unreadable", "voucher.held.v1"}
-    left = await channel.queue_declare(dead_queue("order"), passive=True, timeout=5)
+    left = (await channel.declare_queue(dead_queue("order"), passive=True, timeout=5)).declaration_result
     assert left.message_count == 0
     await line.close()
     unreadable = next(one["event_id"] for one in listed.data["dead_letters"] if one["type"] == "unreadable")

@@ -170,6 +170,7 @@ async def test_a_forged_traceparent_stops_nobody(databases: Mapping[str, str], r
     assert not [span for span in receiver.spans if str(event.id) in span.attributes.get("messaging.message.id", "")]
 
 
+@pytest.mark.alone
 def test_a_collector_that_never_answers_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")

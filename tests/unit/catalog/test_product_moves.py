@@ -342,7 +342,8 @@ def test_any_sequence_of_acts_keeps_versions_gapless_and_publishes_only_after_tw
 def test_an_act_out_of_turn_says_what_state_the_edition_is_in() -> None:
     with pytest.raises(EditionNotSubmitted) as refused:
         rules.give_opinion(a_draft(), by=OPERATOR, favourable=True)
-    assert refused.value.facts == {"state": "draft", "state_name": "草稿"}
+    assert refused.value.facts == {"state": "draft"}
+    assert "“草稿”" in refused.value.detail
     with pytest.raises(EditionNotDraft):
         rules.submit(a_submitted(), submission=SUBMISSION)
     with pytest.raises(EditionNotSubmitted):

@@ -30,6 +30,7 @@ BLANKS = {
     "POD": "voucher-0",
     "NODE": "node-1",
     "TRACE": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "REQUEST": "1f3a9c0700000012",
 }
 KUBECTL_VERBS = {
     "annotate", "apply", "cordon", "create", "delete", "describe", "exec", "get", "label", "logs", "patch", "rollout",
@@ -40,7 +41,7 @@ ROLLOUT_ACTS = {"history", "restart", "status", "undo"}
 PARSER = parser()
 WORKLOADS = {*components(), "broker-server"}
 PROGRAMS_INSIDE = {"rabbitmqctl", "rabbitmq-diagnostics", "date", "ls"}
-COMPOSE_VERBS = {"exec", "logs", "ps", "restart", "up"}
+COMPOSE_VERBS = {"exec", "logs", "ps", "restart", "run", "up"}
 READERS = {"grep"}
 
 
@@ -141,8 +142,8 @@ def test_every_command_exists(command: str) -> None:
             _is_a_plausible_kubectl(arguments)
         case ["docker", "compose", verb, *arguments]:
             assert verb in COMPOSE_VERBS
-            services = {*components(), "rabbitmq", "prometheus"}
-            assert verb in {"ps", "up"} or services & set(arguments)
+            services = {*components(), "rabbitmq", "prometheus", "operations"}
+            assert verb in {"ps", "up"} or services & set(arguments) or (verb, arguments) == ("logs", [])
         case ["$(tools/promtool.sh)", verb, kind, *files]:
             assert (verb, kind) in {("check", "config"), ("test", "rules")}
             assert all((CHECKOUT / file).exists() for file in files)
@@ -172,8 +173,11 @@ def _is_a_plausible_kubectl(arguments: list[str]) -> None:
         assert rest[0] == "-k"
         assert (CHECKOUT / rest[1] / "kustomization.yaml").exists()
     if verb == "exec":
-        assert rest[1] == "--"
-        assert rest[2] in PROGRAMS_INSIDE
+        before, inside = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
+        if "job/operations" in before:
+            assert inside == ["sh"]
+        else:
+            assert (len(before), inside[0] in PROGRAMS_INSIDE) == (1, True)
     for word in rest:
         kind, _, name = word.partition("/")
         if kind in {"deployment", "statefulset"}:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tools.k8s_check.documents import Finding, Rendered
-from tools.k8s_check.rules import network, references, scaling, settings, workloads
+from tools.k8s_check.rules import network, operators, references, scaling, settings, workloads
 
 Rule = Callable[[Rendered], Iterator[Finding]]
 
@@ -13,6 +13,7 @@ RULES: tuple[Rule, ...] = (
     *scaling.RULES,
     *settings.RULES,
     *network.RULES,
+    *operators.RULES,
 )
 
 

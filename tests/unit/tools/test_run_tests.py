@@ -1,0 +1,60 @@
+"""The two runs of the suite: their totals, and an exit code that hides neither."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from tools import run_tests
+
+BOTH = {
+    "together": "== 12 passed, 1 skipped in 3.01s ==",
+    "alone": "=== 2 failed, 3 passed, 1 error in 61.20s (0:01:01) ===",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (BOTH["together"], {"passed": 12, "skipped": 1}),
+        (BOTH["alone"], {"passed": 3, "failed": 2, "error": 1}),
+        ("==== 5 deselected, 2 errors, 1 warning in 0.10s ====", {"error": 2}),
+        ("===== short test summary info =====", {}),
+        ("12 passed in words", {}),
+    ],
+)
+def test_the_closing_line_is_counted(line: str, wanted: dict[str, int]) -> None:
+    assert run_tests.counted(["something 9 passed", line]) == Counter(wanted)
+
+
+def test_the_total_counts_both_runs_and_an_error_as_a_failure() -> None:
+    counts = [run_tests.counted([line]) for line in BOTH.values()]
+
+    assert run_tests.total(counts) == "tests: 15 passed, 3 failed, 1 skipped"
+
+
+@pytest.mark.parametrize(
+    ("codes", "wanted"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((2, 1), 2), ((0, 5), 0), ((3, 5), 3)]
+)
+def test_a_failure_of_either_run_is_a_failure_and_the_second_is_run_all_the_same(
+    codes: tuple[int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def run(arguments: Sequence[str]) -> tuple[int, Counter[str]]:
+        asked.append(arguments)
+        return codes[len(asked) - 1], Counter(passed=1)
+
+    monkeypatch.setattr(run_tests, "run", run)
+
+    assert run_tests.main([]) == wanted
+    assert [words[words.index("-m") + 1] for words in asked] == ["not alone", "alone"]
+    assert capsys.readouterr().out == "tests: 2 passed, 0 failed, 0 skipped\n"
+
+
+def test_arguments_are_one_run_of_just_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+    monkeypatch.setattr(run_tests, "run", lambda words: (asked.append(words), (4, Counter()))[1])
+
+    assert run_tests.main(["tests/unit", "-x"]) == 4
+    assert asked == [["tests/unit", "-x"]]
