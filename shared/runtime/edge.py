@@ -203,7 +203,7 @@ class _Guard:
         return message
 
     def _note(self, status: int) -> None:
-        """Whoever was refused may quote the id of the request, so it stands in the log; denials have lines of their own."""
+        """Whoever was refused may quote the id of the request, so it is logged; denials have lines of their own."""
         if status in DENIED:
             return
         path, method, request_id = self._scope["path"], self._method, self._request_id.decode()
