@@ -52,12 +52,13 @@ async def upload(runtime: Runtime, run: Commands, given: Upload) -> Response:
         async with runtime.work() as work:
             await loose_files.note(work.connection, blob_key)
         await blobs.put(blob_key, inspected.content, record_id=document_id)
+        inspected = inspected.without_content()
     command = RecordDocument(
         document_id=document_id,
         organisation_id=given.organisation_id,
         kind=given.kind,
         blob_key=blob_key,
-        inspected=inspected.without_content(),
+        inspected=inspected,
         by=given.by,
     )
     recording = run.run(

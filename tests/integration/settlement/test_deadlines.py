@@ -2,10 +2,13 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from services.settlement.handlers.items import close_windows
+from services.settlement.handlers.questions import escalate_questions
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import BEIJING, CalendarRow, WorkingCalendar
@@ -90,3 +93,23 @@ async def test_the_first_moment_after_a_made_up_saturday_is_late_and_escalated(f
     kinds = {task["kind"]: task["overdue"] for task in await flow.tasks(Role.BUREAU_LEAD)}
     assert kinds == {"late_answer": True}
     assert (await flow.notices(Role.BUREAU_LEAD))[0]["event"] == "question.late"
+
+
+@pytest.mark.requirement("R81")
+async def test_a_timer_that_fires_too_early_does_nothing_but_wait_again(flow: Flow) -> None:
+    order, early = await flow.an_order(), await flow.an_order()
+    waiting = await flow.an_accepted([early])
+    async with flow.platform.runtime("settlement").work() as work:
+        await close_windows(work, [waiting])
+    assert (await flow.claim(waiting))["state"] == "accepted"
+    claim = await flow.a_bureau_review([order])
+    asked = await flow.call("POST", f"/claims/{claim}/questions", role=Role.BUREAU_OFFICER, json={"text": "用量？"})
+    question = asked.json()["id"]
+    async with flow.platform.runtime("settlement").work() as work:
+        await escalate_questions(work, [UUID(question)])
+    (listed,) = (await flow.call("GET", f"/questions?claim_id={claim}", role=Role.BUREAU_OFFICER)).json()["data"]
+    assert (listed["late"], listed["escalated_at"]) == (False, None)
+    due_at = dt.datetime.fromisoformat(asked.json()["due_at"])
+    await flow.platform.move_clock(due_at)
+    (listed,) = (await flow.call("GET", f"/questions?claim_id={claim}", role=Role.BUREAU_OFFICER)).json()["data"]
+    assert listed["late"] is True
