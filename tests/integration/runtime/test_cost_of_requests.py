@@ -172,24 +172,16 @@ async def test_half_sent_bodies_of_strangers_are_held_up_to_a_bound_over_all(ser
     sent = [call.send("POST", "/api/identity/v1/registrations", body, length=len(body) + 50, headers=headers)
             for call in calls]  # fmt: skip
     await asyncio.gather(*sent)
-    refused = [answer for answer in await asyncio.gather(*map(_said, calls)) if answer is not None]
-    assert {answer.status for answer in refused} == {429}
-    assert all("retry-after" in answer.headers for answer in refused)
-    assert len(refused) > 100
+    answers = await asyncio.gather(*[call.answer() for call in calls])
+    told = Counter((answer.status, answer.code) for answer in answers)
+    # Those that are held are not held for ever either.
+    assert set(told) == {(429, "service.overloaded"), (408, "request.timeout")}
+    assert all("retry-after" in answer.headers for answer in answers)
     assert served.peak_bytes() - held < 100 * MIB
     for call in calls:
         call.close()
     later = await ask(served, "POST", "/api/identity/v1/registrations", b"{}", headers=headers)
     assert later.status == 400
-
-
-async def _said(call: Call) -> Answer | None:
-    """What was answered so far, if anything."""
-    try:
-        async with asyncio.timeout(2):
-            return await call.answer()
-    except TimeoutError:
-        return None
 
 
 async def test_forty_uploads_at_once_cost_what_a_few_do_and_some_are_told_to_come_again(served: Served) -> None:
