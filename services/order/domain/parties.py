@@ -22,10 +22,10 @@ from services.order.domain.refusals import (
     ProviderSuspended,
 )
 from shared.contracts.policy import SMALL_FIRMS
-from shared.kernel.credit_code import same_body
 from shared.kernel.refusals import Refusal
 
 SAME_CODE = "same_code"
+BODY_PLACES = 17
 TIE_NAMES: Mapping[str, str] = {
     "subordination": "隶属关系",
     "joint_establishment": "共建关系",
@@ -85,6 +85,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     credit_code: str = ""
     size_class: str = ""
 
+    @property
+    def body(self) -> str:
+        """The places of the code that name one body; copies keep codes in one spelling (`credit_code.same_body`)."""
+        return self.credit_code[:BODY_PLACES]
+
     def stopped(self, now: datetime) -> bool:
         """Whether the organisation may not act at that moment."""
         return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
@@ -116,9 +121,7 @@ def tie_of(enterprise: Standing, provider: Standing, *, recorded: str = "") -> s
 
     A code that is not known equals none. Source: A13(4), R63.
     """
-    if enterprise.credit_code and provider.credit_code and same_body(enterprise.credit_code, provider.credit_code):
-        return SAME_CODE
-    return recorded
+    return SAME_CODE if enterprise.body and enterprise.body == provider.body else recorded
 
 
 def check_enterprise(act: Act, enterprise: Standing | None, *, now: datetime) -> None:
