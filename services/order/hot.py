@@ -15,7 +15,6 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.http import actor_of
-from shared.runtime.problems import NotFound
 
 
 class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -54,11 +53,7 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
 
 def _on_order(act: Act, body: NothingBody, call: HotCall) -> OrderCommand:
     del body
-    try:
-        order_id = UUID(call.path["order_id"])
-    except ValueError as error:
-        raise NotFound from error
-    return OrderCommand(act=act, order_id=order_id, by=actor_of(call.principal), version=call.version)
+    return OrderCommand(act=act, order_id=call.id("order_id"), by=actor_of(call.principal), version=call.version)
 
 
 def _order_id(result: OrderAnswer) -> UUID:

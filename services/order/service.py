@@ -1,7 +1,7 @@
 """The wiring of the order service."""
 
 from services.order.api import router
-from services.order.handlers.docket import read_news
+from services.order.handlers.docket import read_news, read_present
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
 from services.order.metrics import LOOKS
@@ -21,4 +21,5 @@ SERVICE = Service(
     timers=TIMERS,
     jobs=JOBS,
     news=read_news,
+    present=read_present,
 )

@@ -39,6 +39,7 @@ class EnterpriseNotAuthenticated(Refusal):
 
     code = "order.enterprise_not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A14"
     zh = "贵单位尚未通过实名认证，不能下单"
 
@@ -48,6 +49,7 @@ class EnterpriseSuspended(Refusal):
 
     code = "order.enterprise_suspended"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A9"
     zh = "贵单位已被暂停或退出，不能办理此项业务"
 
@@ -57,6 +59,7 @@ class ProviderNotAuthenticated(Refusal):
 
     code = "order.provider_not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(3)"
     zh = "该云服务商尚未通过实名认证，不能交易"
 
@@ -66,6 +69,7 @@ class ProviderNotRecognised(Refusal):
 
     code = "order.provider_not_recognised"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "N三(二)"
     zh = "该云服务商未经省大数据局认定，不能使用云使用券"
 
@@ -75,6 +79,7 @@ class ProviderSuspended(Refusal):
 
     code = "order.provider_suspended"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A12"
     zh = "该云服务商已被暂停或退出，不能办理此项业务"
 
@@ -84,6 +89,7 @@ class PartiesAffiliated(Refusal):
 
     code = "order.parties_affiliated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "贵单位与该云服务商存在隶属、共建或产权纽带关系，不能通过本系统交易"
 
@@ -93,6 +99,7 @@ class ProductNotOnOffer(Refusal):
 
     code = "order.product_not_on_offer"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(5)"
     zh = "第 {line} 行的产品未上架或已下架"
 
@@ -102,6 +109,7 @@ class OfferChanged(Refusal):
 
     code = "order.offer_changed"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(4)"
     zh = "第 {line} 行的产品已更新为第 {current} 版，请核对价格后重新提交"
 
@@ -111,6 +119,7 @@ class ComponentUnknown(Refusal):
 
     code = "order.component_unknown"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(4)"
     zh = "第 {line} 行的产品没有所选的计价项"
 
@@ -137,6 +146,7 @@ class VoucherOverMaximum(Refusal):
 
     code = "order.voucher_over_maximum"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A18"
     zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣 {maximum_yuan} 元"
 
@@ -146,6 +156,7 @@ class NoQuotaLeft(Refusal):
 
     code = "order.no_quota_left"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A21"
     zh = "本订单没有可用的云使用券额度，可选择自费购买"
 
@@ -155,6 +166,7 @@ class HoldPending(Refusal):
 
     code = "order.hold_pending"
     kind = RefusalKind.STATE
+    momentary = True  # the purchase goes on by itself
     article = "A19"
     zh = "订单的云使用券尚在冻结中，请稍后再确认"
 

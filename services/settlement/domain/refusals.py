@@ -34,6 +34,7 @@ class OrderNotClaimable(Refusal):
 
     code = "settlement.order_not_claimable"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A22"
     zh = "有 {count} 个订单不能申请兑现：须为本单位已确认、使用了云使用券、未在退款中且未在其他兑现申请中的订单。"
 
@@ -185,6 +186,7 @@ class ClaimUnanswered(Refusal):
 
     code = "settlement.claim_unanswered"
     kind = RefusalKind.STATE
+    momentary = True  # the claim goes on by itself
     article = "A22"
     zh = "该兑现申请正在核对订单，请稍后再操作。"
 
@@ -221,6 +223,7 @@ class ClaimNotInFirstReview(_StateRefusal):
 
     code = "settlement.claim_not_in_first_review"
     kind = RefusalKind.STATE
+    momentary = True  # the window closes by itself
     article = "A22"
     zh = "该兑现申请不在初审阶段（当前状态为“{state}”）；系统运营方在兑现节点后集中办理。"
 
