@@ -100,7 +100,8 @@ class HotEndpoint:
             result = msgspec.json.decode(answer.body, type=self._route.answer)
             key = awaits(result)
             waiters = self._runtime.waiters
-            news = waiters.register(key) if wait_s > 0 else None
+            # Where nobody looks for news, a caller that comes after it would wait in vain.
+            news = waiters.register(key) if wait_s > 0 and self._runtime.service.news is not None else None
             if news is not None:
                 await waiters.wait(key, news, timeout_s=wait_s)
             async with self._runtime.reading() as connection:

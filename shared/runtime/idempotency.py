@@ -28,7 +28,6 @@ JOIN unnest($1::text[], $2::text[]) AS k(scope, key) ON i.scope = k.scope AND i.
 
 
 REPLAYED = "Idempotent-Replayed"
-KEY_PATTERN = _VISIBLE.pattern
 SHOWN_ONCE = "******"
 """What a replay shows in place of a secret that the first answer showed."""
 # The lock says that a transaction with this key is under way; it ends with it.
