@@ -30,7 +30,7 @@ from shared.runtime.idempotency import (
     replayed,
     respond,
 )
-from shared.runtime.problems import IdempotencyKeyInUse, Unavailable, VersionRequired, encode_problem, is_kept
+from shared.runtime.problems import Unavailable, VersionRequired, encode_problem, is_kept
 from shared.runtime.runtime import Runtime
 from shared.runtime.watching.current import current_traceparent
 from shared.runtime.work import Actor, Work
@@ -136,10 +136,8 @@ class Commands:
             try:
                 return await self._once(handler, command, key, _Answering(status, location, frozenset(shown_once)))
             except Exception as error:
-                again = (
-                    is_transient(error)
-                    or isinstance(error, IdempotencyKeyInUse)
-                    or (isinstance(error, asyncpg.UniqueViolationError) and error.table_name == "idempotency")
+                again = is_transient(error) or (
+                    isinstance(error, asyncpg.UniqueViolationError) and error.table_name == "idempotency"
                 )
                 if not again or attempt == TRIES_MAX:
                     raise

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import asyncpg
 import msgspec
 from starlette.responses import Response
 
-from shared.runtime.db import Connection
+from shared.runtime.db import LOCK_TIMEOUT_MS, Connection
 from shared.runtime.problems import (
     IdempotencyKeyInUse,
     IdempotencyKeyMissing,
@@ -36,6 +37,12 @@ SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)) AS free,
        i.request_hash, i.status, i.body, i.resource
 FROM (VALUES (1)) AS one LEFT JOIN idempotency i ON i.scope = $1 AND i.key = $2
 """
+_WAIT = """
+SELECT set_config('lock_timeout', $3, true), pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)),
+       set_config('lock_timeout', $4, true)
+"""
+KEY_WAIT_MS = 2_000
+"""How long a repeat waits for the first request with its key before it is told to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +129,18 @@ async def find_answers(
 async def claim_key(connection: Connection, key: CallKey) -> tuple[bytes, Answer] | None:
     """The stored answer of a key with the hash of its request, or None: then the key is this transaction's.
 
-    Raises: IdempotencyKeyInUse while another transaction has it.
+    Where another transaction has the key, its end is waited for, KEY_WAIT_MS at most. Raises: IdempotencyKeyInUse.
     """
     row = await connection.fetchrow(_CLAIM, key.scope, key.key)
-    if row["request_hash"] is not None:
-        return row["request_hash"], Answer(row["status"], row["body"], row["resource"])
-    if not row["free"]:
-        raise IdempotencyKeyInUse
-    return None
+    if row["request_hash"] is None and not row["free"]:
+        try:
+            await connection.execute(_WAIT, key.scope, key.key, str(KEY_WAIT_MS), str(LOCK_TIMEOUT_MS))
+        except asyncpg.LockNotAvailableError as error:
+            raise IdempotencyKeyInUse from error
+        row = await connection.fetchrow(_CLAIM, key.scope, key.key)
+    if row["request_hash"] is None:
+        return None
+    return row["request_hash"], Answer(row["status"], row["body"], row["resource"])
 
 
 def replayed(key: CallKey, stored: tuple[bytes, Answer]) -> Answer:
