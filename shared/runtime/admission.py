@@ -28,7 +28,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 257},
     },
     "If-Match": {"description": "读取资源时得到的 ETag；资源已被更新时拒绝", "schema": _TEXT},
-    "Prefer": {"description": "wait=N：至多等待 N 秒，直到后续状态到来（RFC 7240）", "schema": _TEXT},
+    "Prefer": {"description": "至多等待几秒，直到后续状态到来（RFC 7240）", "schema": _TEXT},
 }
 """The request headers of the conventions, as the documents describe them."""
 

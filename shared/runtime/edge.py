@@ -25,6 +25,7 @@ from shared.runtime.denials import DENIED, Denials, SparingLog
 from shared.runtime.problems import BadRequest, BodyTooLarge, Overloaded, Unavailable, plain_problem, problem_response
 from shared.runtime.rates import RATE_KEY, Bucket
 from shared.runtime.runtime import Runtime
+from shared.runtime.wording import WAIT_NO_NUMBER
 
 log = structlog.get_logger()
 
@@ -98,7 +99,7 @@ def wait_preference_s(prefer: str) -> float:
             seconds = value.partition(";")[0].strip()
             # str.isdigit takes a superscript two, and float() does not.
             if not (seconds.isascii() and seconds.isdigit()):
-                raise BadRequest(reason="Prefer: wait 的秒数必须是非负整数")
+                raise BadRequest(reason=WAIT_NO_NUMBER)
             return min(float(seconds), WAIT_S_MAX)
     return 0.0
 

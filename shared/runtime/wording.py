@@ -45,6 +45,7 @@ _BY_PREFIX = (
     ("int_", "必须是整数"),
 )
 _UNKNOWN = "格式不正确"
+WAIT_NO_NUMBER = "Prefer: wait 的秒数必须是非负整数"
 
 _NAMES: Mapping[str, str] = {
     "int": "整数",

@@ -34,7 +34,6 @@ class OrderNotClaimable(Refusal):
 
     code = "settlement.order_not_claimable"
     kind = RefusalKind.RULE
-    momentary = True  # a copy may lag
     article = "A22"
     zh = "有 {count} 个订单不能申请兑现：须为本单位已确认、使用了云使用券、未在退款中且未在其他兑现申请中的订单。"
 
@@ -69,6 +68,7 @@ class PartiesBarred(Refusal):
 
     code = "settlement.parties_barred"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "存在下列情形，不能{step_zh}：{marks_zh}。"
 
@@ -78,6 +78,7 @@ class OverrideMissing(Refusal):
 
     code = "settlement.override_missing"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "存在下列情形，未经两人特批不能{step_zh}：{marks_zh}。"
 

@@ -54,7 +54,8 @@ async def test_a_claim_that_comes_before_the_news_of_a_refused_refund_is_told_ag
     headers = flow.platform.headers(Role.PROVIDER, organisation_id=PROVIDER, account_id=ACCOUNTS[Role.PROVIDER])
     body = {"order_ids": [str(order)]}
     early = await claim()
-    assert (early.json()["code"], early.json()["retryable"]) == ("settlement.order_not_claimable", True)
+    assert (early.status_code, early.json()["code"]) == (409, "settlement.order_not_claimable_now")
+    assert early.json()["retryable"]
     assert early.headers["Retry-After"] == "1"
     await flow.platform.feed(RefundRefused(version=0, order_id=order))
     again = await claim()
