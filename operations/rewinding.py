@@ -23,6 +23,7 @@ CARRY_STATE = frozenset(
         "identity.affiliation",
         "identity.account",
         "identity.key",
+        "identity.clock",
         "catalog.product",
         "voucher.account",
         "order.order",

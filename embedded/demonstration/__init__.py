@@ -14,7 +14,7 @@ import httpx
 from rich.console import Console
 
 from embedded.demonstration.client import Api, Login
-from embedded.demonstration.clock import Clock
+from embedded.demonstration.clock import Clock, settle
 from embedded.demonstration.last_year import CHAPTERS
 from embedded.demonstration.stage import BEIJING, Stage
 from embedded.demonstration.telling import Telling
@@ -78,7 +78,7 @@ async def play(
         stage = Stage(
             world=make_world(year),
             api=api,
-            clock=Clock(api, today=today),
+            clock=Clock(api, today=today, admin=admin),
             telling=telling,
             secret=kept.get("demonstration"),
             admin=admin,
@@ -92,7 +92,7 @@ async def play(
 
 async def until_quiet(client: httpx.AsyncClient) -> None:
     """Wait until nothing is under way in any service. Raises: StoryFailed that names what is left after a minute."""
-    await Clock(Api(client), today=datetime.now(UTC)).settle()
+    await settle(Api(client))
 
 
 async def _tell(stage: Stage) -> None:

@@ -17,7 +17,6 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.http import actor_of
-from shared.runtime.problems import NotFound
 
 # A word at least, and nothing that a database does not store or a terminal obeys.
 _SAID = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -77,11 +76,8 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
 
 def _on_order(act: Act, body: NothingBody | RefuseBody, call: HotCall) -> OrderCommand:
     reason = body.reason.strip() if isinstance(body, RefuseBody) else ""
-    try:
-        order_id = UUID(call.path["order_id"])
-    except ValueError as error:
-        raise NotFound from error
-    return OrderCommand(act=act, order_id=order_id, by=actor_of(call.principal), version=call.version, reason=reason)
+    by = actor_of(call.principal)
+    return OrderCommand(act=act, order_id=call.id("order_id"), by=by, version=call.version, reason=reason)
 
 
 def _order_id(result: OrderAnswer) -> UUID:

@@ -40,6 +40,9 @@ class Refusal(Exception):
     code: ClassVar[str]
     kind: ClassVar[RefusalKind]
     article: ClassVar[str] = ""
+    momentary: ClassVar[bool] = False
+    """The same request may be answered otherwise a moment later although nobody decides anything: a copy catches up,
+    a saga goes on, a time comes. Such a "no" is not kept under an Idempotency-Key."""
     zh: ClassVar[str]
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """Chinese names of the codes that a fact may hold, by the fact's name."""

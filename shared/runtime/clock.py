@@ -2,10 +2,14 @@
 
 Database time is read once in a while and carried on by the monotonic clock, so that a Work needs no statement to know
 the time and a step of the host's wall clock cannot expire money.
+
+Identity moves the business clock of the whole platform and says so by a fact, which the others follow (ADR 0016).
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.db import Connection
@@ -27,12 +31,36 @@ class ClockBackwards(Refusal):
     zh = "业务时钟只能向前调整，当前为{now_zh}。"
 
 
-class BusinessClock:
-    """The business clock of one service."""
+class ClockOutOfRange(Refusal):
+    """The business clock stays within ten years of real time, where every date and every limit can be computed."""
 
-    def __init__(self) -> None:
+    code = "clock.out_of_range"
+    kind = RefusalKind.RULE
+    zh = "业务时钟只能设在{first_zh}与{last_zh}之间。"
+
+
+RANGE: Final = timedelta(days=3_653)
+"""How far the business clock may be from real time, either way."""
+
+# Forward only: of two moves that come in the wrong order the later one stands.
+_FOLLOW = """
+INSERT INTO clock (offset_us) VALUES ($1)
+ON CONFLICT (one) DO UPDATE SET offset_us = GREATEST(clock.offset_us, $1) RETURNING offset_us
+"""
+
+
+class BusinessClock:
+    """The business clock of one service.
+
+    `movable` is true in a demonstration, test or sandbox; any other stays at the offset it has. `moved` is called when
+    the offset changes.
+    """
+
+    def __init__(self, *, movable: bool = False, moved: Callable[[], object] = lambda: None) -> None:
         self._base = datetime.now(UTC)
         self._base_s = time.monotonic()
+        self._moved = moved
+        self.movable = movable
         self.offset = timedelta()
 
     def machine_now(self) -> datetime:
@@ -49,29 +77,50 @@ class BusinessClock:
             "SELECT clock_timestamp() AS base, COALESCE((SELECT offset_us FROM clock), 0) AS offset_us"
         )
         self._base, self._base_s = row["base"], time.monotonic()
-        self.offset = timedelta(microseconds=row["offset_us"])
+        self.take(_offset(row["offset_us"]))
 
-    async def move_to(self, connection: Connection, *, target: datetime) -> datetime:
-        """Persist the offset that makes `target` the business time. Raises: ClockBackwards.
+    async def look(self, connection: Connection) -> None:
+        """Read the persisted offset alone: another process of this service may have moved it."""
+        before = self.offset
+        offset = _offset(await connection.fetchval("SELECT COALESCE((SELECT offset_us FROM clock), 0)"))
+        # What was taken meanwhile is newer than what was read.
+        if self.offset == before:
+            self.take(offset)
+
+    def take(self, offset: timedelta) -> None:
+        """Stand at a persisted offset from now on, and wake what waits for the time; call it only after the commit."""
+        if offset != self.offset:
+            self.offset = offset
+            self._moved()
+
+    async def move_to(self, connection: Connection, *, target: datetime | None) -> timedelta:
+        """Persist and return the offset that makes `target` the business time, or real time when it is None.
 
         The first setting chooses where the story begins and may lie in the past; from then on it only goes forward.
+        Everything is checked before anything is stored, and nothing is taken before the commit (`take`).
+        Raises: ClockNotMovable, ClockOutOfRange, ClockBackwards.
         """
+        if not self.movable:
+            raise ClockNotMovable
         await self.synchronise(connection)
-        if target < self.now() and await connection.fetchval("SELECT EXISTS (SELECT FROM clock)"):
-            raise ClockBackwards(now=self.now().isoformat())
-        offset = target - self.machine_now()
-        await connection.execute(
-            "INSERT INTO clock (offset_us) VALUES ($1) ON CONFLICT (one) DO UPDATE SET offset_us = $1",
-            offset // timedelta(microseconds=1),
-        )
-        self.offset = offset
-        return self.now()
+        machine = self.machine_now()
+        target = target or machine
+        first, last = machine - RANGE, machine + RANGE
+        if not first <= target <= last:
+            raise ClockOutOfRange(first=_told(first), last=_told(last))
+        backwards = target - machine < self.offset
+        if backwards and await connection.fetchval("SELECT EXISTS (SELECT FROM clock)"):
+            raise ClockBackwards(now=_told(self.now()))
+        return await self.follow(connection, offset=target - machine)
 
-    async def settle(self, connection: Connection) -> datetime:
-        """Return to offset 0; allowed only when that is not backwards. Raises: ClockBackwards."""
-        await self.synchronise(connection)
-        if self.offset > timedelta():
-            raise ClockBackwards(now=self.now().isoformat())
-        await connection.execute("UPDATE clock SET offset_us = 0")
-        self.offset = timedelta()
-        return self.now()
+    async def follow(self, connection: Connection, *, offset: timedelta) -> timedelta:
+        """Persist an offset unless this clock is ahead of it already; returns what stands."""
+        return _offset(await connection.fetchval(_FOLLOW, offset // timedelta(microseconds=1)))
+
+
+def _offset(microseconds: int) -> timedelta:
+    return timedelta(microseconds=microseconds)
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

@@ -7,6 +7,7 @@ import itertools
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import asyncpg
 import structlog
@@ -24,6 +25,7 @@ from shared.runtime.denials import DENIED, Denials, SparingLog
 from shared.runtime.problems import BadRequest, BodyTooLarge, Overloaded, Unavailable, plain_problem, problem_response
 from shared.runtime.rates import RATE_KEY, Bucket
 from shared.runtime.runtime import Runtime
+from shared.runtime.wording import WAIT_NO_NUMBER
 
 log = structlog.get_logger()
 
@@ -91,12 +93,30 @@ def allow(principal: Principal, permission: Permission) -> Principal:
 
 
 def wait_preference_s(prefer: str) -> float:
-    """Seconds in a header `Prefer: wait=N` (RFC 7240), 0..30; 0 when absent or unreadable."""
+    """Seconds in a header `Prefer: wait=N` (RFC 7240), 0..30; 0 when absent. Raises: BadRequest."""
     for part in prefer.split(","):
         name, _, value = part.strip().partition("=")
-        if name == "wait" and value.isdigit():
-            return min(float(value), WAIT_S_MAX)
+        if name.strip().lower() == "wait":
+            seconds = value.partition(";")[0].strip()
+            # str.isdigit takes a superscript two, and float() does not.
+            if not (seconds.isascii() and seconds.isdigit()):
+                raise BadRequest(reason=WAIT_NO_NUMBER)
+            return min(float(seconds), WAIT_S_MAX)
     return 0.0
+
+
+def wait_preference(request: Request) -> float:
+    """A dependency: how many seconds the caller lets its answer wait. Raises: BadRequest."""
+    return wait_preference_s(request.headers.get("prefer", ""))
+
+
+def refuse_query(query: bytes, *, known: frozenset[str]) -> None:
+    """Raise BadRequest that names a query parameter which the operation does not have. Raises: BadRequest."""
+    if not query:
+        return
+    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise BadRequest(reason=f"不支持的查询参数：{name[:64]}", pointer=f"/{name[:64]}")
 
 
 _OUT_OF_RANGE = SparingLog()
@@ -111,7 +131,9 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
         return problem_response(error, instance=instance, request_id=request_id)
     if isinstance(error, ClientDisconnect):
         # Nobody is left to read it; a caller who goes away half-way is no fault of ours.
-        return plain_problem(400, code="request.aborted", detail="请求未发送完整。", instance=instance)
+        return plain_problem(
+            400, code="request.aborted", detail="请求未发送完整。", instance=instance, request_id=request_id
+        )
     if is_transient(error):
         log.warning("request.unavailable", path=instance, error=type(error).__name__)
         return problem_response(Unavailable(), instance=instance, request_id=request_id)
@@ -119,7 +141,8 @@ def fault_response(error: Exception, *, instance: str, request_id: str = "") -> 
         # No column holds such a value: a NUL in a text, a number or a moment out of range. The caller sent it.
         if (left_out := _OUT_OF_RANGE.left_out()) is not None:
             log.warning("request.out_of_range", path=instance, request_id=request_id, left_out=left_out, exc_info=error)
-        return problem_response(BadRequest(reason="文字、数值或时间超出可用范围"), instance=instance)
+        out_of_range = BadRequest(reason="文字、数值或时间超出可用范围")
+        return problem_response(out_of_range, instance=instance, request_id=request_id)
     log.error("request.failed", path=instance, request_id=request_id, exc_info=error)
     return plain_problem(
         500, code="service.fault", detail="系统内部错误，已记录，请稍后重试。", instance=instance, request_id=request_id

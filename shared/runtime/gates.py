@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.kernel.refusals import invariant
+from shared.runtime.admission import admit, takes_of
 from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
 from shared.runtime.callers import Callers
 from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
@@ -73,10 +74,15 @@ class Gates:
 
 
 async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
-    """What the route receives from. Raises: what its checks raise, BodyTooLarge, the refusals of check_json."""
+    """What the route receives from.
+
+    Raises: what its checks and `admit` raise, BodyTooLarge, the refusals of check_json.
+    """
     request = Request(scope)
     for check in gate.checks:
         check(request)
+    if isinstance(gate.route, APIRoute):
+        admit(request, takes_of(gate.route))
     scope[BOUND_KEY] = gate.bounds.bytes_max
     if not gate.takes_json:
         return receive

@@ -24,7 +24,7 @@ from shared.kernel.refusals import Refusal
 from shared.runtime.db import is_transient
 from shared.runtime.hot import GATHER_MAX, HotRoute
 from shared.runtime.idempotency import Answer, CallKey, find_answers, keep_answer, replayed
-from shared.runtime.problems import Overloaded, Unavailable, encode_problem
+from shared.runtime.problems import IdempotencyKeyInUse, Overloaded, Unavailable, encode_problem, is_kept
 from shared.runtime.runtime import Runtime
 from shared.runtime.watching.contexts import contexts_of
 from shared.runtime.watching.current import current_traceparent
@@ -53,10 +53,11 @@ class Call:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one call came to: a stored answer, the result behind it, and the future of its next state."""
+    """What one call came to: its answer, the result or the refusal behind it, and the future of its next state."""
 
     answer: Answer
     result: Any = None
+    refusal: Refusal | None = None
     replayed: bool = False
     news_key: UUID | None = None
     news: asyncio.Future[object] | None = field(default=None, repr=False)
@@ -181,7 +182,8 @@ class Gatherer:
                 outcome = self._outcome(call, result)
                 ran[call.key.scope, call.key.key] = outcome
                 waited.append(outcome)
-                keep_answer(work, call.key, outcome.answer)
+                if outcome.refusal is None or is_kept(outcome.refusal):
+                    keep_answer(work, call.key, outcome.answer)
         if fresh:
             work.contexts = contexts_of((call.traceparent, ran[key].answer.body or b"") for key, call in fresh.items())
         return [self._answer(call, fresh, ran, stored) for call in batch]
@@ -196,17 +198,17 @@ class Gatherer:
         identity = (call.key.scope, call.key.key)
         if fresh.get(identity) is call:
             return ran[identity]
-        first = stored.get(identity) or (fresh[identity].key.request_hash, ran[identity].answer)
+        first = stored.get(identity)
         try:
-            return Outcome(replayed(call.key, first), replayed=True)
+            if first is not None:
+                return Outcome(replayed(call.key, first), replayed=True)
+            return _echo(call, fresh[identity], ran[identity])
         except Refusal as refusal:
-            status, body = encode_problem(refusal)
-            return Outcome(Answer(status, body, ""))
+            return _refused(refusal)
 
     def _outcome(self, call: Call, result: Any) -> Outcome:  # noqa: ANN401 - any answer
         if isinstance(result, Refusal):
-            status, body = encode_problem(result)
-            return Outcome(Answer(status, body, ""))
+            return _refused(result)
         route = call.route
         resource = route.location(result) if route.location else ""
         outcome = Outcome(Answer(route.status, _ENCODER.encode(result), resource), result=result)
@@ -214,6 +216,20 @@ class Gatherer:
             outcome.news_key = route.awaits(result)
             outcome.news = self._runtime.waiters.register(outcome.news_key)
         return outcome
+
+
+def _refused(refusal: Refusal) -> Outcome:
+    return Outcome(Answer(*encode_problem(refusal), ""), refusal=refusal)
+
+
+def _echo(call: Call, first: Call, outcome: Outcome) -> Outcome:
+    """What a call is told whose key another one of its batch has. Raises: IdempotencyKeyReused, IdempotencyKeyInUse."""
+    if outcome.refusal is None or is_kept(outcome.refusal):
+        return Outcome(replayed(call.key, (first.key.request_hash, outcome.answer)), replayed=True)
+    if call.key.request_hash != first.key.request_hash:
+        # The first one leaves the key free again, but this one did not run.
+        raise IdempotencyKeyInUse
+    return Outcome(outcome.answer, refusal=outcome.refusal)
 
 
 def _by_handler(calls: Iterable[Call]) -> list[list[Call]]:

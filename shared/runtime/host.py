@@ -180,8 +180,10 @@ async def _synchronise(runtime: Runtime) -> None:
     for turn in range(1_000_000_000):
         try:
             async with runtime.pool.acquire() as connection:
-                if turn % 10 == 0 or not runtime.settings.movable_clock:
+                if turn % 10 == 0 or not runtime.clock.movable:
                     await runtime.clock.synchronise(connection)
+                else:
+                    await runtime.clock.look(connection)
                 if reload.wanted or turn % 30 == 0:
                     reload.wanted = False
                     await load_keys(connection, verifier)
@@ -268,6 +270,7 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 _HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
+    400: ("request.malformed", "请求内容不是可读取的 JSON（嵌套过深、数字过长或编码有误）。"),
     404: ("resource.not_found", "未找到所请求的内容。"),
     405: ("request.method_not_allowed", "该地址不支持此请求方法。"),
 }

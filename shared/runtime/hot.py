@@ -15,6 +15,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.body_bounds import USUAL, BodyBounds
+from shared.runtime.problems import BadRequest
 from shared.runtime.work import Work
 
 GATHER_MAX = 64
@@ -28,6 +29,13 @@ class HotCall:
     path: Mapping[str, str]
     version: int | None
     """The version in If-Match, or None."""
+
+    def id(self, name: str) -> UUID:
+        """The id in a part of the path. Raises: BadRequest."""
+        try:
+            return UUID(self.path[name])
+        except ValueError as error:
+            raise BadRequest(reason="不是有效的标识（UUID）", pointer=f"/{name}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,23 +6,21 @@ from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.runtime.body_bounds import check_json
 from shared.runtime.callers import Callers
-from shared.runtime.edge import BOUND_KEY, allow, fault_response, wait_preference_s
+from shared.runtime.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
-from shared.runtime.idempotency import CallKey, call_key
-from shared.runtime.problems import BadRequest, VersionRequired, plain_problem
+from shared.runtime.idempotency import Answer, call_key, respond
+from shared.runtime.problems import BadRequest, VersionRequired, problem_response
 from shared.runtime.runtime import Runtime
 from shared.runtime.wording import malformed_struct
 
 _ENCODER = msgspec.json.Encoder()
-_JSON = b"application/json"
-_PROBLEM = b"application/problem+json"
+_JSON = (b"content-type", b"application/json")
 _API = "/api/"
 _READ = frozenset({b"authorization", b"idempotency-key", b"if-match", b"prefer"})
 
@@ -52,6 +50,7 @@ class HotEndpoint:
         self._route = route
         self._gatherer = gatherer
         self._callers = runtime.ports.get(Callers)
+        self._address = f"{_API}{runtime.service.name}/v1{route.path}"
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
 
     async def __call__(self, scope: Scope, receive: Receive) -> ASGIApp:
@@ -64,26 +63,53 @@ class HotEndpoint:
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         headers = headers_of(scope)
         principal = allow(self._callers.known(scope, headers.get(b"authorization", "")), self._route.permission)
+        refuse_query(scope["query_string"], known=frozenset())
+        wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
         scope[BOUND_KEY] = self._route.bounds.bytes_max
         body = self._read(await body_of(receive))
+        version = self._version(headers.get(b"if-match"))
         key = call_key(
             headers.get(b"idempotency-key"),
             account=str(principal.account_id),
             method=self._route.method,
+            route=self._address,
             path=scope["path"],
             body=_ENCODER.encode(body),
         )
-        call = HotCall(principal=principal, path=scope["path_params"], version=self._version(headers.get(b"if-match")))
-        wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
-        outcome = await self._submit(body, call, key, wait_s)
+        call = HotCall(principal=principal, path=scope["path_params"], version=version)
+        command = self._route.command(body, call)
+        outcome = await self._gatherer.submit(self._route, command, key, wants_news=wait_s > 0)
+        if outcome.result is None:
+            return await self._again(outcome, scope, wait_s)
         news = None
         if outcome.news is not None and outcome.news_key is not None:
             news = await self._runtime.waiters.wait(outcome.news_key, outcome.news, timeout_s=wait_s)
-        return self._respond(outcome, news)
+        return self._first(outcome, news)
 
-    async def _submit(self, body: Any, call: HotCall, key: CallKey, wait_s: float) -> Outcome:  # noqa: ANN401 - any body
-        command = self._route.command(body, call)
-        return await self._gatherer.submit(self._route, command, key, wants_news=wait_s > 0)
+    async def _again(self, outcome: Outcome, scope: Scope, wait_s: float) -> ASGIApp:
+        """A refusal, or the answer of a call that came before.
+
+        Where callers wait for news, the first answer may have told more than what was stored with the key, and another
+        caller may have moved the resource since: a replay tells how it stands now.
+        """
+        about: dict[str, str] = {"instance": scope["path"], "request_id": scope["yunquan.request_id"]}
+        if outcome.refusal is not None:
+            return problem_response(outcome.refusal, **about)
+        answer, awaits, read = outcome.answer, self._route.awaits, self._runtime.service.present
+        if answer.body is not None and answer.status < 400 and awaits is not None and read is not None:
+            result = msgspec.json.decode(answer.body, type=self._route.answer)
+            key = awaits(result)
+            waiters = self._runtime.waiters
+            # Where nobody looks for news, a caller that comes after it would wait in vain.
+            news = waiters.register(key) if wait_s > 0 and self._runtime.service.news is not None else None
+            if news is not None:
+                await waiters.wait(key, news, timeout_s=wait_s)
+            async with self._runtime.reading() as connection:
+                present = await read(connection, [key])
+            if key in present:
+                result = msgspec.structs.replace(result, **present[key])
+                answer = Answer(answer.status, _ENCODER.encode(result), answer.resource)
+        return respond(answer, replay=True, **about)
 
     def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - the route's body
         check_json(raw, self._route.bounds)
@@ -91,6 +117,8 @@ class HotEndpoint:
             return self._decoder.decode(raw or b"{}")
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed_struct(str(error)) from error
+        except RecursionError as error:
+            raise BadRequest(reason="JSON 嵌套层数过多") from error
 
     def _version(self, if_match: str | None) -> int | None:
         if self._route.if_match == "ignored":
@@ -101,23 +129,16 @@ class HotEndpoint:
             return None
         return parse_etag(if_match)
 
-    def _respond(self, outcome: Outcome, news: object | None) -> ASGIApp:
+    def _first(self, outcome: Outcome, news: object | None) -> ASGIApp:
         answer, result = outcome.answer, outcome.result
-        body = answer.body
-        if body is None:
-            return gone_body(answer.resource)
-        if isinstance(news, dict) and result is not None:
+        body = answer.body or b""
+        if isinstance(news, dict):
             result = msgspec.structs.replace(result, **news)
             body = _ENCODER.encode(result)
-        headers = [
-            (b"content-length", b"%d" % len(body)),
-            (b"content-type", _JSON if answer.status < 400 else _PROBLEM),
-        ]
+        headers = [(b"content-length", b"%d" % len(body)), _JSON]
         if answer.resource:
             headers.append((b"location", answer.resource.encode("latin-1")))
-        if outcome.replayed:
-            headers.append((b"idempotent-replayed", b"true"))
-        if isinstance(result, msgspec.Struct) and hasattr(result, "version"):
+        if hasattr(result, "version"):
             headers.append((b"etag", b'"%d"' % result.version))
         return Ready(answer.status, headers, body)
 
@@ -139,15 +160,11 @@ async def body_of(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def gone_body(resource: str) -> Response:
-    """The answer of a key whose stored body is past its 30 days: 409 that names the resource."""
-    return plain_problem(409, code="idempotency.body_expired", detail=f"该请求早已完成，请读取 {resource}")
-
-
 def parse_etag(header: str) -> int:
     """The version in an If-Match header. Raises: BadRequest."""
     text = header.strip().removeprefix("W/").strip('"')
-    if not text.isdigit() or len(text) > 9:
+    # str.isdigit takes a superscript two, and int() does not.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise BadRequest(reason="If-Match 必须是读取资源时得到的 ETag")
     return int(text)
 

@@ -2,23 +2,35 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import asyncpg
 import msgspec
-from fastapi import Depends, Header, Request
-from pydantic import BaseModel, model_validator
-from pydantic_core import PydanticCustomError
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 from starlette.responses import Response
 
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, is_transient
 from shared.runtime.edge import principal_of, runtime_of
-from shared.runtime.hot_http import gone_body, parse_etag
-from shared.runtime.idempotency import Answer, CallKey, call_key, find_answers, keep_answer, replayed
-from shared.runtime.problems import Unavailable, encode_problem
+from shared.runtime.fields import strict
+from shared.runtime.hot_http import parse_etag
+from shared.runtime.idempotency import (
+    SHOWN_ONCE,
+    Answer,
+    CallKey,
+    call_key,
+    canonical,
+    claim_key,
+    keep_answer,
+    replayed,
+    respond,
+)
+from shared.runtime.problems import Unavailable, VersionRequired, encode_problem, is_kept
 from shared.runtime.runtime import Runtime
 from shared.runtime.watching.current import current_traceparent
 from shared.runtime.work import Actor, Work
@@ -31,17 +43,33 @@ R = TypeVar("R")
 
 def holds_control_characters(value: object) -> bool:
     """Whether a text anywhere in a JSON value holds one: PostgreSQL stores no NUL, and a terminal obeys the others."""
-    if isinstance(value, str):
-        return _CONTROL.search(value) is not None
-    if isinstance(value, dict):
-        return any(holds_control_characters(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(holds_control_characters(part) for part in value)
+    # A list, not a recursion: JSON may be nested deeper than Python may call.
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            if _CONTROL.search(part) is not None:
+                return True
+        elif isinstance(part, dict):
+            left += part.keys()
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return False
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, and control characters but tab and line ends."""
+    """A request body in which nothing is guessed: no unknown fields, no control characters but tab and line ends.
+
+    A number is a number, a boolean a boolean, and a date or moment is written as RFC 3339 has it.
+    """
 
     model_config = {"extra": "forbid", "frozen": True, "str_strip_whitespace": True}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's own hook
+        """Pydantic's schema of the model, made strict."""
+        return strict(handler(source))
 
     @model_validator(mode="before")
     @classmethod
@@ -74,25 +102,20 @@ def actor_of(principal: Principal) -> Actor:
 
 
 class Commands:
-    """Runs one cold command of one request: key replay, handler, stored answer, commit."""
+    """Runs one cold command of one request: key replay, handler, stored answer, commit.
 
-    def __init__(
-        self,
-        request: Request,
-        idempotency_key: Annotated[str | None, Header(description="同一请求重试时使用同一个键，只会执行一次")] = None,
-    ) -> None:
-        # Declared so that the documents show it; its form is checked where the request's fingerprint is made.
-        del idempotency_key
+    That the key has its form is checked with everything else that is refused before the body (`admission`).
+    """
+
+    def __init__(self, request: Request) -> None:
         self._request = request
         self._runtime: Runtime = runtime_of(request)
 
-    @property
-    def expected_version(self) -> int | None:
-        """The version in If-Match, or None. Raises: BadRequest."""
-        header = self._request.headers.get("if-match")
-        return None if header is None else parse_etag(header)
+    def fingerprint(self, body: bytes) -> bytes:
+        """What stands for a body in the hash that is stored with the key."""
+        return body
 
-    async def run(
+    async def run(  # noqa: PLR0913 - how one command is answered
         self,
         handler: Callable[[Work, C], Awaitable[R]],
         command: C,
@@ -100,22 +123,18 @@ class Commands:
         status: int = 200,
         location: Callable[[R], str] | None = None,
         account: str | None = None,
+        shown_once: Collection[str] = (),
     ) -> Response:
         """Run `handler` once for this Idempotency-Key and answer with what it returned.
 
-        `account` scopes the key where nobody is signed in (registration). Rule and state refusals are stored with the
-        key; those before execution are not. Raises: Refusal.
+        `account` scopes the key where nobody is signed in (registration). `shown_once` names fields that hold a secret:
+        they are never stored, and a replay masks them. Refusals that would be the same whenever they are asked are
+        stored with the key; those of the moment and those before execution are not. Raises: Refusal.
         """
-        raw = await self._request.body()
-        scope = account or str(principal_of(self._request).account_id)
-        path = self._request.url.path
-        header = self._request.headers.get("idempotency-key")
-        key = call_key(
-            header, account=scope, method=self._request.method, path=path, query=self._request.url.query, body=raw
-        )
+        key = await self._key(account)
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                return await self._once(handler, command, key, status, location)
+                return await self._once(handler, command, key, _Answering(status, location, frozenset(shown_once)))
             except Exception as error:
                 again = is_transient(error) or (
                     isinstance(error, asyncpg.UniqueViolationError) and error.table_name == "idempotency"
@@ -125,56 +144,98 @@ class Commands:
                 await asyncio.sleep(0.02 * 4**attempt)
         raise Unavailable
 
+    async def _key(self, account: str | None) -> CallKey:
+        request, route = self._request, self._request.scope["route"]
+        template = route.path if isinstance(route, APIRoute) else request.url.path
+        return call_key(
+            request.headers.get("idempotency-key"),
+            account=account or str(principal_of(request).account_id),
+            method=request.method,
+            route=f"{request.scope['root_path']}{template}",
+            path=request.url.path,
+            query=request.url.query,
+            body=self.fingerprint(canonical(await request.body())),
+            anonymous=account is not None,
+        )
+
     async def _once(
-        self,
-        handler: Callable[[Work, C], Awaitable[R]],
-        command: C,
-        key: CallKey,
-        status: int,
-        location: Callable[[R], str] | None,
+        self, handler: Callable[[Work, C], Awaitable[R]], command: C, key: CallKey, answering: "_Answering"
     ) -> Response:
-        refusal: Refusal | None = None
         try:
             async with self._runtime.work(traceparent=current_traceparent()) as work:
-                found = await find_answers(work.connection, [key])
-                if found:
-                    answer = replayed(key, found[key.scope, key.key])
-                    return respond(answer, replay=True)
+                first = await claim_key(work.connection, key)
+                if first is not None:
+                    return self._respond(replayed(key, first), replay=True)
                 result = await handler(work, command)
-                body = to_json(result) if status != 204 else b""
-                answer = Answer(status, body, location(result) if location else "")
-                keep_answer(work, key, answer)
-        except Refusal as error:
-            refusal = error
-        if refusal is not None:
+                answer, kept = answering.answers(result)
+                keep_answer(work, key, kept)
+        except Refusal as refusal:
+            if not is_kept(refusal):
+                raise
             return await self._refused(refusal, key)
-        return respond(answer, etag=getattr(result, "version", None))
+        return self._respond(answer, replay=False)
 
     async def _refused(self, refusal: Refusal, key: CallKey) -> Response:
         """Store a decided "no" with its key, after the effects of the attempt were rolled back."""
-        status, body = encode_problem(refusal, instance=self._request.url.path)
-        if status not in {409, 422} or refusal.code.startswith("idempotency."):
-            raise refusal
+        answer = Answer(*encode_problem(refusal), "")
         async with self._runtime.work() as work:
-            found = await find_answers(work.connection, [key])
-            if found:
+            first = await claim_key(work.connection, key)
+            if first is not None:
                 # The same call came twice at once, and the other one has decided meanwhile: this "no" is its echo.
-                return respond(replayed(key, found[key.scope, key.key]), replay=True)
-            keep_answer(work, key, Answer(status, body, ""))
-        return Response(body, status_code=status, media_type="application/problem+json")
+                return self._respond(replayed(key, first), replay=True)
+            keep_answer(work, key, answer)
+        return self._respond(answer, replay=False)
+
+    def _respond(self, answer: Answer, *, replay: bool) -> Response:
+        path, request_id = self._request.url.path, self._request.scope["yunquan.request_id"]
+        return respond(answer, replay=replay, instance=path, request_id=request_id)
 
 
-def respond(answer: Answer, *, replay: bool = False, etag: object | None = None) -> Response:
-    """A stored answer as a response."""
-    headers = {"Idempotent-Replayed": "true"} if replay else {}
-    if answer.resource:
-        headers["Location"] = answer.resource
-    if etag is not None:
-        headers["ETag"] = f'"{etag}"'
-    if answer.body is None:
-        return gone_body(answer.resource)
-    media_type = "application/json" if answer.status < 400 else "application/problem+json"
-    return Response(answer.body, status_code=answer.status, media_type=media_type, headers=headers)
+class _Answering:
+    """How what a handler returned becomes the answer, and what of it is kept."""
+
+    def __init__(self, status: int, location: Callable[[Any], str] | None, shown_once: frozenset[str]) -> None:
+        self._status = status
+        self._location = location
+        self._shown_once = shown_once
+
+    def answers(self, result: Any) -> tuple[Answer, Answer]:  # noqa: ANN401 - any result
+        """The answer and the one that is kept, in which what is shown once is masked."""
+        body = to_json(result) if self._status != 204 else b""
+        resource = self._location(result) if self._location else ""
+        answer = Answer(self._status, body, resource)
+        if not self._shown_once:
+            return answer, answer
+        masked = {
+            name: SHOWN_ONCE if name in self._shown_once else value for name, value in msgspec.json.decode(body).items()
+        }
+        return answer, Answer(self._status, msgspec.json.encode(masked), resource)
+
+
+class VersionedCommands(Commands):
+    """Commands on a resource that the caller has read: If-Match says in which version."""
+
+    version_required: ClassVar[bool] = False
+
+    @property
+    def expected_version(self) -> int | None:
+        """The version in If-Match, or None. Raises: BadRequest."""
+        header = self._request.headers.get("if-match")
+        return None if header is None else parse_etag(header)
+
+
+class VersionRequiredCommands(VersionedCommands):
+    """The same where nobody may write without having read: 428 without If-Match."""
+
+    version_required = True
+
+    @property
+    def expected_version(self) -> int:
+        """The version in If-Match. Raises: BadRequest, VersionRequired."""
+        version = super().expected_version
+        if version is None:
+            raise VersionRequired
+        return version
 
 
 async def reading(request: Request) -> Any:  # noqa: ANN401 - FastAPI turns the generator into a dependency
@@ -185,6 +246,10 @@ async def reading(request: Request) -> Any:  # noqa: ANN401 - FastAPI turns the 
 
 Run = Annotated[Commands, Depends(Commands)]
 """A dependency: runs the request's command."""
+VersionedRun = Annotated[VersionedCommands, Depends(VersionedCommands)]
+"""A dependency: runs the request's command; If-Match is checked when it is given."""
+VersionRequiredRun = Annotated[VersionRequiredCommands, Depends(VersionRequiredCommands)]
+"""A dependency: runs the request's command; If-Match is required."""
 # Given back before the answer is sent: a caller who reads slowly, or not at all, holds no connection.
 Reading = Annotated[Connection, Depends(reading, scope="function")]
 """A dependency: a connection for views."""

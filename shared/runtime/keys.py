@@ -1,13 +1,15 @@
-"""Every service's copy of the published signing keys and of ended accounts, fed by identity's streams."""
+"""Every service's copy of the signing keys, of ended accounts and of the moved clock, fed by identity's streams."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from nacl.signing import VerifyKey
 
-from shared.contracts.messages.identity import AccountEnded, KeyPublished, KeyRetired
+from shared.contracts.messages.identity import AccountEnded, ClockMoved, KeyPublished, KeyRetired
 from shared.kernel.ids import AccountId
 from shared.runtime.auth.tokens import TokenVerifier
+from shared.runtime.clock import BusinessClock
 from shared.runtime.db import Connection
 from shared.runtime.service import Subscriptions
 from shared.runtime.work import Work
@@ -49,6 +51,16 @@ async def end_accounts(work: Work, facts: Sequence[AccountEnded]) -> None:
     work.after_commit.append(forget)
 
 
+async def follow_clock(work: Work, facts: Sequence[ClockMoved]) -> None:
+    """Bring the business clock to where the platform's was moved; a clock that may not move stays."""
+    clock = work.ports.get(BusinessClock)
+    if not clock.movable:
+        return
+    for fact in facts:
+        offset = await clock.follow(work.connection, offset=timedelta(microseconds=fact.offset_us))
+        work.after_commit.append(partial(clock.take, offset))
+
+
 async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
     """Give the verifier what this database knows; run at the start, on a schedule and after a change."""
     rows = await connection.fetch("SELECT kid, public_key FROM signing_key WHERE retired_at IS NULL")
@@ -83,4 +95,5 @@ RUNTIME_SUBSCRIPTIONS: Subscriptions = {
     KeyPublished: publish_keys,
     KeyRetired: retire_keys,
     AccountEnded: end_accounts,
+    ClockMoved: follow_clock,
 }

@@ -1,11 +1,16 @@
-"""Completes a service's OpenAPI document: hot routes, problems, keys and tokens, which FastAPI does not know."""
+"""Completes a service's OpenAPI document: hot routes, problems, headers and tokens, which FastAPI does not know.
 
-from collections.abc import Sequence
+What is said of headers comes from what `admission` checks, on hot and cold routes alike.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from shared.runtime.admission import HEADERS, Takes, takes_of, takes_of_hot
 from shared.runtime.hot import HotRoute
 from shared.runtime.problems import Problem
 
@@ -13,6 +18,10 @@ _TEMPLATE = "#/components/schemas/{name}"
 _PROBLEM = {
     "description": "问题详情（RFC 9457）：稳定代码、中文说明、条款",
     "content": {"application/problem+json": {"schema": {"$ref": _TEMPLATE.format(name="Problem")}}},
+}
+
+_REPLAYED = {
+    "Idempotent-Replayed": {"description": "重复请求：本次未再执行", "schema": {"type": "string", "enum": ["true"]}}
 }
 
 
@@ -23,20 +32,29 @@ def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = plain()
-            _add(document, routes)
+            _add(document, routes, _takes_of_cold(app))
             app.openapi_schema = document
         return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way to extend the document
 
 
-def _add(document: dict[str, Any], routes: Sequence[HotRoute]) -> None:
+def _takes_of_cold(app: FastAPI) -> Mapping[tuple[str, str], Takes]:
+    return {
+        (str(context.path), method.lower()): takes_of(context.original_route)
+        for context in iter_route_contexts(app.routes)
+        if isinstance(context.original_route, APIRoute)
+        for method in context.methods or ()
+    }
+
+
+def _add(document: dict[str, Any], routes: Sequence[HotRoute], cold: Mapping[tuple[str, str], Takes]) -> None:
     parts = document.setdefault("components", {})
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     document["security"] = [{"token": []}]
-    for path in document.setdefault("paths", {}).values():
-        for operation in path.values():
-            _correct(operation)
+    for address, methods in document.setdefault("paths", {}).items():
+        for method, operation in methods.items():
+            _correct(operation, cold[address, method])
     kinds = [Problem, *(kind for route in routes for kind in (route.body, route.answer))]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
     parts.setdefault("schemas", {}).update(schemas)
@@ -48,33 +66,46 @@ def _add(document: dict[str, Any], routes: Sequence[HotRoute]) -> None:
         path[route.method.lower()] = _operation(route, body, answer)
 
 
-def _correct(operation: dict[str, Any]) -> None:
+def _correct(operation: dict[str, Any], takes: Takes) -> None:
     """What FastAPI says of a cold route but we do otherwise: a wrong form is a problem with status 400."""
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = _PROBLEM
-    for parameter in operation.get("parameters", []):
-        if parameter["name"] == "idempotency-key":
-            parameter.update(name="Idempotency-Key", required=True, schema={"type": "string", "maxLength": 255})
+    if takes.headers:
+        operation["parameters"] = [*operation.get("parameters", ()), *_headers(takes)]
+    for status, response in operation["responses"].items():
+        _say_replayed(response, status, takes)
+    if takes.open_to_all:
+        operation["security"] = []
+
+
+def _headers(takes: Takes) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "required": required, **HEADERS[name]}
+        for name, required in takes.headers.items()
+    ]
+
+
+def _say_replayed(response: dict[str, Any], status: str, takes: Takes) -> None:
+    if status != "default" and "Idempotency-Key" in takes.headers:
+        response["headers"] = _REPLAYED
 
 
 def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    headers = [("Idempotency-Key", True), ("If-Match", route.if_match == "required")]
-    if route.awaits is not None:
-        headers.append(("Prefer", False))
-    parameters = [
-        {"name": name, "in": "header", "required": required, "schema": {"type": "string"}} for name, required in headers
-    ]
+    takes = takes_of_hot(route)
+    parameters = _headers(takes)
     parameters += [
         {
             "name": part.strip("{}").partition(":")[0],
             "in": "path",
             "required": True,
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "format": "uuid"},
         }
         for part in route.path.split("/")
         if part.startswith("{")
     ]
     refusals = "; ".join(sorted(f"{refusal.code} ({refusal.article})" for refusal in route.refusals))
+    done = {"description": "done", "content": {"application/json": {"schema": answer}}}
+    _say_replayed(done, str(route.status), takes)
     return {
         "summary": route.summary,
         "tags": ["命令（热点）"],
@@ -82,12 +113,7 @@ def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) ->
         "parameters": parameters,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            str(route.status): {"description": "done", "content": {"application/json": {"schema": answer}}},
-            "default": _PROBLEM
-            if not refusals
-            else {
-                "description": refusals or "a problem (RFC 9457)",
-                "content": {"application/problem+json": {}},
-            },
+            str(route.status): done,
+            "default": {**_PROBLEM, "description": refusals or _PROBLEM["description"]},
         },
     }

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from shared.contracts.http.lists import LIMIT_DEFAULT, NoticeItem, Page, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.clock import ClockNotMovable
+from shared.runtime.clock import BusinessClock
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading
+from shared.runtime.http import Reading
 from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter()
@@ -27,12 +27,6 @@ _NOTICES = """
 SELECT id, at, event, text, reason, article, subject_type, subject_id FROM notice
 WHERE recipient = ANY($1::text[]) AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
 """
-
-
-class ClockTarget(Body):
-    """Where the business clock shall stand: a moment with an offset, or null for real time."""
-
-    now: datetime | None
 
 
 class ClockReading(BaseModel):
@@ -56,24 +50,12 @@ class Quiet(BaseModel):
 @router.get("/clock", summary="业务时钟")
 async def read_clock(request: Request) -> ClockReading:
     """The business time of this service."""
-    runtime = runtime_of(request)
-    clock = runtime.clock
-    return ClockReading(now=clock.now(), offset_s=clock.offset.total_seconds(), movable=runtime.settings.movable_clock)
+    return reading_of(runtime_of(request).clock)
 
 
-@router.put("/test-clock", summary="调整业务时钟（仅演示与测试）")
-async def move_clock(request: Request, target: ClockTarget) -> ClockReading:
-    """Move the business clock forward; demonstration and tests only. Raises: ClockNotMovable, ClockBackwards."""
-    runtime = runtime_of(request)
-    if not runtime.settings.movable_clock:
-        raise ClockNotMovable
-    async with runtime.pool.acquire() as connection:
-        if target.now is None:
-            await runtime.clock.settle(connection)
-        else:
-            await runtime.clock.move_to(connection, target=target.now)
-    runtime.timers_changed.set()
-    return await read_clock(request)
+def reading_of(clock: BusinessClock) -> ClockReading:
+    """Where a clock stands now."""
+    return ClockReading(now=clock.now(), offset_s=clock.offset.total_seconds(), movable=clock.movable)
 
 
 @router.get("/quiet", summary="尚在处理中的工作")

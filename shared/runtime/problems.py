@@ -38,8 +38,13 @@ TITLES: Mapping[int, str] = {
     500: "系统内部错误",
     503: "服务暂时不可用",
 }
-RETRYABLE = frozenset({429, 503})
+RETRYABLE = frozenset({RefusalKind.NOT_FOUND, RefusalKind.PRECONDITION, RefusalKind.RATE, RefusalKind.UNAVAILABLE})
+"""Kinds of refusal that depend on the moment by themselves; a class of another kind says it is `momentary`."""
+KEPT = frozenset({RefusalKind.STATE, RefusalKind.RULE})
+"""Kinds of refusal that are decided after the request was understood, and stored with its key."""
+RETRY_AFTER_S = 1
 TYPE_BASE = "/problems/"
+_TIME_HELPS = frozenset({409, 422, 429, 503})
 
 
 class BadRequest(Refusal):
@@ -70,11 +75,29 @@ class IdempotencyKeyMissing(Refusal):
 
 
 class IdempotencyKeyReused(Refusal):
-    """The key was used for another request; nothing ran."""
+    """The key was used for another request of the same client; nothing ran.
+
+    `resource` is the first request's, and empty for callers who are not known: others may share their network.
+    """
 
     code = "idempotency.key_reused"
     kind = RefusalKind.RULE
-    zh = "该 Idempotency-Key 已用于内容不同的请求，新的请求请使用新的值。"
+    zh = "该 Idempotency-Key 已用于内容不同的请求，本次未执行；请换用新的键。"
+
+    @property
+    def detail(self) -> str:
+        """The Chinese sentence, with the first resource where there is one to name."""
+        resource = self.facts.get("resource")
+        return f"{self.zh}首个资源为 {resource}。" if resource else self.zh
+
+
+class IdempotencyKeyInUse(Refusal):
+    """The first request with this key is still running; nothing ran, and nothing is kept."""
+
+    code = "idempotency.key_in_use"
+    kind = RefusalKind.STATE
+    momentary = True
+    zh = "使用同一 Idempotency-Key 的请求正在处理，请稍后用同一个键重试。"
 
 
 class VersionMismatch(Refusal):
@@ -133,8 +156,18 @@ class Problem(msgspec.Struct, omit_defaults=True):
     errors: Sequence[dict[str, str]] = ()
 
 
-def encode_problem(refusal: Refusal, *, instance: str = "", request_id: str = "") -> tuple[int, bytes]:
-    """Status and body of a refusal."""
+def depends_on_moment(refusal: Refusal) -> bool:
+    """Whether the same request may be answered otherwise a moment later; the problem then says `retryable`."""
+    return refusal.momentary or refusal.kind in RETRYABLE
+
+
+def is_kept(refusal: Refusal) -> bool:
+    """Whether a refusal is stored with the key of its request; hot and cold routes have this one rule."""
+    return refusal.kind in KEPT and not refusal.momentary and not isinstance(refusal, IdempotencyKeyReused)
+
+
+def problem_of(refusal: Refusal) -> Problem:
+    """The problem of a refusal, without the request it answers."""
     status = STATUS[refusal.kind]
     facts = dict(refusal.facts)
     pointer = str(facts.pop("pointer", ""))
@@ -142,35 +175,39 @@ def encode_problem(refusal: Refusal, *, instance: str = "", request_id: str = ""
     errors: Sequence[dict[str, str]] = (listed if isinstance(listed, list) else []) or (
         [{"pointer": pointer, "detail": refusal.detail}] if pointer else []
     )
-    problem = Problem(
+    return Problem(
         type=TYPE_BASE + refusal.code,
         title=TITLES[status],
         status=status,
         detail=refusal.detail,
         code=refusal.code,
-        instance=instance,
         article=refusal.article,
-        request_id=request_id,
-        retryable=status in RETRYABLE,
+        retryable=depends_on_moment(refusal),
         facts=facts,
         errors=errors,
     )
-    return status, msgspec.json.encode(problem)
 
 
-def problem_response(refusal: Refusal, *, instance: str = "", request_id: str = "") -> Response:
-    """A refusal as an HTTP response."""
-    status, body = encode_problem(refusal, instance=instance, request_id=request_id)
-    headers = {"Retry-After": "1"} if status in RETRYABLE else {}
-    retry_after = refusal.facts.get("retry_after_s")
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
-    if status == STATUS[RefusalKind.UNAUTHENTICATED]:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
+def encode_problem(refusal: Refusal, *, instance: str = "", request_id: str = "") -> tuple[int, bytes]:
+    """Status and body of a refusal; as it is stored, without the request it answers."""
+    problem = problem_of(refusal)
+    problem.instance, problem.request_id = instance, request_id
+    return problem.status, msgspec.json.encode(problem)
 
 
-def plain_problem(status: int, *, code: str, detail: str, instance: str = "", request_id: str = "") -> Response:
+def problem_response(refusal: Refusal, *, instance: str, request_id: str) -> Response:
+    """A refusal as the answer to one request."""
+    return _respond(problem_of(refusal), instance=instance, request_id=request_id)
+
+
+def stored_problem(body: bytes, *, instance: str, request_id: str) -> Response:
+    """A stored refusal as the answer to the present request."""
+    return _respond(msgspec.json.decode(body, type=Problem), instance=instance, request_id=request_id)
+
+
+def plain_problem(  # noqa: PLR0913 - the parts of a problem
+    status: int, *, code: str, detail: str, instance: str, request_id: str, facts: Mapping[str, object] | None = None
+) -> Response:
     """A problem that is no refusal: an unknown path, an unexpected fault."""
     problem = Problem(
         type=TYPE_BASE + code,
@@ -178,8 +215,18 @@ def plain_problem(status: int, *, code: str, detail: str, instance: str = "", re
         status=status,
         detail=detail,
         code=code,
-        instance=instance,
-        request_id=request_id,
-        retryable=status in RETRYABLE,
+        facts=dict(facts or {}),
     )
-    return Response(msgspec.json.encode(problem), status_code=status, media_type="application/problem+json")
+    return _respond(problem, instance=instance, request_id=request_id)
+
+
+def _respond(problem: Problem, *, instance: str, request_id: str) -> Response:
+    problem.instance, problem.request_id = instance, request_id
+    headers = {}
+    if problem.retryable and problem.status in _TIME_HELPS:
+        headers["Retry-After"] = str(problem.facts.get("retry_after_s", RETRY_AFTER_S))
+    if problem.status == STATUS[RefusalKind.UNAUTHENTICATED]:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type="application/problem+json", headers=headers
+    )

@@ -51,12 +51,13 @@ class Runtime:
         self.settings = settings
         self.pool = pool
         self.bus = bus
-        self.clock = BusinessClock()
+        self.timers_changed = asyncio.Event()
+        self.clock = BusinessClock(movable=settings.movable_clock, moved=self.timers_changed.set)
         self.ports = Ports()
+        self.ports.add(BusinessClock, self.clock)
         self.waiters = Waiters()
         self.ports.add(Waiters, self.waiters)
         self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
-        self.timers_changed = asyncio.Event()
         self.counts: dict[str, int] = defaultdict(int)
         self.denied: Counter[tuple[str, ...]] = Counter()
         """Requests that were denied, by the code of the refusal and the permission that was missing."""

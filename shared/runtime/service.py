@@ -84,6 +84,8 @@ class Service:
     jobs: Sequence[Job] = ()
     news: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, object]]] | None = None
     """What callers that wait for these aggregates are told, for those of which there is something to tell."""
+    present: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]] | None = None
+    """How these aggregates stand now, as fields of a hot route's answer: what a repeated call is told."""
     looks: Sequence[Look] = ()
     """The service's own gauges, each read from its database when somebody asks."""
     audits: Sequence[Audit] = ()
@@ -102,5 +104,5 @@ class Service:
         return [kind for kind in self.subscriptions if issubclass(kind, Command)]
 
 
-RUNTIME_STREAMS = frozenset({"identity.key", "identity.account"})
-"""Streams every service follows: published signing keys and ended accounts."""
+RUNTIME_STREAMS = frozenset({"identity.key", "identity.account", "identity.clock"})
+"""Streams every service follows: published signing keys, ended accounts, and the clock of a demonstration."""

@@ -32,6 +32,8 @@ _BY_TYPE: Mapping[str, str] = {
     "too_long": "至多 {max_length} 项",
     "uuid_type": "不是有效的标识（UUID）",
     "uuid_parsing": "不是有效的标识（UUID）",
+    "control_character": "文字中不得含有控制字符",
+    "year_range": "年份须在 {first} 至 {last} 之间",
     "timezone_aware": "时间必须含时区",
     "model_attributes_type": "必须是 JSON 对象",
     "model_type": "必须是 JSON 对象",
@@ -39,10 +41,11 @@ _BY_TYPE: Mapping[str, str] = {
 }
 _BY_PREFIX = (
     ("datetime_", "不是有效的时间（RFC 3339，须含时区）"),
-    ("date_", "不是有效的日期"),
+    ("date_", "不是有效的日期（RFC 3339，例如 2026-01-05）"),
     ("int_", "必须是整数"),
 )
 _UNKNOWN = "格式不正确"
+WAIT_NO_NUMBER = "Prefer: wait 的秒数必须是非负整数"
 
 _NAMES: Mapping[str, str] = {
     "int": "整数",

@@ -135,7 +135,7 @@ class Platform:
         """Move every service's business clock forward and let everything due happen."""
         for runtime in self.host.runtimes:
             async with runtime.pool.acquire() as connection:
-                await runtime.clock.move_to(connection, target=target)
+                runtime.clock.take(await runtime.clock.move_to(connection, target=target))
         for runtime in self.host.runtimes:
             runtime.timers_changed.set()
         await asyncio.sleep(0.05)

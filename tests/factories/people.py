@@ -92,7 +92,7 @@ class People:
             # A clock that is there already, or a moment past it, stays.
             if target > runtime.clock.now() + timedelta(seconds=1):
                 async with runtime.pool.acquire() as connection:
-                    await runtime.clock.move_to(connection, target=target)
+                    runtime.clock.take(await runtime.clock.move_to(connection, target=target))
             runtime.timers_changed.set()
 
     async def pass_days(self, days: int) -> None:

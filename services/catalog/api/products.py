@@ -18,9 +18,8 @@ from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.history import HistoryItem
-from shared.runtime.http import Reading, Run, actor_of
+from shared.runtime.http import Reading, Run, VersionedRun, VersionRequiredRun, actor_of
 from shared.runtime.paging import Cursor, Limit
-from shared.runtime.problems import VersionRequired
 
 router = APIRouter()
 
@@ -43,19 +42,16 @@ async def draft_product(run: Run, body: ContentBody, principal: Drafter) -> Resp
 
 
 @router.put("/products/{product_id}", response_model=handlers.ProductResult, summary="修改草稿或新建版次")
-async def revise_product(run: Run, product_id: UUID, body: ContentBody, principal: Drafter) -> Response:
+async def revise_product(run: VersionRequiredRun, product_id: UUID, body: ContentBody, principal: Drafter) -> Response:
     """Rewrite the open edition, or begin a new one of a published product; If-Match is required."""
-    version = run.expected_version
-    if version is None:
-        raise VersionRequired
     command = handlers.ReviseProduct(
-        product_id=product_id, expected_version=version, content=body.content(), by=actor_of(principal)
+        product_id=product_id, expected_version=run.expected_version, content=body.content(), by=actor_of(principal)
     )
     return await run.run(handlers.revise_product, command)
 
 
 @router.post("/products/{product_id}/submit", response_model=handlers.ProductResult, summary="提交审核")
-async def submit_product(run: Run, product_id: UUID, body: SubmitBody, principal: Submitter) -> Response:
+async def submit_product(run: VersionedRun, product_id: UUID, body: SubmitBody, principal: Submitter) -> Response:
     """Hand the open edition in for both reviews."""
     command = handlers.SubmitProduct(
         product_id=product_id,
@@ -69,7 +65,7 @@ async def submit_product(run: Run, product_id: UUID, body: SubmitBody, principal
 
 
 @router.post("/products/{product_id}/withdraw", response_model=handlers.ProductResult, summary="自行下架产品")
-async def withdraw_product(run: Run, product_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
+async def withdraw_product(run: VersionedRun, product_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
     """Take the own product off the directory at once."""
     command = handlers.WithdrawProduct(
         product_id=product_id, expected_version=run.expected_version, reason=body.reason, by=actor_of(principal)

@@ -11,7 +11,7 @@ from services.catalog.api.bodies import DecisionBody, OpinionBody, SendBackBody
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
-from shared.runtime.http import Run, actor_of
+from shared.runtime.http import VersionedRun, actor_of
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ Bureau = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_BUREAU_
 
 
 @router.post("/products/{product_id}/opinion", response_model=handlers.ProductResult, summary="系统运营方审核意见")
-async def give_opinion(run: Run, product_id: UUID, body: OpinionBody, principal: Operator) -> Response:
+async def give_opinion(run: VersionedRun, product_id: UUID, body: OpinionBody, principal: Operator) -> Response:
     """Pass the operator's opinion on to the bureau."""
     command = handlers.GiveOpinion(
         product_id=product_id,
@@ -33,7 +33,7 @@ async def give_opinion(run: Run, product_id: UUID, body: OpinionBody, principal:
 
 
 @router.post("/products/{product_id}/send-back", response_model=handlers.ProductResult, summary="系统运营方退回")
-async def send_back(run: Run, product_id: UUID, body: SendBackBody, principal: Operator) -> Response:
+async def send_back(run: VersionedRun, product_id: UUID, body: SendBackBody, principal: Operator) -> Response:
     """Return the edition to the provider."""
     command = handlers.SendBack(
         product_id=product_id, expected_version=run.expected_version, text=body.text, by=actor_of(principal)
@@ -42,7 +42,7 @@ async def send_back(run: Run, product_id: UUID, body: SendBackBody, principal: O
 
 
 @router.post("/products/{product_id}/decision", response_model=handlers.ProductResult, summary="省大数据局审批")
-async def decide_product(run: Run, product_id: UUID, body: DecisionBody, principal: Bureau) -> Response:
+async def decide_product(run: VersionedRun, product_id: UUID, body: DecisionBody, principal: Bureau) -> Response:
     """Approve and publish, or return the edition."""
     command = handlers.DecideProduct(
         product_id=product_id,

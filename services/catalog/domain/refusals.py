@@ -55,6 +55,7 @@ class ProviderNotAuthenticated(Refusal):
 
     code = "catalog.provider_not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(4)"
     zh = "贵单位尚未通过云服务商实名认证，不能发布云服务产品。"
 
@@ -64,6 +65,7 @@ class ProviderNotRecognised(Refusal):
 
     code = "catalog.provider_not_recognised"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "N三(二)"
     zh = "该云服务商尚未经省大数据局择优认定，支持云使用券的产品不能上架。"
 
@@ -73,6 +75,7 @@ class ProviderSuspended(Refusal):
 
     code = "catalog.provider_suspended"
     kind = RefusalKind.STATE
+    momentary = True  # a copy may lag
     article = "A12"
     zh = "该云服务商已被暂停或已退出，不能办理此项业务。"
 
@@ -184,6 +187,7 @@ class CorrectionFirst(Refusal):
 
     code = "catalog.correction_first"
     kind = RefusalKind.RULE
+    momentary = True  # the time set for the correction ends by itself
     article = "A12(2)5"
     zh = "以此情形下架前，须先发出限期整改通知，且整改期限已满。"
 

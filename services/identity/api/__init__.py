@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.identity.api import (
     blacklist,
+    clock,
     documents,
     histories,
     organisations,
@@ -15,5 +16,5 @@ from services.identity.api import (
 )
 
 router = APIRouter()
-for part in (public, sessions, organisations, documents, reviews, registers, blacklist, histories, staff):
+for part in (public, sessions, organisations, documents, reviews, registers, blacklist, histories, staff, clock):
     router.include_router(part.router)

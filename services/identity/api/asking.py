@@ -8,35 +8,32 @@ from services.identity.sealing import Vault
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require_any, runtime_of
-from shared.runtime.http import Commands
+from shared.runtime.http import Commands, VersionedCommands
 from shared.runtime.network import Proxies
 
 KindCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class _SealedBody(Request):
-    """A request whose body is fingerprinted by a keyed hash.
+class SealedCommands(Commands):
+    """Commands whose bodies are fingerprinted by a keyed hash.
 
     The fingerprint is stored with the Idempotency-Key. A plain hash of a body that holds a password or an ID number
     would let whoever reads the table guess them, at a speed that Argon2id is there to prevent.
     """
 
-    def __init__(self, request: Request, vault: Vault) -> None:
-        super().__init__(request.scope)
-        self._given = request
-        self._vault = vault
-
-    async def body(self) -> bytes:
+    def fingerprint(self, body: bytes) -> bytes:
         """The keyed hash in place of the body."""
-        return self._vault.index(await self._given.body(), purpose="request")
+        return self._runtime.ports.get(Vault).index(body, purpose="request")
 
 
-def _sealed_commands(request: Request) -> Commands:
-    return Commands(_SealedBody(request, runtime_of(request).ports.get(Vault)))
+class SealedVersionedCommands(SealedCommands, VersionedCommands):
+    """The same on an organisation that the caller has read."""
 
 
-SealedRun = Annotated[Commands, Depends(_sealed_commands)]
+SealedRun = Annotated[SealedCommands, Depends(SealedCommands)]
 """A dependency: runs the request's command and keeps only a keyed fingerprint of its body."""
+SealedVersionedRun = Annotated[SealedVersionedCommands, Depends(SealedVersionedCommands)]
+"""The same; If-Match is checked when it is given."""
 
 
 def caller_network(request: Request) -> str:

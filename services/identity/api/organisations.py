@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import Reader, SealedRun
+from services.identity.api.asking import Reader, SealedVersionedRun
 from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
 from services.identity.domain.organisations import AuthenticationState, RecognitionState
 from services.identity.handlers import authentication, standing
@@ -63,7 +63,7 @@ async def read_organisation(
 
 @router.post("/{organisation_id}/authentication", response_model=OrganisationOutcome, summary="提交实名认证")
 async def submit(
-    run: SealedRun,
+    run: SealedVersionedRun,
     organisation_id: UUID,
     body: SubmitBody,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AUTHENTICATION_SUBMIT))],
@@ -88,7 +88,7 @@ async def submit(
 
 @router.post("/{organisation_id}/suspension", response_model=OrganisationOutcome, summary="暂停使用")
 async def suspend(
-    run: SealedRun,
+    run: SealedVersionedRun,
     organisation_id: UUID,
     body: SuspendBody,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_SUSPEND))],
@@ -106,7 +106,7 @@ async def suspend(
 
 @router.post("/{organisation_id}/reinstatement", response_model=OrganisationOutcome, summary="恢复使用")
 async def reinstate(
-    run: SealedRun,
+    run: SealedVersionedRun,
     organisation_id: UUID,
     body: ReasonBody,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_REINSTATE))],
@@ -123,7 +123,7 @@ async def reinstate(
 
 @router.put("/{organisation_id}/priority", response_model=OrganisationOutcome, summary="调整优先名单")
 async def change_priority(
-    run: SealedRun,
+    run: SealedVersionedRun,
     organisation_id: UUID,
     body: PriorityBody,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_RECOGNITION_DECIDE))],

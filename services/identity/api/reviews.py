@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.identity.api.asking import SealedRun
+from services.identity.api.asking import SealedVersionedRun
 from services.identity.api.bodies import ApproveBody, ReasonBody, RecognitionBody, SendBackBody
 from services.identity.domain.reviewing import Tick
 from services.identity.handlers import authentication, standing
@@ -40,7 +40,9 @@ async def read_queue(
     response_model=OrganisationOutcome,
     summary="退回实名认证材料",
 )
-async def send_back(run: SealedRun, organisation_id: UUID, body: SendBackBody, principal: Reviewer) -> Response:
+async def send_back(
+    run: SealedVersionedRun, organisation_id: UUID, body: SendBackBody, principal: Reviewer
+) -> Response:
     """Ask for better documents. Source: R45."""
     command = Review(
         organisation_id=organisation_id,
@@ -57,7 +59,7 @@ async def send_back(run: SealedRun, organisation_id: UUID, body: SendBackBody, p
     response_model=OrganisationOutcome,
     summary="实名认证不予通过",
 )
-async def refuse(run: SealedRun, organisation_id: UUID, body: ReasonBody, principal: Reviewer) -> Response:
+async def refuse(run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reviewer) -> Response:
     """Refuse authentication. Source: A11(3), A14(3)."""
     command = Review(
         organisation_id=organisation_id,
@@ -73,7 +75,7 @@ async def refuse(run: SealedRun, organisation_id: UUID, body: ReasonBody, princi
     response_model=OrganisationOutcome,
     summary="通过实名认证",
 )
-async def approve(run: SealedRun, organisation_id: UUID, body: ApproveBody, principal: Reviewer) -> Response:
+async def approve(run: SealedVersionedRun, organisation_id: UUID, body: ApproveBody, principal: Reviewer) -> Response:
     """Approve authentication on a full checklist. Source: A11(3), A14(3), R37-R42, R60-R62."""
     command = Review(
         organisation_id=organisation_id,
@@ -87,7 +89,7 @@ async def approve(run: SealedRun, organisation_id: UUID, body: ApproveBody, prin
 
 @router.post("/organisations/{organisation_id}/recognition", response_model=OrganisationOutcome, summary="认定云服务商")
 async def decide_recognition(
-    run: SealedRun,
+    run: SealedVersionedRun,
     organisation_id: UUID,
     body: RecognitionBody,
     principal: Annotated[Principal, Depends(require(Permission.IDENTITY_RECOGNITION_DECIDE))],

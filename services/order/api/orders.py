@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
@@ -19,7 +19,8 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of, wait_preference_s
+from shared.runtime.edge import require, runtime_of, wait_preference
+from shared.runtime.fields import Moment
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Resource, actor_of, to_json
 
@@ -120,8 +121,8 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - one parameter a filter
     principal: Reader,
     state: OrderState | None = None,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
-    placed_from: AwareDatetime | None = None,
-    placed_to: AwareDatetime | None = None,
+    placed_from: Moment | None = None,
+    placed_to: Moment | None = None,
     number: Annotated[str | None, Query(max_length=32)] = None,
     enterprise_id: UUID | None = None,
     provider_id: UUID | None = None,
@@ -144,9 +145,11 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - one parameter a filter
 
 
 @router.get("/orders/{order_id}", response_model=views.OrderDetail, summary="订单详情")
-async def read_order(request: Request, order_id: UUID, principal: Reader) -> Response:
+async def read_order(
+    request: Request, order_id: UUID, principal: Reader, wait_s: Annotated[float, Depends(wait_preference)]
+) -> Response:
     """One order. With `Prefer: wait=N` the answer comes when its voucher has moved, at the latest after N seconds."""
-    scope, wait_s = views.scope_of(principal), wait_preference_s(request.headers.get("prefer", ""))
+    scope = views.scope_of(principal)
     found = await _read(request, order_id, scope)
     if wait_s and _under_way(found):
         found = await _read_later(request, order_id, scope, wait_s=wait_s)

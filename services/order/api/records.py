@@ -14,7 +14,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, require_any
-from shared.runtime.http import Body, Resource, Run, actor_of
+from shared.runtime.http import Body, Resource, Run, VersionedRun, actor_of
 
 router = APIRouter(tags=["订单记录"])
 
@@ -100,7 +100,7 @@ class RecordedAnswer(Resource):
 
 
 async def _record(
-    run: Run, order_id: UUID, principal: Principal, kind: RecordKind, body: Correctable, **values: object
+    run: VersionedRun, order_id: UUID, principal: Principal, kind: RecordKind, body: Correctable, **values: object
 ) -> Response:
     command = records.PutOnRecord(
         order_id=order_id,
@@ -120,7 +120,7 @@ def _correction(body: Correctable) -> records.Correction | None:
 @router.put(
     "/orders/{order_id}/documents/contract", status_code=201, response_model=RecordedAnswer, summary="登记服务合同"
 )
-async def put_contract(run: Run, order_id: UUID, body: ContractBody, principal: Recorder) -> Response:
+async def put_contract(run: VersionedRun, order_id: UUID, body: ContractBody, principal: Recorder) -> Response:
     """The provider records the signed contract. Source: A19, R69."""
     return await _record(
         run, order_id, principal, RecordKind.CONTRACT, body, dated_on=body.signed_on, document_sha256=body.sha256
@@ -128,7 +128,7 @@ async def put_contract(run: Run, order_id: UUID, body: ContractBody, principal: 
 
 
 @router.post("/orders/{order_id}/payments", status_code=201, response_model=RecordedAnswer, summary="登记自付款")
-async def record_payment(run: Run, order_id: UUID, body: PaymentBody, principal: Payer) -> Response:
+async def record_payment(run: VersionedRun, order_id: UUID, body: PaymentBody, principal: Payer) -> Response:
     """The enterprise records what it paid outside the platform. Source: A19, Q16, R75."""
     return await _record(
         run,
@@ -144,7 +144,7 @@ async def record_payment(run: Run, order_id: UUID, body: PaymentBody, principal:
 
 
 @router.post("/orders/{order_id}/deliveries", status_code=201, response_model=RecordedAnswer, summary="登记交付")
-async def record_delivery(run: Run, order_id: UUID, body: DeliveryBody, principal: Recorder) -> Response:
+async def record_delivery(run: VersionedRun, order_id: UUID, body: DeliveryBody, principal: Recorder) -> Response:
     """The provider records a delivery. Source: A19, R71."""
     return await _record(
         run, order_id, principal, RecordKind.DELIVERY, body, dated_on=body.delivered_on, text=body.text
@@ -152,7 +152,7 @@ async def record_delivery(run: Run, order_id: UUID, body: DeliveryBody, principa
 
 
 @router.post("/orders/{order_id}/acceptance", status_code=201, response_model=RecordedAnswer, summary="验收")
-async def accept_delivery(run: Run, order_id: UUID, body: AcceptanceBody, principal: Accepter) -> Response:
+async def accept_delivery(run: VersionedRun, order_id: UUID, body: AcceptanceBody, principal: Accepter) -> Response:
     """The enterprise accepts. Source: R71."""
     return await _record(
         run, order_id, principal, RecordKind.ACCEPTANCE, body, dated_on=body.accepted_on, text=body.text
@@ -161,7 +161,7 @@ async def accept_delivery(run: Run, order_id: UUID, body: AcceptanceBody, princi
 
 @router.post("/orders/{order_id}/complaints", status_code=201, response_model=RecordedAnswer, summary="投诉")
 async def file_complaint(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: ComplaintBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_COMPLAINT_FILE))],
@@ -186,7 +186,7 @@ async def answer_complaint(
 
 @router.post("/orders/{order_id}/evaluation", status_code=201, response_model=RecordedAnswer, summary="效果评价")
 async def evaluate(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: EvaluationBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_EVALUATION_FILE))],

@@ -13,7 +13,7 @@ from services.order.handlers import refunds
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
-from shared.runtime.http import Body, Resource, Run, actor_of
+from shared.runtime.http import Body, Resource, VersionedRun, actor_of
 
 router = APIRouter(tags=["退款"])
 
@@ -64,7 +64,9 @@ class DecisionBody(Body):
     reason: str = Field(min_length=1, max_length=500)
 
 
-def _answer(run: Run, order_id: UUID, principal: Principal, *, consent: bool, reason: str) -> refunds.AnswerRefund:
+def _answer(
+    run: VersionedRun, order_id: UUID, principal: Principal, *, consent: bool, reason: str
+) -> refunds.AnswerRefund:
     return refunds.AnswerRefund(
         order_id=order_id, consent=consent, reason=reason, by=actor_of(principal), version=run.expected_version
     )
@@ -72,7 +74,7 @@ def _answer(run: Run, order_id: UUID, principal: Principal, *, consent: bool, re
 
 @router.post("/orders/{order_id}/refund-requests", status_code=201, response_model=AnsweredOrder, summary="申请退款")
 async def request_refund(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: RefundBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_REFUND_REQUEST))],
@@ -90,7 +92,7 @@ async def request_refund(
 
 @router.post("/orders/{order_id}/refund/consent", response_model=AnsweredOrder, summary="同意退款")
 async def consent(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: ConsentBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_REFUND_CONSENT))],
@@ -101,7 +103,7 @@ async def consent(
 
 @router.post("/orders/{order_id}/refund/refuse", response_model=AnsweredOrder, summary="不同意退款")
 async def refuse(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: ReasonBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_REFUND_REFUSE))],
@@ -112,7 +114,7 @@ async def refuse(
 
 @router.post("/orders/{order_id}/refund/decide", response_model=AnsweredOrder, summary="裁决逾期退款")
 async def decide(
-    run: Run,
+    run: VersionedRun,
     order_id: UUID,
     body: DecisionBody,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_ESCALATION_DECIDE))],

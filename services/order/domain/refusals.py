@@ -28,6 +28,7 @@ class EnterpriseNotAuthenticated(Refusal):
 
     code = "order.enterprise_not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A14"
     zh = "上云企业尚未通过实名认证，不能交易"
 
@@ -37,6 +38,7 @@ class EnterpriseSuspended(Refusal):
 
     code = "order.enterprise_suspended"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A9"
     zh = "上云企业已被暂停或退出，不能办理此项业务"
 
@@ -46,6 +48,7 @@ class ProviderNotAuthenticated(Refusal):
 
     code = "order.provider_not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(3)"
     zh = "该云服务商尚未通过实名认证，不能交易"
 
@@ -55,6 +58,7 @@ class ProviderNotRecognised(Refusal):
 
     code = "order.provider_not_recognised"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "N三(二)"
     zh = "该云服务商未经省大数据局认定，不能使用云使用券"
 
@@ -64,6 +68,7 @@ class ProviderSuspended(Refusal):
 
     code = "order.provider_suspended"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A12"
     zh = "该云服务商已被暂停或退出，不能办理此项业务"
 
@@ -85,6 +90,7 @@ class PartiesAffiliated(Refusal):
 
     code = "order.parties_affiliated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "上云企业与该云服务商存在{tie}，不能通过本系统交易"
 
@@ -94,6 +100,7 @@ class ProductNotOnOffer(Refusal):
 
     code = "order.product_not_on_offer"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(5)"
     zh = "第 {line} 行的产品未上架或已下架"
 
@@ -112,6 +119,7 @@ class OfferChanged(Refusal):
 
     code = "order.offer_changed"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(4)"
     zh = "第 {line} 行的产品已更新为第 {current} 版，请核对价格后重新提交"
 
@@ -121,6 +129,7 @@ class ComponentUnknown(Refusal):
 
     code = "order.component_unknown"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A11(4)"
     zh = "第 {line} 行的产品没有所选的计价项"
 
@@ -147,6 +156,7 @@ class VoucherOverMaximum(Refusal):
 
     code = "order.voucher_over_maximum"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A18"
     zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣{maximum_yuan}元"
 
@@ -156,6 +166,7 @@ class NoQuotaLeft(Refusal):
 
     code = "order.no_quota_left"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A21"
     zh = "本订单没有可用的云使用券额度，可选择自费购买"
 
@@ -165,6 +176,7 @@ class HoldPending(Refusal):
 
     code = "order.hold_pending"
     kind = RefusalKind.STATE
+    momentary = True  # the purchase goes on by itself
     article = "A19"
     zh = "订单的云使用券尚在冻结中，请稍后再确认"
 

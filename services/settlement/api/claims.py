@@ -1,6 +1,5 @@
 """Claims: draft, submit, withdraw, read; what can be claimed; windows and tasks."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -22,7 +21,8 @@ from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import day_closes_at
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.fields import Day
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
 from shared.runtime.work import Work
 
@@ -67,7 +67,7 @@ async def draft(run: Run, body: DraftBody, principal: Filer) -> Response:
 
 
 @router.post("/claims/{claim_id}/submit", status_code=202, response_model=ClaimStatus, summary="提交兑现申请")
-async def submit(run: Run, claim_id: UUID, body: SubmitBody, principal: Filer) -> Response:
+async def submit(run: VersionedRun, claim_id: UUID, body: SubmitBody, principal: Filer) -> Response:
     """File a draft; the claim itself tells the result of each order later."""
     command = claims.SubmitClaim(
         claim_id=claim_id,
@@ -79,7 +79,7 @@ async def submit(run: Run, claim_id: UUID, body: SubmitBody, principal: Filer) -
 
 
 @router.post("/claims/{claim_id}/withdraw", response_model=ClaimStatus, summary="撤回兑现申请")
-async def withdraw(run: Run, claim_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
+async def withdraw(run: VersionedRun, claim_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
     """Take back a claim or some of its orders, before the appropriation is approved."""
     command = claims.WithdrawClaim(
         claim_id=claim_id,
@@ -101,7 +101,7 @@ async def list_claims(  # noqa: PLR0913 - the filters of a list
     cursor: Cursor = None,
     state: ClaimState | None = None,
     provider_id: UUID | None = None,
-    window_closes_on: date | None = None,
+    window_closes_on: Day | None = None,
 ) -> Page[views.ClaimCard]:
     """Claims the caller may see, newest first."""
     return await views.list_claims(

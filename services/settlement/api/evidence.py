@@ -1,6 +1,5 @@
 """Evidence in and out: raw files, judged before anything is stored, sealed before they are written."""
 
-from datetime import date
 from functools import partial
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -21,6 +20,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits
 from shared.runtime.edge import require, runtime_of
+from shared.runtime.fields import Day
 from shared.runtime.http import Run, actor_of
 from shared.runtime.transfers import Delivery, IncomingFile, Transfers, file_body
 from shared.runtime.uploads import Inspections, keep_if_recorded
@@ -56,7 +56,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     incoming: Annotated[IncomingFile, Depends(file_body(bytes_max=LIMITS.size_max_bytes))],
     reference: Annotated[str, Query(max_length=64)] = "",
     amount_fen: Annotated[int | None, Query(ge=1, le=MAX_FEN)] = None,
-    dated_on: date | None = None,
+    dated_on: Day | None = None,
 ) -> Response:
     """The body is the file (PDF, PNG or JPEG); number, amount and date are given in the query."""
     provider_id = provider_of(actor_of(principal))

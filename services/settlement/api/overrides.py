@@ -15,7 +15,7 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["特批"])
@@ -35,7 +35,7 @@ def _location(status: OverrideStatus) -> str:
     return f"/api/settlement/v1/overrides/{status.id}"
 
 
-def _decision(run: Run, override_id: UUID, body: ReasonBody, principal: Principal) -> DecideOverride:
+def _decision(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Principal) -> DecideOverride:
     return DecideOverride(
         override_id=override_id,
         reason=body.reason,
@@ -57,19 +57,19 @@ async def propose(run: Run, claim_id: UUID, order_id: UUID, body: ReasonBody, pr
 
 
 @router.post("/overrides/{override_id}/approve", response_model=OverrideStatus, summary="批准特批建议")
-async def approve(run: Run, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
+async def approve(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Approve a proposal; it counts for its order and amount, until it expires."""
     return await run.run(overrides.approve_override, _decision(run, override_id, body, principal))
 
 
 @router.post("/overrides/{override_id}/refuse", response_model=OverrideStatus, summary="不同意特批建议")
-async def refuse(run: Run, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
+async def refuse(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Refuse a proposal."""
     return await run.run(overrides.refuse_override, _decision(run, override_id, body, principal))
 
 
 @router.post("/overrides/{override_id}/withdraw", response_model=OverrideStatus, summary="撤回特批建议")
-async def withdraw(run: Run, override_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
+async def withdraw(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
     """Take a proposal back."""
     return await run.run(overrides.withdraw_override, _decision(run, override_id, body, principal))
 

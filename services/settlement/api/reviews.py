@@ -15,7 +15,7 @@ from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["审核"])
@@ -57,7 +57,7 @@ class AnswerBody(Body):
 
 @router.post("/claims/{claim_id}/items/{order_id}/first-review", response_model=ClaimStatus, summary="系统运营方初审")
 async def review_first(
-    run: Run, claim_id: UUID, order_id: UUID, body: FirstReviewBody, principal: FirstReviewer
+    run: VersionedRun, claim_id: UUID, order_id: UUID, body: FirstReviewBody, principal: FirstReviewer
 ) -> Response:
     """Judge truth and validity of one order's service."""
     command = reviews.FirstReview(
@@ -74,7 +74,7 @@ async def review_first(
 
 @router.post("/claims/{claim_id}/items/{order_id}/bureau-review", response_model=ClaimStatus, summary="省大数据局审核")
 async def review_by_bureau(
-    run: Run, claim_id: UUID, order_id: UUID, body: BureauReviewBody, principal: BureauReviewer
+    run: VersionedRun, claim_id: UUID, order_id: UUID, body: BureauReviewBody, principal: BureauReviewer
 ) -> Response:
     """Judge one order that passed first review."""
     command = reviews.BureauReview(

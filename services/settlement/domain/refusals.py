@@ -68,6 +68,7 @@ class PartiesBarred(Refusal):
 
     code = "settlement.parties_barred"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "存在下列情形，不能{step_zh}：{marks_zh}。"
 
@@ -77,6 +78,7 @@ class OverrideMissing(Refusal):
 
     code = "settlement.override_missing"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(4)"
     zh = "存在下列情形，未经两人特批不能{step_zh}：{marks_zh}。"
 
@@ -185,6 +187,7 @@ class ClaimUnanswered(Refusal):
 
     code = "settlement.claim_unanswered"
     kind = RefusalKind.STATE
+    momentary = True  # the claim goes on by itself
     article = "A22"
     zh = "该兑现申请正在核对订单，请稍后再操作。"
 
@@ -221,6 +224,7 @@ class ClaimNotInFirstReview(_StateRefusal):
 
     code = "settlement.claim_not_in_first_review"
     kind = RefusalKind.STATE
+    momentary = True  # the window closes by itself
     article = "A22"
     zh = "该兑现申请不在初审阶段（当前状态为“{state}”）；系统运营方在兑现节点后集中办理。"
 

@@ -22,7 +22,7 @@ from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import principal_of, require, require_any, runtime_of
 from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.http import Body, Reading, VersionedRun, actor_of
 
 router = APIRouter(tags=["applications"])
 
@@ -53,7 +53,7 @@ class ReceiptBody(Body):
     signature: str = Field(max_length=128)
 
 
-def _review(run: Run, application_id: UUID, reason: str, principal: Principal) -> reviews.ReviewApplication:
+def _review(run: VersionedRun, application_id: UUID, reason: str, principal: Principal) -> reviews.ReviewApplication:
     return reviews.ReviewApplication(
         application_id=application_id,
         owner_id=None,
@@ -100,7 +100,7 @@ async def read_application(
 
 @router.post("/applications/{application_id}/grant", response_model=ApplicationView, summary="核准申领")
 async def grant(
-    run: Run,
+    run: VersionedRun,
     application_id: UUID,
     body: NoteBody,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_APPLICATION_REVIEW))],
@@ -111,7 +111,7 @@ async def grant(
 
 @router.post("/applications/{application_id}/refuse", response_model=ApplicationView, summary="不予核准")
 async def refuse(
-    run: Run,
+    run: VersionedRun,
     application_id: UUID,
     body: ReasonBody,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_APPLICATION_REVIEW))],
@@ -122,7 +122,7 @@ async def refuse(
 
 @router.post("/applications/{application_id}/send-back", response_model=ApplicationView, summary="退回补正")
 async def send_back(
-    run: Run,
+    run: VersionedRun,
     application_id: UUID,
     body: ReasonBody,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_APPLICATION_REVIEW))],
@@ -133,7 +133,7 @@ async def send_back(
 
 @router.post("/applications/{application_id}/withdraw", response_model=ApplicationView, summary="撤回申领")
 async def withdraw(
-    run: Run,
+    run: VersionedRun,
     application_id: UUID,
     body: NoteBody,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_APPLICATION_WITHDRAW))],

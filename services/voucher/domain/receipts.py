@@ -72,10 +72,13 @@ def receipt_of(*, plan_id: UUID, ticket_no: int, digest: bytes, received_at: dat
 
 
 def canonical_moment(moment: datetime) -> str:
-    """RFC 3339 in UTC to the microsecond. Raises: ValueError for a moment without an offset."""
+    """RFC 3339 in UTC to the microsecond. Raises: ValueError for a moment that has no offset, or none in UTC."""
     if moment.tzinfo is None:
         raise ValueError("a receipt's moment has an offset")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError as error:
+        raise ValueError("the moment lies outside the calendar in UTC") from error
 
 
 @lru_cache(maxsize=256)

@@ -167,6 +167,7 @@ class PlanNotOpen(Refusal):
 
     code = "voucher.plan_not_open"
     kind = RefusalKind.STATE
+    momentary = True  # the time of opening comes by itself
     article = "A15"
     zh = "该年度发放计划未开放申领"
 
@@ -176,6 +177,7 @@ class NotEnterprise(Refusal):
 
     code = "voucher.not_enterprise"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13"
     zh = "只有上云企业可以申领云使用券"
 
@@ -185,6 +187,7 @@ class NotAuthenticated(Refusal):
 
     code = "voucher.not_authenticated"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A14"
     zh = "企业尚未通过实名认证"
 
@@ -194,6 +197,7 @@ class EnterpriseSuspended(Refusal):
 
     code = "voucher.enterprise_suspended"
     kind = RefusalKind.STATE
+    momentary = True  # a copy may lag
     article = "A9"
     zh = "企业已被暂停或已退出，不能申领"
 
@@ -203,6 +207,7 @@ class NotLegalPerson(Refusal):
 
     code = "voucher.not_legal_person"
     kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
     article = "A13(2)"
     zh = "申领企业须为独立法人"
 
@@ -221,6 +226,7 @@ class RegisteredTooShort(Refusal):
 
     code = "voucher.registered_too_short"
     kind = RefusalKind.RULE
+    momentary = True  # the day comes by itself
     article = "A13(1)"
     zh = "企业注册须满{years}年"
 
@@ -276,6 +282,7 @@ class NothingEarmarked(Refusal):
 
     code = "voucher.nothing_earmarked"
     kind = RefusalKind.STATE
+    momentary = True  # the queue goes on by itself
     article = "A6"
     zh = "该申领没有已预留的额度可供核准"
 

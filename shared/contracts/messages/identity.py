@@ -199,3 +199,17 @@ class KeyRetired(KeyFact, frozen=True, kw_only=True):
     """Tokens signed with this key are not to be trusted any more."""
 
     name: ClassVar[str] = "identity.key_retired"
+
+
+class ClockMoved(Fact, frozen=True, kw_only=True):
+    """The business clock of a demonstration or sandbox was moved. Each move is an aggregate of its own.
+
+    `offset_us` is business time less machine time in microseconds. It only grows, so the greatest one stands.
+    """
+
+    stream: ClassVar[str] = "identity.clock"
+    key: ClassVar[str] = "move_id"
+    name: ClassVar[str] = "identity.clock_moved"
+
+    move_id: UUID
+    offset_us: int

@@ -181,3 +181,31 @@ async def test_a_hundred_purchases_cost_few_statements_and_commits(trade: Trade)
     # A batch of places and a few of replies; one by one it would be two hundred commits.
     assert 0 < runtime.counts["commits"] - before < 20
     assert 0 < statements < 30
+
+
+async def test_a_repeated_purchase_tells_how_the_order_stands_and_never_an_older_state(trade: Trade) -> None:
+    async def buy(**headers: str) -> Any:
+        return await trade.post("/orders", Role.ENTERPRISE, body=body, key="one", **headers)
+
+    body = trade.order_body(voucher_fen=4_000)
+    first = await buy(Prefer="wait=20")
+    assert first.json()["state"] == "awaiting_confirmation"
+    for again in (await buy(), await buy(Prefer="wait=20")):
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (again.json(), again.headers["ETag"]) == (first.json(), first.headers["ETag"])
+    path = f"/orders/{first.json()['id']}/confirm"
+    confirmed = await trade.post(path, Role.PROVIDER, key="two", Prefer="wait=20")
+    echo = await trade.post(path, Role.PROVIDER, key="two")
+    later = await buy()
+    assert later.json()["state"] == confirmed.json()["state"] == echo.json()["state"] == "confirmed"
+    assert later.headers["ETag"] == echo.headers["ETag"] == confirmed.headers["ETag"] != first.headers["ETag"]
+    assert len(await trade.rows("SELECT id FROM cloud_order")) == 1
+
+
+async def test_a_purchase_repeated_while_its_hold_is_under_way_can_wait_for_it_too(trade: Trade) -> None:
+    body = trade.order_body(voucher_fen=4_000)
+    first = await trade.post("/orders", Role.ENTERPRISE, body=body, key="one")
+    assert first.json()["state"] == "placed"
+    again = await trade.post("/orders", Role.ENTERPRISE, body=body, key="one", Prefer="wait=20")
+    assert (again.headers["Idempotent-Replayed"], again.json()["state"]) == ("true", "awaiting_confirmation")
+    assert again.headers["ETag"] == f'"{again.json()["version"]}"'

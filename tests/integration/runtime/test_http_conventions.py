@@ -241,10 +241,3 @@ async def test_the_documents_describe_hot_and_cold_routes(platform: Platform) ->
     assert set(document["paths"]) >= {"/things", "/cold-things", "/notices", "/clock"}
     parameters = document["paths"]["/things"]["post"]["parameters"]
     assert {parameter["name"] for parameter in parameters} == {"Idempotency-Key", "If-Match", "Prefer"}
-
-
-async def test_another_query_is_another_request(platform: Platform) -> None:
-    headers = platform.headers(Role.ENTERPRISE, key="k1")
-    first = await platform.client.post(COLD, params={"a": "1"}, json={"name": "a"}, headers=headers)
-    other = await platform.client.post(COLD, params={"a": "2"}, json={"name": "a"}, headers=headers)
-    assert (first.status_code, other.status_code) == (201, 422)

@@ -75,12 +75,27 @@ def places(value: object, path: Path = ()) -> Iterator[Path]:
         yield from places(inner, (*path, name))
 
 
+def fields(schema: Schema, document: Document, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The way to every field that a schema has, required or not, and its kind: its format, else its type."""
+    schema = resolved(schema, document)
+    choices = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    if choices:
+        schema = resolved(choices[0], document)
+    if path:
+        yield path, str(schema.get("format") or schema.get("type"))
+    for name, inner in schema.get("properties", {}).items():
+        yield from fields(inner, document, (*path, name))
+    if schema.get("type") == "array" and schema.get("minItems"):
+        yield from fields(schema["items"], document, (*path, 0))
+
+
 def replaced(value: Any, path: Path, new: object) -> Any:
     """The same value with another one in that place."""
     if not path:
         return new
     copy = value.copy()
-    copy[path[0]] = replaced(copy[path[0]], path[1:], new)
+    inner = copy.get(path[0]) if isinstance(copy, dict) else copy[path[0]]
+    copy[path[0]] = replaced({} if inner is None else inner, path[1:], new)
     return copy
 
 
@@ -101,6 +116,7 @@ HOSTILE_TEXTS = (
     "-0001-01-01",
     "9999-12-31T23:59:59.999999-23:59",
     "0001-01-01T00:00:00+23:59",
+    "²",
     "NaN",
 )
 HOSTILE_NUMBERS = (-1, 0, 2**31, 2**53 + 1, 2**63, 2**64, -(2**63) - 1, 10**400, 1.5, -0.0, 1e308, True)

@@ -12,7 +12,6 @@ ANONYMOUS_EVERYWHERE = {
     "GET /docs": "the interface, for people",
     "GET /docs/oauth2-redirect": "a static page of the interface documents",
     "GET /clock": "business time concerns everybody who has a deadline, and says nothing of anybody",
-    "PUT /test-clock": "refused unless the clock is movable, which only a loopback host or a sandbox may have",
     "GET /quiet": "six counts for those who wait for the platform to rest; no names, ids or amounts",
 }
 ANONYMOUS = {

@@ -56,7 +56,8 @@ async def attempt(estate: Estate, operation: Operation, url: str, *, by: Tenant)
     who = by.who
     if operation.is_upload:
         file = {"Content-Type": "application/pdf"}
-        params = {"reference": "X-1", "amount_fen": "1", "dated_on": "2026-01-05"}
+        facts = {"reference": "X-1", "amount_fen": "1", "dated_on": "2026-01-05"}
+        params = facts if operation.service == "settlement" else {}
         response = await estate.call(operation.method, url, params=params, content=a_paper(7), headers=file, **who)
     elif operation.method == "GET":
         response = await estate.call("GET", url, **who)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from embedded.papers import paper_pdf, paper_png
@@ -11,7 +12,7 @@ from shared.contracts.messages.base import Refused
 from shared.contracts.messages.order import OrderRefunded, OrderUnclaimed, RefundRefused, RefundRequested
 from shared.contracts.messages.settlement import ItemOpened
 from shared.contracts.permissions import Role
-from tests.factories.settlement import KINDS, NODE, OTHER_PROVIDER, PROVIDER, Flow, a_flow
+from tests.factories.settlement import ACCOUNTS, KINDS, NODE, OTHER_PROVIDER, PROVIDER, Flow, a_flow
 
 
 @pytest.fixture
@@ -42,6 +43,23 @@ async def test_an_order_under_refund_is_not_claimable_until_the_refund_is_refuse
     assert await claimable(flow) == []
     await flow.platform.feed(RefundRefused(version=0, order_id=order))
     assert await claimable(flow) == [str(order)]
+
+
+async def test_a_claim_that_comes_before_the_news_of_a_refused_refund_is_told_again_and_not_no(flow: Flow) -> None:
+    async def claim() -> httpx.Response:
+        return await flow.platform.client.post("/api/settlement/v1/claims", json=body, headers=headers)
+
+    order = await flow.an_order()
+    await flow.platform.feed(RefundRequested(version=0, order_id=order, lines=(1,)))
+    headers = flow.platform.headers(Role.PROVIDER, organisation_id=PROVIDER, account_id=ACCOUNTS[Role.PROVIDER])
+    body = {"order_ids": [str(order)]}
+    early = await claim()
+    assert (early.status_code, early.json()["code"]) == (409, "settlement.order_not_claimable_now")
+    assert early.json()["retryable"]
+    assert early.headers["Retry-After"] == "1"
+    await flow.platform.feed(RefundRefused(version=0, order_id=order))
+    again = await claim()
+    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
 
 
 async def test_a_wholly_refunded_order_is_not_claimable(flow: Flow) -> None:

@@ -175,7 +175,8 @@ async def test_a_receipt_can_be_checked_by_anyone_and_a_changed_one_fails(vouche
     spelt = {**receipt, "received_at": receipt["received_at"].replace("+00:00", "Z")}
     again = await client.post("/api/voucher/v1/receipts/verify", json=spelt)
     assert again.json()["valid"], "the same moment in another spelling is the same receipt"
-    for moment in ("yesterday", receipt["received_at"].removesuffix("+00:00")):
+    extremes = ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59")
+    for moment in ("yesterday", receipt["received_at"].removesuffix("+00:00"), *extremes):
         unreadable = await client.post("/api/voucher/v1/receipts/verify", json={**receipt, "received_at": moment})
         assert not unreadable.json()["valid"]
     forged = await client.post("/api/voucher/v1/receipts/verify", json={**receipt, "ticket_no": 2})

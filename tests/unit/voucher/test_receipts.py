@@ -23,3 +23,9 @@ def test_one_moment_is_signed_in_one_spelling_wherever_its_clock_stands() -> Non
 def test_a_moment_without_an_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="offset"):
         canonical_moment(NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_moment_that_is_none_in_utc_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="outside the calendar"):
+        canonical_moment(datetime.fromisoformat(text))

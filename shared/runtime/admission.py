@@ -1,0 +1,105 @@
+"""What every operation checks before its body is looked at, and what its document therefore says.
+
+The order is the same on hot and cold routes: who calls and whether they may (`gates`, `hot_http`), then the query, then
+the headers, then the body.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import ParamTypes
+from fastapi.routing import APIRoute
+
+from shared.runtime.edge import principal_of, refuse_query, wait_preference, wait_preference_s
+from shared.runtime.hot import HotRoute
+from shared.runtime.hot_http import parse_etag
+from shared.runtime.http import Commands, VersionedCommands
+from shared.runtime.idempotency import key_of
+
+_TAKES = "yunquan_takes"
+_TEXT = {"type": "string"}
+HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "Idempotency-Key": {
+        "description": "同一请求重试时使用同一个键，只会执行一次（1 至 255 个可见 ASCII 字符，可加引号）",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    },
+    "If-Match": {"description": "读取资源时得到的 ETag；资源已被更新时拒绝", "schema": _TEXT},
+    "Prefer": {"description": "至多等待几秒，直到后续状态到来（RFC 7240）", "schema": _TEXT},
+}
+"""The request headers of the conventions, as the documents describe them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """What an operation takes beside its path and body: the names of its query, and headers by whether required."""
+
+    query: frozenset[str]
+    headers: Mapping[str, bool]
+    open_to_all: bool = False
+    """Whether nobody is asked who calls."""
+
+
+def takes_of_hot(route: HotRoute) -> Takes:
+    """What a hot route takes."""
+    headers = {"Idempotency-Key": True}
+    if route.if_match != "ignored":
+        headers["If-Match"] = route.if_match == "required"
+    if route.awaits is not None:
+        headers["Prefer"] = False
+    return Takes(query=frozenset(), headers=headers)
+
+
+def takes_of(route: APIRoute) -> Takes:
+    """What a cold route takes, as its dependencies say; read once for each route."""
+    found: Takes | None = vars(route).get(_TAKES)
+    if found is None:
+        found = vars(route)[_TAKES] = _takes(route)
+    return found
+
+
+def _takes(route: APIRoute) -> Takes:
+    calls = [part.call for part in _parts(route.dependant)]
+    headers: dict[str, bool] = {}
+    for run in (call for call in calls if isinstance(call, type) and issubclass(call, Commands)):
+        headers["Idempotency-Key"] = True
+        if issubclass(run, VersionedCommands):
+            headers["If-Match"] = run.version_required
+    if wait_preference in calls:
+        headers["Prefer"] = False
+    query = frozenset(
+        field.alias
+        for field in get_flat_params(route.dependant)
+        if getattr(field.field_info, "in_", None) is ParamTypes.query
+    )
+    return Takes(query=query, headers=headers, open_to_all=not any(_tells_who(call) for call in calls))
+
+
+def _parts(dependant: Dependant) -> Iterator[Dependant]:
+    for part in dependant.dependencies:
+        yield part
+        yield from _parts(part)
+
+
+def _tells_who(call: object) -> bool:
+    return call is principal_of or hasattr(call, "permission") or hasattr(call, "permissions")
+
+
+def admit(request: Request, takes: Takes) -> None:
+    """Refuse what is wrong in a request of a known caller before its body is looked at. Raises: Refusal.
+
+    That If-Match is missing where it is required is said after the body, as everything that asks for another state.
+    """
+    refuse_query(request.scope["query_string"], known=takes.query)
+    for name in takes.headers:
+        header = request.headers.get(name)
+        match name:
+            case "Idempotency-Key":
+                key_of(header)
+            case "If-Match" if header is not None:
+                parse_etag(header)
+            case "Prefer":
+                wait_preference_s(header or "")

@@ -1,0 +1,67 @@
+"""Fields of a request in one form: RFC 3339 dates and moments in a range that arithmetic bears, and strict numbers."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import AwareDatetime, BeforeValidator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+YEAR_MIN: Final = 1900
+YEAR_MAX: Final = 2999
+"""A year or a few working days added to a date of this range are still a date, in every time zone."""
+# RFC 3339, 5.6. Pydantic itself also takes seconds since 1970, as a number or as digits.
+_DATE = re.compile(r"([0-9]{4})-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_STRICT: Final = frozenset({"int", "bool", "float"})
+_PLAIN: Final = frozenset({"metadata", "serialization", "default", "expected", "ref"})
+
+
+def _checked(pattern: re.Pattern[str], kind: str) -> Callable[[object], object]:
+    def check(given: object) -> object:
+        match = pattern.fullmatch(given) if isinstance(given, str) else None
+        if match is None:
+            raise PydanticCustomError(f"{kind}_form", "not RFC 3339")
+        if not YEAR_MIN <= int(match[1]) <= YEAR_MAX:
+            raise PydanticCustomError("year_range", "year out of range", {"first": YEAR_MIN, "last": YEAR_MAX})
+        return given
+
+    return check
+
+
+_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "date": _checked(_DATE, "date"),
+    "datetime": _checked(_MOMENT, "datetime"),
+}
+
+Day = Annotated[date, BeforeValidator(_CHECKS["date"])]
+"""A date of a query: an RFC 3339 full-date."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_CHECKS["datetime"])]
+"""A moment of a query: an RFC 3339 date-time with its offset."""
+
+
+def strict(schema: CoreSchema) -> CoreSchema:
+    """The same schema with nothing guessed: no text or boolean for a number, RFC 3339 alone for dates and moments.
+
+    Pydantic's own strict mode would refuse the texts in which JSON writes identifiers and dates.
+    """
+    found: CoreSchema = _strict(schema)
+    return found
+
+
+def _strict(part: Any) -> Any:  # noqa: ANN401 - a schema is nested dicts and lists
+    if isinstance(part, list):
+        return [_strict(each) for each in part]
+    if isinstance(part, tuple):
+        return tuple(_strict(each) for each in part)
+    if not isinstance(part, dict):
+        return part
+    kind = str(part.get("type"))
+    if kind in _STRICT:
+        return {**part, "strict": True}
+    if kind in _CHECKS:
+        return core_schema.no_info_before_validator_function(_CHECKS[kind], part)
+    return {name: value if name in _PLAIN else _strict(value) for name, value in part.items()}

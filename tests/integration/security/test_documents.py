@@ -1,0 +1,202 @@
+"""Every operation of every service does what its OpenAPI document says of keys, headers, queries and fields."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from shared.contracts.permissions import GRANTS, Role
+from tests.integration.security.estate import NAMES, Estate, Operation
+from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WHERE_JSON = {"Content-Type": "application/json"}
+VALUES = {"party": "enterprise", "kind": "invoice", "year": 2030}
+
+
+def described(estate: Estate) -> Iterator[tuple[Operation, dict[str, Any]]]:
+    """Every operation with what its document says."""
+    for operation in estate.operations:
+        found = estate.documents[operation.service]["paths"].get(operation.path)
+        if found is not None:
+            yield operation, found[operation.method.lower()]
+
+
+def role_for(operation: Operation) -> Role | None:
+    """Somebody who is let in; nobody where no permission is asked."""
+    for role in Role:
+        if operation.permissions and operation.permissions & GRANTS[role]:
+            return role
+    return Role.AUDITOR if operation.signed_in else None
+
+
+def declared(description: dict[str, Any], place: str) -> dict[str, bool]:
+    """The parameters of a place (`header`, `query`), and which are required."""
+    return {each["name"]: each["required"] for each in description.get("parameters", ()) if each["in"] == place}
+
+
+async def send(estate: Estate, operation: Operation, **others: Any) -> httpx.Response:
+    """A well-formed request of somebody who may, on ids that nobody has."""
+    names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
+    values = {**VALUES, **others.pop("values", {})}
+    url = operation.url({name: values.get(name, NOBODY) for name in names})
+    document = estate.documents[operation.service]
+    schema = body_schema(document, method=operation.method, path=operation.path)
+    if schema is not None and "content" not in others:
+        # The clock of this platform is left where it is.
+        others["body"] = {"now": None} if operation.path == "/test-clock" else sample(schema, document)
+    headers = {"If-Match": '"1"', **others.pop("headers", {})}
+    return await estate.call(operation.method, url, role=role_for(operation), headers=headers, **others)
+
+
+def malformed(answer: httpx.Response) -> bool:
+    """Whether a request was refused for its form."""
+    return answer.status_code == 400 and answer.json()["code"] == "request.malformed"
+
+
+async def test_a_key_is_demanded_where_it_is_declared_and_nowhere_else(estate: Estate) -> None:
+    wrong: list[str] = []
+    demanded = 0
+    for operation, description in described(estate):
+        answer = await send(estate, operation, headers={"Idempotency-Key": ""})
+        refused = answer.status_code == 400 and answer.json()["code"] == "idempotency.key_missing"
+        demanded += refused
+        if refused != declared(description, "header").get("Idempotency-Key", False):
+            wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+    assert demanded > 60
+
+
+@pytest.mark.parametrize(("header", "value"), [("If-Match", '"²"'), ("Prefer", "wait=²")])
+async def test_a_header_is_read_where_it_is_declared_and_nowhere_else(estate: Estate, header: str, value: str) -> None:
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        answer = await send(estate, operation, headers={header: value.encode("latin-1")})
+        refused = malformed(answer) and header in answer.json()["detail"]
+        if refused != (header in declared(description, "header")):
+            wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+
+
+async def test_a_version_is_demanded_where_it_is_declared_as_required(estate: Estate) -> None:
+    for operation, description in described(estate):
+        if declared(description, "header").get("If-Match"):
+            names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
+            schema = body_schema(estate.documents[operation.service], method=operation.method, path=operation.path)
+            answer = await estate.call(
+                operation.method,
+                operation.url(dict.fromkeys(names, NOBODY)),
+                sample(schema or {}, estate.documents[operation.service]),
+                role=role_for(operation),
+            )
+            assert (answer.status_code, answer.json()["code"]) == (428, "request.version_required"), operation.title
+
+
+async def test_a_query_parameter_that_is_not_declared_is_refused_by_name(estate: Estate) -> None:
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        assert "unheard_of" not in declared(description, "query")
+        answer = await send(estate, operation, params={"unheard_of": "1"})
+        if not malformed(answer) or "unheard_of" not in answer.json()["detail"]:
+            wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+
+
+async def test_every_problem_says_which_request_it_answers_and_every_document_says_so(estate: Estate) -> None:
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        problem = description["responses"]["default"]["content"]["application/problem+json"]["schema"]
+        assert problem == {"$ref": "#/components/schemas/Problem"}, operation.title
+        answer = await send(estate, operation)
+        if answer.status_code < 400:
+            continue
+        body = answer.json()
+        if body.get("request_id") != answer.headers["Request-Id"] or body.get("instance") != answer.request.url.path:
+            wrong.append(f"{operation.title}: {answer.text[:200]}")
+    assert wrong == []
+
+
+async def test_a_token_is_demanded_where_the_document_does_not_waive_it(estate: Estate) -> None:
+    for operation, description in described(estate):
+        waived = description.get("security") == []
+        assert waived == (role_for(operation) is None and not operation.signed_in), operation.title
+
+
+HOSTILE: dict[str, tuple[str, ...]] = {
+    "date-time": (
+        *("0", "1767574800", "1767574800.5", "1e400", "true", '"1767574800"', '"2026-01-05"', '"2026-01-05T09:00:00"'),
+        *('"9999-12-31T23:59:59Z"', '"9999-12-31T23:59:59-23:59"', '"0001-01-01T00:00:00+23:59"'),
+    ),
+    "date": ("0", "20458", "1767574800", "1e400", "true", '"20458"', '"20260105"', '"9999-12-31"', '"0001-01-01"'),
+    "integer": ("true", '"1"', '"²"', "1.0", "1.5", "1e400", "-1e400", "1" + "0" * 5_000, "1" + "0" * 400, "[1]"),
+    "boolean": ("1", "0", '"true"', '"yes"', "1.0", "[]"),
+}
+ANYWHERE = (
+    *(
+        '"\\u0000"',
+        '"\\ud800"',
+        '"²"',
+        '"٣"',
+        "1e400",
+        "-0",
+        "NaN",
+        "Infinity",
+        "1" + "0" * 400,
+        "null",
+        '"9999-12-31"',
+    ),
+    *("[" * depth + "]" * depth for depth in (60, 500, 990)),
+    '{"a":' * 500 + "1" + "}" * 500,
+)
+
+
+@pytest.mark.parametrize("service", NAMES)
+async def test_no_field_guesses_and_no_value_is_a_fault(estate: Estate, service: str) -> None:
+    """Every field of every body, optional ones too, with what is nearly right and with what is far from it."""
+    wrong: list[str] = []
+    tried = 0
+    document = estate.documents[service]
+    for operation, _ in described(estate):
+        schema = (
+            body_schema(document, method=operation.method, path=operation.path)
+            if operation.service == service
+            else None
+        )
+        if schema is None:
+            continue
+        whole = sample(resolved(schema, document), document)
+        for path, kind in fields(schema, document):
+            body = json.dumps(replaced(whole, path, "VALUE"))
+            for text in (*HOSTILE.get(kind, ()), *ANYWHERE):
+                tried += 1
+                content = body.replace('"VALUE"', text).encode()
+                answer = await send(estate, operation, content=content, headers=WHERE_JSON)
+                guessed = text in HOSTILE.get(kind, ()) and not malformed(answer)
+                if answer.status_code >= 500 or guessed:
+                    wrong.append(f"{operation.title} {path} = {text[:40]}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+    assert tried > 100
+
+
+TEXTS = ("²", "٣", "-1", "1e400", "9" * 30, "\x00", "\ud7ff\ue000", "NaN", "9999-12-31T23:59:59-23:59", "%", "[" * 500)
+
+
+async def test_no_query_parameter_guesses_and_no_part_of_an_address_is_a_fault(estate: Estate) -> None:
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        for parameter in description.get("parameters", ()):
+            name, schema = parameter["name"], parameter["schema"]
+            kinds = [each.get("format") or each.get("type") for each in (schema, *schema.get("anyOf", ()))]
+            guesses = {text.strip('"') for kind in ("date-time", "date") if kind in kinds for text in HOSTILE[kind]}
+            for text in {*TEXTS, *guesses} if parameter["in"] in {"query", "path"} else ():
+                if parameter["in"] == "query":
+                    answer = await send(estate, operation, params={name: text}, content=b"")
+                else:
+                    answer = await send(estate, operation, values={name: quote(text, safe="")})
+                if answer.status_code >= 500 or (text in guesses and not malformed(answer)):
+                    wrong.append(f"{operation.title} {name}={text[:40]}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
