@@ -18,7 +18,7 @@ from shared.contracts.messages.identity import (
     ProviderRecognised,
     ProviderRecognitionRefused,
 )
-from shared.kernel.calendar import BEIJING
+from shared.kernel import wording
 from shared.runtime.work import Actor, Work
 
 
@@ -187,7 +187,7 @@ def _told(moment: datetime | None) -> str:
 def _when_zh(effective_at: datetime | None) -> str:
     if effective_at is None:
         return "已"
-    return f"将自北京时间{effective_at.astimezone(BEIJING):%Y年%m月%d日%H时%M分}起"
+    return f"将自北京时间{wording.moment(effective_at)}起"
 
 
 async def _load(work: Work, organisation_id: UUID, expected_version: int | None) -> Organisation:

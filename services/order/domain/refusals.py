@@ -323,7 +323,7 @@ class DateInFuture(Refusal):
     code = "order.date_in_future"
     kind = RefusalKind.RULE
     article = "A19"
-    zh = "登记的日期{dated_on}晚于今天，不能登记尚未发生的事项"
+    zh = "登记的日期{dated_on_zh}晚于今天，不能登记尚未发生的事项"
 
 
 class DateBeforeOrder(Refusal):
@@ -332,7 +332,7 @@ class DateBeforeOrder(Refusal):
     code = "order.date_before_order"
     kind = RefusalKind.RULE
     article = "A19"
-    zh = "登记的日期{dated_on}早于{earliest}（下单日，验收则为首次交付日）"
+    zh = "登记的日期{dated_on_zh}早于{earliest_zh}（下单日，验收则为首次交付日）"
 
 
 class PaymentAboveOwnPart(Refusal):
