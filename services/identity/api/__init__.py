@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.identity.api import documents, organisations, public, registers, reviews, sessions, staff
+from services.identity.api import accounts, documents, organisations, public, registers, reviews, sessions, staff
 
 router = APIRouter()
-for part in (public, sessions, organisations, documents, reviews, registers, staff):
+for part in (public, sessions, organisations, documents, reviews, registers, accounts, staff):
     router.include_router(part.router)

@@ -165,6 +165,8 @@ def submit(
     Raises: AuthenticationNotOpen, LegalPersonContradicted, LegalPersonRequired, EstablishedInFuture. Source: A11(2),
     A14(2), A13(2).
     """
+    if before.closed:
+        raise AuthenticationNotOpen(state="已失效")
     _check_move(before, AuthenticationState.SUBMITTED)
     if legal_person and not examine(before.credit_code).may_be_legal_person:
         raise LegalPersonContradicted
@@ -193,6 +195,16 @@ def refuse_authentication(before: Organisation) -> Organisation:
     """Refuse. Raises: AuthenticationNotOpen. Source: A11(3), A14(3)."""
     _check_move(before, AuthenticationState.REFUSED)
     return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
+
+
+def yield_code(before: Organisation) -> Organisation:
+    """Refuse an applicant because another one's evidence for the same code was approved. Source: A11(3), A14(3)."""
+    return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
+
+
+def expire(before: Organisation) -> Organisation:
+    """Close a registration that never handed anything in, and let go of its code."""
+    return replace(before, closed=True, version=before.version + 1)
 
 
 def authenticate(before: Organisation, *, reviewer_id: UUID | None) -> Organisation:

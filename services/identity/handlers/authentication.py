@@ -7,7 +7,12 @@ from uuid import UUID
 
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation, SizeClass
-from services.identity.domain.refusals import DeclarationOutdated, DocumentKindUnknown, IdNumberRequired
+from services.identity.domain.refusals import (
+    CreditCodeRegistered,
+    DeclarationOutdated,
+    DocumentKindUnknown,
+    IdNumberRequired,
+)
 from services.identity.domain.reviewing import Tick, check_checklist, check_documents
 from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
 from services.identity.sealing import Vault
@@ -22,6 +27,8 @@ from shared.contracts.messages.identity import (
 from shared.contracts.policy import PartyKind
 from shared.kernel.resident_id import accept
 from shared.runtime.work import Actor, Work
+
+_HELD_BY_ANOTHER = "该统一社会信用代码已由另一申请单位凭材料通过实名认证。如有异议，请向系统运营方提出。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -54,8 +61,9 @@ class Review:
 async def submit(work: Work, command: Submit) -> OrganisationOutcome:
     """Hand in for authentication.
 
-    Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, DeclarationOutdated, IdNumberRequired,
-    ResidentIdMalformed, ResidentIdCheckDigit, and the refusals of the rules. Source: A11(2), A14(2), R10, R45, R65.
+    Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, CreditCodeRegistered, DeclarationOutdated,
+    IdNumberRequired, ResidentIdMalformed, ResidentIdCheckDigit, and the refusals of the rules.
+    Source: A11(2), A14(2), R10, R45, R65.
     """
     before = await store.load_organisation(
         work.connection, command.organisation_id, expected_version=command.expected_version
@@ -67,6 +75,8 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
         size_class=command.size_class,
         now=work.now,
     )
+    if await store.is_code_held(work.connection, before.credit_code, kind=before.kind):
+        raise CreditCodeRegistered
     declaration = work.pack.truth_declaration
     if command.declaration_version != declaration.version:
         raise DeclarationOutdated(version=declaration.version)
@@ -142,15 +152,39 @@ async def refuse(work: Work, command: Review) -> OrganisationOutcome:
 async def approve(work: Work, command: Review) -> OrganisationOutcome:
     """Approve authentication on a full checklist.
 
-    Emits: OrganisationAuthenticated. Raises: NotFound, VersionMismatch, AuthenticationNotOpen, ConditionUnknown,
-    ChecklistIncomplete. Source: A11(3), A14(3), R37-R42, R46, R60-R62, R66.
+    Whoever else registered the code is refused: it belongs to the first whose evidence was approved.
+    Emits: OrganisationAuthenticated, AuthenticationRefused. Raises: NotFound, VersionMismatch, AuthenticationNotOpen,
+    CreditCodeRegistered, ConditionUnknown, ChecklistIncomplete. Source: A11(3), A14(3), R37-R42, R46, R60-R62, R66.
     """
+    others = await store.lock_applicants(work.connection, command.organisation_id)
     before = await _load(work, command)
+    if await store.is_code_held(work.connection, before.credit_code, kind=before.kind):
+        _refuse_twice(before)
     after = rules.authenticate(before, reviewer_id=command.by.account_id)
     check_checklist(work.pack.conditions_of(before.kind), ticks=command.ticks, legal_person=before.legal_person)
     await _close(work, command, outcome="authenticated")
+    for other in others:
+        await _refuse_other(work, other, by=command.by)
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
     return await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+
+
+def _refuse_twice(before: Organisation) -> None:
+    """Raises: AuthenticationNotOpen for the holder of the code, CreditCodeRegistered for anybody else."""
+    if before.state is rules.AuthenticationState.AUTHENTICATED:
+        rules.authenticate(before, reviewer_id=None)
+    raise CreditCodeRegistered
+
+
+async def _refuse_other(work: Work, organisation_id: UUID, *, by: Actor) -> None:
+    before = await store.load_organisation(work.connection, organisation_id)
+    after = rules.yield_code(before)
+    if before.state is rules.AuthenticationState.SUBMITTED:
+        closing = Review(organisation_id=organisation_id, expected_version=None, reason=_HELD_BY_ANOTHER, by=by)
+        await _close(work, closing, outcome="refused")
+    text = f"{after.name}的实名认证未通过：{_HELD_BY_ANOTHER}"
+    telling = _telling(before, after, act="refuse", ground=_HELD_BY_ANOTHER, text=text)
+    await move(work, after, fact=AuthenticationRefused, by=by, telling=telling)
 
 
 async def _load(work: Work, command: Review) -> Organisation:
