@@ -132,7 +132,8 @@ async def _wait(connection: Connection, lane: Lane, now: datetime) -> timedelta 
 def _counted(lane: Lane) -> tuple[tuple[Scope, bytes], ...]:
     if lane.device is not None:
         return (("device", lane.device),)
-    return (("account", lane.account), ("lane", lane.lane))
+    # In the order in which a try locks them: a good sign-in that clears them must not come the other way.
+    return (("lane", lane.lane), ("account", lane.account))
 
 
 async def verify(runtime: Runtime, lane: Lane, attempt: Attempt, known: Account | None) -> bool:

@@ -52,7 +52,10 @@ async def under_attack(city: Office, name: str, act: Callable[[], Any], *, addre
     stop = asyncio.Event()
     attacking = asyncio.ensure_future(attack(city, name, stop, addresses))
     try:
-        await asyncio.sleep(2)
+        await asyncio.sleep(1)
+        async with city.platform.runtime("identity").work() as work:
+            # As after half an hour of it: every counter that the attackers have filled is as high as it gets.
+            await work.connection.execute("UPDATE failed_sign_in SET failures = 60, last_failed_at = clock_timestamp()")
         began = time.monotonic()
         answer = await act()
         return answer, time.monotonic() - began

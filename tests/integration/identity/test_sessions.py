@@ -69,6 +69,16 @@ async def test_a_refresh_token_works_once_and_coming_twice_ends_the_session(offi
     assert (await refresh(office, second.json()["refresh_token"])).status_code == 401
 
 
+async def test_devices_that_sign_in_to_one_account_at_once_all_get_in(office: Office) -> None:
+    party, _ = await a_session(office)
+
+    async def again_and_again() -> list[int]:
+        return [(await office.sign_in(party.sign_in_name)).status_code for _ in range(15)]
+
+    codes = await asyncio.gather(*(again_and_again() for _ in range(4)))
+    assert codes == [[201] * 15] * 4
+
+
 async def test_two_tabs_that_refresh_at_once_stay_signed_in_with_one_token(office: Office) -> None:
     _, session = await a_session(office)
     answers = await asyncio.gather(*(refresh(office, session["refresh_token"]) for _ in range(4)))
