@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import asyncpg
 from pydantic import ValidationError
 
-from operations.commands import backup, dead_letters, export, keys, repair, resend, sagas, status, verify
+from operations.commands import backup, dead_letters, export, keys, repair, resend, sagas, sign_in, status, verify
 from operations.commands.base import Call, add_common
 from operations.places import NotConfigured, WrongUse, read_env_file
 from operations.programs import ProgramFailed
 from operations.report import Code, Progress, Report, as_json
 from shared.kernel.refusals import Refusal
 
-COMMANDS = (status, verify, dead_letters, resend, sagas, keys, export, backup, repair)
+COMMANDS = (status, verify, sign_in, dead_letters, resend, sagas, keys, export, backup, repair)
 _EPILOG = """\
 exit codes:
   0   all is well, or the act is done
@@ -26,9 +26,9 @@ exit codes:
   130 stopped by Ctrl-C; 143 by SIGTERM
 
 The databases are named by <NAME>_DATABASE_URL (owner's role), the broker by <NAME>_BUS_URL or BUS_URL, the services'
-own addresses for `status` by <NAME>_URL; OPERATIONS_ENV_FILE may name a file that holds them. Commands that change
-something are dry runs without --yes, and leave a row with the operator's name in the decision table of the service
-they change.
+own addresses for `status` and `sign-in` by <NAME>_URL; OPERATIONS_ENV_FILE may name a file that holds them. Commands
+that change something are dry runs without --yes, and leave a row with the operator's name in the decision table of the
+service they change. What takes two people takes two sign-ins.
 """
 
 

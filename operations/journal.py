@@ -28,16 +28,20 @@ SELECT facts FROM decision WHERE subject_id = $1 AND act = $2 ORDER BY id DESC L
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A person at the command line: the name they gave, and the account of the machine they used."""
+    """A person at the command line: the name they gave, and the account of the machine they used.
+
+    `proved` is the staff account of a sign-in, for acts that take two people; else the name is only what was typed.
+    """
 
     name: str
     system_user: str
     machine: str
+    proved: UUID | None = None
 
     @property
     def account_id(self) -> UUID:
-        """A stable id of the name, where tables keep an account."""
-        return uuid5(_OPERATORS, self.name.casefold())
+        """The account that signed in, else a stable id of the name, where tables keep an account."""
+        return self.proved or uuid5(_OPERATORS, self.name.casefold())
 
 
 def operator_of(name: str | None) -> Operator:
@@ -58,6 +62,7 @@ async def record(  # noqa: PLR0913 - the parts of a decision
 ) -> None:
     """Write down an act in the transaction that does it."""
     who = {"operator": operator.name, "system_user": operator.system_user, "machine": operator.machine}
+    who["proved"] = str(operator.proved or "")
     plain = msgspec.to_builtins({**facts, **who})
     arguments = (subject_type, subject_id, act, operator.account_id, ground, plain, work.now)
     await work.connection.execute(_WRITE, work.new_id(), *arguments)

@@ -26,6 +26,7 @@ from shared.contracts.permissions import Role
 __all__ = ["KeptSecrets", "play", "until_quiet"]
 
 ADMIN_NAME = "platform-admin"
+SECOND_ADMIN_NAME = "platform-admin-2"
 SHOWN_ENTERPRISES = (0, 8)
 SHOWN_PROVIDERS = (0, 3)
 
@@ -68,9 +69,10 @@ async def play(
     The story may be cancelled at any await and goes on at the next call. Raises: StoryFailed.
     """
     admin = Login(ADMIN_NAME, kept.get("identity.first_admin_password"))
+    second = Login(SECOND_ADMIN_NAME, kept.get("identity.second_admin_password"))
     told = Mark(mark)
     if not wanted and not told.exists():
-        return [_sign_in("platform_admin", "平台管理员", admin)]
+        return _administrators(admin, second)
     today = told.begun()
     api = Api(client)
     year = today.astimezone(BEIJING).year - 1
@@ -82,6 +84,7 @@ async def play(
             telling=telling,
             secret=kept.get("demonstration"),
             admin=admin,
+            second_admin=second,
             year=year,
         )
         if not told.exists():
@@ -118,7 +121,14 @@ def _samples(stage: Stage) -> list[SignIn]:
         _sign_in(Role.PROVIDER.value, f"云服务商 {party.name}", stage.login(party.key))
         for party in (world.providers[place] for place in SHOWN_PROVIDERS)
     ]
-    return [_sign_in("platform_admin", "平台管理员", stage.admin), *staff, *enterprises, *providers]
+    return [*_administrators(stage.admin, stage.second_admin), *staff, *enterprises, *providers]
+
+
+def _administrators(first: Login, second: Login) -> list[SignIn]:
+    return [
+        _sign_in("platform_admin", "平台管理员", first),
+        _sign_in("platform_admin", "平台管理员（二）", second),
+    ]
 
 
 def _sign_in(role: str, title: str, login: Login) -> SignIn:

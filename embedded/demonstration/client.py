@@ -127,6 +127,18 @@ class Api:
                 raise StoryFailed(f"waited {seconds:.0f} s in vain for: {what}")
             await asyncio.sleep(WAIT_POLL_S)
 
+    async def gets_in(self, who: Login) -> bool:
+        """Whether an account may sign in; one whose registration has expired since may not."""
+        body: Answer = {"sign_in_name": who.name, "password": who.password}
+        act = Act(
+            who=None,
+            method="POST",
+            path="/api/identity/v1/sessions",
+            body=body,
+            tolerated=frozenset({"identity.sign_in_failed"}),
+        )
+        return "access_tokens" in await self.do(act)
+
     async def _send(self, act: Act) -> httpx.Response:
         headers = {"Idempotency-Key": act.key} if act.method != "GET" else {}
         if act.body is not None:

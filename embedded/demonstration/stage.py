@@ -36,6 +36,7 @@ class How(TypedDict, total=False):
     query: Mapping[str, str | int]
     turn: int
     refused: str
+    tolerated: frozenset[str]
     version: int
 
 
@@ -49,6 +50,7 @@ class Stage:
     telling: Telling
     secret: str
     admin: Login
+    second_admin: Login
     year: int
     texts: Texts = field(default_factory=Texts)
     ids: dict[str, str] = field(default_factory=dict)

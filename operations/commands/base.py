@@ -66,6 +66,7 @@ def add_common(parser: ArgumentParser, *, default: object = None) -> None:
         help=f"take variables from a file of NAME=value lines (default: the file that {ENV_FILE} names, if it does)",
     )
     parser.add_argument("--operator", default=default, help="who acts, for the record (default: the system's user)")
+    parser.add_argument("--token-file", type=Path, default=default, help="your own sign-in, for acts that take two")
     parser.add_argument("--json", action="store_true", default=default, help="answer with one JSON document")
 
 

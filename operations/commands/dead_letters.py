@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 
 from operations.commands.base import Call, Subparsers, add_acting, add_service, command, dry, until
-from operations.journal import record
+from operations.journal import Operator, record
+from operations.people import authenticated
 from operations.places import Database, NotConfigured, WrongUse, bus_url, open_estate
 from operations.report import Code, Report, table
+from shared.contracts.permissions import Permission
 from shared.runtime.bus.rabbitmq import BROKER_FAULTS, RabbitBus
 from shared.runtime.bus.topology import dead_queue
 from shared.runtime.dead_letters import (
@@ -25,6 +27,7 @@ from shared.runtime.dead_letters import (
     schedule,
     skip,
 )
+from shared.runtime.work import Work
 
 LISTED_MAX = 1_000
 APPLIED_TIMEOUT_S = 15.0
@@ -54,13 +57,13 @@ def add(commands: Subparsers) -> None:
     )
     add_service(listing)
     listing.add_argument("--all", action="store_true", help="those that are settled, too")
-    two = "dead-letters {act} --service order EVENT --yes --operator anna\n"
-    two += "dead-letters {act} --service order EVENT --yes --operator ben"
+    two = "dead-letters {act} --service order EVENT --yes --token-file ~/anna.session\n"
+    two += "dead-letters {act} --service order EVENT --yes --token-file ~/ben.session"
     shown = "dead-letters show --service order EVENT"
     for name, does, run, examples in (
         ("show", "show one dead letter with its event", run_show, shown),
-        ("replay", "apply a dead letter again, under its own id; money needs two operators", run_replay, two),
-        ("skip", "give a dead letter up and go on behind it; always two operators", run_skip, two),
+        ("replay", "apply a dead letter again, under its own id; money needs two people who sign in", run_replay, two),
+        ("skip", "give a dead letter up and go on behind it; always two people who sign in", run_skip, two),
     ):
         one = command(acts, name, does=does, examples=examples.format(act=name), run=run)
         add_service(one)
@@ -128,9 +131,9 @@ async def run_skip(call: Call) -> Report:
 
 
 async def _act(call: Call, service: Database, act: str) -> Report:
-    """One operator is enough where no money moves; else the first proposes, and another one's same command acts.
+    """One operator is enough where no money moves; else one person proposes, and another one's same command acts.
 
-    Raises: NotFound, ReplaySamePerson, LetterUnreadable.
+    Raises: NotFound, ReplaySamePerson, LetterUnreadable, and what a sign-in that proves nothing raises.
     """
     given, operator = call.given, call.operator
     async with service.reading() as connection:
@@ -140,29 +143,37 @@ async def _act(call: Call, service: Database, act: str) -> Report:
     two = act == SKIP or is_money(row["type"])
     lines = [f"{row['type']} of {row['dead_at']:%Y-%m-%d %H:%M}: {row['reason']}"]
     if not given.yes:
-        lines.append(f"{act} needs {'two operators' if two else 'one operator'}")
+        lines.append(f"{act} needs {'two people who sign in' if two else 'one operator'}")
         return Report(lines=dry(lines, acted=False), data={"acted": False, "four_eyes": two})
     if two and (row["proposed_by"] is None or not await _is_proposed(service, given.event, act)):
+        operator = await authenticated(given, operator, service, holding=Permission.PLATFORM_REPLAY_PROPOSE)
         async with service.writing() as work:
             await propose(work.connection, given.event, account_id=operator.account_id)
-            await _record(call, work, f"propose_{act}")
-        lines.append(f"{operator.name} proposes to {act} it; another operator gives the same command within 7 days")
+            await _record(call, operator, work, f"propose_{act}")
+        lines.append(f"{operator.name} proposes to {act} it; another person gives the same command within 7 days")
         return Report(lines=lines, data={"acted": False, "proposed": True}, code=Code.DIFFERENCES)
-    async with service.writing() as work:
-        if two:
-            letter = await lock_approved(work.connection, given.event, act=act, by=operator.account_id, now=work.now)
-        else:
-            letter = await lock(work.connection, given.event)
-        await _record(call, work, act)
-        followed = False
-        if act == SKIP:
-            followed = await skip(work.connection, letter)
-        else:
-            await schedule(work.connection, letter)
+    if two:
+        operator = await authenticated(given, operator, service, holding=Permission.PLATFORM_REPLAY_APPROVE)
+    followed = await _carry_out(call, operator, service, act=act, two=two)
     if act == SKIP:
         lines.append("skipped; what waited behind it is being applied" if followed else "skipped")
         return Report(lines=lines, data={"acted": True, "skipped": True})
     return await _watch(service, given.event, lines)
+
+
+async def _carry_out(call: Call, operator: Operator, service: Database, *, act: str, two: bool) -> bool:
+    """Replay or skip; whether a follower was waiting behind a skipped letter."""
+    event_id = call.given.event
+    async with service.writing() as work:
+        if two:
+            letter = await lock_approved(work.connection, event_id, act=act, by=operator.account_id, now=work.now)
+        else:
+            letter = await lock(work.connection, event_id)
+        await _record(call, operator, work, act)
+        if act == SKIP:
+            return await skip(work.connection, letter)
+        await schedule(work.connection, letter)
+        return False
 
 
 async def _is_proposed(service: Database, event_id: UUID, act: str) -> bool:
@@ -172,10 +183,8 @@ async def _is_proposed(service: Database, event_id: UUID, act: str) -> bool:
     return newest == f"propose_{act}"
 
 
-async def _record(call: Call, work: Any, act: str) -> None:  # noqa: ANN401 - the open transaction
-    await record(
-        work, call.operator, act=act, subject_type="event", subject_id=call.given.event, ground=call.given.reason
-    )
+async def _record(call: Call, operator: Operator, work: Work, act: str) -> None:
+    await record(work, operator, act=act, subject_type="event", subject_id=call.given.event, ground=call.given.reason)
 
 
 async def _watch(service: Database, event_id: UUID, lines: list[str]) -> Report:

@@ -1,44 +1,95 @@
-"""The first administrator, who opens all other staff accounts."""
+"""The first two administrators, who open all other staff accounts together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from services.identity.domain.accounts import accept_sign_in_name
-from services.identity.handlers.staff import OpenStaff, open_staff
+from services.identity.domain.refusals import SignInNameTaken
+from services.identity.store.accounts import Account, add_account, find_account
+from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
 from shared.runtime.auth.passwords import Passwords, check_password_rule
 from shared.runtime.db import Connection
 from shared.runtime.runtime import Runtime
-from shared.runtime.work import SYSTEM
+from shared.runtime.work import SYSTEM, Decision, Work
+
+ADMINS_MIN: Final = 2
+"""Below this nobody could open an account: it takes two people."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('identity.first_admin'))"
-_ANY_STAFF = "SELECT EXISTS (SELECT FROM account WHERE organisation_id IS NULL)"
+# Disabled ones count: a start of the service gives nobody back what people took away.
+_ADMINS = "SELECT count(*) FROM account WHERE 'platform_admin' = ANY(roles)"
 
 
-async def ensure_first_admin(runtime: Runtime, *, sign_in_name: str, password: str) -> None:
-    """Open a platform administrator, unless there are staff.
+@dataclass(frozen=True, slots=True)
+class FirstAdmin:
+    """A platform administrator of the settings."""
 
-    Emits: AccountOpened. Raises: SignInNameMalformed and the password rule's refusals.
+    sign_in_name: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"FirstAdmin({self.sign_in_name!r})"
+
+
+async def ensure_first_admins(runtime: Runtime, wanted: Sequence[FirstAdmin]) -> None:
+    """Open the platform administrators of the settings, as long as there are fewer than two.
+
+    A platform that began with one gets its second. Emits: AccountOpened. Raises: SignInNameMalformed,
+    SignInNameTaken and the password rule's refusals.
     """
     async with runtime.reading() as connection:
-        if await _any_staff(connection):
+        if await _admins(connection) >= ADMINS_MIN:
             return
-    name = accept_sign_in_name(sign_in_name)
-    check_password_rule(password, login_name=name)
-    password_hash = await runtime.ports.get(Passwords).hash(password)
+    made = [await _hashed(runtime, admin) for admin in wanted]
     async with runtime.work() as work:
         # Two replicas may start at the same moment.
         await work.connection.execute(_LOCK)
-        if await _any_staff(work.connection):
+        for name, password_hash in made:
+            if await _admins(work.connection) < ADMINS_MIN:
+                await _open(work, name, password_hash)
+
+
+async def _hashed(runtime: Runtime, admin: FirstAdmin) -> tuple[str, str]:
+    name = accept_sign_in_name(admin.sign_in_name)
+    check_password_rule(admin.password, login_name=name)
+    return name, await runtime.ports.get(Passwords).hash(admin.password)
+
+
+async def _open(work: Work, name: str, password_hash: str) -> None:
+    known = await find_account(work.connection, name)
+    if known is not None:
+        if Role.PLATFORM_ADMIN.value in known.roles:
             return
-        opening = OpenStaff(
-            sign_in_name=name,
-            password_hash=password_hash,
-            display_name="平台管理员",
-            roles=frozenset({Role.PLATFORM_ADMIN}),
-            region=None,
+        raise SignInNameTaken
+    account = Account(
+        id=work.new_id(),
+        sign_in_name=name,
+        password_hash=password_hash,
+        organisation_id=None,
+        roles=(Role.PLATFORM_ADMIN.value,),
+        region=None,
+        display_name="平台管理员",
+        state="active",
+        opened_at=work.now,
+        version=1,
+    )
+    await add_account(work.connection, account)
+    work.emit(AccountOpened(version=1, account_id=account.id, organisation_id=None, roles=tuple(account.roles)))
+    work.decide(
+        Decision(
+            subject_type="account",
+            subject_id=account.id,
+            act="account.open",
             by=SYSTEM,
+            rule="N五(一), N五(四), A7-A9",
+            ground="settings",
+            after=Role.PLATFORM_ADMIN.value,
         )
-        await open_staff(work, opening)
+    )
 
 
-async def _any_staff(connection: Connection) -> bool:
-    found: bool = await connection.fetchval(_ANY_STAFF)
-    return found
+async def _admins(connection: Connection) -> int:
+    count: int = await connection.fetchval(_ADMINS)
+    return count

@@ -6,13 +6,15 @@ from typing import Final
 
 from services.identity.handlers.affiliations import tie_body
 from services.identity.handlers.blacklist import stop_listed
+from services.identity.handlers.registration import EXPIRED_BATCH_MAX, expire_unused
 from services.identity.handlers.resemblances import index_phone, notice_alike
 from services.identity.sealing import Vault
+from services.identity.sessions import SessionRules
 from services.identity.signing import retire_outlived_keys
 from services.identity.store.documents import remove_unfiled
 from services.identity.store.organisations import load_organisation
 from shared.kernel.names import fold_name
-from shared.runtime.auth.throttle import NETWORK_RULE
+from shared.runtime.auth.throttle import SECOND_FACTOR_RULE
 from shared.runtime.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job
 from shared.runtime.work import Work
@@ -42,6 +44,13 @@ SELECT o.id, o.name, o.submitted_at IS NOT NULL AS handed_in, c.phone_sealed
 FROM contact c JOIN organisation o ON o.id = c.organisation_id WHERE c.phone_index IS NULL ORDER BY o.id LIMIT $1
 """
 
+_FORGET_SUCCESSORS = """
+UPDATE refresh_token SET successor_sealed = NULL WHERE token_hash IN (
+    SELECT token_hash FROM refresh_token
+    WHERE successor_sealed IS NOT NULL AND rotated_at < clock_timestamp() - $1::interval LIMIT $2
+)
+"""
+
 
 async def sweep_refresh_tokens(work: Work) -> int:
     """Delete refresh tokens past the end of their session."""
@@ -50,7 +59,7 @@ async def sweep_refresh_tokens(work: Work) -> int:
 
 async def sweep_counters(work: Work) -> int:
     """Delete counters of failed sign-ins that are worth nothing any more."""
-    return _deleted(await work.connection.execute(_SWEEP_COUNTERS, NETWORK_RULE.forget_after, SWEEP_BATCH_MAX))
+    return _deleted(await work.connection.execute(_SWEEP_COUNTERS, SECOND_FACTOR_RULE.forget_after, SWEEP_BATCH_MAX))
 
 
 async def remove_unfiled_documents(work: Work) -> int:
@@ -94,6 +103,12 @@ def _deleted(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
+async def forget_successors(work: Work) -> int:
+    """Delete the sealed refresh tokens that a second tab can ask for no more."""
+    grace = work.ports.get(SessionRules).refresh_grace
+    return _deleted(await work.connection.execute(_FORGET_SUCCESSORS, grace, SWEEP_BATCH_MAX))
+
+
 JOBS: Sequence[Job] = (
     Job(name="retire_keys", every_s=60, handler=retire_outlived_keys),
     Job(name="stop_blacklisted", every_s=60, handler=stop_blacklisted, batch_max=STANDING_BATCH_MAX),
@@ -107,5 +122,7 @@ JOBS: Sequence[Job] = (
         batch_max=REMOVED_AT_ONCE_MAX,
     ),
     REMOVING,
+    Job(name="forget_successors", every_s=600, handler=forget_successors, batch_max=SWEEP_BATCH_MAX),
     Job(name="sweep_counters", every_s=600, handler=sweep_counters, batch_max=SWEEP_BATCH_MAX),
+    Job(name="expire_registrations", every_s=600, handler=expire_unused, batch_max=EXPIRED_BATCH_MAX),
 )

@@ -3,9 +3,13 @@
 import asyncio
 from datetime import timedelta
 
+from services.identity.admission import DeviceRules
 from services.identity.api import router
-from services.identity.bootstrap import ensure_first_admin
+from services.identity.bootstrap import FirstAdmin, ensure_first_admins
+from services.identity.handlers.accounts import ResetRules
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
+from services.identity.handlers.registration import RegistrationPasswords, RegistrationRules
+from services.identity.handlers.staff import ProposalRules
 from services.identity.heap import give_large_blocks_back
 from services.identity.jobs import JOBS
 from services.identity.sealing import Vault
@@ -15,6 +19,7 @@ from services.identity.signing import SigningKeys, ensure_key
 from services.identity.tables import METADATA
 from shared.kernel.refusals import bug
 from shared.runtime.auth.passwords import Passwords
+from shared.runtime.auth.throttle import ThrottleRule
 from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.loose_files import FileRules
 from shared.runtime.runtime import Runtime
@@ -25,7 +30,7 @@ from shared.runtime.uploads import Inspections
 
 
 async def prepare(runtime: Runtime) -> None:
-    """Register the parts, then make the first signing key and the first administrator when there are none."""
+    """Register the parts, then make the first signing key and the first administrators when they are missing."""
     settings = runtime.settings
     if not isinstance(settings, IdentitySettings):
         bug("identity runs with its own settings")
@@ -47,14 +52,47 @@ async def prepare(runtime: Runtime) -> None:
     runtime.ports.add(FileRules, file_rules(settings))
     runtime.ports.add(Inspections, Inspections())
     runtime.ports.add(Transfers, open_transfers(settings))
-    runtime.ports.add(SessionRules, SessionRules(timedelta(hours=settings.refresh_ttl_hours)))
+    registering = await asyncio.to_thread(
+        RegistrationPasswords, threads=1, waiting_max=settings.registrations_waiting_max
+    )
+    runtime.ports.add(RegistrationPasswords, registering)
+    _add_rules(runtime, settings)
     async with runtime.work() as work:
         await ensure_key(work)
-    await ensure_first_admin(
+    await ensure_first_admins(
         runtime,
-        sign_in_name=settings.first_admin_name,
-        password=settings.first_admin_password.get_secret_value(),
+        [
+            FirstAdmin(settings.first_admin_name, settings.first_admin_password.get_secret_value()),
+            FirstAdmin(settings.second_admin_name, settings.second_admin_password.get_secret_value()),
+        ],
     )
+
+
+def _add_rules(runtime: Runtime, settings: IdentitySettings) -> None:
+    required = settings.second_factor_required
+    sessions = SessionRules(
+        refresh_ttl=timedelta(hours=settings.refresh_ttl_hours),
+        refresh_grace=timedelta(seconds=settings.refresh_grace_s),
+        second_factor_required=not settings.demonstration if required is None else required,
+    )
+    free = settings.registrations_free or (1_000 if settings.demonstration else 10)
+    registration = RegistrationRules(
+        throttle=ThrottleRule(
+            free_failures=free,
+            first_delay=timedelta(seconds=30),
+            max_delay=timedelta(minutes=10),
+            forget_after=timedelta(hours=1),
+        ),
+        unused_ttl=timedelta(days=settings.registration_ttl_days),
+    )
+    resets = ResetRules(
+        party_ttl=timedelta(minutes=settings.reset_code_min), staff_ttl=timedelta(hours=settings.staff_code_hours)
+    )
+    runtime.ports.add(SessionRules, sessions)
+    runtime.ports.add(DeviceRules, DeviceRules(timedelta(days=settings.device_days)))
+    runtime.ports.add(RegistrationRules, registration)
+    runtime.ports.add(ResetRules, resets)
+    runtime.ports.add(ProposalRules, ProposalRules(timedelta(days=settings.proposal_days)))
 
 
 SERVICE = Service(

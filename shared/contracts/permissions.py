@@ -4,7 +4,7 @@ A permission says that a role may ask for an act at all. Which rows it may touch
 region) is a condition in SQL, and whether the act is allowed now is a rule of the service that owns it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -48,6 +48,9 @@ class Permission(StrEnum):
     IDENTITY_ACCOUNT_READ = "identity:account:read"
     IDENTITY_ACCESS_READ = "identity:access:read"
     IDENTITY_STAFF_MANAGE = "identity:staff:manage"
+    IDENTITY_STAFF_APPROVE = "identity:staff:approve"
+    IDENTITY_ACCOUNT_RESET = "identity:account:reset"
+    IDENTITY_ACCOUNT_DISABLE = "identity:account:disable"
     IDENTITY_OPERATOR_DESIGNATE = "identity:operator:designate"
     IDENTITY_EXIT_APPLY = "identity:exit:apply"
     IDENTITY_EXIT_HANDLE = "identity:exit:handle"
@@ -156,6 +159,7 @@ _OPERATOR = _OVERSEER | {
     P.IDENTITY_AUTHENTICATION_REVIEW,
     P.IDENTITY_AFFILIATION_RECORD,
     P.IDENTITY_EXIT_HANDLE,
+    P.IDENTITY_ACCOUNT_RESET,
     P.CATALOG_PRODUCT_OPERATOR_REVIEW,
     P.VOUCHER_APPLICATION_REVIEW,
     P.ORDER_COMPLAINT_HANDLE,
@@ -209,6 +213,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         | {
             P.IDENTITY_ORGANISATION_SUSPEND,
             P.IDENTITY_ORGANISATION_REINSTATE,
+            P.IDENTITY_ACCOUNT_DISABLE,
             P.IDENTITY_DELISTING_APPROVE,
             P.IDENTITY_BLACKLIST_PROPOSE,
             P.CATALOG_PRODUCT_DELIST,
@@ -225,6 +230,8 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         | {
             P.IDENTITY_RECOGNITION_EXCEPT,
             P.IDENTITY_OPERATOR_DESIGNATE,
+            # The second person for accounts of the operator and of the bureau's officers (ADR 0019).
+            P.IDENTITY_STAFF_APPROVE,
             P.IDENTITY_ORGANISATION_SUSPEND,
             P.IDENTITY_ORGANISATION_REINSTATE,
             P.IDENTITY_BLACKLIST_APPROVE,
@@ -254,7 +261,13 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.ORDER_ORDER_READ_REGION,
         },
         # Whoever runs the machines sees no business rows and decides nothing about money.
-        Role.PLATFORM_ADMIN: _EVERYONE | {P.IDENTITY_STAFF_MANAGE, P.PLATFORM_CLOCK_MOVE, P.PLATFORM_REPLAY_PROPOSE},
+        Role.PLATFORM_ADMIN: _EVERYONE
+        | {
+            P.IDENTITY_STAFF_MANAGE,
+            P.IDENTITY_STAFF_APPROVE,
+            P.PLATFORM_CLOCK_MOVE,
+            P.PLATFORM_REPLAY_PROPOSE,
+        },
         # Services learn from each other by facts, so a service token opens next to nothing.
         Role.SERVICE: _EVERYONE,
     }
@@ -281,3 +294,35 @@ FOUR_EYES: Mapping[Permission, Permission] = MappingProxyType(
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
     """Everything that these roles may do together; no roles may do nothing."""
     return frozenset().union(*(GRANTS[role] for role in roles))
+
+
+def _controlled_by(first: Permission) -> Iterator[Permission]:
+    """The acts that follow a first act and control it, directly or through one between."""
+    followed = FOUR_EYES.get(first)
+    while followed is not None:
+        yield followed
+        followed = FOUR_EYES.get(followed)
+
+
+def _exclusive_roles() -> dict[frozenset[Role], tuple[Permission, Permission]]:
+    found: dict[frozenset[Role], tuple[Permission, Permission]] = {}
+    for first in FOUR_EYES:
+        for second in _controlled_by(first):
+            for one in Role:
+                for other in Role:
+                    if one is not other and first in GRANTS[one] and second in GRANTS[other]:
+                        found.setdefault(frozenset({one, other}), (first, second))
+    return found
+
+
+EXCLUSIVE_ROLES: Mapping[frozenset[Role], tuple[Permission, Permission]] = MappingProxyType(_exclusive_roles())
+"""Two roles that nobody holds together -> the two acts of one case, of which the second controls the first.
+
+It follows from FOUR_EYES, also over acts between: who reviews a claim first does not pay it either.
+"""
+
+
+def exclusive_within(roles: Iterable[Role]) -> tuple[frozenset[Role], ...]:
+    """The pairs among these roles that nobody may hold together, by name; none when they may be one account's."""
+    held = frozenset(roles)
+    return tuple(sorted((pair for pair in EXCLUSIVE_ROLES if pair <= held), key=sorted))

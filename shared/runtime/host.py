@@ -36,7 +36,7 @@ from shared.runtime.dead_letters import router as dead_letter_router
 from shared.runtime.edge import WAIT_S_MAX, Edge, fault_response
 from shared.runtime.gates import Gates
 from shared.runtime.hot_http import HotFirst
-from shared.runtime.housekeeping import HOUSEKEEPING
+from shared.runtime.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.http_protocol import JoiningProtocol
 from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
 from shared.runtime.methods import allowed_methods
@@ -92,6 +92,7 @@ class Host:
             self._spawn(runtime, run_timers(runtime))
             self._spawn(runtime, run_news(runtime))
             self._spawn(runtime, run_jobs(runtime, HOUSEKEEPING))
+            self._spawn(runtime, run_jobs(runtime, ENDED_SESSIONS))
             for job in runtime.service.jobs:
                 self._spawn(runtime, run_jobs(runtime, job))
         for runtime, audit in self.watch.audits():

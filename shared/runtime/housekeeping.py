@@ -1,5 +1,6 @@
 """What every service forgets on a schedule: stored response bodies, never the keys that make effects single."""
 
+from shared.runtime.auth.tokens import OUTLIVED_AFTER_S
 from shared.runtime.service import Job
 from shared.runtime.work import Work
 
@@ -13,6 +14,12 @@ UPDATE idempotency SET body = NULL WHERE (scope, key) IN (
 )
 """
 
+_FORGET_SESSIONS = """
+DELETE FROM ended_session WHERE session_id IN (
+    SELECT session_id FROM ended_session WHERE ended_at < clock_timestamp() - make_interval(secs => $1) LIMIT $2
+)
+"""
+
 
 async def forget_bodies(work: Work) -> int:
     """Drop response bodies older than 30 days; the key and its resource stay as long as the resource."""
@@ -20,4 +27,11 @@ async def forget_bodies(work: Work) -> int:
     return int(status.rpartition(" ")[2])
 
 
+async def forget_ended_sessions(work: Work) -> int:
+    """Drop ended sessions whose last token has run out."""
+    status: str = await work.connection.execute(_FORGET_SESSIONS, float(OUTLIVED_AFTER_S), BATCH_MAX)
+    return int(status.rpartition(" ")[2])
+
+
 HOUSEKEEPING = Job(name="housekeeping", every_s=3_600, handler=forget_bodies, batch_max=BATCH_MAX)
+ENDED_SESSIONS = Job(name="ended_sessions", every_s=600, handler=forget_ended_sessions, batch_max=BATCH_MAX)

@@ -1,4 +1,4 @@
-"""Every service's copy of the signing keys, of ended accounts and of the moved clock, fed by identity's streams."""
+"""Every service's copy of signing keys, ended accounts and sessions, and the moved clock, fed by identity's streams."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,13 +6,16 @@ from functools import partial
 
 from nacl.signing import VerifyKey
 
-from shared.contracts.messages.identity import AccountEnded, ClockMoved, KeyPublished, KeyRetired
+from shared.contracts.messages.identity import AccountEnded, ClockMoved, KeyPublished, KeyRetired, SessionEnded
 from shared.kernel.ids import AccountId
-from shared.runtime.auth.tokens import TokenVerifier
+from shared.runtime.auth.tokens import OUTLIVED_AFTER_S, TokenVerifier
 from shared.runtime.clock import BusinessClock
 from shared.runtime.db import Connection
 from shared.runtime.service import Subscriptions
 from shared.runtime.work import Work
+
+SESSIONS_LOADED_MAX = 100_000
+"""More sessions than this never end within six minutes: identity does not sign out so many."""
 
 
 async def publish_keys(work: Work, facts: Sequence[KeyPublished]) -> None:
@@ -61,6 +64,23 @@ async def follow_clock(work: Work, facts: Sequence[ClockMoved]) -> None:
         work.after_commit.append(partial(clock.take, offset))
 
 
+async def end_sessions(work: Work, facts: Sequence[SessionEnded]) -> None:
+    """Refuse every token of ended sessions; each is kept until its last token has run out."""
+    for fact in facts:
+        await work.connection.execute(
+            "INSERT INTO ended_session (session_id, ended_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            fact.session_id,
+            fact.ended_at,
+        )
+    verifier = work.ports.get(TokenVerifier)
+
+    def forget() -> None:
+        for fact in facts:
+            verifier.forget_session(fact.session_id, ended_at=_seconds(fact.ended_at))
+
+    work.after_commit.append(forget)
+
+
 async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
     """Give the verifier what this database knows; run at the start, on a schedule and after a change."""
     rows = await connection.fetch("SELECT kid, public_key FROM signing_key WHERE retired_at IS NULL")
@@ -70,6 +90,14 @@ async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
     )
     for row in ended:
         verifier.forget(AccountId(row["account_id"]), issued_until=_seconds(row["tokens_before"]))
+    sessions = await connection.fetch(
+        "SELECT session_id, ended_at FROM ended_session"
+        " WHERE ended_at > clock_timestamp() - make_interval(secs => $1) ORDER BY ended_at DESC LIMIT $2",
+        float(OUTLIVED_AFTER_S),
+        SESSIONS_LOADED_MAX,
+    )
+    for row in reversed(sessions):
+        verifier.forget_session(row["session_id"], ended_at=_seconds(row["ended_at"]))
 
 
 def _reload_after(work: Work) -> None:
@@ -96,4 +124,5 @@ RUNTIME_SUBSCRIPTIONS: Subscriptions = {
     KeyRetired: retire_keys,
     AccountEnded: end_accounts,
     ClockMoved: follow_clock,
+    SessionEnded: end_sessions,
 }

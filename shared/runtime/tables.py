@@ -66,6 +66,7 @@ class RuntimeTables:
     decision: Table
     signing_key: Table
     revocation: Table
+    ended_session: Table
 
 
 def attach(metadata: MetaData) -> RuntimeTables:
@@ -235,7 +236,14 @@ def _trusting(metadata: MetaData) -> dict[str, Table]:
         Column("account_id", Uuid, primary_key=True),
         moment("tokens_before"),
     )
-    return {"signing_key": signing_key, "revocation": revocation}
+    ended_session = Table(
+        "ended_session",
+        metadata,
+        Column("session_id", Uuid, primary_key=True),
+        moment("ended_at"),
+        Index("ended_session_ended_at", "ended_at"),
+    )
+    return {"signing_key": signing_key, "revocation": revocation, "ended_session": ended_session}
 
 
 def _telling(metadata: MetaData) -> dict[str, Table]:

@@ -118,11 +118,16 @@ class Kept:
     """The secrets that the job has made."""
 
     def __init__(self, composition: Composition) -> None:
-        self._admin = composition.setting("identity", "IDENTITY_FIRST_ADMIN_PASSWORD")
+        self._made = {
+            f"identity.{name}_admin_password": composition.setting(
+                "identity", f"IDENTITY_{name.upper()}_ADMIN_PASSWORD"
+            )
+            for name in ("first", "second")
+        }
 
     def get(self, name: str) -> str:
-        """The first administrator's password, and any text for what the story makes up itself."""
-        return self._admin if name == "identity.first_admin_password" else name
+        """The first two administrators' passwords, and any text for what the story makes up itself."""
+        return self._made.get(name, name)
 
 
 async def settled_proof(composition: Composition) -> Proof:

@@ -154,6 +154,7 @@ def test_a_missing_database_url_is_named_as_the_environment_has_it(service: str)
     [
         ("identity", "IDENTITY_ENCRYPTION_KEY"),
         ("identity", "IDENTITY_FIRST_ADMIN_PASSWORD"),
+        ("identity", "IDENTITY_SECOND_ADMIN_PASSWORD"),
         ("voucher", "VOUCHER_RECEIPT_KEY_SECRET"),
         ("order", "ORDER_ENCRYPTION_KEY"),
         ("settlement", "SETTLEMENT_ENCRYPTION_KEY"),

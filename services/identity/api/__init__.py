@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.identity.api import (
+    accounts,
     blacklist,
     clock,
     documents,
@@ -15,6 +16,8 @@ from services.identity.api import (
     staff,
 )
 
+PARTS = (public, sessions, organisations, documents, reviews, registers, blacklist, histories, accounts, staff, clock)
+
 router = APIRouter()
-for part in (public, sessions, organisations, documents, reviews, registers, blacklist, histories, staff, clock):
+for part in PARTS:
     router.include_router(part.router)

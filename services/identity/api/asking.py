@@ -41,6 +41,12 @@ def caller_network(request: Request) -> str:
     return runtime_of(request).ports.get(Proxies).network_of(request.scope)
 
 
+def caller_agent(request: Request) -> str:
+    """What the client calls itself, at most 256 letters of it."""
+    return request.headers.get("user-agent", "")[:256]
+
+
+Agent = Annotated[str, Depends(caller_agent)]
 Network = Annotated[str, Depends(caller_network)]
 
 

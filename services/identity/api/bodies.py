@@ -41,10 +41,15 @@ class RegisterBody(Body):
 
 
 class SignInBody(Body):
-    """A try to sign in."""
+    """A try to sign in; `code` is of the authenticator, or a recovery code, where the account has them.
+
+    `device_token` is what the last sign-in on this device answered: with it strangers cannot make its owner wait.
+    """
 
     sign_in_name: Annotated[str, Field(max_length=256)]
     password: Password
+    code: Annotated[str, Field(max_length=64)] = ""
+    device_token: Annotated[str, Field(max_length=256)] = ""
 
 
 class RefreshBody(Body):
@@ -58,6 +63,20 @@ class PasswordBody(Body):
 
     present: Password
     new: Password
+
+
+class ResetPasswordBody(Body):
+    """A reset code, both parts one after the other where two people gave one each, and the new password."""
+
+    sign_in_name: Annotated[str, Field(max_length=256)]
+    code: Annotated[str, Field(min_length=1, max_length=128)]
+    new: Password
+
+
+class CodeBody(Body):
+    """A code of the authenticator."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class SubmitBody(Body):
@@ -161,22 +180,32 @@ class ResemblanceBody(Body):
 
 
 class StaffBody(Body):
-    """A new staff account; one of the operator's people belongs to a designation, by default the present one."""
+    """A proposed staff account; its holder sets the password.
+
+    One of the operator's people belongs to a designation, by default the present one.
+    """
 
     sign_in_name: Name
-    password: Password
     display_name: Name
     roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
     region: RegionCode | None = None
     designation_id: UUID | None = None
+    reason: OptionalReason = ""
 
 
 class RolesBody(Body):
-    """The roles an account holds from now on."""
+    """The roles an account is to hold."""
 
     roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
     region: RegionCode | None = None
     designation_id: UUID | None = None
+    reason: OptionalReason = ""
+
+
+class ApproveProposalBody(Body):
+    """A remark of whoever approves."""
+
+    reason: OptionalReason = ""
 
 
 class MoveBody(Body):

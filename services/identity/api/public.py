@@ -8,13 +8,19 @@ from starlette.responses import Response
 from services.identity.api.asking import Network, SealedRun
 from services.identity.api.bodies import RegisterBody
 from services.identity.domain.accounts import accept_sign_in_name
-from services.identity.handlers.registration import Register, Registered, register
+from services.identity.handlers.registration import (
+    Register,
+    Registered,
+    RegistrationPasswords,
+    admit_registration,
+    register,
+)
 from services.identity.sealing import Vault
 from services.identity.views import registers
 from services.identity.views.models import BlacklistItem, DirectoryItem, Form, JsonWebKeys
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
-from shared.runtime.auth.passwords import Passwords, check_password_rule
+from shared.runtime.auth.passwords import check_password_rule
 from shared.runtime.edge import principal_of, runtime_of
 from shared.runtime.http import Reading
 from shared.runtime.paging import Cursor, Limit
@@ -25,7 +31,9 @@ router = APIRouter()
 @router.post("/registrations", status_code=201, response_model=Registered, summary="注册上云企业或云服务商")
 async def register_organisation(request: Request, run: SealedRun, body: RegisterBody, network: Network) -> Response:
     """Register with the unified social credit code and open the first account. Source: A11(1), A14(1)."""
-    ports = runtime_of(request).ports
+    runtime = runtime_of(request)
+    ports = runtime.ports
+    await admit_registration(runtime, network)
     sign_in_name = accept_sign_in_name(body.sign_in_name)
     password = body.password.get_secret_value()
     check_password_rule(password, login_name=sign_in_name)
@@ -37,7 +45,7 @@ async def register_organisation(request: Request, run: SealedRun, body: Register
         contact_name=body.contact_name,
         contact_phone=body.contact_phone,
         sign_in_name=sign_in_name,
-        password_hash=await ports.get(Passwords).hash(password),
+        password_hash=await ports.get(RegistrationPasswords).hash_for(password, network=network),
         check_evidence=body.check_override,
     )
     # Nobody is signed in: the key belongs to the network it comes from, of which only a keyed hash is stored.

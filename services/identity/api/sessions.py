@@ -1,4 +1,7 @@
-"""Sign-in, refresh, sign-out, the own account. Tokens and passwords are never stored under an Idempotency-Key."""
+"""Sign-in, refresh, sign-out, the own account.
+
+Tokens, passwords and codes are never stored under an Idempotency-Key.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,10 +11,11 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from services.identity import sessions
-from services.identity.api.asking import Network
-from services.identity.api.bodies import PasswordBody, RefreshBody, SignInBody
-from services.identity.sessions import Session, SignIn
+from services.identity import own_password, second_factor, sessions
+from services.identity.admission import Attempt
+from services.identity.api.asking import Agent, Network
+from services.identity.api.bodies import CodeBody, PasswordBody, RefreshBody, ResetPasswordBody, SignInBody
+from services.identity.sessions import Session
 from services.identity.views import registers
 from services.identity.views.models import Me
 from services.identity.views.tasks import list_tasks
@@ -36,6 +40,23 @@ class SessionBody(BaseModel):
     refresh_token: str
     access_tokens: dict[str, str]
     expires_in_s: int
+    device_token: str | None
+    """After a sign-in: keep it, and send it with the next sign-in on this device."""
+    enrolment_needed: bool
+    """Whether these tokens open nothing but the enrolment of a second factor."""
+
+
+class EnrolmentBody(BaseModel):
+    """What an authenticator needs, shown this once."""
+
+    otpauth_uri: str
+    secret: str
+
+
+class RecoveryCodesBody(BaseModel):
+    """Ten codes, each good for one sign-in without the authenticator; shown this once."""
+
+    recovery_codes: Sequence[str]
 
 
 def _shown(session: Session) -> SessionBody:
@@ -46,20 +67,33 @@ def _shown(session: Session) -> SessionBody:
         refresh_token=session.refresh_token,
         access_tokens=session.access_tokens,
         expires_in_s=session.expires_in_s,
+        device_token=session.device_token or None,
+        enrolment_needed=session.enrolment_needed,
     )
 
 
 @router.post("/sessions", status_code=201, summary="登录")
-async def sign_in(request: Request, body: SignInBody, network: Network) -> SessionBody:
-    """Open a session. Source: ASVS 6.3.1, 7.4."""
-    attempt = SignIn(body.sign_in_name, body.password.get_secret_value(), network)
+async def sign_in(request: Request, body: SignInBody, network: Network, agent: Agent) -> SessionBody:
+    """Open a session. Source: ASVS 6.3.1, 6.3.3, 7.4."""
+    attempt = Attempt(
+        sign_in_name=body.sign_in_name,
+        password=body.password.get_secret_value(),
+        network=network,
+        agent=agent,
+        device_token=body.device_token,
+        code=body.code,
+    )
     return _shown(await sessions.sign_in(runtime_of(request), attempt))
 
 
 @router.post("/sessions/refresh", summary="刷新登录凭证")
-async def refresh(request: Request, body: RefreshBody) -> SessionBody:
-    """Exchange a refresh token; one that comes twice ends its session. Source: RFC 9700, 4.14.2."""
-    return _shown(await sessions.refresh(runtime_of(request), body.refresh_token))
+async def refresh(request: Request, body: RefreshBody, network: Network, agent: Agent) -> SessionBody:
+    """Exchange a refresh token; one that comes twice ends its session, but for a second tab that asks at once.
+
+    Source: RFC 9700, 4.14.2.
+    """
+    found = await sessions.refresh(runtime_of(request), body.refresh_token, agent=agent, network=network)
+    return _shown(found)
 
 
 @router.delete("/sessions/current", status_code=204, summary="退出登录")
@@ -82,11 +116,36 @@ async def read_me(connection: Reading, principal: SignedIn) -> Me:
 @router.put("/me/password", status_code=204, summary="修改密码")
 async def change_password(request: Request, body: PasswordBody, principal: SignedIn, network: Network) -> Response:
     """Set another password; every session ends."""
-    attempt = SignIn("", body.present.get_secret_value(), network)
-    await sessions.change_password(
+    attempt = Attempt(sign_in_name="", password=body.present.get_secret_value(), network=network)
+    await own_password.change_password(
         runtime_of(request), actor_of(principal), attempt=attempt, new_password=body.new.get_secret_value()
     )
     return Response(status_code=204)
+
+
+@router.post("/password-resets", status_code=204, summary="凭重置码设置密码")
+async def reset_password(request: Request, body: ResetPasswordBody, network: Network) -> Response:
+    """Set a password with a code that others gave out; every session ends. Source: ASVS 6.4."""
+    attempt = Attempt(
+        sign_in_name=body.sign_in_name, password=body.new.get_secret_value(), network=network, code=body.code
+    )
+    await own_password.reset_password(runtime_of(request), attempt)
+    return Response(status_code=204)
+
+
+@router.post("/me/second-factor", summary="绑定身份验证器")
+async def enrol_second_factor(request: Request, principal: SignedIn) -> EnrolmentBody:
+    """A fresh secret for an authenticator; it counts once a code confirms it. Source: ASVS 6.3.3, RFC 6238."""
+    made = await second_factor.enrol(runtime_of(request), actor_of(principal))
+    return EnrolmentBody(otpauth_uri=made.otpauth_uri, secret=made.secret)
+
+
+@router.post("/me/second-factor/confirm", summary="确认身份验证器")
+async def confirm_second_factor(request: Request, body: CodeBody, principal: SignedIn) -> RecoveryCodesBody:
+    """Confirm with a first code; a refresh then gives the tokens of the account's roles."""
+    actor, session_id = actor_of(principal), principal.session_id
+    codes = await second_factor.confirm(runtime_of(request), actor, code=body.code, session_id=session_id)
+    return RecoveryCodesBody(recovery_codes=codes)
 
 
 @router.get("/tasks", summary="待办事项")

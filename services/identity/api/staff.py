@@ -1,4 +1,4 @@
-"""Staff accounts, the operator's designation and the signing keys."""
+"""Staff accounts and their proposals, the operator's designation and the signing keys."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import (
+    ApproveProposalBody,
     DesignateBody,
     EndDesignationBody,
     MoveBody,
@@ -15,16 +16,16 @@ from services.identity.api.bodies import (
     RolesBody,
     StaffBody,
 )
+from services.identity.api.showing import ShownProposal, with_code
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff
 from services.identity.handlers.designations import DesignationOutcome, Moved
 from services.identity.handlers.keys import KeyRotated
-from services.identity.handlers.staff import StaffOutcome
+from services.identity.handlers.staff import StaffAct, StaffOutcome
 from services.identity.views import registers
-from services.identity.views.models import DesignationItem, StaffItem
+from services.identity.views.models import DesignationItem, ProposalItem, StaffItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.passwords import Passwords, check_password_rule
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, require_any, runtime_of
 from shared.runtime.http import Reading, actor_of
@@ -33,52 +34,52 @@ from shared.runtime.paging import Cursor, Limit
 router = APIRouter()
 
 Admin = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_MANAGE))]
+Second = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_APPROVE))]
 Designator = Annotated[Principal, Depends(require(Permission.IDENTITY_OPERATOR_DESIGNATE))]
 
 
-@router.post("/staff", status_code=201, response_model=StaffOutcome, summary="开立工作人员账号")
-async def open_staff(request: Request, run: SealedRun, body: StaffBody, principal: Admin) -> Response:
-    """Open a staff account."""
-    sign_in_name = accept_sign_in_name(body.sign_in_name)
-    password = body.password.get_secret_value()
-    check_password_rule(password, login_name=sign_in_name)
+@router.post("/staff", status_code=201, response_model=ShownProposal, summary="申请开立工作人员账号")
+async def propose_opening(request: Request, run: SealedRun, body: StaffBody, principal: Admin) -> Response:
+    """Propose a staff account; another person approves it. Source: ASVS 2.3.5."""
     command = staff.OpenStaff(
-        sign_in_name=sign_in_name,
-        password_hash=await runtime_of(request).ports.get(Passwords).hash(password),
+        sign_in_name=accept_sign_in_name(body.sign_in_name),
         display_name=body.display_name,
         roles=frozenset(body.roles),
         region=body.region,
         designation_id=body.designation_id,
+        reason=body.reason,
         by=actor_of(principal),
     )
-    return await run.run(staff.open_staff, command, status=201)
+    return with_code(request, await run.run(staff.propose_opening, command, status=201), part=1)
 
 
 @router.get("/staff", summary="工作人员账号列表")
 async def list_staff(
     connection: Reading, principal: Admin, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Page[StaffItem]:
-    """Staff accounts."""
+    """Staff accounts; `conflicts` names roles that nobody may hold together any more."""
     del principal
     return await registers.list_staff(connection, limit=limit, cursor=cursor)
 
 
-@router.put("/staff/{account_id}/roles", response_model=StaffOutcome, summary="更改角色")
-async def change_roles(run: SealedRun, account_id: UUID, body: RolesBody, principal: Admin) -> Response:
-    """Change roles; tokens with the old ones are refused everywhere."""
-    command = staff.ChangeRoles(
+@router.put("/staff/{account_id}/roles", status_code=201, response_model=ShownProposal, summary="申请更改角色")
+async def propose_roles(run: SealedRun, account_id: UUID, body: RolesBody, principal: Admin) -> Response:
+    """Propose other roles; another person approves them."""
+    command = staff.ChangeStaff(
+        act=StaffAct.CHANGE_ROLES,
         account_id=account_id,
         roles=frozenset(body.roles),
         region=body.region,
         designation_id=body.designation_id,
+        reason=body.reason,
         by=actor_of(principal),
     )
-    return await run.run(staff.change_roles, command)
+    return await run.run(staff.propose_change, command, status=201)
 
 
 @router.post("/staff/{account_id}/disable", response_model=StaffOutcome, summary="停用账号")
 async def disable_staff(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Admin) -> Response:
-    """Disable an account; its tokens are refused everywhere."""
+    """Disable an account at once; its tokens are refused everywhere."""
     command = staff.DisableAccount(account_id=account_id, reason=body.reason, by=actor_of(principal))
     return await run.run(staff.disable_staff, command)
 
@@ -93,6 +94,74 @@ async def move_to_designation(run: SealedRun, account_id: UUID, body: MoveBody, 
         by=actor_of(principal),
     )
     return await run.run(designations.move_to_designation, command)
+
+
+@router.post("/staff/{account_id}/enable", status_code=201, response_model=ShownProposal, summary="申请恢复账号")
+async def propose_enabling(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Admin) -> Response:
+    """Propose that a disabled account signs in again; another person approves it."""
+    command = _change(StaffAct.ENABLE, account_id, body, principal)
+    return await run.run(staff.propose_change, command, status=201)
+
+
+@router.post(
+    "/staff/{account_id}/reset-password", status_code=201, response_model=ShownProposal, summary="申请重置密码"
+)
+async def propose_password_reset(
+    request: Request, run: SealedRun, account_id: UUID, body: ReasonBody, principal: Admin
+) -> Response:
+    """Propose a reset after a check of who asks; each of the two people gets a part of the code."""
+    command = _change(StaffAct.RESET_PASSWORD, account_id, body, principal)
+    return with_code(request, await run.run(staff.propose_change, command, status=201), part=1)
+
+
+@router.post(
+    "/staff/{account_id}/reset-second-factor",
+    status_code=201,
+    response_model=ShownProposal,
+    summary="申请重置身份验证器",
+)
+async def propose_factor_reset(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Admin) -> Response:
+    """Propose that the holder enrols another authenticator; another person approves it."""
+    command = _change(StaffAct.RESET_SECOND_FACTOR, account_id, body, principal)
+    return await run.run(staff.propose_change, command, status=201)
+
+
+def _change(act: StaffAct, account_id: UUID, body: ReasonBody, principal: Principal) -> staff.ChangeStaff:
+    return staff.ChangeStaff(act=act, account_id=account_id, reason=body.reason, by=actor_of(principal))
+
+
+@router.get("/staff-proposals", summary="工作人员账号申请列表")
+async def list_proposals(  # noqa: PLR0913 - the parts of a list
+    request: Request,
+    connection: Reading,
+    principal: Second,
+    *,
+    decided: bool = False,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Page[ProposalItem]:
+    """Proposals that wait for a second person, newest first; `decided` adds those that wait no more."""
+    del principal
+    now = runtime_of(request).clock.now()
+    return await registers.list_proposals(connection, now=now, decided=decided, limit=limit, cursor=cursor)
+
+
+@router.post("/staff-proposals/{proposal_id}/approve", response_model=ShownProposal, summary="批准工作人员账号申请")
+async def approve_proposal(
+    request: Request, run: SealedRun, proposal_id: UUID, body: ApproveProposalBody, principal: Second
+) -> Response:
+    """Do what another person has proposed; the answer may hold the second part of the holder's code."""
+    return with_code(request, await run.run(staff.approve, _decision(proposal_id, body.reason, principal)), part=2)
+
+
+@router.post("/staff-proposals/{proposal_id}/refuse", response_model=ShownProposal, summary="不批准或撤回申请")
+async def refuse_proposal(run: SealedRun, proposal_id: UUID, body: ReasonBody, principal: Second) -> Response:
+    """Refuse what another person has proposed, or withdraw the own proposal."""
+    return await run.run(staff.refuse, _decision(proposal_id, body.reason, principal))
+
+
+def _decision(proposal_id: UUID, reason: str, principal: Principal) -> staff.DecideProposal:
+    return staff.DecideProposal(proposal_id=proposal_id, reason=reason, roles=principal.roles, by=actor_of(principal))
 
 
 @router.post("/designations", status_code=201, response_model=DesignationOutcome, summary="指定系统运营方")

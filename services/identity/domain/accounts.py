@@ -1,10 +1,15 @@
 """Sign-in names and the roles that accounts may hold."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from services.identity.domain.refusals import SignInNameMalformed, StaffRegionInvalid, StaffRolesInvalid
-from shared.contracts.permissions import Role, permissions_of
+from services.identity.domain.refusals import (
+    RolesExclusive,
+    SignInNameMalformed,
+    StaffRegionInvalid,
+    StaffRolesInvalid,
+)
+from shared.contracts.permissions import Role, exclusive_within, permissions_of
 from shared.contracts.policy import PartyKind
 
 # A letter first: a telephone or ID number must not become a name that is stored and shown in clear.
@@ -40,11 +45,52 @@ def role_of_party(kind: PartyKind) -> Role:
 
 
 def check_staff_roles(roles: frozenset[Role], *, region: str | None) -> None:
-    """Accept the roles of one staff account. Raises: StaffRolesInvalid, StaffRegionInvalid. Source: R5, R9."""
+    """Accept the roles of one staff account.
+
+    Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive. Source: R5, R9, ASVS 2.3.5.
+    """
     if not roles or not roles <= _STAFF_ROLES or (len(roles) > 1 and roles & _ALONE):
         raise StaffRolesInvalid
     if (Role.REGION in roles) != (region is not None):
         raise StaffRegionInvalid
+    if conflicts_of(roles):
+        raise RolesExclusive(roles="；".join(conflicts_of(roles)))
+
+
+ROLES_ZH: Mapping[Role, str] = {
+    Role.ENTERPRISE: "上云企业",
+    Role.PROVIDER: "云服务商",
+    Role.OPERATOR_CLERK: "系统运营方经办",
+    Role.OPERATOR_LEAD: "系统运营方负责人",
+    Role.BUREAU_OFFICER: "省大数据局经办",
+    Role.BUREAU_LEAD: "省大数据局负责人",
+    Role.FINANCE: "财政部门",
+    Role.AUDITOR: "审计人员",
+    Role.REGION: "地区主管部门",
+    Role.PLATFORM_ADMIN: "平台管理员",
+    Role.SERVICE: "系统服务",
+}
+_BY_BUREAU_LEAD = OPERATOR_ROLES | {Role.BUREAU_OFFICER}
+
+
+def conflicts_of(roles: Iterable[Role]) -> tuple[str, ...]:
+    """The pairs of roles that control each other and are held together, for people; accounts of old may have some."""
+    return tuple("、".join(ROLES_ZH[role] for role in sorted(pair)) for pair in exclusive_within(roles))
+
+
+def approvable_roles(roles: frozenset[Role]) -> list[str]:
+    """The roles for whose accounts somebody with `roles` is the second person.
+
+    Another platform administrator is for every account, the bureau's lead for the operator's and the bureau's officers.
+    """
+    if Role.PLATFORM_ADMIN in roles:
+        return sorted(role.value for role in _STAFF_ROLES)
+    return sorted(role.value for role in _BY_BUREAU_LEAD) if Role.BUREAU_LEAD in roles else []
+
+
+def may_approve(roles: frozenset[Role], *, of: Iterable[Role]) -> bool:
+    """Whether somebody with `roles` is the second person for an account that holds, or is to hold, the roles `of`."""
+    return {role.value for role in of} <= set(approvable_roles(roles))
 
 
 def effective_roles(names: Iterable[str], *, operator_designated: bool) -> frozenset[Role]:

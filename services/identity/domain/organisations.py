@@ -226,6 +226,16 @@ def refuse_authentication(before: Organisation) -> Organisation:
     return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
 
 
+def yield_code(before: Organisation) -> Organisation:
+    """Refuse an applicant because another one's evidence for the same code was approved. Source: A11(3), A14(3)."""
+    return replace(before, state=AuthenticationState.REFUSED, version=before.version + 1)
+
+
+def expire(before: Organisation) -> Organisation:
+    """Close a registration that never handed anything in, and let go of its code."""
+    return replace(before, closed=True, version=before.version + 1)
+
+
 def authenticate(before: Organisation, *, reviewer_id: UUID | None, now: datetime) -> Organisation:
     """Approve; a provider then waits for recognition.
 

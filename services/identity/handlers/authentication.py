@@ -7,7 +7,12 @@ from uuid import UUID
 
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation, SizeClass
-from services.identity.domain.refusals import DeclarationOutdated, DocumentKindUnknown, IdNumberRequired
+from services.identity.domain.refusals import (
+    CreditCodeRegistered,
+    DeclarationOutdated,
+    DocumentKindUnknown,
+    IdNumberRequired,
+)
 from services.identity.domain.reviewing import (
     FiledDocument,
     Filing,
@@ -32,6 +37,8 @@ from shared.contracts.messages.identity import (
 from shared.contracts.policy import PartyKind
 from shared.kernel.resident_id import accept
 from shared.runtime.work import Actor, Work
+
+_HELD_BY_ANOTHER = "该统一社会信用代码已由另一申请单位凭材料通过实名认证。如有异议，请向系统运营方提出。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -69,8 +76,8 @@ class Review:
 async def submit(work: Work, command: Submit) -> OrganisationOutcome:
     """Hand in for authentication.
 
-    Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, DeclarationOutdated, IdNumberRequired,
-    ResidentIdMalformed, ResidentIdCheckDigit, SubmissionUnchanged, and the refusals of the rules.
+    Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, CreditCodeRegistered, DeclarationOutdated,
+    IdNumberRequired, ResidentIdMalformed, ResidentIdCheckDigit, SubmissionUnchanged, and the refusals of the rules.
     Source: A11(2), A14(2), R10, R45, R65.
     """
     before = await store.load_organisation(
@@ -83,6 +90,8 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
         size_class=command.size_class,
         now=work.now,
     )
+    if await store.is_body_held(work.connection, before.credit_code, kind=before.kind):
+        raise CreditCodeRegistered
     declaration = work.pack.truth_declaration
     if command.declaration_version != declaration.version:
         raise DeclarationOutdated(version=declaration.version)
@@ -201,13 +210,15 @@ async def refuse(work: Work, command: Review) -> OrganisationOutcome:
 async def approve(work: Work, command: Review) -> OrganisationOutcome:
     """Approve authentication on a full checklist.
 
-    A body that is authenticated as an enterprise and as a provider is tied with itself at once.
+    A body that is authenticated as an enterprise and as a provider is tied with itself at once. Whoever else registered
+    it as the same kind of party is refused: it belongs to the first whose evidence was approved.
 
-    Emits: OrganisationAuthenticated, AffiliationRecorded. Raises: NotFound, VersionMismatch, AuthenticationNotOpen,
-    BodyAuthenticated, ConditionUnknown, ChecklistIncomplete, and the refusals of standing.
+    Emits: OrganisationAuthenticated, AuthenticationRefused, AffiliationRecorded. Raises: NotFound, VersionMismatch,
+    AuthenticationNotOpen, BodyAuthenticated, ConditionUnknown, ChecklistIncomplete, and the refusals of standing.
     Source: A11(3), A13(4), A14(3), R37-R42, R46, R60-R63, R66.
     """
     await store.lock_body_of(work.connection, command.organisation_id)
+    applicants = await store.lock_applicants(work.connection, command.organisation_id)
     before = await _load(work, command)
     after = rules.authenticate(before, reviewer_id=command.by.account_id, now=work.now)
     # A party that registered while its body was being listed.
@@ -219,6 +230,8 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
             raise BodyAuthenticated(name=name)
     check_checklist(work.pack.conditions_of(before.kind), ticks=command.ticks, legal_person=before.legal_person)
     await _close(work, command, outcome="authenticated")
+    for applicant in applicants:
+        await _refuse_other(work, applicant, by=command.by)
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
     outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
     await tie_body(work, after, [other_id for other_id, _, _ in others])
@@ -226,6 +239,17 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
     # Two that were handed in at the same moment did not see each other then.
     await notice_alike(work, after.id)
     return outcome
+
+
+async def _refuse_other(work: Work, organisation_id: UUID, *, by: Actor) -> None:
+    before = await store.load_organisation(work.connection, organisation_id)
+    after = rules.yield_code(before)
+    if before.state is rules.AuthenticationState.SUBMITTED:
+        closing = Review(organisation_id=organisation_id, expected_version=None, reason=_HELD_BY_ANOTHER, by=by)
+        await _close(work, closing, outcome="refused")
+    text = f"{after.name}的实名认证未通过：{_HELD_BY_ANOTHER}"
+    telling = _telling(before, after, act="refuse", ground=_HELD_BY_ANOTHER, text=text)
+    await move(work, after, fact=AuthenticationRefused, by=by, telling=telling)
 
 
 async def _load(work: Work, command: Review) -> Organisation:

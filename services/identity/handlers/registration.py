@@ -1,31 +1,84 @@
-"""Registration of an enterprise or a provider, and its first account."""
+"""Registration of an enterprise or a provider, and its first account.
 
+Registering claims no code: anybody may write any code into a form. It is claimed with evidence, at authentication
+(ADR 0019), and a registration with which nothing is handed in expires.
+"""
+
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 
 from services.identity.domain.accounts import role_of_party
-from services.identity.domain.organisations import Organisation
+from services.identity.domain.organisations import Organisation, expire
 from services.identity.domain.organisations import register as register_organisation
 from services.identity.domain.refusals import (
     CreditCodeBlacklisted,
     CreditCodeRegistered,
     PersonNameMalformed,
     RegionUnknown,
+    RegistrationsBusy,
+    RegistrationThrottled,
     SignInNameTaken,
 )
-from services.identity.handlers.organisations import Telling, announce
+from services.identity.handlers.accounts import disable
+from services.identity.handlers.organisations import Telling, announce, move
 from services.identity.handlers.resemblances import index_phone
 from services.identity.sealing import Vault
+from services.identity.store import accounts, counters
 from services.identity.store import organisations as store
 from services.identity.store.accounts import Account, add_account
 from services.identity.store.organisations import SealedContact
-from shared.contracts.messages.identity import AccountOpened, OrganisationRegistered
+from shared.contracts.messages.identity import AccountOpened, OrganisationRegistered, RegistrationExpired
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import CreditCodeCheckDigit, examine
 from shared.kernel.names import is_seen
-from shared.runtime.work import Actor, Notice, Work
+from shared.runtime.auth.passwords import LoginsBusy, Passwords
+from shared.runtime.auth.throttle import ThrottleRule, count_failure, wait_of
+from shared.runtime.runtime import Runtime
+from shared.runtime.work import SYSTEM, Actor, Notice, Work
+
+EXPIRED_BATCH_MAX = 100
+_UNUSED = "注册后未在规定时间内提交实名认证材料"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRules:
+    """How many registrations one network sends before it waits, and how long one without evidence stays."""
+
+    throttle: ThrottleRule
+    unused_ttl: timedelta
+
+
+class RegistrationPasswords(Passwords):
+    """Hashing for registrations, in a room of its own: however many come, sign-in keeps its threads."""
+
+    async def hash_for(self, password: str, *, network: str) -> str:
+        """The encoded hash of a new password. Raises: RegistrationsBusy."""
+        try:
+            return await self.hash(password, of=network)
+        except LoginsBusy as error:
+            raise RegistrationsBusy from error
+
+
+async def admit_registration(runtime: Runtime, network: str) -> None:
+    """Count a registration form against its network, before anything is done about it.
+
+    Raises: RegistrationThrottled. Source: ASVS 2.4.1.
+    """
+    rules = runtime.ports.get(RegistrationRules)
+    key = runtime.ports.get(Vault).index(network.encode(), purpose="registration")
+    now = runtime.clock.machine_now()
+    async with runtime.work() as work:
+        await counters.count_alone(work.connection, key=key)
+        counter = await counters.failure_counter(work.connection, "registration", key=key)
+        wait = wait_of(counter, now=now, rule=rules.throttle)
+        if wait is not None:
+            raise RegistrationThrottled(retry_after_s=math.ceil(wait.total_seconds()))
+        counted = count_failure(counter, now=now, rule=rules.throttle)
+        await counters.keep_counter(work.connection, "registration", key=key, counter=counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -111,7 +164,7 @@ async def _refuse_known(work: Work, code: str, command: Register) -> None:
     if await store.is_blacklisted(work.connection, code):
         raise CreditCodeBlacklisted
     # The first 17 places leave one valid last place, so another last place is no other body.
-    if await store.find_by_body(work.connection, code, kind=command.kind) is not None:
+    if await store.is_body_held(work.connection, code, kind=command.kind):
         raise CreditCodeRegistered
 
 
@@ -127,8 +180,8 @@ async def _insert(work: Work, organisation: Organisation, account: Account, comm
         await store.add_contact(work.connection, organisation.id, contact=contact)
         await add_account(work.connection, account)
     except asyncpg.UniqueViolationError as error:
-        # Two forms with the same code or name at the same moment: the second one loses here.
-        raise (CreditCodeRegistered if error.table_name == "organisation" else SignInNameTaken) from error
+        # Two forms with the same sign-in name at the same moment: the second one loses here.
+        raise SignInNameTaken from error
 
 
 def _tell(work: Work, organisation: Organisation, account: Account) -> None:
@@ -160,3 +213,28 @@ def _tell(work: Work, organisation: Organisation, account: Account) -> None:
                 reason=organisation.check_evidence,
             )
         )
+
+
+async def expire_unused(work: Work) -> int:
+    """Close registrations with which nothing was handed in, and their accounts; how many.
+
+    Emits: RegistrationExpired, AccountEnded.
+    """
+    before = work.now - work.ports.get(RegistrationRules).unused_ttl
+    found = await store.lock_unused(work.connection, before=before, limit=EXPIRED_BATCH_MAX)
+    for organisation in found:
+        after = expire(organisation)
+        telling = Telling(
+            act="organisation.expire",
+            rule="A11(1), A14(1)",
+            ground=_UNUSED,
+            text=f"{after.name}的注册已失效：{_UNUSED}。需要时请重新注册。",
+            before="registered",
+            after="closed",
+        )
+        await move(work, after, fact=RegistrationExpired, by=SYSTEM, telling=telling)
+        for account_id in await accounts.ids_of_organisation(work.connection, organisation.id):
+            account = await accounts.load_account(work.connection, account_id)
+            if account.active:
+                await disable(work, account, ground=_UNUSED, by=SYSTEM)
+    return len(found)

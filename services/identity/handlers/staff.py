@@ -1,52 +1,103 @@
-"""Staff accounts: opened, given other roles, disabled."""
+"""Staff accounts: one person proposes to open or change them, another approves; anyone in charge disables at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
 
-from services.identity.domain.accounts import check_staff_roles
+from services.identity.domain.accounts import ROLES_ZH, check_staff_roles, may_approve
 from services.identity.domain.refusals import (
+    AccountActive,
     AccountDisabled,
     OwnAccount,
     PersonNameMalformed,
+    ProposalNeedsAdministrator,
+    ProposalNotOpen,
     RegionUnknown,
+    SamePerson,
+    SecondFactorNotSet,
     SignInNameTaken,
 )
+from services.identity.handlers.accounts import ResetRules, disable, end_tokens
 from services.identity.handlers.designations import designation_for
 from services.identity.store import accounts as store
+from services.identity.store import credentials
+from services.identity.store import proposals as proposals_store
 from services.identity.store.accounts import Account
-from shared.contracts.messages.identity import AccountEnded, AccountOpened
+from services.identity.store.credentials import Reset
+from services.identity.store.proposals import Proposal
+from services.identity.store.sessions import revoke_sessions
+from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
 from shared.kernel.names import is_seen
-from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S
 from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.work import Actor, Decision, Notice, Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StaffAct(StrEnum):
+    """What takes two people."""
+
+    OPEN = "open"
+    CHANGE_ROLES = "change_roles"
+    ENABLE = "enable"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of an act
+    RESET_SECOND_FACTOR = "reset_second_factor"
+
+
+ACT_ZH = {
+    StaffAct.OPEN: "开立账号",
+    StaffAct.CHANGE_ROLES: "更改角色",
+    StaffAct.ENABLE: "恢复账号",
+    StaffAct.RESET_PASSWORD: "重置密码",
+    StaffAct.RESET_SECOND_FACTOR: "重置身份验证器",
+}
+CODE_GIVEN_BY = frozenset({StaffAct.OPEN, StaffAct.RESET_PASSWORD})
+"""Acts after which the holder sets a password with a code of two parts: one from each of the two people."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRules:
+    """How long a proposal waits for its second person, in business time."""
+
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStaff:
-    """A new staff account."""
+    """A new staff account; its holder sets the password."""
 
     sign_in_name: str
-    password_hash: str
     display_name: str
     roles: frozenset[Role]
     region: str | None
     designation_id: UUID | None = None
+    reason: str
     by: Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRoles:
-    """Other roles for a staff account."""
+class ChangeStaff:
+    """An act on a staff account; `roles` and `region` are given when they are to change."""
 
+    act: StaffAct
     account_id: UUID
-    roles: frozenset[Role]
-    region: str | None
+    roles: frozenset[Role] = frozenset()
+    region: str | None = None
     designation_id: UUID | None = None
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideProposal:
+    """The second person's answer, or the first one's change of mind; `roles` are of whoever decides."""
+
+    proposal_id: UUID
+    reason: str
+    roles: frozenset[Role]
     by: Actor
 
 
@@ -71,25 +122,203 @@ class StaffOutcome:
     version: int
 
 
-async def open_staff(work: Work, command: OpenStaff) -> StaffOutcome:
-    """Open a staff account; one of the operator's people belongs to a designation, by default the present one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalOutcome:
+    """A proposal after an act, and the account it is about once there is one.
 
-    Emits: AccountOpened. Raises: StaffRolesInvalid, StaffRegionInvalid, RegionUnknown, PersonNameMalformed,
-    SignInNameTaken, NotFound, DesignationRequired, DesignationEnded. Source: N五(一), N五(四), A7-A9, R1-R9.
+    `code_part` is added where it is shown, never stored: the reader's part of the code for the account's holder.
+    """
+
+    id: UUID
+    act: str
+    state: str
+    account_id: UUID | None
+    sign_in_name: str
+    roles: Sequence[str]
+    region: str | None
+    version: int
+
+
+async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
+    """Propose a staff account. Nobody can sign in with it before another person has approved it.
+
+    Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive, RegionUnknown, PersonNameMalformed,
+    SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
     """
     _check_roles(work, command.roles, command.region)
     if not is_seen(command.display_name):
         raise PersonNameMalformed(pointer="/display_name")
-    designation_id = await designation_for(work, command.roles, named=command.designation_id)
-    account = Account(
-        id=work.new_id(),
+    await designation_for(work, command.roles, named=command.designation_id)
+    if await store.find_account(work.connection, command.sign_in_name) is not None:
+        raise SignInNameTaken
+    return await _propose(
+        work,
+        StaffAct.OPEN,
+        account_id=None,
         sign_in_name=command.sign_in_name,
-        password_hash=command.password_hash,
-        organisation_id=None,
-        designation_id=designation_id,
+        display_name=command.display_name,
         roles=sorted(role.value for role in command.roles),
         region=command.region,
-        display_name=command.display_name,
+        designation_id=command.designation_id,
+        reason=command.reason,
+        by=command.by,
+    )
+
+
+async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
+    """Propose other roles, or to give a staff account its access back.
+
+    Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
+    RegionUnknown, SecondFactorNotSet. Source: ASVS 2.3.5.
+    """
+    account = await _load_staff(work, command.account_id, command.by)
+    await _check_act(work, command.act, account)
+    roles, region = list(account.roles), account.region
+    if command.act is StaffAct.CHANGE_ROLES:
+        _check_roles(work, command.roles, command.region)
+        roles, region = sorted(role.value for role in command.roles), command.region
+        await designation_for(work, roles, named=command.designation_id, present=account.designation_id)
+    return await _propose(
+        work,
+        command.act,
+        account_id=account.id,
+        sign_in_name=account.sign_in_name,
+        display_name=account.display_name,
+        roles=roles,
+        region=region,
+        designation_id=command.designation_id,
+        reason=command.reason,
+        by=command.by,
+    )
+
+
+async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
+    """Do what somebody else has proposed.
+
+    Emits: AccountOpened or AccountEnded. Raises: NotFound, ProposalNotOpen, SamePerson, OwnAccount,
+    ProposalNeedsAdministrator, and what the proposal itself might raise. Source: ASVS 2.3.5.
+    """
+    proposal = await _load_open(work, command.proposal_id)
+    if proposal.proposed_by == command.by.account_id:
+        raise SamePerson
+    act = StaffAct(proposal.act)
+    if proposal.account_id is None:
+        _check_second(command, frozenset(map(Role, proposal.roles)))
+        account_id = await _open(work, proposal)
+    else:
+        account = await _load_staff(work, proposal.account_id, command.by)
+        # Roles taken away count as well: whoever may not give them does not take them.
+        _check_second(command, frozenset(map(Role, [*proposal.roles, *account.roles])))
+        await _check_act(work, act, account)
+        await _change(work, act, account, proposal)
+        account_id = account.id
+    if act in CODE_GIVEN_BY:
+        await _issue_code(work, proposal, account_id, command)
+    changes = {"state": "approved", "account_id": account_id, "decision_reason": command.reason}
+    return await _decide_on(work, proposal, changes, command, verb="approve")
+
+
+async def refuse(work: Work, command: DecideProposal) -> ProposalOutcome:
+    """Refuse what somebody else has proposed, or withdraw the own proposal. Raises: NotFound, ProposalNotOpen."""
+    proposal = await _load_open(work, command.proposal_id)
+    own = proposal.proposed_by == command.by.account_id
+    if not own:
+        _check_second(command, frozenset(map(Role, proposal.roles)))
+    changes = {"state": "withdrawn" if own else "refused", "decision_reason": command.reason}
+    return await _decide_on(work, proposal, changes, command, verb="withdraw" if own else "refuse")
+
+
+async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
+    """Disable a staff account: no sign-in, no refresh, and its tokens are refused everywhere.
+
+    It takes one person, since whoever is in doubt must be able to stop an account at once. Emits: AccountEnded.
+    Raises: NotFound, OwnAccount, AccountDisabled.
+    """
+    account = await _load_staff(work, command.account_id, command.by)
+    version = await disable(work, account, ground=command.reason, by=command.by)
+    return StaffOutcome(
+        id=account.id,
+        sign_in_name=account.sign_in_name,
+        roles=account.roles,
+        region=account.region,
+        state="disabled",
+        version=version,
+    )
+
+
+async def _propose(  # noqa: PLR0913 - what a proposal holds
+    work: Work,
+    act: StaffAct,
+    *,
+    account_id: UUID | None,
+    sign_in_name: str,
+    display_name: str,
+    roles: list[str],
+    region: str | None,
+    designation_id: UUID | None,
+    reason: str,
+    by: Actor,
+) -> ProposalOutcome:
+    if by.account_id is None:
+        raise NotFound
+    proposal = Proposal(
+        id=work.new_id(),
+        act=act.value,
+        account_id=account_id,
+        sign_in_name=sign_in_name,
+        display_name=display_name,
+        roles=roles,
+        region=region,
+        designation_id=designation_id,
+        reason=reason,
+        state="proposed",
+        proposed_by=by.account_id,
+        proposed_at=work.now,
+        expires_at=work.now + work.ports.get(ProposalRules).ttl,
+        version=1,
+    )
+    await proposals_store.add_proposal(work.connection, proposal)
+    _record(work, proposal, verb="propose", by=by, ground=reason)
+    return _outcome(proposal)
+
+
+async def _load_open(work: Work, proposal_id: UUID) -> Proposal:
+    """Raises: NotFound, ProposalNotOpen."""
+    proposal = await proposals_store.load_proposal(work.connection, proposal_id)
+    if proposal.state != "proposed" or proposal.expires_at <= work.now:
+        raise ProposalNotOpen
+    return proposal
+
+
+def _check_second(command: DecideProposal, of: frozenset[Role]) -> None:
+    if not may_approve(command.roles, of=of):
+        raise ProposalNeedsAdministrator
+
+
+async def _check_act(work: Work, act: StaffAct, account: Account) -> None:
+    """Raises: AccountActive, AccountDisabled, SecondFactorNotSet."""
+    if act is StaffAct.ENABLE:
+        if account.active:
+            raise AccountActive
+        return
+    if not account.active:
+        raise AccountDisabled
+    if act is StaffAct.RESET_SECOND_FACTOR and await credentials.find_factor(work.connection, account.id) is None:
+        raise SecondFactorNotSet
+
+
+async def _open(work: Work, proposal: Proposal) -> UUID:
+    # The scheme's rules may have changed since, and roles are never given against them.
+    _check_roles(work, frozenset(map(Role, proposal.roles)), proposal.region)
+    account = Account(
+        id=work.new_id(),
+        sign_in_name=proposal.sign_in_name,
+        password_hash="",
+        organisation_id=None,
+        designation_id=await designation_for(work, proposal.roles, named=proposal.designation_id),
+        roles=proposal.roles,
+        region=proposal.region,
+        display_name=proposal.display_name,
         state="active",
         opened_at=work.now,
         version=1,
@@ -99,70 +328,85 @@ async def open_staff(work: Work, command: OpenStaff) -> StaffOutcome:
     except asyncpg.UniqueViolationError as error:
         raise SignInNameTaken from error
     work.emit(AccountOpened(version=1, account_id=account.id, organisation_id=None, roles=tuple(account.roles)))
-    _decide(work, account.id, act="account.open", by=command.by, after=",".join(account.roles))
-    return _outcome(account)
+    return account.id
 
 
-async def change_roles(work: Work, command: ChangeRoles) -> StaffOutcome:
-    """Change the roles of a staff account; tokens with the old ones are refused everywhere.
+async def _change(work: Work, act: StaffAct, account: Account, proposal: Proposal) -> None:
+    match act:
+        case StaffAct.CHANGE_ROLES:
+            _check_roles(work, frozenset(map(Role, proposal.roles)), proposal.region)
+            designation_id = await designation_for(
+                work, proposal.roles, named=proposal.designation_id, present=account.designation_id
+            )
+            # An account that ceases to be the operator's keeps its designation: were it the operator's again, it would
+            # be so under the same one.
+            kept = designation_id or account.designation_id
+            changes = {"roles": proposal.roles, "region": proposal.region, "designation_id": kept}
+            version = await store.change_account(work.connection, account, changes)
+            await end_tokens(work, version, account.id)
+        case StaffAct.ENABLE:
+            # Roles that exclude each other since are not given back with the account.
+            _check_roles(work, frozenset(map(Role, account.roles)), account.region)
+            await end_tokens(
+                work, await store.change_account(work.connection, account, {"state": "active"}), account.id
+            )
+        case StaffAct.RESET_SECOND_FACTOR:
+            await credentials.drop_factor(work.connection, account.id)
+            await _start_anew(work, account)
+        case StaffAct.RESET_PASSWORD:
+            # The old password is worth nothing from now on, whoever knows it.
+            await store.set_password_hash(work.connection, account.id, password_hash="")
+            await _start_anew(work, account)
+        case StaffAct.OPEN:
+            raise ProposalNotOpen
 
-    Emits: AccountEnded. Raises: NotFound, OwnAccount, AccountDisabled, StaffRolesInvalid, StaffRegionInvalid,
-    RegionUnknown, DesignationRequired, DesignationEnded.
-    """
-    before = await _load_staff(work, command.account_id, command.by)
-    _check_roles(work, command.roles, command.region)
-    roles = sorted(role.value for role in command.roles)
-    designation_id = await designation_for(work, roles, named=command.designation_id, present=before.designation_id)
-    # An account that ceases to be the operator's keeps its designation: were it the operator's again, it would be so
-    # under the same one.
-    kept = designation_id or before.designation_id
-    changes = {"roles": roles, "region": command.region, "designation_id": kept}
-    version = await store.change_account(work.connection, before, changes)
-    ended = await store.machine_now(work.connection)
-    work.emit(AccountEnded(version=version, account_id=before.id, tokens_before=ended))
-    was = ",".join(before.roles)
-    _decide(work, before.id, act="account.change_roles", by=command.by, before=was, after=",".join(roles))
-    return StaffOutcome(
-        id=before.id,
-        sign_in_name=before.sign_in_name,
-        roles=roles,
-        region=command.region,
-        state=before.state,
-        version=version,
+
+async def _start_anew(work: Work, account: Account) -> None:
+    await revoke_sessions(work.connection, account.id)
+    version = await store.change_account(work.connection, account, {})
+    await end_tokens(work, version, account.id)
+
+
+async def _issue_code(work: Work, proposal: Proposal, account_id: UUID, command: DecideProposal) -> None:
+    # Whoever proposes and whoever approves each hold a part: neither can take the account for themselves.
+    reset = Reset(
+        id=proposal.id,
+        account_id=account_id,
+        parts=2,
+        issued_by=command.by.account_id or proposal.proposed_by,
+        ground=proposal.reason,
     )
+    await credentials.add_reset(work.connection, reset, ttl=work.ports.get(ResetRules).staff_ttl)
 
 
-async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
-    """Disable a staff account: no sign-in, no refresh, and its tokens are refused everywhere.
-
-    Emits: AccountEnded. Raises: NotFound, OwnAccount, AccountDisabled.
-    """
-    before = await _load_staff(work, command.account_id, command.by)
-    version = await store.change_account(work.connection, before, {"state": "disabled"})
-    await store.revoke_sessions(work.connection, before.id)
-    # A signer whose clock is ahead may have dated a token after this moment; no later one can be good either.
-    ended = await store.machine_now(work.connection) + timedelta(seconds=CLOCK_SKEW_MAX_S)
-    work.emit(AccountEnded(version=version, account_id=before.id, tokens_before=ended))
-    _decide(work, before.id, act="account.disable", by=command.by, ground=command.reason, after="disabled")
-    return StaffOutcome(
-        id=before.id,
-        sign_in_name=before.sign_in_name,
-        roles=before.roles,
-        region=before.region,
-        state="disabled",
-        version=version,
+async def _decide_on(
+    work: Work, proposal: Proposal, changes: Mapping[str, object], command: DecideProposal, *, verb: str
+) -> ProposalOutcome:
+    decided = {**changes, "decided_by": command.by.account_id, "decided_at": work.now}
+    await proposals_store.decide_proposal(work.connection, proposal, decided)
+    _record(work, proposal, verb=verb, by=command.by, ground=command.reason)
+    what = ACT_ZH[StaffAct(proposal.act)]
+    said = {"approve": "已获批准", "refuse": "未获批准", "withdraw": "已撤回"}[verb]
+    work.notify(
+        Notice(
+            recipient=f"account:{proposal.proposed_by}",
+            subject_type="staff_proposal",
+            subject_id=proposal.id,
+            event=f"staff.{verb}",
+            text=f"工作人员账号“{proposal.sign_in_name}”的{what}申请{said}。",
+            reason=command.reason,
+        )
     )
+    return _outcome(proposal, state=str(changes["state"]), account_id=changes.get("account_id"))
 
 
 async def _load_staff(work: Work, account_id: UUID, by: Actor) -> Account:
-    """Raises: NotFound, OwnAccount, AccountDisabled."""
+    """Raises: NotFound, OwnAccount."""
     account = await store.load_account(work.connection, account_id)
-    if account.organisation_id is not None:
+    if not account.staff:
         raise NotFound
     if account.id == by.account_id:
         raise OwnAccount
-    if not account.active:
-        raise AccountDisabled
     return account
 
 
@@ -172,29 +416,30 @@ def _check_roles(work: Work, roles: frozenset[Role], region: str | None) -> None
         raise RegionUnknown(region=region)
 
 
-def _outcome(account: Account) -> StaffOutcome:
-    return StaffOutcome(
-        id=account.id,
-        sign_in_name=account.sign_in_name,
-        roles=account.roles,
-        region=account.region,
-        state=account.state,
-        version=account.version,
+def _outcome(proposal: Proposal, *, state: str = "proposed", account_id: object = None) -> ProposalOutcome:
+    return ProposalOutcome(
+        id=proposal.id,
+        act=proposal.act,
+        state=state,
+        account_id=account_id if isinstance(account_id, UUID) else proposal.account_id,
+        sign_in_name=proposal.sign_in_name,
+        roles=proposal.roles,
+        region=proposal.region,
+        version=proposal.version if state == "proposed" else proposal.version + 1,
     )
 
 
-def _decide(  # noqa: PLR0913 - the parts of a decision
-    work: Work, account_id: UUID, *, act: str, by: Actor, ground: str = "", before: str = "", after: str = ""
-) -> None:
+def _record(work: Work, proposal: Proposal, *, verb: str, by: Actor, ground: str) -> None:
+    roles = "、".join(ROLES_ZH[Role(role)] for role in proposal.roles)
     work.decide(
         Decision(
-            subject_type="account",
-            subject_id=account_id,
-            act=act,
+            subject_type="staff_proposal",
+            subject_id=proposal.id,
+            act=f"staff.{verb}_{proposal.act}",
             by=by,
             rule="N五(一), N五(四), A7-A9",
             ground=ground,
-            before=before,
-            after=after,
+            after=",".join(proposal.roles),
+            facts={"account_id": str(proposal.account_id or ""), "sign_in_name": proposal.sign_in_name, "roles": roles},
         )
     )

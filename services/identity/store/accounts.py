@@ -1,4 +1,4 @@
-"""Accounts, refresh tokens, failed sign-ins and the operator's designation."""
+"""Accounts and the operator's designation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,10 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from services.identity.tables import ACCOUNT, REFRESH_TOKEN
+from services.identity.tables import ACCOUNT
 from shared.kernel.refusals import invariant
-from shared.runtime.auth.throttle import FailureCounter
-from shared.runtime.auth.tokens import RefreshState, StoredRefreshToken
 from shared.runtime.db import Connection, execute, fetch_one
 from shared.runtime.problems import NotFound
 
@@ -32,6 +30,11 @@ class Account:
     state: str
     opened_at: datetime
     version: int
+
+    @property
+    def staff(self) -> bool:
+        """Whether it is of no party."""
+        return self.organisation_id is None
 
     @property
     def active(self) -> bool:
@@ -63,6 +66,12 @@ async def load_account(connection: Connection, account_id: UUID) -> Account:
     return Account(**dict(row))
 
 
+async def ids_of_organisation(connection: Connection, organisation_id: UUID) -> list[UUID]:
+    """A party's accounts, in lock order."""
+    rows = await connection.fetch("SELECT id FROM account WHERE organisation_id = $1 ORDER BY id", organisation_id)
+    return [row["id"] for row in rows]
+
+
 async def change_account(connection: Connection, before: Account, changes: dict[str, Any]) -> int:
     """Store changes as the next version of a loaded account and return that version. Raises: Bug."""
     version = before.version + 1
@@ -84,89 +93,6 @@ async def machine_now(connection: Connection) -> datetime:
     """Database time, which moves no token when the business clock is moved."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
-
-
-async def add_refresh_token(connection: Connection, row: StoredRefreshToken, *, account_id: UUID) -> None:
-    """Insert a refresh token's hash."""
-    await execute(
-        connection,
-        insert(REFRESH_TOKEN).values(
-            token_hash=row.token_hash,
-            family_id=row.family_id,
-            account_id=account_id,
-            state=row.state.value,
-            expires_at=row.expires_at,
-        ),
-    )
-
-
-async def load_refresh_token(connection: Connection, token_hash: bytes) -> tuple[StoredRefreshToken, UUID] | None:
-    """A refresh token's row, locked until the commit, and its account."""
-    row = await fetch_one(
-        connection, select(REFRESH_TOKEN).where(REFRESH_TOKEN.c.token_hash == token_hash).with_for_update()
-    )
-    if row is None:
-        return None
-    stored = StoredRefreshToken(
-        family_id=row["family_id"],
-        token_hash=row["token_hash"],
-        state=RefreshState(row["state"]),
-        expires_at=row["expires_at"],
-    )
-    return stored, row["account_id"]
-
-
-async def mark_rotated(connection: Connection, token_hash: bytes) -> None:
-    """A refresh token was exchanged for the next."""
-    await connection.execute("UPDATE refresh_token SET state = 'rotated' WHERE token_hash = $1", token_hash)
-
-
-async def revoke_family(connection: Connection, family_id: UUID) -> None:
-    """No token of a session refreshes any more."""
-    await connection.execute("UPDATE refresh_token SET state = 'revoked' WHERE family_id = $1", family_id)
-
-
-async def revoke_sessions(connection: Connection, account_id: UUID) -> None:
-    """No session of an account refreshes any more."""
-    await connection.execute("UPDATE refresh_token SET state = 'revoked' WHERE account_id = $1", account_id)
-
-
-async def count_alone(connection: Connection, *, key: bytes) -> None:
-    """Let tries under one key count one after the other until the commit, the very first ones too."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", int.from_bytes(key[:8], "big", signed=True))
-
-
-async def failure_counter(connection: Connection, scope: str, *, key: bytes) -> FailureCounter | None:
-    """The failed sign-ins of an account or a network, locked until the commit."""
-    row = await connection.fetchrow(
-        "SELECT failures, last_failed_at FROM failed_sign_in WHERE scope = $1 AND key = $2 FOR UPDATE", scope, key
-    )
-    return None if row is None else FailureCounter(failures=row["failures"], last_failed_at=row["last_failed_at"])
-
-
-async def keep_counter(connection: Connection, scope: str, *, key: bytes, counter: FailureCounter) -> None:
-    """Store a counter."""
-    await connection.execute(
-        "INSERT INTO failed_sign_in (scope, key, failures, last_failed_at) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (scope, key) DO UPDATE SET failures = $3, last_failed_at = $4",
-        scope,
-        key,
-        counter.failures,
-        counter.last_failed_at,
-    )
-
-
-async def take_back_failure(connection: Connection, scope: str, *, key: bytes) -> None:
-    """Take one counted try back."""
-    await connection.execute("DELETE FROM failed_sign_in WHERE scope = $1 AND key = $2 AND failures = 1", scope, key)
-    await connection.execute(
-        "UPDATE failed_sign_in SET failures = failures - 1 WHERE scope = $1 AND key = $2", scope, key
-    )
-
-
-async def clear_counter(connection: Connection, scope: str, *, key: bytes) -> None:
-    """Forget the failed sign-ins after a good one."""
-    await connection.execute("DELETE FROM failed_sign_in WHERE scope = $1 AND key = $2", scope, key)
 
 
 async def designation_in_force(connection: Connection, *, now: datetime) -> UUID | None:

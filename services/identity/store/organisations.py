@@ -1,6 +1,7 @@
 """Organisations and what belongs to them: contacts, submissions, recognitions, priority entries."""
 
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,19 @@ from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import body_of
 from shared.kernel.names import fold_name
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
+from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_one, fetch_value
 from shared.runtime.problems import NotFound, VersionMismatch
 
+_HELD = """
+SELECT EXISTS (SELECT FROM organisation
+               WHERE left(credit_code, 17) = $1 AND kind = $2 AND state = 'authenticated' AND NOT closed)
+"""
+_LOCK_APPLICANTS = """
+SELECT other.id, other.state IN ('registered', 'submitted', 'sent_back') AND NOT other.closed AS waiting
+FROM organisation other JOIN organisation one
+    ON left(one.credit_code, 17) = left(other.credit_code, 17) AND one.kind = other.kind
+WHERE one.id = $1 ORDER BY other.id FOR UPDATE OF other
+"""
 _FIELDS = tuple(field.name for field in fields(Organisation))
 _COLUMNS = [ORGANISATION.c[name] for name in _FIELDS]
 
@@ -66,22 +77,52 @@ async def load_organisation(
 
 
 async def find_by_code(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
-    """The id of the party of that kind with that code."""
-    statement = select(ORGANISATION.c.id).where(
-        ORGANISATION.c.credit_code == credit_code, ORGANISATION.c.kind == kind.value
+    """The party of that kind with that code: the one whose evidence was approved, else who registered first."""
+    authenticated = ORGANISATION.c.state == AuthenticationState.AUTHENTICATED.value
+    statement = (
+        select(ORGANISATION.c.id)
+        .where(
+            ORGANISATION.c.credit_code == credit_code,
+            ORGANISATION.c.kind == kind.value,
+            ORGANISATION.c.closed.is_(False),
+        )
+        .order_by(authenticated.desc(), ORGANISATION.c.id)
+        .limit(1)
     )
     found: UUID | None = await fetch_value(connection, statement)
     return found
 
 
-async def find_by_body(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
-    """The id of a party of that kind whose code has the same first 17 places."""
-    found: UUID | None = await connection.fetchval(
-        "SELECT id FROM organisation WHERE left(credit_code, 17) = $1 AND kind = $2 ORDER BY id LIMIT 1",
-        body_of(credit_code),
-        kind.value,
+async def is_body_held(connection: Connection, credit_code: str, *, kind: PartyKind) -> bool:
+    """Whether a party of that kind has shown, with approved evidence, that the body of the code is its own.
+
+    The first 17 places of a code name the body; they leave one valid last place.
+    """
+    held: bool = await connection.fetchval(_HELD, body_of(credit_code), kind.value)
+    return held
+
+
+async def lock_applicants(connection: Connection, organisation_id: UUID) -> list[UUID]:
+    """Who else registered the same body as the same kind of party; all are locked until the commit, in one order."""
+    rows = await connection.fetch(_LOCK_APPLICANTS, organisation_id)
+    return [row["id"] for row in rows if row["id"] != organisation_id and row["waiting"]]
+
+
+async def lock_unused(connection: Connection, *, before: datetime, limit: int) -> list[Organisation]:
+    """Registrations from before a business time that never handed anything in, locked until the commit."""
+    statement = (
+        select(*_COLUMNS)
+        .where(
+            ORGANISATION.c.state == AuthenticationState.REGISTERED.value,
+            ORGANISATION.c.submitted_at.is_(None),
+            ORGANISATION.c.closed.is_(False),
+            ORGANISATION.c.registered_at < before,
+        )
+        .order_by(ORGANISATION.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return found
+    return [organisation_of(row) for row in await fetch_all(connection, statement)]
 
 
 async def lock_body(connection: Connection, credit_code: str) -> None:

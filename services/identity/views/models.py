@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
+from services.identity.domain.accounts import conflicts_of
+from shared.contracts.permissions import Role
 from shared.runtime.http import Resource
 
 
@@ -218,8 +220,39 @@ class RecognitionItem(Resource):
     decided_at: datetime
 
 
+class PartyAccountItem(Resource):
+    """A party's account."""
+
+    id: UUID
+    sign_in_name: str
+    display_name: str
+    state: str
+    opened_at: datetime
+
+
+class ProposalItem(Resource):
+    """What somebody proposed about a staff account, and what became of it."""
+
+    id: UUID
+    act: str
+    account_id: UUID | None
+    sign_in_name: str
+    display_name: str
+    roles: Sequence[str]
+    region: str | None
+    reason: str
+    state: str
+    proposed_by: UUID
+    proposed_at: datetime
+    expires_at: datetime
+    decided_by: UUID | None
+    decided_at: datetime | None
+    decision_reason: str
+    version: int
+
+
 class StaffItem(Resource):
-    """A staff account."""
+    """A staff account; `conflicts` are pairs of roles that control each other, held from before that was refused."""
 
     id: UUID
     sign_in_name: str
@@ -229,7 +262,14 @@ class StaffItem(Resource):
     designation_id: UUID | None
     state: str
     opened_at: datetime
+    second_factor: bool
     version: int
+
+    @computed_field  # type: ignore[prop-decorator] # mypy knows no decorated property
+    @property
+    def conflicts(self) -> Sequence[str]:
+        """Pairs of roles, in words."""
+        return conflicts_of(Role(role) for role in self.roles)
 
 
 class DesignationItem(Resource):

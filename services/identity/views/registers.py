@@ -2,9 +2,10 @@
 
 import base64
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from services.identity.domain.reviewing import conditions_to_tick
 from services.identity.tables import (
@@ -17,6 +18,8 @@ from services.identity.tables import (
     ORGANISATION,
     PRIORITY_ENTRY,
     RECOGNITION,
+    SECOND_FACTOR,
+    STAFF_PROPOSAL,
 )
 from services.identity.views.models import (
     AffiliationItem,
@@ -31,7 +34,9 @@ from services.identity.views.models import (
     JsonWebKeys,
     LiftingItem,
     Me,
+    PartyAccountItem,
     PriorityItem,
+    ProposalItem,
     RecognitionItem,
     StaffItem,
 )
@@ -138,8 +143,29 @@ async def list_recognitions(
 
 async def list_staff(connection: Connection, *, limit: int, cursor: str | None) -> Page[StaffItem]:
     """Staff accounts."""
-    statement = select(ACCOUNT).where(ACCOUNT.c.organisation_id.is_(None))
+    confirmed = exists().where(SECOND_FACTOR.c.account_id == ACCOUNT.c.id, SECOND_FACTOR.c.confirmed_at.is_not(None))
+    statement = select(ACCOUNT, confirmed.label("second_factor")).where(ACCOUNT.c.organisation_id.is_(None))
     return await read_page(connection, statement, key=ACCOUNT.c.id, item=StaffItem, limit=limit, cursor=cursor)
+
+
+async def list_accounts(
+    connection: Connection, organisation_id: UUID, *, limit: int, cursor: str | None
+) -> Page[PartyAccountItem]:
+    """The accounts of a party."""
+    statement = select(ACCOUNT).where(ACCOUNT.c.organisation_id == organisation_id)
+    return await read_page(connection, statement, key=ACCOUNT.c.id, item=PartyAccountItem, limit=limit, cursor=cursor)
+
+
+async def list_proposals(
+    connection: Connection, *, now: datetime, decided: bool, limit: int, cursor: str | None
+) -> Page[ProposalItem]:
+    """Proposals about staff accounts that are open at `now`, or all of them."""
+    statement = select(STAFF_PROPOSAL)
+    if not decided:
+        statement = statement.where(STAFF_PROPOSAL.c.state == "proposed", STAFF_PROPOSAL.c.expires_at > now)
+    return await read_page(
+        connection, statement, key=STAFF_PROPOSAL.c.id, item=ProposalItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_designations(connection: Connection, *, limit: int, cursor: str | None) -> Page[DesignationItem]:

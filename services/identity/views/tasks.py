@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Final
 
+from services.identity.domain.accounts import approvable_roles
 from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
-from shared.contracts.permissions import Permission
+from shared.contracts.permissions import EXCLUSIVE_ROLES, Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection
 
@@ -39,9 +40,20 @@ SELECT kind, title, subject_type, subject_id, since FROM (
                (SELECT max(s.decided_at) FROM submission s WHERE s.organisation_id = organisation.id), registered_at)
     FROM organisation WHERE id = $4 AND state IN ('registered', 'sent_back') AND NOT closed
         AND blacklisted_since IS NULL AND (suspended_since IS NULL OR suspended_since > $7)
+    UNION ALL
+    SELECT 'staff.approve', '审批工作人员账号申请：' || display_name || '（' || sign_in_name || '）', 'staff_proposal',
+           id, proposed_at
+    FROM staff_proposal WHERE state = 'proposed' AND expires_at > $7 AND proposed_by <> $8 AND ($9 OR roles <@ $10)
+    UNION ALL
+    SELECT 'staff.separate_roles', '账号兼任相互监督的角色，请调整：' || display_name || '（' || sign_in_name || '）',
+           'account', id, opened_at
+    FROM account WHERE $9 AND state = 'active' AND EXISTS (
+        SELECT FROM unnest($11::text[], $12::text[]) AS pair (one, other) WHERE roles @> ARRAY[one, other])
 ) AS task
 WHERE $5::uuid IS NULL OR subject_id < $5 ORDER BY subject_id DESC LIMIT $6
 """
+
+_EXCLUSIVE: Final = [sorted(role.value for role in pair) for pair in EXCLUSIVE_ROLES]
 
 
 async def list_tasks(
@@ -58,6 +70,10 @@ async def list_tasks(
         limit + 1,
         now,
         principal.account_id,
+        Permission.IDENTITY_STAFF_MANAGE in principal.permissions,
+        approvable_roles(principal.roles),
+        [pair[0] for pair in _EXCLUSIVE],
+        [pair[1] for pair in _EXCLUSIVE],
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])

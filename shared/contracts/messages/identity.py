@@ -49,6 +49,12 @@ class OrganisationRegistered(OrganisationFact, frozen=True, kw_only=True):
     name: ClassVar[str] = "identity.organisation_registered"
 
 
+class RegistrationExpired(OrganisationFact, frozen=True, kw_only=True):
+    """A registration with which nothing was handed in is closed, and its code free."""
+
+    name: ClassVar[str] = "identity.registration_expired"
+
+
 class AuthenticationSubmitted(OrganisationFact, frozen=True, kw_only=True):
     """Documents for real-name authentication were handed in. Source: A11(2), A14(2)."""
 
@@ -105,6 +111,7 @@ class OrganisationReinstated(OrganisationFact, frozen=True, kw_only=True):
 
 ORGANISATION_FACTS: tuple[type[OrganisationFact], ...] = (
     OrganisationRegistered,
+    RegistrationExpired,
     AuthenticationSubmitted,
     AuthenticationSentBack,
     AuthenticationRefused,
@@ -175,6 +182,15 @@ class AccountEnded(AccountFact, frozen=True, kw_only=True):
     name: ClassVar[str] = "identity.account_ended"
 
     tokens_before: datetime
+
+
+class SessionEnded(AccountFact, frozen=True, kw_only=True):
+    """One session of an account ended, by sign-out or because its refresh token came twice: its tokens are refused."""
+
+    name: ClassVar[str] = "identity.session_ended"
+
+    session_id: UUID
+    ended_at: datetime
 
 
 class KeyFact(Fact, frozen=True, kw_only=True):

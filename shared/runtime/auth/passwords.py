@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -100,8 +101,8 @@ class Passwords:
     """Argon2id hashing on its own threads.
 
     `threads` bounds how many hashes run at once and `waiting_max` how many may wait, so a flood of logins
-    neither blocks the event loop nor piles up memory (each running hash takes `memory_kib`). Close it when
-    the host stops. Raises: Bug for `waiting_max` below `threads`.
+    neither blocks the event loop nor piles up memory (each running hash takes `memory_kib`). Nobody, named by `of`,
+    takes more than a quarter of that room. Close it when the host stops. Raises: Bug for `waiting_max` below `threads`.
     """
 
     def __init__(
@@ -111,21 +112,22 @@ class Passwords:
         self._argon2 = Argon2Hasher(time_cost=passes, memory_cost=memory_kib, parallelism=1, type=Type.ID)
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="password")
         self._waiting_max = waiting_max
-        self._waiting = 0
+        self._waiting_of_one_max = max(waiting_max // 4, 1)
+        self._waiting: Counter[str] = Counter()
         # Nobody knows this password; checking it costs an unknown user as much as a known one.
         self._dummy_hash = self._argon2.hash(secrets.token_hex(16))
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, of: str = "") -> str:
         """The encoded Argon2id hash of a password, with its own salt. Raises: LoginsBusy."""
-        return await self._bounded(lambda: self._argon2.hash(_normal(password)))
+        return await self._bounded(lambda: self._argon2.hash(_normal(password)), of)
 
-    async def verify(self, password: str, *, password_hash: str | None) -> bool:
+    async def verify(self, password: str, *, password_hash: str | None, of: str = "") -> bool:
         """Whether the password fits; `password_hash` is None for an unknown user, who costs the same.
 
         Raises: LoginsBusy.
         """
         compared = self._dummy_hash if password_hash is None else password_hash
-        fits = await self._bounded(lambda: self._fits(password, password_hash=compared))
+        fits = await self._bounded(lambda: self._fits(password, password_hash=compared), of)
         return fits and password_hash is not None
 
     def needs_rehash(self, password_hash: str) -> bool:
@@ -142,14 +144,17 @@ class Passwords:
         except VerifyMismatchError:
             return False
 
-    async def _bounded(self, call: Callable[[], T]) -> T:
-        if self._waiting >= self._waiting_max:
+    async def _bounded(self, call: Callable[[], T], of: str) -> T:
+        crowded = of and self._waiting[of] >= self._waiting_of_one_max
+        if crowded or self._waiting.total() >= self._waiting_max:
             raise LoginsBusy
-        self._waiting += 1
+        self._waiting[of] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         finally:
-            self._waiting -= 1
+            self._waiting[of] -= 1
+            if not self._waiting[of]:
+                del self._waiting[of]
 
 
 def _normal(password: str) -> str:

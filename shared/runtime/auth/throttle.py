@@ -1,8 +1,9 @@
-"""Login throttling: failures count per account and per network, delays grow to a cap, nobody is locked out.
+"""Throttling: failures count per account, per network and per device, delays grow to a cap, nobody is locked out.
 
-Both rules are pure. The caller keeps one counter per account and one per network, asks `retry_after` before
-it looks at a password, and does not count an attempt that was refused here: so a stranger who keeps failing
-on an account can slow its owner down by at most the cap.
+The rules are pure. A try is counted in its lane, which is one account from one network, and in the account's counter
+over all networks. The account's counter makes nobody wait: it only says that the account is under attack, and then each
+lane gets fewer tries. So strangers on other networks cannot keep the owner out, and a device that signed in before has
+a lane of its own (ADR 0019).
 """
 
 from dataclasses import dataclass
@@ -45,6 +46,20 @@ NETWORK_RULE = ThrottleRule(
     max_delay=timedelta(minutes=5),
     forget_after=timedelta(hours=1),
 )
+# A lane while the account is under attack: the owner gets in at the first try, and whoever guesses waits.
+ATTACKED_RULE = ThrottleRule(
+    free_failures=0,
+    first_delay=timedelta(seconds=20),
+    max_delay=timedelta(minutes=15),
+    forget_after=timedelta(minutes=30),
+)
+# Whoever tries codes of an authenticator knows the password already.
+SECOND_FACTOR_RULE = ThrottleRule(
+    free_failures=4,
+    first_delay=timedelta(seconds=2),
+    max_delay=timedelta(minutes=15),
+    forget_after=timedelta(hours=24),
+)
 _MAX_DOUBLINGS = 32
 
 
@@ -70,15 +85,27 @@ def count_failure(
     return FailureCounter(failures=counter.failures + 1, last_failed_at=now)
 
 
-def login_delay(account: FailureCounter | None, *, network: FailureCounter | None, now: datetime) -> timedelta | None:
-    """The longer of the two waits, of the account and of the network; None when the login may be tried."""
-    waits = [
-        wait
-        for counter, rule in ((account, ACCOUNT_RULE), (network, NETWORK_RULE))
-        if counter is not None
-        and (wait := retry_after(counter.failures, last_failed_at=counter.last_failed_at, now=now, rule=rule))
-    ]
-    return max(waits, default=None)
+def wait_of(counter: FailureCounter | None, *, now: datetime, rule: ThrottleRule) -> timedelta | None:
+    """How long the holder of a counter must still wait, or None."""
+    if counter is None:
+        return None
+    return retry_after(counter.failures, last_failed_at=counter.last_failed_at, now=now, rule=rule)
+
+
+def is_attacked(account: FailureCounter | None, *, now: datetime) -> bool:
+    """Whether more tries of an account failed lately, over all networks, than its owner's mistakes explain."""
+    if account is None or now - account.last_failed_at >= ACCOUNT_RULE.forget_after:
+        return False
+    return account.failures > ACCOUNT_RULE.free_failures
+
+
+def login_delay(
+    lane: FailureCounter | None, *, account: FailureCounter | None, network: FailureCounter | None, now: datetime
+) -> timedelta | None:
+    """The longer of the waits of the lane and of the network; None when the login may be tried. Source: ASVS 6.3.1."""
+    rule = ATTACKED_RULE if is_attacked(account, now=now) else ACCOUNT_RULE
+    waits = [wait_of(lane, now=now, rule=rule), wait_of(network, now=now, rule=NETWORK_RULE)]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def network_of(address: str) -> str:

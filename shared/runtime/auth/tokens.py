@@ -9,7 +9,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -28,6 +28,8 @@ from shared.runtime.auth.compact import ALGORITHM, TOKEN_TYPE, Unreadable, read_
 TTL_MAX_S: Final = 300
 # Clocks of two machines may differ; a token from further ahead than this is not believed.
 CLOCK_SKEW_MAX_S: Final = 60
+OUTLIVED_AFTER_S: Final = TTL_MAX_S + CLOCK_SKEW_MAX_S
+"""Seconds after which no token signed before can be good any more."""
 
 
 class TokenInvalid(Refusal):
@@ -55,6 +57,8 @@ class Principal:
     roles: frozenset[Role]
     permissions: frozenset[Permission]
     region: str | None
+    session_id: UUID | None = None
+    """The session that the token was signed for; None for a token of a release that did not say so."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -67,6 +71,7 @@ class _Claims(msgspec.Struct, frozen=True):
     jti: str
     iat: float
     exp: float
+    sid: UUID | None = None
 
 
 class TokenSigner:
@@ -82,7 +87,7 @@ class TokenSigner:
         self._now = now
         self.ttl_s = ttl_s
 
-    def sign(
+    def sign(  # noqa: PLR0913 - the claims of a token
         self,
         account_id: AccountId,
         *,
@@ -90,8 +95,9 @@ class TokenSigner:
         organisation_id: OrganisationId | None,
         roles: Iterable[Role],
         region: str | None,
+        session_id: UUID | None = None,
     ) -> str:
-        """A compact JWT for one service only: `audience` is its name. Source: RFC 9068."""
+        """A compact JWT for one service only: `audience` is its name. It ends with its session. Source: RFC 9068."""
         # Milliseconds let a token signed right after its account was ended be told from one signed right
         # before.
         issued_at = round(self._now(), 3)
@@ -105,6 +111,7 @@ class TokenSigner:
             jti=secrets.token_urlsafe(16),
             iat=issued_at,
             exp=round(issued_at + self.ttl_s, 3),
+            sid=session_id,
         )
         return jwt.encode(msgspec.to_builtins(claims), self._private_key, algorithm=ALGORITHM, headers=self._headers)
 
@@ -143,6 +150,7 @@ class TokenVerifier:
         self._ended_max = ended_max
         self._ended_until: dict[UUID, float] = {}
         self._all_ended_until = 0.0
+        self._ended_sessions: dict[UUID | None, float] = {}
 
     def verify(self, token: str) -> Principal:
         """The caller behind a token. Raises: TokenInvalid, TokenExpired. Source: RFC 8725, RFC 9068."""
@@ -155,10 +163,11 @@ class TokenVerifier:
         if verified.expires_at <= self._now():
             self._remembered.pop(token, None)
             raise TokenExpired
-        if verified.issued_at <= self._end_of(verified.principal.account_id):
+        principal = verified.principal
+        if principal.session_id in self._ended_sessions or verified.issued_at <= self._end_of(principal.account_id):
             self._remembered.pop(token, None)
             raise TokenInvalid(reason="ended")
-        return verified.principal
+        return principal
 
     def forget(self, account_id: AccountId, *, issued_until: float | None = None) -> None:
         """Refuse every token of an account issued until now, or until `issued_until` (machine time, s).
@@ -171,6 +180,17 @@ class TokenVerifier:
         self._ended_until[account_id] = ended_until
         if len(self._ended_until) > self._ended_max:
             self._make_room()
+
+    def forget_session(self, session_id: UUID, *, ended_at: float) -> None:
+        """Refuse every token of a session that ended at `ended_at` (machine time, s).
+
+        An ended session signs no more, so it is remembered only until its last token has run out.
+        """
+        if session_id in self._ended_sessions:
+            return
+        self._ended_sessions[session_id] = ended_at
+        if len(self._ended_sessions) > self._ended_max:
+            self._drop_oldest_session()
 
     @property
     def knows_keys(self) -> bool:
@@ -185,8 +205,15 @@ class TokenVerifier:
     def _end_of(self, account_id: UUID) -> float:
         return max(self._ended_until.get(account_id, 0.0), self._all_ended_until)
 
+    def _drop_oldest_session(self) -> None:
+        ended_at = self._ended_sessions.pop(next(iter(self._ended_sessions)))
+        now = self._now()
+        if ended_at > now - OUTLIVED_AFTER_S:
+            # It still matters: end older tokens of everybody rather than let one ended session in again.
+            self._all_ended_until = max(self._all_ended_until, min(ended_at + CLOCK_SKEW_MAX_S, now))
+
     def _make_room(self) -> None:
-        outlived = self._now() - TTL_MAX_S - CLOCK_SKEW_MAX_S
+        outlived = self._now() - OUTLIVED_AFTER_S
         self._ended_until = {who: until for who, until in self._ended_until.items() if until > outlived}
         # Still full: end older tokens of everybody rather than let one ended account in again.
         while len(self._ended_until) > self._ended_max:
@@ -221,6 +248,7 @@ class TokenVerifier:
             roles=roles,
             permissions=permissions,
             region=claims.region,
+            session_id=claims.sid,
         )
         return _Verified(principal=principal, issued_at=claims.iat, expires_at=claims.exp)
 
@@ -274,11 +302,23 @@ class StoredRefreshToken:
     token_hash: bytes
     state: RefreshState
     expires_at: datetime
+    rotated_at: datetime | None = None
+    client: bytes = b""
+    """A keyed hash of the user agent and network that exchanged it."""
+    newest_before: bool = False
+    """Whether the token that it was exchanged for is the family's present one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rotate:
     """The token is good: mark this row rotated and give a new one of the same family."""
+
+    row: StoredRefreshToken
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Another tab of the same client exchanged the token a moment ago: it gets the token that came of that."""
 
     row: StoredRefreshToken
 
@@ -300,13 +340,21 @@ class RefreshUnknown:
     """No such token, or its family was revoked."""
 
 
-RefreshVerdict = Rotate | ReuseDetected | RefreshExpired | RefreshUnknown
+RefreshVerdict = Rotate | Repeat | ReuseDetected | RefreshExpired | RefreshUnknown
 
 
-def judge_refresh(rows: Sequence[StoredRefreshToken], *, presented: str, now: datetime) -> RefreshVerdict:
+def judge_refresh(
+    rows: Sequence[StoredRefreshToken],
+    *,
+    presented: str,
+    now: datetime,
+    client: bytes = b"",
+    grace: timedelta = timedelta(0),
+) -> RefreshVerdict:
     """What to do with a presented refresh token, given the rows that may hold it.
 
-    Source: RFC 9700, 4.14.2.
+    Within `grace` of its exchange the family's last token may come again from the `client` that exchanged it: two tabs
+    refreshed at once. Anything else that comes twice is in two hands. Source: RFC 9700, 4.14.2.
     """
     presented_hash = hash_refresh_token(presented)
     row = next((row for row in rows if secrets.compare_digest(row.token_hash, presented_hash)), None)
@@ -314,7 +362,15 @@ def judge_refresh(rows: Sequence[StoredRefreshToken], *, presented: str, now: da
         return RefreshUnknown()
     # Reuse is judged before age: a stolen old token still says that its family is in two hands.
     if row.state is RefreshState.ROTATED:
+        if _is_second_tab(row, now=now, client=client, grace=grace):
+            return RefreshExpired() if row.expires_at <= now else Repeat(row=row)
         return ReuseDetected(family_id=row.family_id)
     if row.expires_at <= now:
         return RefreshExpired()
     return Rotate(row=row)
+
+
+def _is_second_tab(row: StoredRefreshToken, *, now: datetime, client: bytes, grace: timedelta) -> bool:
+    if row.rotated_at is None or not row.newest_before or not row.client:
+        return False
+    return now - row.rotated_at <= grace and secrets.compare_digest(row.client, client)

@@ -16,12 +16,13 @@ from embedded.papers import paper_png
 from services.identity.service import SERVICE
 from shared.contracts.permissions import Role
 from shared.runtime.logging import configure
+from tests.factories import staff
 from tests.factories.harness import Platform, open_platform
+from tests.factories.staff import ADMIN, ADMIN_PASSWORD, PASSWORD, SETTINGS
+
+__all__ = ["ADMIN", "ADMIN_PASSWORD"]
 
 BASE = "/api/identity/v1"
-PASSWORD = "correct horse 7 battery"
-ADMIN = "platform-admin"
-ADMIN_PASSWORD = "the first one of all 9"
 # Made up, and valid by the check character.
 ENTERPRISE_CODE = "91520100MA6DK0X17T"
 OTHER_ENTERPRISE_CODE = "91520300MA6H2B7C7R"
@@ -128,6 +129,13 @@ class Office:
         """Try to sign in."""
         return await self.client.post(f"{BASE}/sessions", json={"sign_in_name": name, "password": password})
 
+    async def hire(self, name: str, *roles: str, region: str | None = None) -> UUID:
+        """A staff account that two administrators opened and whose holder has set the password."""
+        await self.platform.settle()
+        account_id = await staff.hire(self.client, name, *roles, region=region)
+        await self.platform.settle()
+        return UUID(account_id)
+
     async def bearer(self, name: str, password: str = PASSWORD) -> dict[str, str]:
         """Headers of somebody who really signed in."""
         await self.platform.settle()
@@ -149,6 +157,11 @@ class Office:
 def with_token(token: str) -> dict[str, str]:
     """Headers with a token and a fresh key."""
     return {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
+
+
+def with_fresh_key(headers: Mapping[str, str]) -> dict[str, str]:
+    """The same caller with another command."""
+    return {**headers, "Idempotency-Key": uuid4().hex}
 
 
 def a_form(kind: str, code: str, **changes: Any) -> dict[str, Any]:
@@ -186,9 +199,8 @@ def log_lines() -> Iterator[list[Any]]:
 
 @pytest.fixture
 async def office(fresh_database: Callable[[], str]) -> AsyncIterator[Office]:
-    """Identity with its first administrator, and no lead before new signing keys are used."""
-    settings = {"identity": {"first_admin_name": ADMIN, "first_admin_password": ADMIN_PASSWORD, "key_lead_s": 0}}
-    async with open_platform([SERVICE], fresh_database, settings=settings) as platform:
+    """Identity with its first administrators, and no lead before new signing keys are used."""
+    async with open_platform([SERVICE], fresh_database, settings={"identity": SETTINGS}) as platform:
         await platform.settle()
         yield Office(platform)
         assert await platform.dead_letters() == []

@@ -16,6 +16,7 @@ from shared.runtime.blobs import LocalBlobs
 from shared.runtime.blobs_s3 import S3Blobs
 from shared.runtime.sealed import blobs_of, key_ring
 from tests.factories.harness import Platform, open_platform
+from tests.factories.staff import SETTINGS
 from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, Office
 
 PUBLIC = {
@@ -26,11 +27,14 @@ PUBLIC = {
     ("GET", "/keys"),
     ("POST", "/sessions"),
     ("POST", "/sessions/refresh"),
+    ("POST", "/password-resets"),
 }
 OF_EVERYBODY_SIGNED_IN = {
     ("DELETE", "/sessions/current"),
     ("GET", "/me"),
     ("PUT", "/me/password"),
+    ("POST", "/me/second-factor"),
+    ("POST", "/me/second-factor/confirm"),
     ("GET", "/tasks"),
 }
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -73,7 +77,7 @@ async def test_the_auditor_changes_nothing(office: Office) -> None:
             assert await ask(office, method, path, office.headers(Role.AUDITOR)) == 403, (method, path)
 
 
-async def test_a_second_start_makes_no_second_administrator_and_no_second_key(
+async def test_a_second_start_makes_no_third_administrator_and_no_second_key(
     fresh_database: Callable[[], str],
 ) -> None:
     async def rows(platform: Platform) -> list[Any]:
@@ -82,10 +86,11 @@ async def test_a_second_start_makes_no_second_administrator_and_no_second_key(
             keys = await connection.fetch("SELECT kid FROM issuing_key")
             return [*keys, *await connection.fetch("SELECT id FROM account")]
 
-    settings = {"identity": {"first_admin_name": ADMIN, "first_admin_password": ADMIN_PASSWORD}}
+    settings = {"identity": SETTINGS}
     async with open_platform([SERVICE], fresh_database, settings=settings) as platform:
         first, databases = await rows(platform), platform.databases
     async with open_platform([SERVICE], fresh_database, settings=settings, databases=databases) as platform:
+        assert len(first) == 3
         assert await rows(platform) == first
         body = {"sign_in_name": ADMIN, "password": ADMIN_PASSWORD}
         assert (await platform.client.post(f"{BASE}/sessions", json=body)).status_code == 201
@@ -93,6 +98,7 @@ async def test_a_second_start_makes_no_second_administrator_and_no_second_key(
 
 def settings(**changes: Any) -> IdentitySettings:
     given = {"database_url": "postgresql://", "encryption_key": KEY, "index_key": KEY, "first_admin_password": "x"}
+    given["second_admin_password"] = "y"
     return IdentitySettings(**{**given, **changes})
 
 

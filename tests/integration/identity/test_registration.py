@@ -1,12 +1,15 @@
 """Registration over HTTP."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.identity.service import SERVICE
 from shared.contracts.permissions import Role
+from shared.runtime.schedule import run_job
 from tests.integration.identity.conftest import (
     BASE,
     CONTACT_NAME,
@@ -27,8 +30,63 @@ async def test_an_enterprise_registers_once_with_its_code(office: Office) -> Non
     await office.platform.settle()
     assert await office.facts(party.id) == [(1, "identity.organisation_registered.v1")]
     assert await office.facts(party.account_id) == [(1, "identity.account_opened.v1")]
+    holder = await office.authenticated("enterprise", ENTERPRISE_CODE.lower())
     again = await office.register("enterprise", ENTERPRISE_CODE.lower())
     assert (again.status_code, again.json()["code"]) == (409, "identity.credit_code_registered")
+    held = "SELECT id FROM organisation WHERE credit_code = $1 AND state = 'authenticated'"
+    assert [row["id"] for row in await office.fetch(held, ENTERPRISE_CODE)] == [holder.id]
+
+
+async def test_a_code_is_claimed_by_evidence_and_not_by_speed(office: Office) -> None:
+    squatter = await office.party("enterprise", ENTERPRISE_CODE, name="抢注科技有限公司")
+    hurried = await office.party("enterprise", ENTERPRISE_CODE, name="另一家有限公司")
+    owner = await office.party("enterprise", ENTERPRISE_CODE)
+    await office.upload_all(hurried)
+    assert (await office.submit(hurried)).status_code == 200
+    await office.upload_all(owner)
+    assert (await office.submit(owner)).status_code == 200
+    assert (await office.approve(owner)).status_code == 200
+    for other in (squatter, hurried):
+        seen = (await office.get(f"/organisations/{other.id}", office.own(other))).json()
+        assert seen["state"] == "refused"
+        told = (await office.get("/notices", office.own(other))).json()["data"][0]
+        assert "已由另一申请单位凭材料通过实名认证" in told["reason"]
+        assert (await office.facts(other.id))[-1][1] == "identity.authentication_refused.v1"
+    again = await office.submit(hurried)
+    assert (again.status_code, again.json()["code"]) == (409, "identity.credit_code_registered")
+    twice = await office.approve(hurried)
+    assert (twice.status_code, twice.json()["code"]) == (409, "identity.credit_code_registered")
+
+
+async def test_of_two_applicants_approved_at_the_same_moment_one_gets_the_code(office: Office) -> None:
+    parties = [await office.party("enterprise", ENTERPRISE_CODE) for _ in range(2)]
+    for party in parties:
+        await office.upload_all(party)
+        assert (await office.submit(party)).status_code == 200
+    answers = await asyncio.gather(*(office.approve(party) for party in parties))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    states = await office.fetch("SELECT state FROM organisation ORDER BY state")
+    assert [row["state"] for row in states] == ["authenticated", "refused"]
+
+
+async def test_a_registration_without_evidence_expires_and_one_with_evidence_does_not(office: Office) -> None:
+    idle = await office.party("enterprise", ENTERPRISE_CODE)
+    waiting = await office.party("enterprise", OTHER_ENTERPRISE_CODE)
+    await office.upload_all(waiting)
+    assert (await office.submit(waiting)).status_code == 200
+    job = next(job for job in SERVICE.jobs if job.name == "expire_registrations")
+    runtime = office.platform.runtime("identity")
+    await run_job(runtime, job)
+    assert await office.facts(idle.id) == [(1, "identity.organisation_registered.v1")]
+    await office.platform.move_clock(datetime.now(UTC) + timedelta(days=31))
+    await run_job(runtime, job)
+    await office.platform.settle()
+    assert (await office.facts(idle.id))[-1] == (2, "identity.registration_expired.v1")
+    assert (await office.facts(idle.account_id))[-1] == (2, "identity.account_ended.v1")
+    assert (await office.sign_in(idle.sign_in_name)).status_code == 401
+    assert (await office.sign_in(waiting.sign_in_name)).status_code == 201
+    closed = await office.fetch("SELECT id FROM organisation WHERE closed")
+    assert [row["id"] for row in closed] == [idle.id]
 
 
 @pytest.mark.requirement("R44")
@@ -84,8 +142,9 @@ async def test_a_sign_in_name_belongs_to_one_account(office: Office) -> None:
     assert await office.fetch("SELECT 1 FROM organisation WHERE credit_code = $1", OTHER_ENTERPRISE_CODE) == []
 
 
-async def test_of_two_forms_with_one_code_at_the_same_moment_one_registers(office: Office) -> None:
-    answers = await asyncio.gather(*(office.register("enterprise", ENTERPRISE_CODE) for _ in range(6)))
+async def test_of_forms_with_one_sign_in_name_at_the_same_moment_one_registers(office: Office) -> None:
+    forms = (office.register("enterprise", ENTERPRISE_CODE, sign_in_name="one-name") for _ in range(6))
+    answers = await asyncio.gather(*forms)
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
     assert len(await office.fetch("SELECT 1 FROM account WHERE organisation_id IS NOT NULL")) == 1
 

@@ -1,15 +1,20 @@
 """Sign-in, refresh, sign-out, passwords and signing keys over HTTP."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from services.identity.jobs import forget_successors
+from services.identity.service import SERVICE
 from services.identity.signing import retire_outlived_keys
 from shared.contracts.permissions import Role
 from shared.runtime.auth.passwords import Passwords
 from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.keys import load_keys
+from tests.factories.harness import open_platform
+from tests.factories.staff import SETTINGS
 from tests.integration.identity.conftest import (
     ADMIN,
     ADMIN_PASSWORD,
@@ -31,8 +36,9 @@ async def a_session(office: Office) -> tuple[Party, dict[str, Any]]:
     return party, response.json()
 
 
-async def refresh(office: Office, token: str) -> Any:
-    return await office.client.post(f"{BASE}/sessions/refresh", json={"refresh_token": token})
+async def refresh(office: Office, token: str, *, agent: str = "a browser") -> Any:
+    body, headers = {"refresh_token": token}, {"User-Agent": agent}
+    return await office.client.post(f"{BASE}/sessions/refresh", json=body, headers=headers)
 
 
 async def test_a_session_holds_one_token_for_each_service(office: Office) -> None:
@@ -59,8 +65,121 @@ async def test_a_refresh_token_works_once_and_coming_twice_ends_the_session(offi
     _, session = await a_session(office)
     second = await refresh(office, session["refresh_token"])
     assert second.status_code == 200
-    assert (await refresh(office, session["refresh_token"])).status_code == 401
+    assert (await refresh(office, session["refresh_token"], agent="a thief")).status_code == 401
     assert (await refresh(office, second.json()["refresh_token"])).status_code == 401
+
+
+async def test_devices_that_sign_in_to_one_account_at_once_all_get_in(office: Office) -> None:
+    party, _ = await a_session(office)
+
+    async def again_and_again() -> list[int]:
+        return [(await office.sign_in(party.sign_in_name)).status_code for _ in range(15)]
+
+    codes = await asyncio.gather(*(again_and_again() for _ in range(4)))
+    assert codes == [[201] * 15] * 4
+
+
+async def test_two_tabs_that_refresh_at_once_stay_signed_in_with_one_token(office: Office) -> None:
+    _, session = await a_session(office)
+    answers = await asyncio.gather(*(refresh(office, session["refresh_token"]) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    (present,) = {answer.json()["refresh_token"] for answer in answers}
+    assert present != session["refresh_token"]
+    third = await refresh(office, present)
+    assert third.status_code == 200
+    assert (await refresh(office, third.json()["refresh_token"])).status_code == 200
+
+
+async def test_a_second_tab_that_comes_late_or_behind_another_exchange_ends_the_session(office: Office) -> None:
+    party, session = await a_session(office)
+    other = (await office.sign_in(party.sign_in_name)).json()
+    first = await refresh(office, session["refresh_token"])
+    async with office.platform.runtime("identity").work() as work:
+        # Machine time cannot be moved: the exchange is made older instead.
+        await work.connection.execute("UPDATE refresh_token SET rotated_at = rotated_at - interval '21 seconds'")
+    assert (await refresh(office, session["refresh_token"])).status_code == 401
+    assert (await refresh(office, first.json()["refresh_token"])).status_code == 401
+    then = await refresh(office, other["refresh_token"])
+    assert (await refresh(office, then.json()["refresh_token"])).status_code == 200
+    assert (await refresh(office, other["refresh_token"])).status_code == 401
+
+
+async def test_the_token_for_a_second_tab_is_kept_sealed_and_only_while_it_may_be_asked_for(office: Office) -> None:
+    _, session = await a_session(office)
+    given = (await refresh(office, session["refresh_token"])).json()["refresh_token"]
+    sealed = "SELECT successor_sealed FROM refresh_token WHERE successor_sealed IS NOT NULL"
+    (row,) = await office.fetch(sealed)
+    assert given.encode() not in row["successor_sealed"]
+    await refresh(office, given)
+    assert len(await office.fetch(sealed)) == 1
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute("UPDATE refresh_token SET rotated_at = rotated_at - interval '21 seconds'")
+        assert await forget_successors(work) == 1
+    assert await office.fetch(sealed) == []
+
+
+async def test_access_tokens_end_with_sign_out_and_another_session_goes_on(office: Office) -> None:
+    party, session = await a_session(office)
+    other = (await office.sign_in(party.sign_in_name)).json()
+    headers = with_token(session["access_tokens"]["identity"])
+    leaving = {**headers, "Refresh-Token": session["refresh_token"]}
+    assert (await office.client.delete(f"{BASE}/sessions/current", headers=leaving)).status_code == 204
+    await office.platform.settle()
+    assert (await office.get("/me", headers)).status_code == 401
+    going_on = with_token(other["access_tokens"]["identity"])
+    assert (await office.get("/me", going_on)).status_code == 200
+    assert (await office.client.delete(f"{BASE}/sessions/current", headers=going_on)).status_code == 204
+    await office.platform.settle()
+    assert (await office.get("/me", going_on)).status_code == 401
+    assert [name for _, name in await office.facts(party.account_id)] == [
+        "identity.account_opened.v1",
+        "identity.session_ended.v1",
+        "identity.session_ended.v1",
+    ]
+
+
+async def test_access_tokens_end_when_a_refresh_token_comes_twice(office: Office) -> None:
+    _, session = await a_session(office)
+    second = (await refresh(office, session["refresh_token"])).json()
+    assert (await refresh(office, session["refresh_token"], agent="a thief")).status_code == 401
+    await office.platform.settle()
+    for tokens in (session, second):
+        assert (await office.get("/me", with_token(tokens["access_tokens"]["identity"]))).status_code == 401
+
+
+async def test_ended_sessions_and_accounts_are_not_forgotten_when_the_process_starts_again(
+    fresh_database: Callable[[], str],
+) -> None:
+    def again(databases: Mapping[str, str] | None = None) -> Any:
+        return open_platform([SERVICE], fresh_database, settings={"identity": SETTINGS}, databases=databases)
+
+    async with again() as platform:
+        office = Office(platform)
+        await platform.settle()
+        party, session = await a_session(office)
+        headers = with_token(session["access_tokens"]["identity"])
+        leaving = {**headers, "Refresh-Token": session["refresh_token"]}
+        await office.client.delete(f"{BASE}/sessions/current", headers=leaving)
+        staff = await office.hire("finance-a", "finance")
+        ended = await office.bearer("finance-a")
+        admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+        other = (await office.sign_in(party.sign_in_name)).json()
+        assert (await office.post(f"/staff/{staff}/disable", {"reason": "离岗"}, admin)).status_code == 200
+        await platform.settle()
+    async with again(platform.databases) as platform:
+        office = Office(platform)
+        assert (await office.get("/me", headers)).status_code == 401
+        assert (await office.get("/me", ended)).status_code == 401
+        assert (await office.get("/me", with_token(other["access_tokens"]["identity"]))).status_code == 200
+
+
+async def test_a_disabled_account_does_not_refresh_though_its_token_is_good(office: Office) -> None:
+    await office.hire("finance-a", "finance")
+    session = (await office.sign_in("finance-a")).json()
+    async with office.platform.runtime("identity").work() as work:
+        # As if the sessions of the account had been forgotten when it was disabled.
+        await work.connection.execute("UPDATE account SET state = 'disabled' WHERE sign_in_name = 'finance-a'")
+    assert (await refresh(office, session["refresh_token"])).status_code == 401
 
 
 async def test_a_signed_out_session_does_not_refresh_and_another_one_does(office: Office) -> None:

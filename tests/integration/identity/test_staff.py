@@ -1,33 +1,123 @@
 """Staff accounts and the operator's designation over HTTP."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from shared.contracts.permissions import Role
-from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, Office, with_token
+from tests.factories.staff import (
+    ADMIN,
+    ADMIN_PASSWORD,
+    PASSWORD,
+    SECOND_ADMIN,
+    SECOND_ADMIN_PASSWORD,
+    a_colleague,
+    approved,
+    set_password,
+)
+from tests.integration.identity.conftest import BASE, Office, with_fresh_key, with_token
 
 
-async def hire(office: Office, name: str, *roles: str, region: str | None = None) -> Any:
+async def propose(office: Office, name: str, *roles: str, region: str | None = None) -> Any:
     admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
-    body = {
-        "sign_in_name": name,
-        "password": PASSWORD,
-        "display_name": "审核科",
-        "roles": list(roles),
-        "region": region,
-    }
-    return await office.post("/staff", body, admin)
+    return await office.post("/staff", a_colleague(name, roles, region=region), admin)
 
 
-async def test_the_first_administrator_opens_staff_accounts(office: Office) -> None:
-    opened = await hire(office, "finance-a", "finance")
-    assert opened.status_code == 201
+async def second(office: Office) -> dict[str, str]:
+    return await office.bearer(SECOND_ADMIN, SECOND_ADMIN_PASSWORD)
+
+
+async def test_two_administrators_open_a_staff_account_and_its_holder_sets_the_password(office: Office) -> None:
+    proposed = (await propose(office, "finance-a", "finance")).json()
+    assert (proposed["state"], proposed["account_id"]) == ("proposed", None)
+    assert (await office.sign_in("finance-a")).status_code == 401
+    approved = await office.post(f"/staff-proposals/{proposed['id']}/approve", {}, await second(office))
+    assert (approved.status_code, approved.json()["state"]) == (200, "approved")
+    whole = proposed["code_part"] + approved.json()["code_part"]
+    for half in (proposed["code_part"], approved.json()["code_part"], whole[::-1]):
+        body = {"sign_in_name": "finance-a", "code": half, "new": PASSWORD}
+        refused = await office.client.post(f"{BASE}/password-resets", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (401, "identity.reset_code_wrong")
+    await set_password(office.client, "finance-a", whole.lower().replace("-", " "), PASSWORD)
     me = (await office.get("/me", await office.bearer("finance-a"))).json()
     assert me["roles"] == ["finance"]
     listed = (await office.get("/staff", await office.bearer(ADMIN, ADMIN_PASSWORD))).json()["data"]
-    assert [account["sign_in_name"] for account in listed] == ["finance-a", ADMIN]
+    assert [account["sign_in_name"] for account in listed] == ["finance-a", SECOND_ADMIN, ADMIN]
+
+
+async def test_nobody_opens_an_account_alone(office: Office) -> None:
+    proposed = (await propose(office, "lead-a", "bureau_lead")).json()
+    path = f"/staff-proposals/{proposed['id']}/approve"
+    same = await office.post(path, {}, await office.bearer(ADMIN, ADMIN_PASSWORD))
+    assert (same.status_code, same.json()["code"]) == (422, "identity.same_person")
+    assert await office.fetch("SELECT 1 FROM account WHERE sign_in_name = 'lead-a'") == []
+
+
+async def test_the_part_of_a_code_is_shown_again_to_who_repeats_the_request_and_stored_nowhere(office: Office) -> None:
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    body = a_colleague("finance-a", ["finance"])
+    first, again = await office.post("/staff", body, admin), await office.post("/staff", body, admin)
+    assert again.headers["idempotent-replayed"] == "true"
+    part = first.json()["code_part"]
+    assert part == again.json()["code_part"]
+    for table in ("staff_proposal", "idempotency", "fact", "decision"):
+        rows = await office.fetch(f"SELECT t::text AS row FROM {table} t")  # noqa: S608 - the names are our own
+        assert not [row for row in rows if part in row["row"] or part.encode().hex() in row["row"]], table
+
+
+async def test_a_proposal_is_approved_once_and_not_after_its_time(office: Office) -> None:
+    first = (await propose(office, "finance-a", "finance")).json()
+    second_admin = await second(office)
+    path = f"/staff-proposals/{first['id']}/approve"
+    assert (await office.post(path, {}, second_admin)).status_code == 200
+    again = await office.post(path, {}, with_fresh_key(second_admin))
+    assert (again.status_code, again.json()["code"]) == (409, "identity.proposal_not_open")
+    late = (await propose(office, "finance-b", "finance")).json()
+    await office.platform.move_clock(datetime.now(UTC) + timedelta(days=8))
+    refused = await office.post(f"/staff-proposals/{late['id']}/approve", {}, with_fresh_key(second_admin))
+    assert (refused.status_code, refused.json()["code"]) == (409, "identity.proposal_not_open")
+    waiting = (await office.get("/staff-proposals", second_admin)).json()["data"]
+    assert waiting == []
+
+
+async def test_a_proposal_is_withdrawn_by_its_author_and_refused_by_another_with_a_reason(office: Office) -> None:
+    admin, other = await office.bearer(ADMIN, ADMIN_PASSWORD), await second(office)
+    states = []
+    for name, decides in (("finance-a", admin), ("finance-b", other)):
+        proposed = (await propose(office, name, "finance")).json()
+        path = f"/staff-proposals/{proposed['id']}/refuse"
+        states.append((await office.post(path, {"reason": "岗位未定"}, with_fresh_key(decides))).json()["state"])
+    assert states == ["withdrawn", "refused"]
+    told = (await office.get("/notices", admin)).json()["data"]
+    assert [notice["reason"] for notice in told if notice["event"] == "staff.refuse"] == ["岗位未定"]
+
+
+async def test_the_bureaus_lead_is_the_second_person_for_the_operator_and_not_for_an_administrator(
+    office: Office,
+) -> None:
+    lead = office.headers(Role.BUREAU_LEAD)
+    answers = []
+    for name, role in (("clerk-a", "operator_clerk"), ("admin-c", "platform_admin")):
+        proposed = (await propose(office, name, role)).json()
+        response = await office.post(f"/staff-proposals/{proposed['id']}/approve", {}, with_fresh_key(lead))
+        answers.append((response.status_code, response.json().get("code")))
+    assert answers == [(200, None), (422, "identity.proposal_needs_administrator")]
+    tasks = (await office.get("/tasks", await second(office))).json()["data"]
+    assert [task["kind"] for task in tasks] == ["staff.approve"]
+    assert (await office.get("/tasks", lead)).json()["data"] == []
+
+
+async def test_accounts_that_hold_exclusive_roles_from_before_keep_them_and_are_named(office: Office) -> None:
+    account_id = await office.hire("clerk-a", "operator_clerk")
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute("UPDATE account SET roles = '{finance,operator_clerk}' WHERE id = $1", account_id)
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    listed = (await office.get("/staff", admin)).json()["data"]
+    assert next(account["conflicts"] for account in listed) == ["财政部门、系统运营方经办"]
+    tasks = (await office.get("/tasks", admin)).json()["data"]
+    assert [(task["kind"], task["subject_id"]) for task in tasks] == [("staff.separate_roles", str(account_id))]
+    assert (await office.get("/me", await office.bearer("clerk-a"))).json()["roles"] == ["finance"]
 
 
 @pytest.mark.parametrize(
@@ -38,17 +128,22 @@ async def test_the_first_administrator_opens_staff_accounts(office: Office) -> N
         (["region"], None, "identity.staff_region_invalid"),
         (["finance"], "520100", "identity.staff_region_invalid"),
         (["region"], "110000", "identity.region_unknown"),
+        (["operator_clerk", "bureau_officer"], None, "identity.roles_exclusive"),
+        (["operator_clerk", "operator_lead"], None, "identity.roles_exclusive"),
+        (["bureau_officer", "bureau_lead"], None, "identity.roles_exclusive"),
+        (["operator_lead", "finance"], None, "identity.roles_exclusive"),
+        (["bureau_lead", "finance"], None, "identity.roles_exclusive"),
     ],
 )
 async def test_roles_that_do_not_go_together_are_refused(
     office: Office, roles: list[str], region: str | None, code: str
 ) -> None:
-    response = await hire(office, "somebody", *roles, region=region)
+    response = await propose(office, "somebody", *roles, region=region)
     assert (response.status_code, response.json()["code"]) == (422, code)
 
 
 async def test_a_disabled_account_is_refused_everywhere_at_once(office: Office) -> None:
-    account_id = UUID((await hire(office, "finance-a", "finance")).json()["id"])
+    account_id = await office.hire("finance-a", "finance")
     session = (await office.sign_in("finance-a")).json()
     headers = with_token(session["access_tokens"]["identity"])
     assert (await office.get("/me", headers)).status_code == 200
@@ -62,17 +157,19 @@ async def test_a_disabled_account_is_refused_everywhere_at_once(office: Office) 
     assert (await office.sign_in("finance-a")).status_code == 401
     assert await office.facts(account_id) == [
         (1, "identity.account_opened.v1"),
-        (2, "identity.account_ended.v1"),
+        (2, "identity.account_ended.v1"),  # its holder set the password
+        (3, "identity.account_ended.v1"),
     ]
 
 
 async def test_changed_roles_end_the_tokens_with_the_old_ones(office: Office) -> None:
-    account_id = (await hire(office, "somebody", "finance")).json()["id"]
+    account_id = await office.hire("somebody", "finance")
     headers = await office.bearer("somebody")
     admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
     body = {"roles": ["bureau_officer"]}
-    changed = await office.client.put(f"{BASE}/staff/{account_id}/roles", json=body, headers=admin)
-    assert changed.status_code == 200
+    proposed = await office.client.put(f"{BASE}/staff/{account_id}/roles", json=body, headers=admin)
+    assert (await office.get("/me", headers)).json()["roles"] == ["finance"]
+    assert (await approved(office.client, proposed))["roles"] == ["bureau_officer"]
     await office.platform.settle()
     assert (await office.get("/me", headers)).status_code == 401
     assert (await office.get("/me", await office.bearer("somebody"))).json()["roles"] == ["bureau_officer"]

@@ -1,6 +1,8 @@
 """Facts said again, dead letters replayed and skipped by two people, the broker's dead letters read into the table."""
 
 import asyncio
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -16,11 +18,12 @@ import pytest
 import operations.commands.resend as resending
 from operations.commands.base import until
 from shared.contracts.messages.base import Event
+from shared.contracts.permissions import Role
 from shared.runtime.bus.declare import declare
 from shared.runtime.bus.rabbitmq import Line
 from shared.runtime.bus.topology import DEAD_EXCHANGE, dead_queue, topology
 from tests.factories.world import SERVICES, World
-from tests.integration.operations.told import Desk, Told, execute, rows
+from tests.integration.operations.told import Desk, Told, a_session, execute, rows
 
 SINCE = "2000-01-01T00:00"
 _OUTBOX = "SELECT count(*) FROM outbox"
@@ -149,32 +152,82 @@ async def _die(told: Told, *, service: str, kind: str, subject: UUID, sequence: 
     return event.id
 
 
-async def test_money_is_replayed_by_two_operators_and_a_letter_that_dies_again_stays_open(
-    told: Told, desk: Desk
+async def test_money_is_replayed_by_two_people_and_a_letter_that_dies_again_stays_open(
+    told: Told, desk: Desk, tmp_path: Path
 ) -> None:
     event_id = str(
         await _die(
             told, service="settlement", kind="order.confirmed.v1", subject=uuid4(), sequence=1, aggregatetype="order"
         )
     )
+    anna = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN)
+    ben = a_session(tmp_path / "ben", "ben", Role.OPERATOR_LEAD)
     about = ("dead-letters", "replay", "--service", "settlement", event_id)
     async with told.running():
         assert (await desk.run("dead-letters", "list", "--service", "settlement")).code == 1
         dry = await desk.run(*about)
         assert (dry.code, dry.data) == (0, {"acted": False, "four_eyes": True})
-        assert (await desk.run(*about, "--yes", operator="anna")).data["proposed"]
-        same = await desk.run(*about, "--yes", operator="Anna")
+        assert (await desk.run(*about, "--yes", session=anna)).data["proposed"]
+        same = await desk.run(*about, "--yes", session=a_session(tmp_path / "anna", "anna", Role.OPERATOR_LEAD))
         assert (same.code, "same_person" in same.said) == (2, True)
         # What was proposed is a replay; a skip is another act and has to be proposed itself.
-        skipping = await desk.run("dead-letters", "skip", "--service", "settlement", event_id, "--yes", operator="ben")
-        assert skipping.data["proposed"]
-        assert (await desk.run(*about, "--yes", operator="anna")).data["proposed"]
-        died = await desk.run(*about, "--yes", operator="ben")
+        about_skip = ("dead-letters", "skip", "--service", "settlement", event_id, "--yes")
+        anna = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN)
+        assert (await desk.run(*about_skip, session=anna)).data["proposed"]
+        assert (await desk.run(*about, "--yes", session=anna)).data["proposed"]
+        died = await desk.run(*about, "--yes", session=ben)
         assert (died.code, died.data["applied"]) == (1, False)
         assert "Unreadable" in died.data["reason"]
 
 
-async def test_what_was_skipped_lets_its_followers_go_on(told: Told, desk: Desk) -> None:
+@pytest.mark.parametrize("told", ["settlement"], indirect=True)
+async def test_one_person_under_two_names_is_one_person(told: Told, desk: Desk, tmp_path: Path) -> None:
+    event_id = await _die(
+        told, service="settlement", kind="order.confirmed.v1", subject=uuid4(), sequence=1, aggregatetype="order"
+    )
+    about = ("dead-letters", "skip", "--service", "settlement", str(event_id), "--yes")
+    named = await desk.run(*about, operator="anna")
+    assert (named.code, "sign-in" in named.said) == (2, True), "a name alone proves nothing"
+    both = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN, Role.OPERATOR_LEAD)
+    assert (await desk.run(*about, session=both)).data["proposed"]
+    again = await desk.run(*about, operator="ben", session=both)
+    assert (again.code, "same_person" in again.said) == (2, True)
+    for name, roles in (("clerk", [Role.OPERATOR_CLERK]), ("admin", [Role.PLATFORM_ADMIN])):
+        refused = await desk.run(*about, session=a_session(tmp_path / name, name, *roles))
+        assert (refused.code, "permission_missing" in refused.said) == (2, True)
+    forged = tmp_path / "forged"
+    forged.write_text(both.read_text().replace('"settlement": "', '"settlement": "x'))
+    refused = await desk.run(*about, session=forged)
+    assert (refused.code, "token_invalid" in refused.said) == (2, True)
+    assert await rows(told.databases["settlement"], "SELECT act FROM decision WHERE subject_id = $1", event_id) == [
+        ("propose_skip",)
+    ]
+
+
+@pytest.mark.parametrize("told", ["settlement"], indirect=True)
+async def test_an_ended_account_approves_nothing_at_the_command_line(told: Told, desk: Desk, tmp_path: Path) -> None:
+    settlement = told.databases["settlement"]
+    event_id = await _die(
+        told, service="settlement", kind="order.confirmed.v1", subject=uuid4(), sequence=1, aggregatetype="order"
+    )
+    about = ("dead-letters", "skip", "--service", "settlement", str(event_id), "--yes")
+    anna = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN)
+    assert (await desk.run(*about, session=anna)).data["proposed"]
+    ben = a_session(tmp_path / "ben", "ben", Role.OPERATOR_LEAD)
+    account_id = json.loads(base64.urlsafe_b64decode(_payload(ben, "settlement")))["sub"]
+    await execute(settlement, "INSERT INTO revocation VALUES ($1, clock_timestamp())", UUID(account_id))
+    refused = await desk.run(*about, session=ben)
+    assert (refused.code, "token_invalid" in refused.said) == (2, True)
+
+
+def _payload(session: Path, service: str) -> str:
+    token: str = json.loads(session.read_text())["access_tokens"][service]
+    return token.split(".")[1] + "=="
+
+
+async def test_what_was_skipped_lets_its_followers_go_on(told: Told, desk: Desk, tmp_path: Path) -> None:
+    anna = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN)
+    ben = a_session(tmp_path / "ben", "ben", Role.OPERATOR_LEAD)
     settlement, waiting = told.databases["settlement"], told.orders["waiting"]
     async with told.running() as world:
         bad = await _die(
@@ -182,8 +235,8 @@ async def test_what_was_skipped_lets_its_followers_go_on(told: Told, desk: Desk)
         )
         await _say_third_and_fourth(world, told, bad)
         about = ("dead-letters", "skip", "--service", "settlement", str(bad), "--yes")
-        assert (await desk.run(*about, operator="anna")).data["proposed"]
-        assert (await desk.run(*about, operator="ben")).data["skipped"]
+        assert (await desk.run(*about, session=anna)).data["proposed"]
+        assert (await desk.run(*about, session=ben)).data["skipped"]
         copied = "SELECT state = 'confirmed' FROM order_copy WHERE order_id = $1"
         await world.until("settlement", copied, waiting)
     at = "SELECT version FROM cursor WHERE stream = 'order.order' AND aggregate_id = $1"
@@ -207,7 +260,7 @@ async def _say_third_and_fourth(world: World, told: Told, bad: UUID) -> None:
 @pytest.mark.container
 @pytest.mark.parametrize("told", ["order"], indirect=True)
 async def test_what_the_broker_gave_up_is_read_into_the_table_once(
-    told: Told, desk: Desk, rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+    told: Told, desk: Desk, rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     order = told.databases["order"]
     ((applied,),) = await rows(order, "SELECT event_id FROM inbox LIMIT 1")
@@ -248,8 +301,8 @@ async def test_what_the_broker_gave_up_is_read_into_the_table_once(
     await line.close()
     unreadable = next(one["event_id"] for one in listed.data["dead_letters"] if one["type"] == "unreadable")
     replaying = ("dead-letters", "replay", "--service", "order", unreadable, "--yes")
-    await desk.run(*replaying, operator="anna")
-    refused = await desk.run(*replaying, operator="ben")
+    await desk.run(*replaying, session=a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN))
+    refused = await desk.run(*replaying, session=a_session(tmp_path / "ben", "ben", Role.OPERATOR_LEAD))
     assert (refused.code, "dead_letter.unreadable" in refused.said) == (2, True)
     monkeypatch.setenv("BUS_URL", "memory://")
     assert (await desk.run(*about)).code == 78

@@ -2,21 +2,29 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from operations.command_line import main
+from shared.contracts.permissions import Role
+from shared.kernel.ids import AccountId
+from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.migrate import migration_config
+from tests.factories.harness import ISSUER
 from tests.factories.world import World, open_world
 
+_PEOPLE = UUID(int=1_907)
 GRANTED_FEN = 20_000
 Databases = Mapping[str, str]
 
@@ -106,10 +114,11 @@ class Desk:
     capture: pytest.CaptureFixture[str]
     log: list[Answer] = field(default_factory=list)
 
-    async def run(self, *arguments: str, operator: str = "anna") -> Answer:
+    async def run(self, *arguments: str, operator: str = "anna", session: Path | None = None) -> Answer:
         """One command with --json, in a thread of its own as it brings its own loop."""
         self.capture.readouterr()
-        code = await asyncio.to_thread(self._call, ["--json", "--operator", operator, *arguments])
+        who = ["--operator", operator, *(["--token-file", str(session)] if session else [])]
+        code = await asyncio.to_thread(self._call, ["--json", *who, *arguments])
         out, said = self.capture.readouterr()
         answer = Answer(code, json.loads(out) if out.strip().startswith("{") else None, said)
         self.log.append(answer)
@@ -120,6 +129,19 @@ class Desk:
             return main(arguments)
         except SystemExit as ended:
             return int(ended.code or 0)
+
+
+def a_session(file: Path, name: str, *roles: Role) -> Path:
+    """The saved sign-in of somebody with these roles, as `sign-in` would have kept it."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    signer = TokenSigner(private, kid="test", issuer=ISSUER, ttl_s=300, now=time.time)
+    account_id = AccountId(uuid5(_PEOPLE, name))
+    tokens = {
+        service: signer.sign(account_id, audience=service, organisation_id=None, roles=roles, region=None)
+        for service in ("identity", "catalog", "voucher", "order", "settlement")
+    }
+    file.write_text(json.dumps({"name": name, "access_tokens": tokens}), encoding="utf-8")
+    return file
 
 
 Copies = Callable[[], Told]

@@ -21,9 +21,10 @@ from shared.runtime.edge import principal_of
 from shared.runtime.host import build_app
 from shared.runtime.runtime import Runtime
 from tests.factories.harness import Platform, open_platform
+from tests.factories.staff import ADMIN, ADMIN_PASSWORD, SETTINGS
 
-ADMIN = "platform-admin"
-ADMIN_PASSWORD = "the first one of all 9"
+__all__ = ["ADMIN", "ADMIN_PASSWORD"]
+
 NAMES = tuple(service.name for service in SERVICES)
 _PEOPLE = UUID(int=4_711)
 _NO_CONTENT = frozenset({"HEAD", "OPTIONS"})
@@ -173,8 +174,7 @@ def _execute(dsn: str, statement: str) -> None:
 @asynccontextmanager
 async def open_estate(server: str) -> AsyncIterator[Estate]:
     """All five services on fresh databases, until the block ends."""
-    identity = {"first_admin_name": ADMIN, "first_admin_password": ADMIN_PASSWORD, "key_lead_s": 0}
     with databases(server) as make:
-        async with open_platform(SERVICES, make, settings={"identity": identity}) as platform:
+        async with open_platform(SERVICES, make, settings={"identity": SETTINGS}) as platform:
             await platform.settle()
             yield Estate(platform)

@@ -22,6 +22,7 @@ ANONYMOUS = {
     "identity GET /keys": "public keys are public",
     "identity POST /sessions": "signing in makes the caller known",
     "identity POST /sessions/refresh": "the refresh token itself says who calls",
+    "identity POST /password-resets": "whoever has forgotten the password cannot sign in; the code says who asks",
     "catalog GET /directory": "the public directory (R15, R34)",
     "catalog GET /directory/{product_id}": "the public directory (R15, R34)",
     "catalog GET /providers": "providers that offer something now (R15)",
@@ -40,6 +41,8 @@ OF_ANY_ACCOUNT = {
     "identity DELETE /sessions/current": "whoever is signed in may sign out",
     "identity GET /me": "the own account",
     "identity PUT /me/password": "the own password",
+    "identity POST /me/second-factor": "the own authenticator, before it gives any right",
+    "identity POST /me/second-factor/confirm": "the own authenticator, before it gives any right",
 }
 # These name no permission on the route: which rows are seen follows from which of these the caller holds.
 DECIDED_INSIDE = {

@@ -7,7 +7,8 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,11 +16,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from services.identity.signing import SigningKeys
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId
 from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.schedule import run_job
 from tests.factories.harness import ISSUER
+from tests.factories.staff import approved, hire
 from tests.integration.security.estate import ADMIN, ADMIN_PASSWORD, NAMES, Estate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -174,8 +177,8 @@ async def new_staff(estate: Estate) -> tuple[dict[str, str], SignedIn]:
     await until_everywhere(estate, admin, 200)
     bearer = {"Authorization": f"Bearer {admin.tokens['identity']}"}
     name = f"auditor-{uuid4().hex[:8]}"
-    body = {"sign_in_name": name, "password": PASSWORD, "display_name": "监理", "roles": ["auditor"]}
-    await estate.done("POST", "/api/identity/v1/staff", body, headers=bearer)
+    await hire(estate.platform.client, name, "auditor", password=PASSWORD)
+    await estate.platform.settle()
     session = await sign_in(estate, name, PASSWORD)
     assert set((await believed(estate, session)).values()) == {200}
     return bearer, session
@@ -206,7 +209,8 @@ async def test_old_roles_are_refused_by_every_service_within_a_minute_and_new_on
 ) -> None:
     bearer, session = await new_staff(estate)
     path = f"/api/identity/v1/staff/{session.account_id}/roles"
-    changed = await estate.done("PUT", path, {"roles": ["finance"]}, headers=bearer)
+    proposed = await estate.call("PUT", path, {"roles": ["finance"]}, headers=bearer)
+    changed = await approved(estate.platform.client, proposed)
     took_s = await until_everywhere(estate, session, 401)
     record_property("refused_everywhere_after_s", round(took_s, 3))
     after = await sign_in(estate, changed["sign_in_name"], PASSWORD)
@@ -235,3 +239,47 @@ async def test_tokens_of_a_new_key_hold_everywhere_and_those_of_a_retired_key_no
     assert set((await believed(estate, after)).values()) == {200}
     keys = (await estate.done("GET", "/api/identity/v1/keys"))["keys"]
     assert [key["kid"] for key in keys] == [rotated["kid"]]
+
+
+async def test_keys_rotate_while_people_sign_in_and_work(estate: Estate) -> None:
+    bearer, _ = await new_staff(estate)
+    name = f"auditor-{uuid4().hex[:8]}"
+    await hire(estate.platform.client, name, "auditor", password=PASSWORD)
+    stop = asyncio.Event()
+    refused: list[int] = []
+    kids: set[str] = set()
+
+    async def work(service: str) -> None:
+        while not stop.is_set():
+            session = await sign_in(estate, name, PASSWORD)
+            header = session.tokens[service].partition(".")[0]
+            kids.add(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
+            refused.append(await told(estate, service, session.tokens[service]))
+
+    # A client that is quicker than the news of a key would be told 401: the lead is what a deployment gives it.
+    runtime = estate.platform.runtime("identity")
+    keys = runtime.ports.get(SigningKeys)
+    runtime.ports.add(SigningKeys, replace(keys, lead=timedelta(seconds=10)))
+    working = [asyncio.ensure_future(work(service)) for service in ("order", "voucher", "settlement")]
+    try:
+        for _ in range(2):
+            made = await estate.done("POST", "/api/identity/v1/keys/rotation", {"reason": "轮换演练"}, headers=bearer)
+            async with asyncio.timeout(REFUSED_WITHIN_S):
+                while made["kid"] not in kids:  # noqa: ASYNC110 - other tasks are awaited
+                    await asyncio.sleep(0.2)
+    finally:
+        stop.set()
+        await asyncio.gather(*working)
+        runtime.ports.add(SigningKeys, keys)
+    assert set(refused) == {200}
+    assert len(kids) == 3, "the work went on under the first key and each of the two that followed"
+
+
+async def test_a_signed_out_session_is_refused_by_every_service_within_a_minute(
+    estate: Estate, record_property: Callable[[str, object], None]
+) -> None:
+    _, session = await new_staff(estate)
+    headers = {"Authorization": f"Bearer {session.tokens['identity']}", "Refresh-Token": session.refresh_token}
+    await estate.done("DELETE", "/api/identity/v1/sessions/current", headers=headers)
+    took_s = await until_everywhere(estate, session, 401)
+    record_property("refused_everywhere_after_s", round(took_s, 3))

@@ -12,8 +12,9 @@ import pytest
 from embedded.platform import SERVICES
 from shared.kernel.calendar import BEIJING
 from tests.factories.harness import Platform, open_platform
+from tests.factories.staff import SETTINGS
 from tests.factories.world import World
-from tests.integration.security.estate import ADMIN, ADMIN_PASSWORD, Estate
+from tests.integration.security.estate import Estate
 from tests.integration.security.story import PASSWORD, Story, Tenant
 from tests.integration.watching.conftest import Receiver, a_traceparent, kinds
 
@@ -91,8 +92,7 @@ class Market:
 @asynccontextmanager
 async def open_market(fresh_database: Callable[[], str]) -> AsyncIterator[Market]:
     """All five services, and two parties that came to them as anybody does."""
-    identity = {"first_admin_name": ADMIN, "first_admin_password": ADMIN_PASSWORD, "key_lead_s": 0}
-    async with open_platform(SERVICES, fresh_database, settings={"identity": identity}) as platform:
+    async with open_platform(SERVICES, fresh_database, settings={"identity": SETTINGS}) as platform:
         await platform.settle()
         story, world = Story(Estate(platform)), World(platform)
         world.year = await world._next_year()

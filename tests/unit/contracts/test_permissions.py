@@ -1,13 +1,22 @@
 """The table of roles and permissions: complete, least and with two pairs of eyes."""
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
 from shared.contracts import permissions
-from shared.contracts.permissions import FOUR_EYES, GRANTS, Permission, Role, permissions_of
+from shared.contracts.permissions import (
+    EXCLUSIVE_ROLES,
+    FOUR_EYES,
+    GRANTS,
+    Permission,
+    Role,
+    exclusive_within,
+    permissions_of,
+)
 
 P = Permission
 ACTS_OF_READING = re.compile(r".*:(read|read_own|read_region|read_all)|settlement:export:make")
@@ -37,6 +46,32 @@ def test_every_role_sees_its_tasks_and_notices(role: Role) -> None:
 def test_no_role_does_both_acts_that_need_two_pairs_of_eyes(role: Role) -> None:
     for first, second in FOUR_EYES.items():
         assert not {first, second} <= GRANTS[role]
+
+
+def test_roles_that_control_each_other_exclude_each_other_whichever_act_lies_between() -> None:
+    deciding = [Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_OFFICER, Role.BUREAU_LEAD, Role.FINANCE]
+    pairs = {frozenset(pair) for pair in itertools.combinations(deciding, 2)}
+    assert set(EXCLUSIVE_ROLES) == pairs | {frozenset({Role.PLATFORM_ADMIN, Role.OPERATOR_LEAD})}
+    assert EXCLUSIVE_ROLES[frozenset({Role.OPERATOR_CLERK, Role.FINANCE})] == (
+        P.SETTLEMENT_CLAIM_FIRST_REVIEW,
+        P.SETTLEMENT_PAYMENT_RECORD,
+    )
+
+
+def test_no_roles_that_may_be_held_together_do_both_acts_that_need_two_pairs_of_eyes() -> None:
+    for one, other in itertools.combinations(Role, 2):
+        granted = permissions_of([one, other])
+        both = [first for first, second in FOUR_EYES.items() if {first, second} <= granted]
+        assert bool(both) <= bool(exclusive_within([one, other])), (one, other, both)
+    assert exclusive_within([Role.AUDITOR, Role.FINANCE]) == ()
+    assert len(exclusive_within([Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.FINANCE])) == 3
+
+
+def test_accounts_are_reset_by_the_operator_and_disabled_by_its_lead() -> None:
+    assert roles_with(P.IDENTITY_ACCOUNT_RESET) == {Role.OPERATOR_CLERK, Role.OPERATOR_LEAD}
+    assert roles_with(P.IDENTITY_ACCOUNT_DISABLE) == {Role.OPERATOR_LEAD}
+    assert roles_with(P.IDENTITY_STAFF_MANAGE) == {Role.PLATFORM_ADMIN}
+    assert roles_with(P.IDENTITY_STAFF_APPROVE) == {Role.PLATFORM_ADMIN, Role.BUREAU_LEAD}
 
 
 @pytest.mark.requirement("R48")
@@ -81,6 +116,7 @@ def test_the_platform_admin_sees_no_business_rows_and_decides_no_money() -> None
     scopes = {permission.split(":")[0] for permission in GRANTS[Role.PLATFORM_ADMIN]}
     assert GRANTS[Role.PLATFORM_ADMIN] - GRANTS[Role.SERVICE] == {
         P.IDENTITY_STAFF_MANAGE,
+        P.IDENTITY_STAFF_APPROVE,
         P.PLATFORM_CLOCK_MOVE,
         P.PLATFORM_REPLAY_PROPOSE,
     }

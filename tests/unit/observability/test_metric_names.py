@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from shared.runtime.housekeeping import HOUSEKEEPING
+from shared.runtime.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.service import Job, Service
 from shared.runtime.watching.gauges import RUNTIME_LOOKS
 from shared.runtime.watching.metrics import KEPT
@@ -123,7 +123,11 @@ def _routes(service: Service) -> set[str]:
 
 @pytest.mark.parametrize(
     "job",
-    [pytest.param(job, id=job.name) for name in components() for job in (*_service(name).jobs, HOUSEKEEPING)],
+    [
+        pytest.param(job, id=job.name)
+        for name in components()
+        for job in (*_service(name).jobs, HOUSEKEEPING, ENDED_SESSIONS)
+    ],
 )
 def test_a_job_that_stops_is_noticed_in_its_own_time(job: Job) -> None:
     (quick,) = {

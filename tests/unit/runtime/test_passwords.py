@@ -59,6 +59,18 @@ async def test_more_logins_than_the_bound_are_refused_at_once_and_the_loop_goes_
     assert (await passwords.hash("afterwards there is room")).startswith("$argon2id$")
 
 
+async def test_nobody_takes_more_than_a_quarter_of_the_room() -> None:
+    room = Passwords(threads=1, waiting_max=8, memory_kib=64, passes=1)
+    try:
+        greedy = [room.hash(f"password {number}", of="198.51.100.0/24") for number in range(20)]
+        others = [room.hash(f"password {number}", of=f"203.0.{number}.0/24") for number in range(6)]
+        answers = await asyncio.gather(*greedy, *others, return_exceptions=True)
+        assert [isinstance(answer, LoginsBusy) for answer in answers] == [False] * 2 + [True] * 18 + [False] * 6
+        assert (await room.hash("afterwards there is room", of="198.51.100.0/24")).startswith("$argon2id$")
+    finally:
+        room.close()
+
+
 async def test_a_hash_with_older_parameters_asks_for_a_new_one(passwords: Passwords) -> None:
     stored = await passwords.hash("correct horse battery")
     stronger = Passwords(threads=1, waiting_max=1, memory_kib=128, passes=1)

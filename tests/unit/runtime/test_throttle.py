@@ -11,6 +11,7 @@ from shared.runtime.auth.throttle import (
     NETWORK_RULE,
     FailureCounter,
     count_failure,
+    is_attacked,
     login_delay,
     network_of,
     retry_after,
@@ -46,19 +47,30 @@ def test_a_counter_grows_and_starts_again_after_half_an_hour_of_quiet() -> None:
     assert count_failure(second, now=NOON + timedelta(minutes=59)).failures == 1
 
 
-def test_a_thousand_tries_on_one_account_from_many_networks_are_slowed_by_the_account() -> None:
-    account = FailureCounter(failures=1_000, last_failed_at=NOON)
-    assert login_delay(account, network=FailureCounter(2, NOON), now=NOON) == timedelta(minutes=1)
+def test_a_thousand_tries_on_one_account_from_many_networks_are_slowed_in_their_lanes_and_not_its_owner() -> None:
+    account, network = FailureCounter(failures=1_000, last_failed_at=NOON), FailureCounter(2, NOON)
+    assert login_delay(None, account=account, network=None, now=NOON) is None
+    assert login_delay(FailureCounter(1, NOON), account=account, network=network, now=NOON) == timedelta(seconds=20)
+    assert login_delay(FailureCounter(9, NOON), account=account, network=network, now=NOON) == timedelta(minutes=15)
+    assert login_delay(FailureCounter(4, NOON), account=FailureCounter(4, NOON), network=None, now=NOON) is None
+
+
+def test_an_account_is_under_attack_until_half_an_hour_after_the_last_try() -> None:
+    account = FailureCounter(failures=5, last_failed_at=NOON)
+    assert is_attacked(account, now=NOON + timedelta(minutes=29))
+    assert not is_attacked(account, now=NOON + timedelta(minutes=30))
+    assert not is_attacked(FailureCounter(failures=4, last_failed_at=NOON), now=NOON)
+    assert not is_attacked(None, now=NOON)
 
 
 def test_tries_on_many_accounts_from_one_network_are_slowed_by_the_network() -> None:
     network = FailureCounter(failures=33, last_failed_at=NOON)
-    assert login_delay(None, network=network, now=NOON) == timedelta(seconds=4)
+    assert login_delay(None, account=None, network=network, now=NOON) == timedelta(seconds=4)
 
 
 def test_an_office_of_thirty_mistypes_does_not_wait() -> None:
     network = FailureCounter(failures=NETWORK_RULE.free_failures, last_failed_at=NOON)
-    assert login_delay(None, network=network, now=NOON) is None
+    assert login_delay(None, account=None, network=network, now=NOON) is None
 
 
 @pytest.mark.parametrize(

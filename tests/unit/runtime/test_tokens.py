@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -24,6 +26,7 @@ from shared.runtime.auth.tokens import (
     RefreshState,
     RefreshToken,
     RefreshUnknown,
+    Repeat,
     ReuseDetected,
     Rotate,
     StoredRefreshToken,
@@ -250,6 +253,57 @@ def test_ended_accounts_leave_the_full_list_once_their_tokens_have_expired(clock
     assert verifier.verify(sign(signer)).account_id == ACCOUNT
 
 
+SESSION, OTHER_SESSION = UUID(int=501), UUID(int=502)
+
+
+def of_session(signer: TokenSigner, session_id: UUID | None) -> str:
+    return signer.sign(
+        ACCOUNT, audience="order", organisation_id=None, roles=[Role.AUDITOR], region=None, session_id=session_id
+    )
+
+
+def test_the_tokens_of_an_ended_session_are_refused_and_those_of_another_are_not(
+    clock: Clock, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    ended, other, of_none = (of_session(signer, one) for one in (SESSION, OTHER_SESSION, None))
+    assert verifier.verify(ended).session_id == SESSION
+    verifier.forget_session(SESSION, ended_at=clock.now)
+    never_seen = of_session(signer, SESSION)
+    for token in (ended, never_seen):
+        with pytest.raises(TokenInvalid) as refused:
+            verifier.verify(token)
+        assert refused.value.facts == {"reason": "ended"}
+    assert verifier.verify(other).session_id == OTHER_SESSION
+    assert verifier.verify(of_none).session_id is None
+
+
+def test_ended_sessions_are_bounded_and_those_that_still_matter_end_older_tokens_of_all(
+    clock: Clock, signer: TokenSigner
+) -> None:
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock, ended_max=2)
+    first = of_session(signer, SESSION)
+    verifier.forget_session(SESSION, ended_at=clock.now)
+    clock.now += 100
+    for number in range(10, 13):
+        verifier.forget_session(UUID(int=number), ended_at=clock.now)
+    assert len(verifier._ended_sessions) == 2
+    with pytest.raises(TokenInvalid):
+        verifier.verify(first)
+    clock.now += 0.01
+    assert verifier.verify(of_session(signer, OTHER_SESSION)).session_id == OTHER_SESSION
+
+
+def test_a_session_that_ended_long_ago_makes_room_and_ends_nobody(clock: Clock, signer: TokenSigner) -> None:
+    verifier = TokenVerifier({"k1": VERIFY_KEY}, audience="order", issuer=ISSUER, now=clock, ended_max=1)
+    verifier.forget_session(SESSION, ended_at=clock.now)
+    clock.now += 361
+    token = of_session(signer, UUID(int=77))
+    verifier.forget_session(OTHER_SESSION, ended_at=clock.now)
+    verifier.forget_session(OTHER_SESSION, ended_at=clock.now)
+    assert list(verifier._ended_sessions) == [OTHER_SESSION]
+    assert verifier.verify(token).session_id == UUID(int=77)
+
+
 def test_a_key_that_was_taken_away_ends_remembered_tokens_too(
     clock: Clock, signer: TokenSigner, verifier: TokenVerifier
 ) -> None:
@@ -305,6 +359,51 @@ def test_a_rotated_token_that_comes_back_revokes_its_family_even_when_it_is_old(
     for days in (7, -7):
         rows = [a_row(token, state=RefreshState.ROTATED, days=days)]
         assert judge_refresh(rows, presented=token.text, now=NOON) == ReuseDetected(UUID(int=9))
+
+
+SECONDS_20 = timedelta(seconds=20)
+
+
+def a_rotated(token: RefreshToken, **changes: Any) -> StoredRefreshToken:
+    row = a_row(token, state=RefreshState.ROTATED)
+    return replace(row, **{"rotated_at": NOON, "client": b"one", "newest_before": True, **changes})
+
+
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_the_last_token_of_a_family_may_come_again_at_once_from_the_same_client(seconds: int) -> None:
+    token = RefreshToken.new()
+    row = a_rotated(token)
+    now = NOON + timedelta(seconds=seconds)
+    judged = judge_refresh([row], presented=token.text, now=now, client=b"one", grace=SECONDS_20)
+    assert judged == Repeat(row)
+
+
+@pytest.mark.parametrize(
+    ("changes", "client", "seconds"),
+    [
+        ({}, b"two", 1),
+        ({}, b"one", 20.1),
+        ({"newest_before": False}, b"one", 1),
+        ({"rotated_at": None}, b"one", 1),
+        ({"client": b""}, b"", 1),
+    ],
+    ids=["another client", "too late", "behind another exchange", "from before", "a client that is not known"],
+)
+def test_any_other_token_that_comes_again_is_in_two_hands(
+    changes: dict[str, Any], client: bytes, seconds: float
+) -> None:
+    token = RefreshToken.new()
+    now = NOON + timedelta(seconds=seconds)
+    rows = [a_rotated(token, **changes)]
+    judged = judge_refresh(rows, presented=token.text, now=now, client=client, grace=SECONDS_20)
+    assert judged == ReuseDetected(UUID(int=9))
+
+
+def test_a_second_tab_gets_nothing_after_the_end_of_its_session() -> None:
+    token = RefreshToken.new()
+    rows = [a_rotated(token, expires_at=NOON)]
+    judged = judge_refresh(rows, presented=token.text, now=NOON, client=b"one", grace=SECONDS_20)
+    assert judged == RefreshExpired()
 
 
 def test_a_refresh_token_is_expired_from_the_moment_it_expires() -> None:

@@ -1,0 +1,177 @@
+"""Who may try a password now: each try is counted before it is looked at, in the lane that it comes by.
+
+A lane is one account from one network. A device that signed in before brings a token and has a lane of its own, which
+no stranger can fill (ADR 0019).
+"""
+
+import hmac
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from services.identity.domain.refusals import SignInThrottled
+from services.identity.sealing import Vault
+from services.identity.store import counters
+from services.identity.store.accounts import Account, find_account
+from services.identity.store.counters import Scope
+from shared.runtime.auth.passwords import LoginsBusy, Passwords
+from shared.runtime.auth.throttle import ACCOUNT_RULE, NETWORK_RULE, count_failure, login_delay, wait_of
+from shared.runtime.db import Connection
+from shared.runtime.runtime import Runtime
+
+_FIELDS: Final = 3
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRules:
+    """How long a device is known after its last good sign-in."""
+
+    ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Attempt:
+    """One try of a password; `network` is the /24 or /64 it comes from, `agent` what the client calls itself.
+
+    `code` is of the authenticator, or the one that a password is reset with.
+    """
+
+    sign_in_name: str
+    password: str
+    network: str
+    agent: str = ""
+    device_token: str = ""
+    code: str = ""
+
+    @property
+    def name(self) -> str:
+        """The sign-in name as accounts hold it."""
+        return self.sign_in_name.strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The keys under which tries are counted: `device` is set for a known device, and then alone counts."""
+
+    account: bytes
+    lane: bytes
+    network: bytes
+    device: bytes | None
+
+
+def lane_of(runtime: Runtime, attempt: Attempt) -> Lane:
+    """Where a try is counted."""
+    vault = runtime.ports.get(Vault)
+    device_id = _known_device(runtime, attempt)
+    pair = f"{attempt.name}\x00{attempt.network}".encode()
+    return Lane(
+        account=vault.index(attempt.name.encode(), purpose="sign_in_name"),
+        lane=vault.index(pair, purpose="lane"),
+        network=vault.index(attempt.network.encode(), purpose="network"),
+        device=None if device_id is None else vault.index(device_id.encode(), purpose="device"),
+    )
+
+
+def device_token(runtime: Runtime, attempt: Attempt) -> str:
+    """What tells this device from strangers at the next sign-in; it opens nothing by itself."""
+    device_id = _known_device(runtime, attempt) or uuid4().hex
+    day = runtime.clock.machine_now().date().toordinal()
+    return f"{device_id}.{day}.{_mark(runtime.ports.get(Vault), attempt.name, device_id, str(day))}"
+
+
+def _known_device(runtime: Runtime, attempt: Attempt) -> str | None:
+    parts = attempt.device_token.split(".")
+    if len(parts) != _FIELDS:
+        return None
+    device_id, day, mark = parts
+    ours = _mark(runtime.ports.get(Vault), attempt.name, device_id, day)
+    # Only our own numbers pass the comparison, so the day can be read without care.
+    if not hmac.compare_digest(mark.encode(), ours.encode()):
+        return None
+    age = (runtime.clock.machine_now().date().toordinal() - int(day)) * _DAY
+    return device_id if age <= runtime.ports.get(DeviceRules).ttl else None
+
+
+def _mark(vault: Vault, name: str, device_id: str, day: str) -> str:
+    return vault.index(f"{name}\x00{device_id}\x00{day}".encode(), purpose="device_token").hex()
+
+
+async def admit(runtime: Runtime, lane: Lane, name: str) -> Account | None:
+    """The account of that name, after this try was counted against it.
+
+    It is counted before the password is looked at, or many tries at once would all see an empty counter; a good
+    password clears it. Raises: SignInThrottled.
+    """
+    now = runtime.clock.machine_now()
+    async with runtime.work() as work:
+        await counters.count_alone(work.connection, key=lane.account)
+        wait = await _wait(work.connection, lane, now)
+        if wait is not None:
+            raise SignInThrottled(retry_after_s=math.ceil(wait.total_seconds()))
+        for scope, key in _counted(lane):
+            counter = await counters.failure_counter(work.connection, scope, key=key)
+            await counters.keep_counter(work.connection, scope, key=key, counter=count_failure(counter, now=now))
+        return await find_account(work.connection, name)
+
+
+async def _wait(connection: Connection, lane: Lane, now: datetime) -> timedelta | None:
+    if lane.device is not None:
+        of_device = await counters.failure_counter(connection, "device", key=lane.device)
+        return wait_of(of_device, now=now, rule=ACCOUNT_RULE)
+    return login_delay(
+        await counters.failure_counter(connection, "lane", key=lane.lane),
+        account=await counters.failure_counter(connection, "account", key=lane.account),
+        network=await counters.failure_counter(connection, "network", key=lane.network),
+        now=now,
+    )
+
+
+def _counted(lane: Lane) -> tuple[tuple[Scope, bytes], ...]:
+    if lane.device is not None:
+        return (("device", lane.device),)
+    # In the order in which a try locks them: a good sign-in that clears them must not come the other way.
+    return (("lane", lane.lane), ("account", lane.account))
+
+
+async def verify(runtime: Runtime, lane: Lane, attempt: Attempt, known: Account | None) -> bool:
+    """Whether the password fits; a try that was never looked at is not held against anybody. Raises: LoginsBusy."""
+    passwords = runtime.ports.get(Passwords)
+    # Nobody knows the password of an account whose holder has not set one yet.
+    password_hash = known.password_hash or None if known else None
+    try:
+        return await passwords.verify(attempt.password, password_hash=password_hash, of=attempt.network)
+    except LoginsBusy:
+        await take_back(runtime, lane)
+        raise
+
+
+async def take_back(runtime: Runtime, lane: Lane) -> None:
+    """This try counts for nothing."""
+    async with runtime.work() as work:
+        await counters.count_alone(work.connection, key=lane.account)
+        for scope, key in _counted(lane):
+            await counters.take_back_failure(work.connection, scope, key=key)
+
+
+async def count_network_failure(runtime: Runtime, lane: Lane) -> None:
+    """One more failed try of a network; a known device is not counted with its network."""
+    if lane.device is not None:
+        return
+    async with runtime.work() as work:
+        counter = await counters.failure_counter(work.connection, "network", key=lane.network)
+        counted = count_failure(counter, now=runtime.clock.machine_now(), rule=NETWORK_RULE)
+        await counters.keep_counter(work.connection, "network", key=lane.network, counter=counted)
+
+
+async def clear(connection: Connection, lane: Lane) -> None:
+    """Forget the failed tries after a good one."""
+    for scope, key in _counted(lane):
+        await counters.clear_counter(connection, scope, key=key)
+
+
+def fingerprint(vault: Vault, *, agent: str, network: str) -> bytes:
+    """A keyed hash of what a client calls itself and where it comes from."""
+    return vault.index(f"{agent}\x00{network}".encode(), purpose="client")

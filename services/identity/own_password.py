@@ -1,0 +1,92 @@
+"""A holder's own password: changed with the present one, or set with a reset code that others gave out.
+
+Neither runs under an Idempotency-Key: the answer is empty, and a request's fingerprint would be of a password.
+"""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.identity import admission
+from services.identity.admission import Attempt, lane_of
+from services.identity.codes import fits
+from services.identity.domain.refusals import PasswordWrong, ResetCodeWrong
+from services.identity.sealing import Vault
+from services.identity.store import accounts as store
+from services.identity.store import credentials
+from services.identity.store.accounts import Account
+from services.identity.store.sessions import revoke_sessions
+from shared.contracts.messages.identity import AccountEnded
+from shared.runtime.auth.passwords import Passwords, check_password_rule
+from shared.runtime.runtime import Runtime
+from shared.runtime.work import Actor, Decision, Work
+
+
+async def change_password(runtime: Runtime, actor: Actor, *, attempt: Attempt, new_password: str) -> None:
+    """Set another password and end every session. Emits: AccountEnded.
+
+    `attempt` holds the present password. Raises: PasswordWrong, SignInThrottled and the password rule's refusals.
+    """
+    async with runtime.reading() as connection:
+        name = await connection.fetchval("SELECT sign_in_name FROM account WHERE id = $1", actor.account_id)
+    attempt = replace(attempt, sign_in_name=name or "")
+    lane = lane_of(runtime, attempt)
+    account = await admission.admit(runtime, lane, attempt.name)
+    known = account if account is not None and account.active and account.id == actor.account_id else None
+    fits_present = await admission.verify(runtime, lane, attempt, known)
+    if known is None or not fits_present:
+        raise PasswordWrong
+    check_password_rule(new_password, login_name=known.sign_in_name)
+    password_hash = await runtime.ports.get(Passwords).hash(new_password, of=attempt.network)
+    async with runtime.work() as work:
+        await admission.clear(work.connection, lane)
+        current = await store.load_account(work.connection, known.id)
+        if current.password_hash != known.password_hash:
+            raise PasswordWrong
+        await _set_password(work, current, password_hash=password_hash, act="account.change_password", by=actor)
+
+
+async def reset_password(runtime: Runtime, attempt: Attempt) -> None:
+    """Set a password with a reset code, once, and end every session; `attempt.code` is the code.
+
+    Emits: AccountEnded. Raises: ResetCodeWrong, SignInThrottled and the password rule's refusals. Source: ASVS 6.4.
+    """
+    lane = lane_of(runtime, attempt)
+    account = await admission.admit(runtime, lane, attempt.name)
+    known = account if account is not None and account.active else None
+    if known is None or await _reset_of(runtime, known.id, typed=attempt.code) is None:
+        await admission.count_network_failure(runtime, lane)
+        raise ResetCodeWrong
+    check_password_rule(attempt.password, login_name=known.sign_in_name)
+    password_hash = await runtime.ports.get(Passwords).hash(attempt.password, of=attempt.network)
+    async with runtime.work() as work:
+        current = await store.load_account(work.connection, known.id)
+        reset = await credentials.open_reset(work.connection, known.id)
+        # The code may have been used, or replaced, while the password was hashed.
+        if reset is None or not current.active or not _fits(work, reset["id"], reset["parts"], attempt.code):
+            raise ResetCodeWrong
+        await credentials.use_reset(work.connection, reset["id"])
+        await admission.clear(work.connection, lane)
+        by = Actor(account_id=current.id, organisation_id=current.organisation_id, role=current.roles[0])
+        await _set_password(work, current, password_hash=password_hash, act="account.reset_password", by=by)
+
+
+async def _reset_of(runtime: Runtime, account_id: UUID, *, typed: str) -> UUID | None:
+    async with runtime.work() as work:
+        reset = await credentials.open_reset(work.connection, account_id)
+        if reset is None or not _fits(work, reset["id"], reset["parts"], typed):
+            return None
+        found: UUID = reset["id"]
+        return found
+
+
+def _fits(work: Work, reset_id: UUID, parts: int, typed: str) -> bool:
+    return fits(work.ports.get(Vault), typed, reset_id=reset_id, parts=parts)
+
+
+async def _set_password(work: Work, account: Account, *, password_hash: str, act: str, by: Actor) -> None:
+    version = await store.change_account(work.connection, account, {"password_hash": password_hash})
+    await revoke_sessions(work.connection, account.id)
+    await credentials.drop_resets(work.connection, account.id)
+    ended = await store.machine_now(work.connection)
+    work.emit(AccountEnded(version=version, account_id=account.id, tokens_before=ended))
+    work.decide(Decision(subject_type="account", subject_id=account.id, act=act, by=by, rule=""))

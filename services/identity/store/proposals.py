@@ -1,0 +1,60 @@
+"""Proposals about staff accounts, which a second person decides."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from services.identity.tables import STAFF_PROPOSAL
+from shared.kernel.refusals import invariant
+from shared.runtime.db import Connection, execute, fetch_one
+from shared.runtime.problems import NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What one person proposes about a staff account; `roles` and `region` are those it would then hold."""
+
+    id: UUID
+    act: str
+    account_id: UUID | None
+    sign_in_name: str
+    display_name: str
+    roles: list[str]
+    region: str | None
+    designation_id: UUID | None
+    reason: str
+    state: str
+    proposed_by: UUID
+    proposed_at: datetime
+    expires_at: datetime
+    version: int
+
+
+_COLUMNS = [STAFF_PROPOSAL.c[field.name] for field in fields(Proposal)]
+
+
+async def add_proposal(connection: Connection, proposal: Proposal) -> None:
+    """Insert a proposal."""
+    values = {field.name: getattr(proposal, field.name) for field in fields(Proposal)}
+    await execute(connection, insert(STAFF_PROPOSAL).values(**values))
+
+
+async def load_proposal(connection: Connection, proposal_id: UUID) -> Proposal:
+    """The proposal, locked until the commit. Raises: NotFound."""
+    row = await fetch_one(connection, select(*_COLUMNS).where(STAFF_PROPOSAL.c.id == proposal_id).with_for_update())
+    if row is None:
+        raise NotFound
+    return Proposal(**dict(row))
+
+
+async def decide_proposal(connection: Connection, before: Proposal, changes: dict[str, Any]) -> None:
+    """Store who decided what on a loaded proposal. Raises: Bug."""
+    statement = (
+        update(STAFF_PROPOSAL)
+        .where(STAFF_PROPOSAL.c.id == before.id, STAFF_PROPOSAL.c.state == "proposed")
+        .values(**changes, version=before.version + 1)
+    )
+    invariant(await execute(connection, statement) == 1, "a proposal is decided once")
