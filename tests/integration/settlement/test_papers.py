@@ -9,7 +9,7 @@ import pytest
 from embedded.papers import paper_pdf
 from shared.contracts.messages.order import OrderClaimed, OrderUnclaimed, RefundRefused, RefundRequested
 from shared.contracts.permissions import Role
-from tests.factories.settlement import ACCOUNTS, KINDS, NODE, OTHER_PROVIDER, Flow, a_flow
+from tests.factories.settlement import ACCOUNTS, KINDS, NODE, OTHER_PROVIDER, PROVIDER, Flow, a_flow
 
 
 @pytest.fixture
@@ -226,6 +226,23 @@ async def test_a_copy_that_lags_says_again_and_not_no(flow: Flow) -> None:
     assert (await flow.submit(claim)).json()["code"] == "settlement.order_not_claimable_now"
     await flow.platform.feed(RefundRefused(version=0, order_id=order))
     assert (await flow.submit(claim)).status_code == 202
+
+
+async def test_a_not_now_is_not_kept_under_its_key(flow: Flow) -> None:
+    order = await flow.an_order()
+    await flow.platform.feed(RefundRequested(version=0, order_id=order, lines=(1,)))
+    headers = flow.platform.headers(
+        Role.PROVIDER, organisation_id=PROVIDER, account_id=ACCOUNTS[Role.PROVIDER], key="the-same-key"
+    )
+
+    async def draft() -> tuple[int, object]:
+        body = {"order_ids": [str(order)]}
+        answer = await flow.platform.client.post("/api/settlement/v1/claims", json=body, headers=headers)
+        return answer.status_code, answer.json().get("retryable")
+
+    assert await draft() == (409, True)
+    await flow.platform.feed(RefundRefused(version=0, order_id=order))
+    assert (await draft())[0] == 201
 
 
 async def test_every_reading_of_a_claim_and_its_papers_is_recorded_for_auditors(flow: Flow) -> None:
