@@ -12,7 +12,7 @@ import pytest
 
 from tests.containers import image
 from tests.e2e.stack import build_images
-from tools.k8s_check.documents import Rendered, name_of
+from tools.k8s_check.documents import Rendered, name_of, pod_template
 
 COMMAND_S = 60
 READY_S = 60.0
@@ -41,7 +41,8 @@ class Cluster:
     def pod(self, kind: str, start: str) -> Any:
         """The specification of a pod, by the beginning of its workload's name."""
         found = next(each for each in self.overlay.of(kind) if name_of(each).startswith(start))
-        return found["spec"]["template"]["spec"]
+        template: Any = pod_template(found)
+        return template["spec"]
 
     def run(self, name: str, pod: Any, container: Any, *, stays: bool = False) -> subprocess.CompletedProcess[str]:
         """Run one container of a pod; what stays is left running under its name."""
@@ -141,3 +142,10 @@ def test_the_development_overlay_runs_with_the_rights_it_gives(cluster: Cluster)
     defining = cluster.ask("database", "psql", own, "--command=CREATE TABLE planted (id int)")
     assert "permission denied for database" in foreign.stderr
     assert "permission denied for schema" in defining.stderr
+
+    # The operators' pod, and what one types in it.
+    pod = cluster.pod("CronJob", "operations")
+    assert cluster.run("operations", pod, pod["containers"][0], stays=True).returncode == 0
+    for words in (("verify", "--service", SERVICE), ("backup", SERVICE, "--out", "/backups"), ("keys", "list")):
+        typed = cluster.ask("operations", "python", "-m", "operations", *words)
+        assert typed.returncode == 0, typed.stdout + typed.stderr
