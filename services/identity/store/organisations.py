@@ -59,8 +59,7 @@ def _values(organisation: Organisation) -> dict[str, Any]:
 
 async def add_organisation(connection: Connection, organisation: Organisation) -> None:
     """Insert an organisation at version 1. Raises: asyncpg.UniqueViolationError."""
-    values = {**_values(organisation), "name_folded": fold_name(organisation.name)}
-    await execute(connection, insert(ORGANISATION).values(**values))
+    await execute(connection, insert(ORGANISATION).values(**_values(organisation)))
 
 
 async def load_organisation(
