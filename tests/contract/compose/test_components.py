@@ -110,7 +110,8 @@ def test_a_sixth_component_is_one_folder_and_one_line(checkout: Path) -> None:
     own = services[SIXTH]
     assert own["image"] == f"yunquan/{SIXTH}:{version()}"
     assert own["build"]["args"]["COMPONENT"] == SIXTH
-    assert own["environment"] == {"COMPONENT": "OVERSIGHT", "OVERSIGHT_DOCUMENTS_FOLDER": "/files"}
+    environment = {"OVERSIGHT_DOCUMENTS_FOLDER": "/files", "OVERSIGHT_FORWARDED_HOPS": "1"}
+    assert own["environment"] == {"COMPONENT": "OVERSIGHT", **environment}
     assert own["depends_on"].keys() == {f"{SIXTH}-migration", "topology"}
     assert mounted(own) == {SIXTH: "/run/yunquan", f"{SIXTH}-files": "/files"}
     assert {name: own[name] for name in ("entrypoint", "healthcheck", "deploy")} == {
