@@ -10,9 +10,8 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import ParamTypes
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from shared.runtime.edge import principal_of, refuse_query, wait_preference, wait_preference_s
 from shared.runtime.hot import HotRoute
@@ -71,9 +70,10 @@ def _takes(route: APIRoute) -> Takes:
     if wait_preference in calls:
         headers["Prefer"] = False
     query = frozenset(
-        field.alias
-        for field in get_flat_params(route.dependant)
-        if getattr(field.field_info, "in_", None) is ParamTypes.query
+        name
+        for part in (route.dependant, *_parts(route.dependant))
+        for field in part.query_params
+        for name in _names(field)
     )
     return Takes(query=query, headers=headers, open_to_all=not any(_tells_who(call) for call in calls))
 
@@ -82,6 +82,15 @@ def _parts(dependant: Dependant) -> Iterator[Dependant]:
     for part in dependant.dependencies:
         yield part
         yield from _parts(part)
+
+
+def _names(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI's own kind of field
+    """The names of one query parameter, or of all that a model of the query has."""
+    kind = field.field_info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield from (described.alias or name for name, described in kind.model_fields.items())
+    else:
+        yield field.alias
 
 
 def _tells_who(call: object) -> bool:

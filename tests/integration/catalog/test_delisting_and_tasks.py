@@ -134,10 +134,14 @@ async def test_the_last_ground_needs_a_correction_order_whose_time_is_over(catal
     refused = await propose(catalog, product_id, ground="g5_uncorrected")
     assert (refused.status_code, refused.json()["code"]) == (422, "catalog.correction_first")
     path = f"/products/{product_id}/corrections"
-    for due_at in (now.isoformat(), "9999-12-31T23:59:59-23:00"):
+    for due_at, said in (
+        (now.isoformat(), (422, "catalog.correction_due_out_of_range")),
+        ("2999-12-31T23:59:59-23:00", (422, "catalog.correction_due_out_of_range")),
+        ("9999-12-31T23:59:59-23:00", (400, "request.malformed")),
+    ):
         body = {"text": "补齐服务协议", "due_at": due_at}
         refused = await catalog.call("POST", path, body, role=Role.OPERATOR_CLERK)
-        assert (refused.status_code, refused.json()["code"]) == (422, "catalog.correction_due_out_of_range")
+        assert (refused.status_code, refused.json()["code"]) == said
     ahead = {"text": "补齐服务协议", "due_at": (now + timedelta(days=10)).isoformat()}
     assert (await catalog.call("POST", path, ahead, role=Role.OPERATOR_CLERK)).status_code == 201
     assert (await propose(catalog, product_id, ground="g5_uncorrected")).status_code == 422

@@ -103,6 +103,10 @@ async def test_a_query_parameter_that_is_not_declared_is_refused_by_name(estate:
         answer = await send(estate, operation, params={"unheard_of": "1"})
         if not malformed(answer) or "unheard_of" not in answer.json()["detail"]:
             wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+        for name in declared(description, "query"):
+            answer = await send(estate, operation, params={name: "1"})
+            if "不支持的查询参数" in answer.text:
+                wrong.append(f"{operation.title}?{name}: {answer.status_code} {answer.text[:100]}")
     assert wrong == []
 
 
