@@ -33,6 +33,10 @@ BODY_BYTES_MAX: Final = USUAL.bytes_max
 """How large a body may be where its route declares nothing else."""
 BODIES_BYTES_MAX: Final = 32 * 1024 * 1024
 """How much of bodies that are read into memory may be held at the same time, over all requests of a process."""
+REFUSALS_PER_S: Final = 50.0
+REFUSALS_AT_ONCE: Final = 1_000
+"""How many refused requests are told to the log: all, unless somebody floods."""
+PATH_SHOWN_MAX: Final = 200
 BOUND_KEY: Final = "yunquan.body_bytes_max"
 """In a request's scope: how large its body may be, as its route declares it."""
 WAIT_S_MAX = 30.0
@@ -164,6 +168,7 @@ class Edge:
         self._app = app
         self._held_bytes = 0
         self.denials = Denials()
+        self.refusals = SparingLog(per_s=REFUSALS_PER_S, burst=REFUSALS_AT_ONCE)
 
     def hold(self, size_bytes: int) -> None:
         """A part of a body was read into memory. Raises: Overloaded when all bodies together are too large."""
@@ -229,8 +234,17 @@ class _Guard:
         """Whoever was refused may quote the id of the request, so it is logged; denials have lines of their own."""
         if status in DENIED:
             return
-        path, method, request_id = self._scope["path"], self._method, self._request_id.decode()
-        log.info("request.refused", status=status, method=method, path=path, request_id=request_id)
+        left_out = self._edge.refusals.left_out()
+        if left_out is None:
+            return
+        log.info(
+            "request.refused",
+            status=status,
+            method=self._method,
+            path=self._scope["path"][:PATH_SHOWN_MAX],
+            request_id=self._request_id.decode(),
+            left_out=left_out,
+        )
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Pass on a part of the response with the headers every response has."""

@@ -96,7 +96,7 @@ async def test_an_id_that_somebody_quotes_is_found_in_the_log_of_the_gateway_and
     assert answer.status_code == 401
     for name in ("gateway", "order"):
         lines = composition.compose("logs", "--no-color", name).splitlines()
-        assert [line for line in lines if quoted in line and "/api/order/v1/orders" in line and "401" in line], name
+        assert [line for line in lines if quoted in line and "401" in line], name
 
 
 @pytest.mark.parametrize("words", ["status --json", "verify --service voucher", "dead-letters collect --service order"])

@@ -14,6 +14,11 @@ from tests.unit.observability.material import OBSERVABILITY, dashboards, read_ya
 
 PORT = 9090
 READY_S = 60.0
+FLAGS = (
+    "--config.file=/etc/yunquan/prometheus.yml",
+    "--storage.tsdb.path=/prometheus",
+    "--web.console.templates=/etc/yunquan/consoles",
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,7 @@ def prometheus(container_labels: dict[str, str]) -> Iterator[str]:
 
     container = (
         DockerContainer(image("PROMETHEUS_IMAGE", public="prom/prometheus:v3.5.0"))
-        .with_command("--config.file=/etc/yunquan/prometheus.yml --web.console.templates=/etc/yunquan/consoles")
+        .with_command(" ".join(FLAGS))
         .with_volume_mapping(str(OBSERVABILITY), "/etc/yunquan", "ro")
         .with_exposed_ports(PORT)
         .with_kwargs(labels=container_labels)

@@ -122,7 +122,7 @@ def test_keys_are_32_bytes_and_older_ones_stay_on_the_ring() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/me", 401), ("GET", "/nowhere", 404), ("PATCH", "/me", 405), ("POST", "/sessions", 400)],
+    [("GET", "/nowhere", 404), ("PATCH", "/me", 405), ("POST", "/sessions", 400)],
 )
 async def test_the_id_of_a_refused_request_is_found_in_the_log(
     office: Office, log_lines: list[Any], method: str, path: str, status: int
@@ -132,3 +132,18 @@ async def test_the_id_of_a_refused_request_is_found_in_the_log(
     assert (answer.status_code, answer.headers["request-id"]) == (status, quoted)
     (line,) = [line for line in log_lines if line["event"] == "request.refused" and line["request_id"] == quoted]
     assert (line["status"], line["method"], line["path"]) == (status, method, BASE + path)
+
+
+async def test_the_id_of_a_denied_request_is_found_in_the_log(office: Office, log_lines: list[Any]) -> None:
+    quoted = (await office.client.get(f"{BASE}/me")).json()["request_id"]
+    (line,) = [line for line in log_lines if line.get("request_id") == quoted]
+    assert (line["event"], line["status"]) == ("request.denied", 401)
+
+
+async def test_whoever_floods_does_not_fill_the_log_and_what_was_left_out_is_counted(
+    office: Office, log_lines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.runtime.denials.SparingLog.left_out", iter([0, None, None, 2]).__next__)
+    for _ in range(4):
+        assert (await office.client.get(f"{BASE}/nowhere")).status_code == 404
+    assert [line["left_out"] for line in log_lines if line["event"] == "request.refused"] == [0, 2]
