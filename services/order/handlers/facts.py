@@ -68,14 +68,22 @@ async def end_orders_of_suspended(work: Work, organisation_ids: Sequence[UUID]) 
             await cancel_all(work, found, reason=CancelReason.SUSPENDED)
             if len(found) == CANCEL_MAX:
                 work.set_timer(SUSPENSION_TIMER, key=organisation_id, due_at=work.now)
+        elif party.suspended_since is not None:
+            # Fired early: the suspension is still to come.
+            work.set_timer(SUSPENSION_TIMER, key=organisation_id, due_at=party.suspended_since)
 
 
 async def end_orders_of_delisted(work: Work, product_ids: Sequence[UUID]) -> None:
     """Cancel what is unconfirmed of products that are off offer now."""
     offers = await copies.find_offers(work.connection, product_ids)
     for product_id in product_ids:
-        editions = offers.get(product_id, ())
-        if editions and all(one.delisted_at is not None and one.delisted_at <= work.now for one in editions):
+        ends = [one.delisted_at for one in offers.get(product_id, ())]
+        off_at = max((end for end in ends if end is not None), default=None)
+        if off_at is None or None in ends:
+            continue
+        if work.now < off_at:
+            work.set_timer(DELISTING_TIMER, key=product_id, due_at=off_at)
+        else:
             found = await store.find_unconfirmed_of_product(work.connection, product_id, limit=CANCEL_MAX)
             await cancel_all(work, found, reason=CancelReason.DELISTED)
             if len(found) == CANCEL_MAX:

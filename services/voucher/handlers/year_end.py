@@ -26,16 +26,16 @@ async def close_years(work: Work, plan_ids: Sequence[UUID]) -> None:
     Emits voucher.quota_moved, application_closed and plan_closed.
     """
     for plan_id in sorted(plan_ids):
-        plan = await _begin(work, plan_id)
-        if plan is not None and not await _finish(work, plan):
-            work.set_timer(YEAR_END_TIMER, key=plan_id, due_at=plan.closes_at)
+        closes_at = await work.connection.fetchval("SELECT closes_at FROM plan WHERE id = $1", plan_id)
+        if closes_at is None:
+            continue
+        plan = await _begin(work, plan_id) if work.now >= closes_at else None
+        if work.now < closes_at or (plan is not None and not await _finish(work, plan)):
+            work.set_timer(YEAR_END_TIMER, key=plan_id, due_at=closes_at)
 
 
 async def _begin(work: Work, plan_id: UUID) -> PlanRow | None:
     """The plan, locked and closing, with its counter shut: counter first, then plan."""
-    closes_at = await work.connection.fetchval("SELECT closes_at FROM plan WHERE id = $1", plan_id)
-    if closes_at is None or work.now < closes_at:
-        return None
     await plans.close_counter(work.connection, plan_id)
     plan = await queue.lock_plan(work.connection, plan_id)
     if plan is None or plan.state not in {PlanState.PUBLISHED, PlanState.CLOSING}:
