@@ -61,6 +61,7 @@ SAID_AS_THEY_ARE: Mapping[str, object] = {
     "reason": "缺少必填项",
     "recognition": "待认定",
     "requested": 3,
+    "roles": "财政部门与审计人员",
     "state": "待审核",
     "tie": "隶属关系",
     "version": 2,
