@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench faults policy k8s-check images up down format lock audit clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench faults mutants policy k8s-check images up down format lock audit clean venv venv-dev
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -43,6 +43,9 @@ bench: venv-dev ## measure this machine; make bench ARGS=--help
 faults: venv-dev ## break a platform in containers under load and write the report; make faults ARGS=--help
 	deploy/engine.sh
 	@exec $(BIN)/python -m tests.e2e.faults $(ARGS)
+
+mutants: venv-dev ## plant each seeded bug in a copy and expect its tests to turn red; make mutants ARGS=--help
+	@exec $(BIN)/python -m tests.mutants $(ARGS)
 
 policy: venv-dev ## which tests prove which requirement of the scheme
 	@$(BIN)/python -m tools.policy_matrix
