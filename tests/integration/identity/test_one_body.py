@@ -36,7 +36,7 @@ async def decide(office: Office, resemblance_id: str, outcome: str) -> Any:
 
 
 async def test_another_last_place_is_no_other_company(office: Office) -> None:
-    await office.party("enterprise", ENTERPRISE_CODE)
+    await office.authenticated("enterprise", ENTERPRISE_CODE)
     other = ENTERPRISE_CODE[:17] + "A"
     answer = await office.register("enterprise", other, check_override="与执照一致")
     assert (answer.status_code, answer.json()["code"]) == (409, "identity.credit_code_registered")
