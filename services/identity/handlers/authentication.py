@@ -220,10 +220,10 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
     await store.lock_body_of(work.connection, command.organisation_id)
     applicants = await store.lock_applicants(work.connection, command.organisation_id)
     before = await _load(work, command)
+    after = rules.authenticate(before, reviewer_id=command.by.account_id, now=work.now)
     others = await store.authenticated_of_body(work.connection, before)
     if before.kind.value in {kind for _, kind in others}:
         raise CreditCodeRegistered
-    after = rules.authenticate(before, reviewer_id=command.by.account_id, now=work.now)
     # A party that registered while its body was being listed.
     if await store.is_blacklisted(work.connection, before.credit_code):
         raise OrganisationBlacklisted

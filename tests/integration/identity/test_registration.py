@@ -55,7 +55,7 @@ async def test_a_code_is_claimed_by_evidence_and_not_by_speed(office: Office) ->
     again = await office.submit(hurried)
     assert (again.status_code, again.json()["code"]) == (409, "identity.credit_code_registered")
     twice = await office.approve(hurried)
-    assert (twice.status_code, twice.json()["code"]) == (409, "identity.credit_code_registered")
+    assert (twice.status_code, twice.json()["code"]) == (409, "identity.authentication_not_open")
 
 
 async def test_of_two_applicants_approved_at_the_same_moment_one_gets_the_code(office: Office) -> None:
