@@ -48,15 +48,6 @@ class AffiliationAutomatic(Refusal):
     zh = "双方统一社会信用代码相同，属同一单位，该关联关系不能解除。"
 
 
-class BodyAuthenticated(Refusal):
-    """Another organisation of this kind with the same first 17 places is authenticated. Source: A11(1), A14(1)."""
-
-    code = "identity.body_authenticated"
-    kind = RefusalKind.STATE
-    article = "A11(1), A14(1)"
-    zh = "统一社会信用代码前17位相同的“{name}”已通过实名认证，同一单位不能重复认证。"
-
-
 class SubmissionUnchanged(Refusal):
     """What went back comes again as it was, and nothing is said about it. Source: R45."""
 

@@ -21,7 +21,7 @@ from services.identity.domain.reviewing import (
     check_checklist,
     check_documents,
 )
-from services.identity.domain.standing_refusals import BodyAuthenticated, OrganisationBlacklisted
+from services.identity.domain.standing_refusals import OrganisationBlacklisted
 from services.identity.handlers.affiliations import carry_ties, tie_body
 from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
 from services.identity.handlers.resemblances import notice_alike
@@ -214,27 +214,26 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
     it as the same kind of party is refused: it belongs to the first whose evidence was approved.
 
     Emits: OrganisationAuthenticated, AuthenticationRefused, AffiliationRecorded. Raises: NotFound, VersionMismatch,
-    AuthenticationNotOpen, BodyAuthenticated, ConditionUnknown, ChecklistIncomplete, and the refusals of standing.
+    AuthenticationNotOpen, CreditCodeRegistered, ConditionUnknown, ChecklistIncomplete, and the refusals of standing.
     Source: A11(3), A13(4), A14(3), R37-R42, R46, R60-R63, R66.
     """
     await store.lock_body_of(work.connection, command.organisation_id)
     applicants = await store.lock_applicants(work.connection, command.organisation_id)
     before = await _load(work, command)
     after = rules.authenticate(before, reviewer_id=command.by.account_id, now=work.now)
+    others = await store.authenticated_of_body(work.connection, before)
+    if before.kind.value in {kind for _, kind in others}:
+        raise CreditCodeRegistered
     # A party that registered while its body was being listed.
     if await store.is_blacklisted(work.connection, before.credit_code):
         raise OrganisationBlacklisted
-    others = await store.authenticated_of_body(work.connection, before)
-    for _, kind, name in others:
-        if kind == before.kind.value:
-            raise BodyAuthenticated(name=name)
     check_checklist(work.pack.conditions_of(before.kind), ticks=command.ticks, legal_person=before.legal_person)
     await _close(work, command, outcome="authenticated")
     for applicant in applicants:
         await _refuse_other(work, applicant, by=command.by)
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
     outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
-    await tie_body(work, after, [other_id for other_id, _, _ in others])
+    await tie_body(work, after, [other_id for other_id, _ in others])
     await carry_ties(work, after)
     # Two that were handed in at the same moment did not see each other then.
     await notice_alike(work, after.id)

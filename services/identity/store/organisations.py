@@ -35,7 +35,7 @@ _BLACKLISTED = """
 SELECT EXISTS (SELECT FROM blacklist_entry WHERE left(credit_code, 17) = $1 AND state = 'approved')
 """
 _AUTHENTICATED_OF_BODY = """
-SELECT id, kind, name FROM organisation
+SELECT id, kind FROM organisation
 WHERE left(credit_code, 17) = $1 AND id <> $2 AND state = 'authenticated' ORDER BY id
 """
 
@@ -150,10 +150,10 @@ async def ids_of_body(connection: Connection, credit_code: str) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def authenticated_of_body(connection: Connection, organisation: Organisation) -> list[tuple[UUID, str, str]]:
-    """Id, kind and name of the other authenticated parties of an organisation's body."""
+async def authenticated_of_body(connection: Connection, organisation: Organisation) -> list[tuple[UUID, str]]:
+    """Id and kind of the other authenticated parties of an organisation's body."""
     rows = await connection.fetch(_AUTHENTICATED_OF_BODY, body_of(organisation.credit_code), organisation.id)
-    return [(row["id"], row["kind"], row["name"]) for row in rows]
+    return [(row["id"], row["kind"]) for row in rows]
 
 
 async def save_organisation(connection: Connection, after: Organisation) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, literal, or_, select, union_all
 from sqlalchemy.sql.functions import func
 
 from services.identity.tables import (
@@ -17,6 +17,7 @@ from services.identity.tables import (
     ORGANISATION,
     RESEMBLANCE,
     RUNTIME,
+    STAFF_PROPOSAL,
 )
 from services.identity.views.models import (
     AccountAct,
@@ -142,9 +143,11 @@ async def read_account(connection: Connection, account_id: UUID) -> AccountView:
     row = await fetch_one(connection, _accounts().where(ACCOUNT.c.id == account_id))
     if row is None:
         raise NotFound
-    acts = select(*(_DECISION.c[name] for name in ("at", "act", "account_id", "ground", "before", "after"))).where(
-        and_(_DECISION.c.subject_id == account_id, _DECISION.c.subject_type == "account")
-    )
+    proposals = select(STAFF_PROPOSAL.c.id).where(STAFF_PROPOSAL.c.account_id == account_id)
+    # Accounts are opened, and roles changed, by proposals, of which what is decided is recorded.
+    subjects = union_all(select(literal(account_id).label("id")), proposals).scalar_subquery()
+    columns = [_DECISION.c[name] for name in ("at", "act", "account_id", "ground", "before", "after")]
+    acts = select(*columns).where(_DECISION.c.subject_id.in_(subjects))
     rows = await fetch_all(connection, acts.order_by(_DECISION.c.id.desc()).limit(_ACTS_MAX))
     return AccountView(**dict(row), acts=[AccountAct(**dict(act)) for act in rows])
 

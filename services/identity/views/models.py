@@ -382,7 +382,7 @@ class AccountItem(Resource):
 
 
 class AccountAct(Resource):
-    """An act on an account, newest first: the roles it held before and after, and who changed them."""
+    """An act on an account: `after` names its roles from an approved opening or change on, `account_id` who did it."""
 
     at: datetime
     act: str

@@ -69,7 +69,13 @@ def _narrowed(chosen: OrganisationFilter) -> list[ColumnElement[bool]]:
         ORGANISATION.c[name] == value for name, value in columns.items() if value is not None
     ]
     if chosen.text:
-        by_name = ORGANISATION.c.name_folded.contains(fold_name(chosen.text), autoescape=True)
+        folded = fold_name(chosen.text)
+        # Of marks alone nothing is left, and nothing is part of every name.
+        by_name = (
+            ORGANISATION.c.name_folded.contains(folded, autoescape=True)
+            if folded
+            else ORGANISATION.c.name.contains(chosen.text, autoescape=True)
+        )
         found.append(or_(by_name, ORGANISATION.c.credit_code == normalise(chosen.text)))
     return found
 

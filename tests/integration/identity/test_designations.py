@@ -7,12 +7,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.permissions import Role
-from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, Office
+from tests.factories.staff import ADMIN, ADMIN_PASSWORD, PASSWORD, a_colleague, approved, set_password
+from tests.integration.identity.conftest import BASE, Office
 
 
-async def hire(office: Office, name: str, *roles: str, **changes: Any) -> Any:
-    body = {"sign_in_name": name, "password": PASSWORD, "display_name": "审核科", "roles": list(roles), **changes}
+async def propose(office: Office, name: str, *roles: str, **changes: Any) -> Any:
+    body = {**a_colleague(name, roles), **changes}
     return await office.post("/staff", body, await office.bearer(ADMIN, ADMIN_PASSWORD))
+
+
+async def hire(office: Office, name: str, *roles: str, **changes: Any) -> UUID:
+    opened = await approved(office.client, await propose(office, name, *roles, **changes))
+    await set_password(office.client, name, opened["code"], PASSWORD)
+    return UUID(opened["account_id"])
 
 
 async def designate(office: Office, name: str, **changes: Any) -> Any:
@@ -39,7 +46,7 @@ async def move(office: Office, moved_id: UUID, designation_id: str, **who: Any) 
 
 @pytest.mark.requirement("R2")
 async def test_operator_rights_are_granted_only_while_a_designation_is_in_force(office: Office) -> None:
-    nobody = await hire(office, "clerk-z", "operator_clerk")
+    nobody = await propose(office, "clerk-z", "operator_clerk")
     assert (nobody.status_code, nobody.json()["code"]) == (422, "identity.designation_required")
     starts_at = datetime.now(UTC) + timedelta(days=2)
     ends_at = starts_at + timedelta(days=365)
@@ -47,7 +54,7 @@ async def test_operator_rights_are_granted_only_while_a_designation_is_in_force(
     made = (await designate(office, "云上贵州公司", **moments)).json()
     overlapping = await designate(office, "别的公司", **moments)
     assert (overlapping.status_code, overlapping.json()["code"]) == (409, "identity.designation_not_open")
-    account_id = UUID((await hire(office, "clerk-a", "operator_clerk", designation_id=made["id"])).json()["id"])
+    account_id = await hire(office, "clerk-a", "operator_clerk", designation_id=made["id"])
     before = (await office.get("/me", await office.bearer("clerk-a"))).json()
     assert (before["roles"], before["permissions"]) == ([], [])
     await office.platform.move_clock(starts_at)
@@ -56,31 +63,34 @@ async def test_operator_rights_are_granted_only_while_a_designation_is_in_force(
     await office.platform.move_clock(ends_at + timedelta(minutes=1))
     assert (await office.get("/authentications", clerk)).status_code == 401
     assert await roles_of(office, "clerk-a") == []
+    # Opened, its password set, and its rights ended.
     assert await office.facts(account_id) == [
         (1, "identity.account_opened.v1"),
         (2, "identity.account_ended.v1"),
+        (3, "identity.account_ended.v1"),
     ]
 
 
 @pytest.mark.requirement("R2")
 async def test_the_next_designation_gives_the_former_operators_people_nothing_back(office: Office) -> None:
     first = (await designate(office, "云上贵州公司")).json()["id"]
-    account_id = UUID((await hire(office, "clerk-a", "operator_clerk")).json()["id"])
+    account_id = await hire(office, "clerk-a", "operator_clerk")
     assert await roles_of(office, "clerk-a") == ["operator_clerk"]
     assert (await end(office, first)).status_code == 200
     await office.platform.settle()
     second = (await designate(office, "贵阳大数据公司")).json()["id"]
     assert await roles_of(office, "clerk-a") == []
     # Nor does a change of roles.
-    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
     for roles in (["finance"], ["operator_lead"]):
+        body = {"roles": roles, "reason": "岗位调整"}
+        admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
         url = f"{BASE}/staff/{account_id}/roles"
-        changed = await office.client.put(url, json={"roles": roles}, headers={**admin, "Idempotency-Key": roles[0]})
-        assert changed.status_code == 200
+        await approved(office.client, await office.client.put(url, json=body, headers=admin))
+        await office.platform.settle()
     assert await roles_of(office, "clerk-a") == []
-    assert (await hire(office, "clerk-b", "operator_clerk")).status_code == 201
+    await hire(office, "clerk-b", "operator_clerk")
     assert await roles_of(office, "clerk-b") == ["operator_clerk"]
-    ended = await hire(office, "clerk-c", "operator_clerk", designation_id=first)
+    ended = await propose(office, "clerk-c", "operator_clerk", designation_id=first)
     assert (ended.status_code, ended.json()["code"]) == (409, "identity.designation_ended")
     # The bureau says so, in an act of its own, and the record shows it.
     assert (await move(office, account_id, second, account_id=account_id)).json()["code"] == "identity.own_account"
@@ -95,8 +105,8 @@ async def test_the_next_designation_gives_the_former_operators_people_nothing_ba
 
 async def test_only_the_operators_people_are_moved_and_only_to_a_designation_that_lasts(office: Office) -> None:
     first = (await designate(office, "云上贵州公司")).json()["id"]
-    clerk = UUID((await hire(office, "clerk-a", "operator_clerk")).json()["id"])
-    payer = UUID((await hire(office, "payer-a", "finance")).json()["id"])
+    clerk = await hire(office, "clerk-a", "operator_clerk")
+    payer = await hire(office, "payer-a", "finance")
     assert (await move(office, payer, first)).json()["code"] == "identity.not_operator_staff"
     assert (await move(office, clerk, first)).json()["code"] == "identity.not_operator_staff"
     assert (await move(office, clerk, str(uuid4()))).status_code == 404

@@ -5,14 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.permissions import Role
-from tests.integration.identity.conftest import (
-    ADMIN,
-    ADMIN_PASSWORD,
-    ENTERPRISE_CODE,
-    OTHER_ENTERPRISE_CODE,
-    PASSWORD,
-    Office,
-)
+from tests.factories.staff import ADMIN, ADMIN_PASSWORD, a_colleague, approved
+from tests.integration.identity.conftest import ENTERPRISE_CODE, OTHER_ENTERPRISE_CODE, Office
 
 SUPERVISORS = (Role.AUDITOR, Role.BUREAU_LEAD, Role.OPERATOR_LEAD)
 
@@ -20,14 +14,10 @@ SUPERVISORS = (Role.AUDITOR, Role.BUREAU_LEAD, Role.OPERATOR_LEAD)
 async def a_clerk(office: Office) -> UUID:
     body = {"operator_name": "云上贵州公司", "act": "黔数〔2018〕53号"}
     assert (await office.post("/designations", body, office.headers(Role.BUREAU_LEAD))).status_code == 201
-    form = {
-        "sign_in_name": "clerk-a",
-        "password": PASSWORD,
-        "display_name": "王审核",
-        "roles": ["operator_clerk"],
-    }
-    opened = await office.post("/staff", form, await office.bearer(ADMIN, ADMIN_PASSWORD))
-    return UUID(opened.json()["id"])
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    form = {**a_colleague("clerk-a", ["operator_clerk"]), "display_name": "王审核"}
+    opened = await approved(office.client, await office.post("/staff", form, admin))
+    return UUID(opened["account_id"])
 
 
 @pytest.mark.requirement("R7")
@@ -78,8 +68,8 @@ async def test_account_ids_are_resolved_one_and_many_with_the_roles_they_had(off
     party = await office.party("enterprise", ENTERPRISE_CODE, name="贵阳云上制造有限公司")
     admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
     url = f"/api/identity/v1/staff/{clerk}/roles"
-    changed = await office.client.put(url, json={"roles": ["operator_lead"]}, headers=admin)
-    assert changed.status_code == 200
+    body = {"roles": ["operator_lead"], "reason": "晋升"}
+    await approved(office.client, await office.client.put(url, json=body, headers=admin))
     auditor = office.headers(Role.AUDITOR)
     many = (await office.get(f"/accounts?ids={clerk}&ids={party.account_id}&ids={uuid4()}", auditor)).json()
     assert {row["sign_in_name"]: row["organisation_name"] for row in many} == {
@@ -88,11 +78,14 @@ async def test_account_ids_are_resolved_one_and_many_with_the_roles_they_had(off
     }
     one = (await office.get(f"/accounts/{clerk}", auditor)).json()
     assert (one["display_name"], one["roles"], one["operator_name"]) == ("王审核", ["operator_lead"], "云上贵州公司")
-    assert [(act["act"], act["before"], act["after"]) for act in one["acts"]] == [
-        ("account.change_roles", "operator_clerk", "operator_lead"),
-        ("account.open", "", "operator_clerk"),
+    assert [(act["act"], act["after"]) for act in one["acts"]] == [
+        ("staff.approve_change_roles", "operator_lead"),
+        ("staff.propose_change_roles", "operator_lead"),
+        ("staff.approve_open", "operator_clerk"),
+        ("staff.propose_open", "operator_clerk"),
     ]
+    assert len({act["account_id"] for act in one["acts"]}) == 2
     assert (await office.get(f"/accounts/{uuid4()}", auditor)).status_code == 404
     assert (await office.get("/accounts", auditor)).status_code == 400
-    decisions = (await office.get(f"/decisions?subject_id={clerk}&act=account.open", auditor)).json()["data"]
+    decisions = (await office.get("/decisions?act=staff.propose_open", auditor)).json()["data"]
     assert [(row["sign_in_name"], row["role"]) for row in decisions] == [(ADMIN, "platform_admin")]
