@@ -93,8 +93,8 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
         "ClaimState",
         (
             "draft>submitted draft>withdrawn submitted>accepted submitted>refused accepted>in_review accepted>withdrawn"
-            " in_review>bureau_review in_review>rejected in_review>withdrawn bureau_review>passed bureau_review>rejected"
-            " bureau_review>withdrawn passed>requested passed>rejected passed>withdrawn requested>approved"
+            " in_review>bureau_review in_review>rejected in_review>withdrawn bureau_review>passed"
+            " bureau_review>rejected bureau_review>withdrawn passed>requested passed>rejected passed>withdrawn requested>approved"
             " requested>rejected requested>withdrawn approved>paid"
         ),
     ),
