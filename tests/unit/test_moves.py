@@ -94,8 +94,8 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
         (
             "draft>submitted draft>withdrawn submitted>accepted submitted>refused accepted>in_review accepted>withdrawn"
             " in_review>bureau_review in_review>rejected in_review>withdrawn bureau_review>passed"
-            " bureau_review>rejected bureau_review>withdrawn passed>requested passed>rejected passed>withdrawn requested>approved"
-            " requested>rejected requested>withdrawn approved>paid"
+            " bureau_review>rejected bureau_review>withdrawn passed>requested passed>rejected passed>withdrawn"
+            " requested>approved requested>rejected requested>withdrawn approved>paid"
         ),
     ),
     "services.settlement.domain.states:APPROPRIATION_MOVES": (
