@@ -87,12 +87,16 @@ class People:
         return self.platform.runtime("order").clock.now()
 
     async def move_clock(self, target: datetime) -> None:
-        """Move every business clock and wake what waits for it; nothing is awaited."""
+        """Move every business clock and wake what waits for it; nothing is awaited.
+
+        Histories go on for more years than people may move the clock, so it follows instead of being moved.
+        """
         for runtime in self.platform.host.runtimes:
             # A clock that is there already, or a moment past it, stays.
             if target > runtime.clock.now() + timedelta(seconds=1):
                 async with runtime.pool.acquire() as connection:
-                    runtime.clock.take(await runtime.clock.move_to(connection, target=target))
+                    offset = target - runtime.clock.machine_now()
+                    runtime.clock.take(await runtime.clock.follow(connection, offset=offset))
             runtime.timers_changed.set()
 
     async def pass_days(self, days: int) -> None:

@@ -138,6 +138,7 @@ async def end_operator_rights(work: Work, keys: Sequence[UUID]) -> None:
         list(keys),
         work.now,
     )
+    await _wait_for_the_rest(work, keys)
     ended = await store.machine_now(work.connection)
     for row in rows:
         account = await store.load_account(work.connection, row["id"])
@@ -152,6 +153,15 @@ async def end_operator_rights(work: Work, keys: Sequence[UUID]) -> None:
             ground="指定期间已结束",
         )
         work.decide(decision)
+
+
+async def _wait_for_the_rest(work: Work, keys: Sequence[UUID]) -> None:
+    """Set the timer again of designations whose end is still to come."""
+    rows = await work.connection.fetch(
+        "SELECT id, ends_at FROM designation WHERE id = ANY($1::uuid[]) AND ends_at > $2", list(keys), work.now
+    )
+    for row in rows:
+        work.set_timer(DESIGNATION_ENDS, key=row["id"], due_at=row["ends_at"])
 
 
 async def designation_for(

@@ -107,7 +107,7 @@ async def test_a_rotated_key_is_published_before_it_signs_and_its_maker_is_on_re
 ) -> None:
     missing = await desk.run("keys", "rotate", "--yes")
     assert (missing.code, "IDENTITY_ENCRYPTION_KEY" in missing.said) == (78, True)
-    for name in ("ENCRYPTION_KEY", "INDEX_KEY", "FIRST_ADMIN_PASSWORD"):
+    for name in ("ENCRYPTION_KEY", "INDEX_KEY", "FIRST_ADMIN_PASSWORD", "SECOND_ADMIN_PASSWORD"):
         monkeypatch.setenv(f"IDENTITY_{name}", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
     monkeypatch.setenv("IDENTITY_DOCUMENTS_FOLDER", ".")
     before = (await desk.run("keys", "list")).data["signing_keys"]

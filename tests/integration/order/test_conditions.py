@@ -100,7 +100,8 @@ async def year_over(market: Market) -> None:
     now = market.platform.runtime("order").clock.now()
     runtime = market.platform.runtime("order")
     async with runtime.pool.acquire() as connection:
-        await runtime.clock.move_to(connection, target=year_closes_at(business_date(now).year))
+        offset = await runtime.clock.move_to(connection, target=year_closes_at(business_date(now).year))
+    runtime.clock.take(offset)
 
 
 async def nothing_left(market: Market) -> None:
