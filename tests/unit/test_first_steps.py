@@ -7,7 +7,6 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -21,8 +20,8 @@ BLANKS = {
     "ADDRESS": "http://127.0.0.1:8080",
     "NEWPASSWORD": "correct horse 8 battery",
     "PASSWORD": "correct horse 7 battery",
-    "PROPOSAL": str(uuid4()),
-    "PLAN": str(uuid4()),
+    "PROPOSAL": "01900000-0000-7000-8000-000000000001",
+    "PLAN": "01900000-0000-7000-8000-000000000002",
     "DOCUMENT": "黔工信函〔2026〕1号",
     "NAME": "苏青",
     "CODE": "123456",
