@@ -30,11 +30,11 @@ class Wires:
     exchange: MemoryExchange = field(default_factory=lambda: MemoryExchange([]))
     opened: list[Bus] = field(default_factory=list)
 
-    async def bus(self, service: str) -> Bus:
+    async def bus(self, service: str, *, confirm_timeout_s: float = CONFIRM_TIMEOUT_S) -> Bus:
         """A new open connection of a service."""
         bus: Bus
         if self.backend == "memory":
-            bus = MemoryBus(self.exchange, confirm_timeout_s=CONFIRM_TIMEOUT_S)
+            bus = MemoryBus(self.exchange, confirm_timeout_s=confirm_timeout_s)
         else:
             bus = RabbitBus(self.url, service=service)
         await bus.open()

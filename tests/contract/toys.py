@@ -30,6 +30,7 @@ from tests.contract.conftest import Wire, Wires
 from tests.factories.harness import create_tables
 
 SETTLE_S = 60.0
+PUBLISHED_S = 30.0
 POISON = -1
 """An amount that the reading service's handler stumbles over as a bug."""
 
@@ -223,7 +224,7 @@ class Stage:
     async def _outside_bus(self) -> Bus:
         async with self._opening:
             if self._outside is None:
-                self._outside = await self.wires.bus("counter")
+                self._outside = await self.wires.bus("counter", confirm_timeout_s=PUBLISHED_S)
             return self._outside
 
     async def rows(self, service: str, sql: str) -> list[asyncpg.Record]:
