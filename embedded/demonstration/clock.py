@@ -10,8 +10,8 @@ SERVICES = ("identity", "catalog", "voucher", "order", "settlement")
 QUIET_S = 60.0
 QUIET_POLL_S = 0.02
 QUIET_TIMES = 2
-# Where a service has several processes, only one of them hears of a move; the others look every 2 s. The first move goes
-# back by years, and a process that has yet to look would find everything expired.
+# Where a service has several processes, only one of them hears of a move; the others look every 2 s. The first move
+# goes back by years, and a process that has yet to look would find everything expired.
 FOLLOWED_S = 3.0
 
 
