@@ -34,14 +34,19 @@ settings.register_profile("long", deadline=None, max_examples=2_000, stateful_st
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
-ALONE = (
-    "e2e/",
-    "contract/test_bus_rabbitmq.py",
-    "contract/k8s/test_development_runs.py",
-    "contract/k8s/test_guide.py",
-    "integration/test_statement_counts.py",
-)
-"""Folders and files whose tests have narrow bounds of time or memory, count what company would change, or build images.
+PAIRED = {
+    "stack": ("e2e/test_faults.py", "e2e/test_stack.py", "e2e/test_year.py", "e2e/faults/"),
+    "compose": (
+        "e2e/test_compose.py",
+        "e2e/test_images.py",
+        "contract/test_bus_rabbitmq.py",
+        "contract/k8s/test_development_runs.py",
+        "contract/k8s/test_guide.py",
+    ),
+}
+"""Tests that fill half a machine with containers, by what they share: one half of them runs beside the other."""
+ALONE = ("integration/test_statement_counts.py",)
+"""Folders and files whose tests have narrow bounds of time or memory, or count what company would change.
 
 A single test of another file says so itself: `@pytest.mark.alone`.
 """
@@ -64,6 +69,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(TESTS).as_posix()
         if place.startswith(ALONE):
             item.add_marker("alone")
+        for name, places in PAIRED.items():
+            if place.startswith(places):
+                item.add_marker("paired")
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

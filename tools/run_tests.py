@@ -1,8 +1,8 @@
-"""All tests in two runs: those that bear company on every core, then those that do not, alone.
+"""All tests in three runs: those that bear company on every core, those of containers in two halves, the rest alone.
 
     python -m tools.run_tests [PYTEST ARGUMENTS]
 
-With arguments it is one run of pytest with just these. The last line holds the totals of both runs; the exit code is
+With arguments it is one run of pytest with just these. The last line holds the totals of all runs; the exit code is
 that of the first run that failed.
 """
 
@@ -11,9 +11,14 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-COMPANY = "not alone"
+RUNS: Mapping[str, Sequence[str]] = {
+    "not alone and not paired": ("--dist", "loadfile"),
+    "paired and not alone": ("--dist", "loadgroup"),
+    "alone": (),
+}
+"""Which tests run together, and how they are dealt out to processes; without a word of it, one after the other."""
 NO_TESTS = 5
 WORKERS_MAX = 4
 """A worker has servers of its own; more of them than this only wait for one another."""
@@ -57,10 +62,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run what is asked for, or everything."""
     if arguments:
         return run(arguments)[0]
-    together = run(["-n", str(workers()), "--dist", "loadfile", "-m", COMPANY])
-    alone = run(["-m", "alone"])
-    print(total([together[1], alone[1]]))
-    codes = [code for code, _ in (together, alone) if code not in {0, NO_TESTS}]
+    outcomes = [
+        run([*(("-n", str(workers()), *dealing) if dealing else ()), "-m", tests]) for tests, dealing in RUNS.items()
+    ]
+    print(total(count for _, count in outcomes))
+    codes = [code for code, _ in outcomes if code not in {0, NO_TESTS}]
     return codes[0] if codes else 0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import fcntl
 import subprocess
 import time
 from collections import defaultdict
@@ -42,7 +43,12 @@ SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 def build_images() -> None:
     """Build every component's image from this checkout; what did not change comes from the cache."""
-    subprocess.run(["make", "images"], cwd=ROOT, check=True, timeout=IMAGES_S)  # noqa: S607 - the project's own make
+    lock = ROOT / ".data/images.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        # Two runs at once would each build all of it; the second finds everything in the cache.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.run(["make", "images"], cwd=ROOT, check=True, timeout=IMAGES_S)  # noqa: S607 - the project's own make
 
 
 def version() -> str:

@@ -1,7 +1,8 @@
-"""The two runs of the suite: their totals, and an exit code that hides neither."""
+"""The runs of the suite: their totals, and an exit code that hides none."""
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 
@@ -27,17 +28,18 @@ def test_the_closing_line_is_counted(line: str, wanted: dict[str, int]) -> None:
     assert run_tests.counted(["something 9 passed", line]) == Counter(wanted)
 
 
-def test_the_total_counts_both_runs_and_an_error_as_a_failure() -> None:
+def test_the_total_counts_all_runs_and_an_error_as_a_failure() -> None:
     counts = [run_tests.counted([line]) for line in BOTH.values()]
 
     assert run_tests.total(counts) == "tests: 15 passed, 3 failed, 1 skipped"
 
 
 @pytest.mark.parametrize(
-    ("codes", "wanted"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((2, 1), 2), ((0, 5), 0), ((3, 5), 3)]
+    ("codes", "wanted"),
+    [((0, 0, 0), 0), ((1, 0, 0), 1), ((0, 1, 0), 1), ((0, 0, 1), 1), ((2, 1, 0), 2), ((0, 5, 5), 0), ((5, 3, 5), 3)],
 )
-def test_a_failure_of_either_run_is_a_failure_and_the_second_is_run_all_the_same(
-    codes: tuple[int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
+    codes: tuple[int, int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[Sequence[str]] = []
 
@@ -48,8 +50,14 @@ def test_a_failure_of_either_run_is_a_failure_and_the_second_is_run_all_the_same
     monkeypatch.setattr(run_tests, "run", run)
 
     assert run_tests.main([]) == wanted
-    assert [words[words.index("-m") + 1] for words in asked] == ["not alone", "alone"]
-    assert capsys.readouterr().out == "tests: 2 passed, 0 failed, 0 skipped\n"
+    assert capsys.readouterr().out == "tests: 3 passed, 0 failed, 0 skipped\n"
+
+
+@pytest.mark.parametrize("marks", list(product((False, True), repeat=2)))
+def test_every_test_is_in_exactly_one_run(marks: tuple[bool, bool]) -> None:
+    marked = dict(zip(("alone", "paired"), marks, strict=True))
+
+    assert sum(eval(expression, {}, marked) for expression in run_tests.RUNS) == 1  # noqa: S307 - our own words
 
 
 def test_arguments_are_one_run_of_just_these(monkeypatch: pytest.MonkeyPatch) -> None:
