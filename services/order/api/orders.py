@@ -23,6 +23,7 @@ from shared.runtime.edge import require, runtime_of, wait_preference
 from shared.runtime.fields import Moment
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Resource, actor_of, to_json
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["订单"])
 
@@ -182,6 +183,8 @@ def _under_way(order: views.OrderDetail) -> bool:
 
 
 @router.get("/orders/{order_id}/history", summary="订单全过程")
-async def read_history(connection: Reading, order_id: UUID, principal: Reader) -> Sequence[HistoryItem]:
+async def read_history(connection: Reading, order_id: UUID, principal: Reader, place: AskedPlace) -> Page[HistoryItem]:
     """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
-    return await views.read_history(connection, order_id, scope=views.scope_of(principal), reader=principal)
+    return await views.read_history(
+        connection, order_id, scope=views.scope_of(principal), reader=principal, place=place
+    )

@@ -150,6 +150,7 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
         row["id"],
         act="appropriation.approve",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.APPROVED,
         ground="；".join(sorted({item.reason for item in command.items if item.reason})),
         facts={"claimed_fen": sum(claimed_fen.values()), "approved_fen": total_fen},
@@ -185,6 +186,7 @@ async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> Appr
         row["id"],
         act="appropriation.refuse",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.REFUSED,
         ground=command.reason,
     )

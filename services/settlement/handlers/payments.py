@@ -72,6 +72,7 @@ async def record_payment(work: Work, command: RecordPayment) -> AppropriationSta
         row["id"],
         act="appropriation.pay",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.PAID,
         facts={"paid_fen": command.amount_fen, "reference": command.reference},
     )

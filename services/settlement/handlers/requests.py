@@ -76,6 +76,7 @@ def decide(  # noqa: PLR0913 - the parts of a decision
     act: str,
     by: Actor,
     after: AppropriationState,
+    before: str = "",
     ground: str = "",
     facts: dict[str, object] | None = None,
 ) -> None:
@@ -88,6 +89,7 @@ def decide(  # noqa: PLR0913 - the parts of a decision
             by=by,
             rule="A24",
             ground=ground,
+            before=before,
             after=after.value,
             facts=facts or {},
         )

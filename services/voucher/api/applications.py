@@ -23,6 +23,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import principal_of, require, require_any, runtime_of
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, VersionedRun, actor_of
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["applications"])
 
@@ -163,10 +164,11 @@ async def read_history(
             )
         ),
     ],
-) -> list[HistoryItem]:
+    place: AskedPlace,
+) -> Page[HistoryItem]:
     """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
     scope = application_scope(principal)
-    return await views.read_history(connection, application_id, scope=scope, reader=principal)
+    return await views.read_history(connection, application_id, scope=scope, reader=principal, place=place)
 
 
 @router.get("/queue/{plan_id}", summary="公开排队名单")

@@ -65,7 +65,7 @@ async def test_a_payment_is_corrected_by_a_new_record_that_says_why_and_both_sta
     assert (former["amount_fen"], former["voided_at"] is not None) == (6_001, True)
     assert (latter["voids_id"], latter["correction_reason"], latter["voided_at"]) == (first, "金额录入有误", None)
     assert detail["own_paid_fen"] == 5_000
-    history = (await market.get(f"/orders/{order_id}/history", Role.AUDITOR)).json()
+    history = (await market.get(f"/orders/{order_id}/history", Role.AUDITOR)).json()["data"][::-1]
     assert [item["ground"] for item in history if item["name"] == "record.payment"] == ["", "金额录入有误"]
     assert (await market.facts(order_id))[-2:] == ["order.recorded"] * 2
 

@@ -130,6 +130,30 @@ async def test_a_token_is_demanded_where_the_document_does_not_waive_it(estate: 
         assert waived == (role_for(operation) is None and not operation.signed_in), operation.title
 
 
+HISTORY = frozenset(
+    {"id", "at", "source", "name", "subject_type", "subject_id", "role", "rule", "ground", "before", "after"}
+    | {"pack_version", "version", "account_id"}
+)
+
+
+@pytest.mark.requirement("R7")
+async def test_every_history_is_paged_and_has_one_form_in_every_service(estate: Estate) -> None:
+    """Auditors read five services: when, what, on what ground, by which rule, from what to what, and who."""
+    found: dict[str, set[str]] = {}
+    for operation, description in described(estate):
+        if not operation.path.endswith("/history"):
+            continue
+        assert set(declared(description, "query")) == {"limit", "cursor"}, operation.title
+        document = estate.documents[operation.service]
+        page = resolved(description["responses"]["200"]["content"]["application/json"]["schema"], document)
+        assert set(page["properties"]) == {"data", "has_more", "next_cursor"}, operation.title
+        item = resolved(page["properties"]["data"]["items"], document)
+        assert set(item["properties"]) >= HISTORY, operation.title
+        found.setdefault(operation.service, set()).add(operation.path)
+    assert set(found) == set(NAMES)
+    assert len(found["settlement"]) == 3
+
+
 HOSTILE: dict[str, tuple[str, ...]] = {
     "date-time": (
         *("0", "1767574800", "1767574800.5", "1e400", "true", '"1767574800"', '"2026-01-05"', '"2026-01-05T09:00:00"'),
