@@ -12,7 +12,7 @@ from services.settlement.api.reads import record_read
 from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
-from services.settlement.handlers import appropriations, payments
+from services.settlement.handlers import appropriations, payments, returns
 from services.settlement.handlers.requests import AppropriationStatus
 from services.settlement.views import appropriations as views
 from services.settlement.views.persons import read_acts
@@ -63,6 +63,13 @@ class RefuseBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
+class ReturnBody(Body):
+    """Why what was approved is taken back, and for which orders; no orders named means all that may not be paid."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    order_ids: Annotated[list[UUID], Field(default_factory=list, max_length=ITEMS_MAX)]
+
+
 class PaymentBody(Body):
     """What the fund's own system paid."""
 
@@ -103,6 +110,15 @@ async def refuse(run: Run, appropriation_id: UUID, body: RefuseBody, principal: 
         appropriation_id=appropriation_id, reason=body.reason, by=actor_of(principal)
     )
     return await run.run(appropriations.refuse_appropriation, command)
+
+
+@router.post("/appropriations/{appropriation_id}/return", response_model=AppropriationStatus, summary="退回核定")
+async def take_back(run: Run, appropriation_id: UUID, body: ReturnBody, principal: Approver) -> Response:
+    """Take back what was approved for orders against which something stands; the others go on."""
+    command = returns.ReturnApproved(
+        appropriation_id=appropriation_id, order_ids=body.order_ids, reason=body.reason, by=actor_of(principal)
+    )
+    return await run.run(returns.return_approved, command)
 
 
 @router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationStatus, summary="登记拨付")
