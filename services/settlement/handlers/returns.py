@@ -41,6 +41,7 @@ class ReturnApproved:
     order_ids: Sequence[UUID]
     reason: str
     by: Actor
+    expected_version: int | None = None
 
 
 async def return_approved(work: Work, command: ReturnApproved) -> AppropriationStatus:
@@ -48,9 +49,10 @@ async def return_approved(work: Work, command: ReturnApproved) -> AppropriationS
 
     Their orders are confirmed again, so that they can be claimed once nothing stands against them. Where no money is
     left in the request it is refused as a whole. Emits ClaimItemEnded for each order.
-    Raises: NotFound, AppropriationNotApproved, SamePerson, ItemUnknown, NothingToReturn. Source: A12, A24, R80.
+    Raises: NotFound, VersionMismatch, AppropriationNotApproved, SamePerson, ItemUnknown, NothingToReturn.
+    Source: A12, A24, R80.
     """
-    row, concerned = await lock_request(work, command.appropriation_id)
+    row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     if row["state"] != AppropriationState.APPROVED:
         raise AppropriationNotApproved(state=row["state"])
     items = all_items(concerned, row)

@@ -48,7 +48,9 @@ async def test_what_may_not_be_paid_is_taken_back_with_a_reason_and_nothing_is_p
     for role in (Role.BUREAU_OFFICER, Role.FINANCE, Role.OPERATOR_LEAD, Role.PROVIDER):
         assert (await take_back(flow, request, role=role)).status_code == 403, role
     assert (await take_back(flow, request, uuid4())).json()["code"] == "settlement.item_unknown"
-    answer = await take_back(flow, request)
+    stale = await take_back(flow, request, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "request.version_mismatch")
+    answer = await take_back(flow, request, headers={"If-Match": '"2"'})
     assert (answer.status_code, answer.json()["state"], answer.json()["approved_fen"]) == (200, "refused", None)
     found = await flow.claim(claim)
     item = found["results"][0]
