@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.order.domain.records import RecordKind
 from services.order.domain.saga import Kind, Step
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState, RefundState
-from shared.runtime.tables import attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
@@ -263,6 +263,21 @@ RECORD = Table(
     CheckConstraint("amount_fen IS NULL OR amount_fen > 0", name="amount"),
     CheckConstraint("(voids_id IS NULL) = (correction_reason = '')", name="correction_says_why"),
     CheckConstraint("kind <> 'withdrawal' OR voids_id IS NOT NULL", name="withdrawal_names_what"),
+)
+# Whose contact person was shown to whom and when; written before it leaves.
+CONTACT_READ = Table(
+    "contact_read",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, nullable=False),
+    Column("enterprise_id", Uuid, nullable=False),
+    Column("account_id", Uuid, nullable=False),
+    Column("organisation_id", Uuid),
+    Column("role", Text, nullable=False),
+    moment("read_at"),
+    Index(None, "order_id", "id"),
+    Index(None, "account_id", "id"),
+    info=APPEND_ONLY,
 )
 CONTACT = Table(
     "contact",

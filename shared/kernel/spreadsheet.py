@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
 
+from shared.kernel.refusals import invariant
 from shared.kernel.wording import yuan
 
 BYTE_ORDER_MARK: Final = "\ufeff"
@@ -43,8 +44,14 @@ _QUOTED: Final = re.compile(r'[",;\t\r\n]|^\s|\s$')
 
 
 def csv_text(rows: Iterable[Sequence[Cell]]) -> str:
-    """The rows as CSV (RFC 4180) without a byte order mark."""
-    return "".join(",".join(map(_written, row)) + LINE_END for row in rows)
+    """The rows as CSV without a byte order mark, each of as many cells as the first (RFC 4180, 2.4). Raises: Bug."""
+    lines: list[str] = []
+    width: int | None = None
+    for row in rows:
+        width = len(row) if width is None else width
+        invariant(len(row) == width, "every row of a table has as many cells as its head")
+        lines.append(",".join(map(_written, row)) + LINE_END)
+    return "".join(lines)
 
 
 def _written(cell: Cell) -> str:

@@ -23,6 +23,7 @@ from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
 from shared.runtime.callers import Callers
 from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
 from shared.runtime.hot_http import body_of
+from shared.runtime.media_types import check_json_type
 
 BOUNDS_ATTRIBUTE: Final = "body_bounds"
 """A dependency that takes a body in says with this attribute how large it may be."""
@@ -76,7 +77,7 @@ class Gates:
 async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
     """What the route receives from.
 
-    Raises: what its checks and `admit` raise, BodyTooLarge, the refusals of check_json.
+    Raises: what its checks and `admit` raise, BodyTooLarge, MediaTypeUnsupported, the refusals of check_json.
     """
     request = Request(scope)
     for check in gate.checks:
@@ -87,6 +88,8 @@ async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
     if not gate.takes_json:
         return receive
     raw = await body_of(receive)
+    if raw:
+        check_json_type(request.headers.get("content-type"))
     check_json(raw, gate.bounds)
     return _again(raw, receive)
 

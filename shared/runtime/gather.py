@@ -5,7 +5,8 @@ calls collect, so batches form by themselves. Where calls come together the next
 came lately, because a transaction costs nearly the same for one call as for ten; a lonely call waits for nobody.
 
 Nearly every key is new, so a batch first runs without looking its keys up: the table refuses a key that was used
-before, and then, as after any other fault, the whole batch runs again and replays what it finds.
+before, and then, as after any other fault, the whole batch runs again and replays what it finds. A key that another
+process has written and not committed is waited for, KEY_WAIT_MS at most; its call is then told to come again.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ import structlog
 from shared.kernel.refusals import Refusal
 from shared.runtime.db import is_transient
 from shared.runtime.hot import GATHER_MAX, HotRoute
-from shared.runtime.idempotency import Answer, CallKey, find_answers, keep_answer, replayed
+from shared.runtime.idempotency import Answer, CallKey, find_answers, keep_answer, keys_in_use, replayed
 from shared.runtime.problems import IdempotencyKeyInUse, Overloaded, Unavailable, encode_problem, is_kept
 from shared.runtime.runtime import Runtime
 from shared.runtime.watching.contexts import contexts_of
@@ -138,6 +139,7 @@ class Gatherer:
 
     async def _try(self, batch: list[Call]) -> Sequence[Outcome]:
         since_s = asyncio.get_running_loop().time()
+        locked = False
         for attempt in range(1, TRIES_MAX + 1):
             waited: list[Outcome] = []
             try:
@@ -145,9 +147,10 @@ class Gatherer:
                     if not batch:
                         # While the transaction began, more calls came: its beginning is most of the wait for them.
                         await self._gather(batch, since_s=since_s)
-                    return await self._commit(work, batch, waited, repeated=attempt > 1)
+                    return await self._commit(work, batch, waited, repeated=attempt > 1, locked=locked)
             except Exception as error:
                 self._forget(waited)
+                locked = isinstance(error, asyncpg.LockNotAvailableError)
                 if is_transient(error):
                     pause_s = 0.02 * 4**attempt
                 elif attempt == 1 or isinstance(error, asyncpg.UniqueViolationError):
@@ -167,7 +170,7 @@ class Gatherer:
                 self._runtime.waiters.forget(outcome.news_key, outcome.news)
 
     async def _commit(
-        self, work: Work, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool
+        self, work: Work, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool, locked: bool
     ) -> Sequence[Outcome]:
         stored = dict(await find_answers(work.connection, [call.key for call in batch])) if repeated else {}
         fresh: dict[tuple[str, str], Call] = {}
@@ -175,6 +178,9 @@ class Gatherer:
             identity = (call.key.scope, call.key.key)
             if identity not in stored:
                 fresh.setdefault(identity, call)
+        in_use = await keys_in_use(work.connection, [call.key for call in fresh.values()]) if locked else set()
+        for identity in in_use:
+            del fresh[identity]
         ran: dict[tuple[str, str], Outcome] = {}
         for calls in _by_handler(fresh.values()):
             results = await calls[0].route.handler(work, [call.command for call in calls])
@@ -202,6 +208,8 @@ class Gatherer:
         try:
             if first is not None:
                 return Outcome(replayed(call.key, first), replayed=True)
+            if identity not in fresh:
+                raise IdempotencyKeyInUse
             return _echo(call, fresh[identity], ran[identity])
         except Refusal as refusal:
             return _refused(refusal)

@@ -15,6 +15,7 @@ from shared.runtime.edge import BOUND_KEY, allow, fault_response, refuse_query, 
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import Answer, call_key, respond
+from shared.runtime.media_types import check_json_type
 from shared.runtime.problems import BadRequest, VersionRequired, problem_response
 from shared.runtime.runtime import Runtime
 from shared.runtime.wording import malformed_struct
@@ -22,7 +23,7 @@ from shared.runtime.wording import malformed_struct
 _ENCODER = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _API = "/api/"
-_READ = frozenset({b"authorization", b"idempotency-key", b"if-match", b"prefer"})
+_READ = frozenset({b"authorization", b"content-type", b"idempotency-key", b"if-match", b"prefer"})
 
 
 class Ready:
@@ -66,7 +67,7 @@ class HotEndpoint:
         refuse_query(scope["query_string"], known=frozenset())
         wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
         scope[BOUND_KEY] = self._route.bounds.bytes_max
-        body = self._read(await body_of(receive))
+        body = self._read(await body_of(receive), headers.get(b"content-type"))
         version = self._version(headers.get(b"if-match"))
         key = call_key(
             headers.get(b"idempotency-key"),
@@ -111,7 +112,9 @@ class HotEndpoint:
                 answer = Answer(answer.status, _ENCODER.encode(result), answer.resource)
         return respond(answer, replay=True, **about)
 
-    def _read(self, raw: bytes) -> Any:  # noqa: ANN401 - the route's body
+    def _read(self, raw: bytes, media_type: str | None) -> Any:  # noqa: ANN401 - the route's body
+        if raw:
+            check_json_type(media_type)
         check_json(raw, self._route.bounds)
         try:
             return self._decoder.decode(raw or b"{}")

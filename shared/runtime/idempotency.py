@@ -18,6 +18,7 @@ from shared.runtime.problems import (
     plain_problem,
     stored_problem,
 )
+from shared.runtime.said import KEY_WAIT_MS
 from shared.runtime.work import Work
 
 _VISIBLE = re.compile(r'"?([\x21-\x7e]{1,255}?)"?')
@@ -41,8 +42,15 @@ _WAIT = """
 SELECT set_config('lock_timeout', $3, true), pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0)),
        set_config('lock_timeout', $4, true)
 """
-KEY_WAIT_MS = 2_000
-"""How long a repeat waits for the first request with its key before it is told to come again."""
+# Whoever adds a key that another transaction has added and not committed waits for its end; this one is taken back.
+_PROBE = """
+INSERT INTO idempotency (scope, key, request_hash, status)
+SELECT k.scope, k.key, ''::bytea, 0
+FROM unnest($1::text[], $2::text[]) AS k(scope, key), (SELECT set_config('lock_timeout', $3, true)) AS patience
+ON CONFLICT DO NOTHING
+"""
+PROBE_MS = 10
+"""How long a key that is looked at again may be locked before it counts as being used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,29 @@ async def find_answers(
         (row["scope"], row["key"]): (row["request_hash"], Answer(row["status"], row["body"], row["resource"]))
         for row in rows
     }
+
+
+async def keys_in_use(connection: Connection, keys: Sequence[CallKey]) -> set[tuple[str, str]]:
+    """Those keys that another transaction has written and not committed: its request still runs.
+
+    Asked only after a lock was waited for in vain. Which key it was is found by halving.
+    """
+    if not keys:
+        return set()
+    await connection.execute("SAVEPOINT probe")
+    try:
+        await connection.execute(_PROBE, [key.scope for key in keys], [key.key for key in keys], str(PROBE_MS))
+    except asyncpg.LockNotAvailableError:
+        locked = True
+    else:
+        locked = False
+    await connection.execute("ROLLBACK TO SAVEPOINT probe")
+    if not locked:
+        return set()
+    if len(keys) == 1:
+        return {(keys[0].scope, keys[0].key)}
+    half = len(keys) // 2
+    return await keys_in_use(connection, keys[:half]) | await keys_in_use(connection, keys[half:])
 
 
 async def claim_key(connection: Connection, key: CallKey) -> tuple[bytes, Answer] | None:

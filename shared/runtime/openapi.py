@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.runtime.admission import HEADERS, Takes, takes_of, takes_of_hot
 from shared.runtime.hot import HotRoute
+from shared.runtime.media_types import JSON_TYPES
 from shared.runtime.problems import Problem
 
 _TEMPLATE = "#/components/schemas/{name}"
@@ -68,6 +69,9 @@ def _add(document: dict[str, Any], routes: Sequence[HotRoute], cold: Mapping[tup
 
 def _correct(operation: dict[str, Any], takes: Takes) -> None:
     """What FastAPI says of a cold route but we do otherwise: a wrong form is a problem with status 400."""
+    content = operation.get("requestBody", {}).get("content", {})
+    if JSON_TYPES[0] in content:
+        content[JSON_TYPES[1]] = content[JSON_TYPES[0]]
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = _PROBLEM
     if takes.headers:
@@ -88,6 +92,15 @@ def _headers(takes: Takes) -> list[dict[str, Any]]:
 def _say_replayed(response: dict[str, Any], status: str, takes: Takes) -> None:
     if status != "default" and "Idempotency-Key" in takes.headers:
         response["headers"] = _REPLAYED
+
+
+def _must_say_something(route: HotRoute) -> bool:
+    """Whether an empty body, which stands for an object without fields, is refused."""
+    try:
+        msgspec.json.decode(b"{}", type=route.body)
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +124,10 @@ def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) ->
         "tags": ["命令（热点）"],
         "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('{', '').replace('}', '')}",
         "parameters": parameters,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {
+            "required": _must_say_something(route),
+            "content": {media_type: {"schema": body} for media_type in JSON_TYPES},
+        },
         "responses": {
             str(route.status): done,
             "default": {**_PROBLEM, "description": refusals or _PROBLEM["description"]},

@@ -30,6 +30,8 @@ class Kind:
     table: str
     columns: Mapping[str, str]
     shared: Mapping[str, str]
+    beside: str = ""
+    """What the rows are joined with: one row of its own."""
     tail: str = ""
     bulk: bool = False
     """Whether many rows may go by COPY."""
@@ -40,7 +42,9 @@ class Kind:
         after = first + len(self.columns)
         same = "".join(f", ${after + place}::{kind}" for place, kind in enumerate(self.shared.values()))
         names = ", ".join((*self.columns, *self.shared))
-        return f"INSERT INTO {self.table} ({names}) SELECT n.*{same} FROM unnest({arrays}) AS n {self.tail}"  # noqa: S608 - names from this module
+        return (
+            f"INSERT INTO {self.table} ({names}) SELECT n.*{same} FROM unnest({arrays}) AS n {self.beside}{self.tail}"  # noqa: S608 - names from this module
+        )
 
 
 # A unique violation here means that an event was received before: the batch runs again and asks first.
@@ -95,7 +99,10 @@ DECISION = Kind(
     },
     {"pack_version": "text", "at": "timestamptz"},
 )
-# A unique violation here means a parallel first call with the same key: its transaction runs again and replays.
+KEY_WAIT_MS = 2_000
+"""How long a repeat waits for the first request with its key before it is told to come again."""
+# A unique violation here means a parallel first call with the same key: its transaction runs again and replays. While
+# that one has not ended its key is waited for, no longer than above: other calls of the batch wait as well.
 ANSWER = Kind(
     "idempotency",
     {
@@ -107,6 +114,7 @@ ANSWER = Kind(
         "resource": "text",
     },
     {},
+    beside=f", (SELECT set_config('lock_timeout', '{KEY_WAIT_MS}', true)) AS patience",
 )
 
 

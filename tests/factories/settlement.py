@@ -1,7 +1,7 @@
 """The steps of a claim over HTTP, for the tests of settlement."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,13 +86,15 @@ class Flow:
         organisation_id: UUID | None = None,
         account_id: UUID | None = None,
         json: Any = None,
+        headers: Mapping[str, str] | None = None,
         **others: Any,
     ) -> httpx.Response:
         """One request in a role; providers act for PROVIDER unless told otherwise."""
         if role is Role.PROVIDER and organisation_id is None:
             organisation_id = PROVIDER
-        headers = self.platform.headers(role, organisation_id=organisation_id, account_id=account_id or ACCOUNTS[role])
-        return await self.platform.client.request(method, BASE + path, headers=headers, json=json, **others)
+        sent = self.platform.headers(role, organisation_id=organisation_id, account_id=account_id or ACCOUNTS[role])
+        sent |= headers or {}
+        return await self.platform.client.request(method, BASE + path, headers=sent, json=json, **others)
 
     async def an_order(self, *, voucher_fen: int = 300_000, provider_id: UUID = PROVIDER, year: int = 2030) -> UUID:
         """A confirmed order with a voucher share."""

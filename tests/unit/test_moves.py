@@ -80,13 +80,14 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
             " confirmed>refunded confirmed>claimed claimed>confirmed claimed>redeemed"
         ),
     ),
-    # A22-A24: two reviews, the appropriation and the payment, none left out; what is approved is paid.
+    # A22-A24: two reviews, the appropriation and the payment, none left out; what is approved is paid, or taken back
+    # by the approver's side where something stands against it (R80).
     "services.settlement.domain.states:ITEM_MOVES": (
         "ItemState",
         (
             "draft>submitted draft>withdrawn submitted>open submitted>refused open>passed open>rejected open>withdrawn"
             " passed>endorsed passed>rejected passed>withdrawn endorsed>approved endorsed>rejected endorsed>withdrawn"
-            " approved>paid"
+            " approved>paid approved>rejected"
         ),
     ),
     "services.settlement.domain.states:CLAIM_MOVES": (
@@ -95,12 +96,12 @@ WRITTEN: Mapping[str, tuple[str, str]] = {
             "draft>submitted draft>withdrawn submitted>accepted submitted>refused accepted>in_review accepted>withdrawn"
             " in_review>bureau_review in_review>rejected in_review>withdrawn bureau_review>passed"
             " bureau_review>rejected bureau_review>withdrawn passed>requested passed>rejected passed>withdrawn"
-            " requested>approved requested>rejected requested>withdrawn approved>paid"
+            " requested>approved requested>rejected requested>withdrawn approved>paid approved>rejected"
         ),
     ),
     "services.settlement.domain.states:APPROPRIATION_MOVES": (
         "AppropriationState",
-        "requested>approved requested>refused requested>withdrawn approved>paid",
+        "requested>approved requested>refused requested>withdrawn approved>paid approved>refused",
     ),
 }
 

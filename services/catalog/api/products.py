@@ -19,7 +19,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Reading, Run, VersionedRun, VersionRequiredRun, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.paging import AskedPlace, Cursor, Limit
 
 router = APIRouter()
 
@@ -100,9 +100,9 @@ async def get_product(
 
 
 @router.get("/products/{product_id}/history", summary="产品全过程")
-async def get_history(connection: Reading, product_id: UUID, principal: Reader) -> list[HistoryItem]:
+async def get_history(connection: Reading, product_id: UUID, principal: Reader, place: AskedPlace) -> Page[HistoryItem]:
     """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
-    return await read_history(connection, product_id, principal=principal)
+    return await read_history(connection, product_id, principal=principal, place=place)
 
 
 @router.get("/tasks", summary="待我办理")

@@ -25,7 +25,7 @@ from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all, fetch_one
 from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.paging import read_page
+from shared.runtime.paging import Place, read_page
 from shared.runtime.problems import NotFound
 
 _AUTHORITIES = frozenset({Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_OFFICER, Role.BUREAU_LEAD, Role.AUDITOR})
@@ -108,12 +108,14 @@ async def read_product(
     )
 
 
-async def read_history(connection: Connection, product_id: UUID, *, principal: Principal) -> list[HistoryItem]:
-    """Decisions and facts of a product, oldest first. Raises: NotFound, also when it is somebody else's. Source: R7."""
+async def read_history(
+    connection: Connection, product_id: UUID, *, principal: Principal, place: Place
+) -> Page[HistoryItem]:
+    """Decisions and facts of a product, newest first. Raises: NotFound, also when it is somebody else's. Source: R7."""
     seen = select(product.c.id).where(product.c.id == product_id, visible_to(principal))
     if await fetch_one(connection, seen) is None:
         raise NotFound
-    return await history_of(connection, RUNTIME, product_id, reader=principal)
+    return await history_of(connection, RUNTIME, [product_id], reader=principal, place=place)
 
 
 async def _price_flags(connection: Connection, row: Any, *, pack: PolicyPack) -> list[PriceFlag]:  # noqa: ANN401 - a Record

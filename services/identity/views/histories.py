@@ -50,7 +50,7 @@ def _decisions(*, with_person: bool) -> Select[Any]:
         _DECISION.c[name]
         for name in ("id", "at", "act", "subject_type", "subject_id", "role", "rule", "ground", "before", "after")
     ]
-    columns.append(_DECISION.c.pack_version)
+    columns += [_DECISION.c.pack_version, literal("decision").label("source"), _DECISION.c.act.label("name")]
     if not with_person:
         return select(*columns, *(literal(None).label(name) for name in ("account_id", *_PERSON)))
     persons = [ACCOUNT.c[name] for name in _PERSON]

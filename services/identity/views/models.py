@@ -8,6 +8,7 @@ from pydantic import BaseModel, computed_field
 
 from services.identity.domain.accounts import conflicts_of
 from shared.contracts.permissions import Role
+from shared.runtime import history
 from shared.runtime.http import Resource
 
 
@@ -343,26 +344,15 @@ class Form(BaseModel):
     declaration_text: str
 
 
-class HistoryItem(Resource):
-    """One decision: what, when, on what ground, by which rule, by whom.
+class HistoryItem(history.HistoryItem):
+    """One decision in the form of every service's histories, with the names that identity alone knows.
 
-    The person (`account_id` and names) is there for supervisors and auditors only.
+    The person (`account_id` and names) is there for supervisors and auditors only. `act` is the same as `name`.
     """
 
-    id: UUID
-    at: datetime
     act: str
-    subject_type: str
-    subject_id: UUID
-    role: str
-    account_id: UUID | None
     sign_in_name: str | None
     display_name: str | None
-    rule: str
-    ground: str
-    before: str
-    after: str
-    pack_version: str
 
 
 class AccountItem(Resource):

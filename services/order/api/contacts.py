@@ -1,6 +1,7 @@
 """The contact person that an enterprise names for its orders, over HTTP."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
@@ -10,13 +11,17 @@ from services.order import views
 from services.order.contacts import Contact, ContactSeal
 from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
 from services.order.handlers import contacts
+from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Resource, Run, actor_of
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["联系人"])
 
+# Who acted and who read is for those who supervise, and for the auditor.
+TrailReader = Annotated[Principal, Depends(require(Permission.PLATFORM_PERSON_READ))]
 Buyer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
 
 
@@ -39,6 +44,18 @@ async def read_contact(request: Request, connection: Reading, principal: Buyer) 
     """Whom the enterprise has named for all its orders."""
     seal = runtime_of(request).ports.get(ContactSeal)
     return NamedContact(contact=await views.read_contact(connection, principal.organisation_id, seal=seal))
+
+
+@router.get("/contact-reads", summary="订单联系人查阅记录")
+async def list_contact_reads(
+    connection: Reading,
+    _reader: TrailReader,
+    place: AskedPlace,
+    order_id: UUID | None = None,
+    account_id: UUID | None = None,
+) -> Page[views.ContactReadItem]:
+    """Who was shown the contact person of which order when, newest first. Source: R7, R8, R9."""
+    return await views.list_contact_reads(connection, order_id=order_id, account_id=account_id, place=place)
 
 
 @router.put("/contact", status_code=204, summary="设置本单位订单联系人")

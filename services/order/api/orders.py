@@ -15,6 +15,7 @@ from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
 from services.order.domain.states import OrderState
 from services.order.handlers.docket import UNDER_WAY
 from services.order.handlers.placing import MakeQuote, Quote, make_quote, wish_of
+from services.order.store import contacts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
@@ -23,6 +24,7 @@ from shared.runtime.edge import require, runtime_of, wait_preference
 from shared.runtime.fields import Moment
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Resource, actor_of, to_json
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["订单"])
 
@@ -148,12 +150,30 @@ async def list_orders(  # noqa: PLR0913, PLR0917 - one parameter a filter
 async def read_order(
     request: Request, order_id: UUID, principal: Reader, wait_s: Annotated[float, Depends(wait_preference)]
 ) -> Response:
-    """One order. With `Prefer: wait=N` the answer comes when its voucher has moved, at the latest after N seconds."""
+    """One order. With `Prefer: wait=N` the answer comes when its voucher has moved, at the latest after N seconds.
+
+    That somebody else than the buyer is shown the buyer's contact person is recorded.
+    """
     scope = views.scope_of(principal)
     found = await _read(request, order_id, scope)
     if wait_s and _under_way(found):
         found = await _read_later(request, order_id, scope, wait_s=wait_s)
+    if found.contact is not None and principal.organisation_id != found.enterprise_id:
+        await _record_read(request, found, principal)
     return Response(to_json(found), media_type="application/json", headers={"ETag": f'"{found.version}"'})
+
+
+async def _record_read(request: Request, found: views.OrderDetail, principal: Principal) -> None:
+    """That the buyer's contact person is shown to somebody else is recorded before it leaves. Source: R7, R9."""
+    async with runtime_of(request).work() as work:
+        await contacts.record_read(
+            work.connection,
+            work.new_id(),
+            order_id=found.id,
+            enterprise_id=found.enterprise_id,
+            by=actor_of(principal),
+            now=work.now,
+        )
 
 
 async def _read_later(request: Request, order_id: UUID, scope: views.Scope, *, wait_s: float) -> views.OrderDetail:
@@ -182,6 +202,8 @@ def _under_way(order: views.OrderDetail) -> bool:
 
 
 @router.get("/orders/{order_id}/history", summary="订单全过程")
-async def read_history(connection: Reading, order_id: UUID, principal: Reader) -> Sequence[HistoryItem]:
+async def read_history(connection: Reading, order_id: UUID, principal: Reader, place: AskedPlace) -> Page[HistoryItem]:
     """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
-    return await views.read_history(connection, order_id, scope=views.scope_of(principal), reader=principal)
+    return await views.read_history(
+        connection, order_id, scope=views.scope_of(principal), reader=principal, place=place
+    )

@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
-from services.order.tables import CONTACT
+from services.order.tables import CONTACT, CONTACT_READ
 from shared.runtime.db import Connection, execute
+from shared.runtime.work import Actor
 
 
 async def keep(connection: Connection, subject_id: UUID, *, sealed: bytes, by: UUID | None, now: datetime) -> None:
@@ -15,6 +16,28 @@ async def keep(connection: Connection, subject_id: UUID, *, sealed: bytes, by: U
     row = {"subject_id": subject_id, "sealed": sealed, "given_by": by, "given_at": now}
     statement = insert(CONTACT).values(row)
     await execute(connection, statement.on_conflict_do_update(index_elements=["subject_id"], set_=row))
+
+
+async def record_read(  # noqa: PLR0913 - who read what when
+    connection: Connection,
+    read_id: UUID,
+    *,
+    order_id: UUID,
+    enterprise_id: UUID,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Record that somebody else than the buyer is shown the contact of an order."""
+    row = {
+        "id": read_id,
+        "order_id": order_id,
+        "enterprise_id": enterprise_id,
+        "account_id": by.account_id,
+        "organisation_id": by.organisation_id,
+        "role": by.role,
+        "read_at": now,
+    }
+    await execute(connection, insert(CONTACT_READ).values(row))
 
 
 async def forget(connection: Connection, subject_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Read-only SQL of the order service, scoped by who reads."""
 
+from services.order.views.contacts import ContactReadItem, list_contact_reads
 from services.order.views.orders import (
     ContactView,
     OrderDetail,
@@ -16,6 +17,7 @@ from services.order.views.sagas import SagaFilter, SagaItem, list_sagas
 from services.order.views.tasks import list_tasks
 
 __all__ = [
+    "ContactReadItem",
     "ContactView",
     "OrderDetail",
     "OrderFilter",
@@ -23,6 +25,7 @@ __all__ = [
     "SagaFilter",
     "SagaItem",
     "Scope",
+    "list_contact_reads",
     "list_orders",
     "list_sagas",
     "list_tasks",

@@ -17,8 +17,12 @@ from shared.contracts.http.lists import Page, page_of
 from shared.contracts.permissions import Permission, Role
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record, fetch_all, fetch_one
-from shared.runtime.history import HISTORY_MAX, HistoryItem, history_of
+from shared.runtime.history import HistoryItem, history_of
 from shared.runtime.http import Resource
+from shared.runtime.paging import Place
+
+PARTS_MAX = 500
+"""Lines, refunds and records of one order that are shown, each; the oldest come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,12 +288,14 @@ async def _of_order(connection: Connection, order_id: UUID, kind: type[Resource]
     table, key = _PARTS[kind]
     columns = [table.c[name] for name in kind.model_fields]
     return await fetch_all(
-        connection, select(*columns).where(table.c.order_id == order_id).order_by(table.c[key]).limit(HISTORY_MAX)
+        connection, select(*columns).where(table.c.order_id == order_id).order_by(table.c[key]).limit(PARTS_MAX)
     )
 
 
-async def read_history(connection: Connection, order_id: UUID, *, scope: Scope, reader: Principal) -> list[HistoryItem]:
-    """Decisions and facts of an order, oldest first, its placing included. Raises: OrderNotFound. Source: R7.
+async def read_history(
+    connection: Connection, order_id: UUID, *, scope: Scope, reader: Principal, place: Place
+) -> Page[HistoryItem]:
+    """Decisions and facts of an order, newest first, its placing included. Raises: OrderNotFound. Source: R7.
 
     Who placed an order stands in its row: to write it a second time as a decision would cost every purchase a row.
     """
@@ -298,6 +304,9 @@ async def read_history(connection: Connection, order_id: UUID, *, scope: Scope, 
     if row is None:
         raise OrderNotFound
     placed = HistoryItem(
+        id=order_id,
+        subject_type="order",
+        subject_id=order_id,
         at=row["placed_at"],
         source="decision",
         name="order.place",
@@ -308,4 +317,4 @@ async def read_history(connection: Connection, order_id: UUID, *, scope: Scope, 
         pack_version=row["pack_version"],
         account_id=row["placed_by"],
     )
-    return await history_of(connection, RUNTIME, order_id, reader=reader, beside=[placed])
+    return await history_of(connection, RUNTIME, [order_id], reader=reader, place=place, beside=[placed])

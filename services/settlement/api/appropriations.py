@@ -12,7 +12,7 @@ from services.settlement.api.reads import record_read
 from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
-from services.settlement.handlers import appropriations, payments
+from services.settlement.handlers import appropriations, payments, returns
 from services.settlement.handlers.requests import AppropriationStatus
 from services.settlement.views import appropriations as views
 from services.settlement.views.persons import read_acts
@@ -22,7 +22,7 @@ from shared.kernel.money import MAX_FEN
 from shared.kernel.spreadsheet import BYTE_ORDER_MARK
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
 
 router = APIRouter(tags=["资金拨付"])
@@ -63,6 +63,13 @@ class RefuseBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
+class ReturnBody(Body):
+    """Why what was approved is taken back, and for which orders; no orders named means all that may not be paid."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    order_ids: Annotated[list[UUID], Field(default_factory=list, max_length=ITEMS_MAX)]
+
+
 class PaymentBody(Body):
     """What the fund's own system paid."""
 
@@ -85,28 +92,47 @@ async def request(run: Run, body: RequestBody, principal: Requester) -> Response
 
 
 @router.post("/appropriations/{appropriation_id}/approve", response_model=AppropriationStatus, summary="核定拨付金额")
-async def approve(run: Run, appropriation_id: UUID, body: ApproveBody, principal: Approver) -> Response:
+async def approve(run: VersionedRun, appropriation_id: UUID, body: ApproveBody, principal: Approver) -> Response:
     """Fix the amount of every order, at most what is claimed."""
     items = [
         ApprovedItem(order_id=item.order_id, approved_fen=item.approved_fen, reason=item.reason) for item in body.items
     ]
     command = appropriations.ApproveAppropriation(
-        appropriation_id=appropriation_id, items=items, by=actor_of(principal)
+        appropriation_id=appropriation_id,
+        items=items,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
     )
     return await run.run(appropriations.approve_appropriation, command)
 
 
 @router.post("/appropriations/{appropriation_id}/refuse", response_model=AppropriationStatus, summary="不予拨付")
-async def refuse(run: Run, appropriation_id: UUID, body: RefuseBody, principal: Approver) -> Response:
+async def refuse(run: VersionedRun, appropriation_id: UUID, body: RefuseBody, principal: Approver) -> Response:
     """Refuse a request as a whole, with the reason."""
     command = appropriations.RefuseAppropriation(
-        appropriation_id=appropriation_id, reason=body.reason, by=actor_of(principal)
+        appropriation_id=appropriation_id,
+        reason=body.reason,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
     )
     return await run.run(appropriations.refuse_appropriation, command)
 
 
+@router.post("/appropriations/{appropriation_id}/return", response_model=AppropriationStatus, summary="退回核定")
+async def take_back(run: VersionedRun, appropriation_id: UUID, body: ReturnBody, principal: Approver) -> Response:
+    """Take back what was approved for orders against which something stands; the others go on."""
+    command = returns.ReturnApproved(
+        appropriation_id=appropriation_id,
+        order_ids=body.order_ids,
+        reason=body.reason,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
+    )
+    return await run.run(returns.return_approved, command)
+
+
 @router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationStatus, summary="登记拨付")
-async def pay(run: Run, appropriation_id: UUID, body: PaymentBody, principal: Payer) -> Response:
+async def pay(run: VersionedRun, appropriation_id: UUID, body: PaymentBody, principal: Payer) -> Response:
     """Record the payment of an approved request."""
     command = payments.RecordPayment(
         appropriation_id=appropriation_id,
@@ -114,6 +140,7 @@ async def pay(run: Run, appropriation_id: UUID, body: PaymentBody, principal: Pa
         paid_on=body.paid_on,
         amount_fen=body.amount_fen,
         by=actor_of(principal),
+        expected_version=run.expected_version,
     )
     return await run.run(payments.record_payment, command, location=_location)
 

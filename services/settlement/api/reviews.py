@@ -17,6 +17,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
+from shared.runtime.urging import Urge, Urged
 
 router = APIRouter(tags=["审核"])
 
@@ -24,6 +25,7 @@ FirstReviewer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM
 BureauReviewer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_BUREAU_REVIEW))]
 Asker = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_QUESTION))]
 Answerer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_ANSWER))]
+Supervisor = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]
 StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 
@@ -44,7 +46,7 @@ class BureauReviewBody(Body):
 
 
 class QuestionBody(Body):
-    """What the bureau found."""
+    """What the bureau found, or what it urges."""
 
     text: Words
 
@@ -105,6 +107,13 @@ async def answer(run: Run, question_id: UUID, body: AnswerBody, principal: Answe
     """Answer the bureau; a late answer counts as late."""
     command = questions.AnswerQuestion(question_id=question_id, text=body.text, by=actor_of(principal))
     return await run.run(questions.answer_question, command)
+
+
+@router.post("/questions/{question_id}/urge", response_model=Urged, summary="督办逾期未答复的问题")
+async def urge(run: Run, question_id: UUID, body: QuestionBody, principal: Supervisor) -> Response:
+    """Urge the operator to answer what is late; the task is done until its time has passed once more."""
+    command = Urge(subject_id=question_id, text=body.text, by=actor_of(principal))
+    return await run.run(questions.urge_answer, command)
 
 
 @router.get("/questions", summary="问题列表")

@@ -92,6 +92,15 @@ class NothingToOverride(Refusal):
     zh = "该申请项目前没有需要特批的情形。"
 
 
+class NothingToReturn(Refusal):
+    """What was approved is taken back only where something stands against paying it. Source: A24, R80."""
+
+    code = "settlement.nothing_to_return"
+    kind = RefusalKind.RULE
+    article = "A24"
+    zh = "所选订单目前没有不得拨付的情形，已核定的拨付不能退回。"
+
+
 class OverrideProposedAlready(Refusal):
     """One proposal of an item is decided before the next is made."""
 

@@ -77,6 +77,8 @@ ITEM_MOVES = Transitions(
         (ItemState.ENDORSED, ItemState.REJECTED),
         (ItemState.ENDORSED, ItemState.WITHDRAWN),
         (ItemState.APPROVED, ItemState.PAID),
+        # Only where something stands against it, by the approver's side (handlers/returns.py).
+        (ItemState.APPROVED, ItemState.REJECTED),
     }
 )
 
@@ -95,6 +97,7 @@ CLAIM_MOVES = Transitions(
         (ClaimState.PASSED, ClaimState.REQUESTED),
         (ClaimState.REQUESTED, ClaimState.APPROVED),
         (ClaimState.APPROVED, ClaimState.PAID),
+        (ClaimState.APPROVED, ClaimState.REJECTED),
         *((state, last) for state in (ClaimState.IN_REVIEW, ClaimState.BUREAU_REVIEW) for last in _LAST),
         *((state, last) for state in (ClaimState.PASSED, ClaimState.REQUESTED) for last in _LAST),
     }
@@ -106,6 +109,7 @@ APPROPRIATION_MOVES = Transitions(
         (AppropriationState.REQUESTED, AppropriationState.REFUSED),
         (AppropriationState.REQUESTED, AppropriationState.WITHDRAWN),
         (AppropriationState.APPROVED, AppropriationState.PAID),
+        (AppropriationState.APPROVED, AppropriationState.REFUSED),
     }
 )
 

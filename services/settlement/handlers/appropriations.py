@@ -55,6 +55,7 @@ class ApproveAppropriation:
     appropriation_id: UUID
     items: Sequence[ApprovedItem]
     by: Actor
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class RefuseAppropriation:
     appropriation_id: UUID
     reason: str
     by: Actor
+    expected_version: int | None = None
 
 
 async def request_appropriation(work: Work, command: RequestAppropriation) -> AppropriationStatus:
@@ -125,10 +127,10 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
     """Approve at most what is claimed for each order, less only with a reason; by somebody without another part.
 
     An order for which nothing is approved needs no override: no money goes its way, and the others may go on.
-    Raises: AppropriationNotRequested, QuestionOpen, SamePerson, ApprovedItemsDiffer, ApprovedAboveClaimed,
-    ReductionUnexplained, NothingApproved, OverrideMissing. Source: A12, A13(4), A24, R80, Q15, Q17.
+    Raises: VersionMismatch, AppropriationNotRequested, QuestionOpen, SamePerson, ApprovedItemsDiffer,
+    ApprovedAboveClaimed, ReductionUnexplained, NothingApproved, OverrideMissing. Source: A12, A13(4), A24, R80, Q15, Q17.
     """
-    row, concerned = await lock_request(work, command.appropriation_id)
+    row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     await _check_decidable(work, row, concerned, by=command.by)
     waiting = {item.order_id: item for claim in concerned for item in items_of(claim, row)}
     claimed_fen = {order_id: _claimed(item) for order_id, item in waiting.items()}
@@ -150,6 +152,7 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
         row["id"],
         act="appropriation.approve",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.APPROVED,
         ground="；".join(sorted({item.reason for item in command.items if item.reason})),
         facts={"claimed_fen": sum(claimed_fen.values()), "approved_fen": total_fen},
@@ -161,9 +164,9 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
 async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> AppropriationStatus:
     """Refuse a request: its items end and their orders are free again; emits ClaimItemEnded for each.
 
-    Raises: AppropriationNotRequested, QuestionOpen, SamePerson. Source: A24, Q13.
+    Raises: VersionMismatch, AppropriationNotRequested, QuestionOpen, SamePerson. Source: A24, Q13.
     """
-    row, concerned = await lock_request(work, command.appropriation_id)
+    row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     await _check_decidable(work, row, concerned, by=command.by)
     for claim in concerned:
         items = [item.moved(ItemState.REJECTED, ended_reason=command.reason) for item in items_of(claim, row)]
@@ -185,6 +188,7 @@ async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> Appr
         row["id"],
         act="appropriation.refuse",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.REFUSED,
         ground=command.reason,
     )

@@ -29,6 +29,7 @@ from services.settlement.handlers.progress import (
     status_of,
     tell_provider,
 )
+from services.settlement.handlers.requests import decide
 from services.settlement.store import appropriations, claims, copies, evidence
 from shared.contracts.messages.settlement import ClaimSubmitted
 from shared.kernel.calendar import business_year
@@ -89,6 +90,17 @@ async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
     claim_id = work.new_id()
     serial = await claims.insert_draft(
         work.connection, claim_id, provider_id=provider_id, order_ids=order_ids, now=work.now
+    )
+    work.decide(
+        Decision(
+            subject_type="claim",
+            subject_id=claim_id,
+            act="claim.draft",
+            by=command.by,
+            rule="A22",
+            after=ClaimState.DRAFT.value,
+            facts={"items": len(order_ids)},
+        )
     )
     number = claim_number(serial, year=business_year(work.now))
     return ClaimStatus(id=claim_id, number=number, state=ClaimState.DRAFT, version=0)
@@ -246,7 +258,7 @@ async def _withdraw(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
     items = [withdrawn_item(item, reason=command.reason) for item in chosen]
     after = await conclude(work, claim, changed=items, ended=items)
     for appropriation_id in sorted({item.appropriation_id for item in chosen if item.appropriation_id is not None}):
-        await _empty_appropriation(work, appropriation_id)
+        await _empty_appropriation(work, appropriation_id, command)
     if after.state is ClaimState.WITHDRAWN:
         work.drop_timer(WINDOW_TIMER, key=claim.id)
     tell_provider(
@@ -260,10 +272,20 @@ async def _withdraw(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
     return after
 
 
-async def _empty_appropriation(work: Work, appropriation_id: UUID) -> None:
+async def _empty_appropriation(work: Work, appropriation_id: UUID, command: WithdrawClaim) -> None:
     """A request whose last item was withdrawn is withdrawn itself."""
     row = await appropriations.lock_appropriation(work.connection, appropriation_id)
-    if row is not None and not await appropriations.has_live_items(work.connection, appropriation_id):
-        await appropriations.move_appropriation(
-            work.connection, row, to=AppropriationState.WITHDRAWN, now=work.now, values={}
-        )
+    if row is None or await appropriations.has_live_items(work.connection, appropriation_id):
+        return
+    await appropriations.move_appropriation(
+        work.connection, row, to=AppropriationState.WITHDRAWN, now=work.now, values={}
+    )
+    decide(
+        work,
+        appropriation_id,
+        act="appropriation.withdraw",
+        by=command.by,
+        before=row["state"],
+        after=AppropriationState.WITHDRAWN,
+        ground=command.reason,
+    )

@@ -24,7 +24,7 @@ from shared.kernel.calendar import business_date
 from shared.runtime import loose_files
 from shared.runtime.documents import InspectedDocument
 from shared.runtime.loose_files import FileRules
-from shared.runtime.work import Actor, Work
+from shared.runtime.work import Actor, Decision, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,18 @@ async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
     await _check_quota(work, command, provider_id=claim.provider_id)
     filed = _filed(work, command)
     await loose_files.hold(work.connection, filed.blob_key)
-    await loose_files.let_go(work.connection, await put_evidence(work.connection, filed))
+    replaced = await put_evidence(work.connection, filed)
+    await loose_files.let_go(work.connection, replaced)
+    work.decide(
+        Decision(
+            subject_type="claim",
+            subject_id=claim.id,
+            act="evidence.replace" if replaced else "evidence.file",
+            by=command.by,
+            rule="A22",
+            facts={"order_id": str(filed.order_id), "kind": filed.kind, "sha256": filed.sha256.hex()},
+        )
+    )
     return card_of(filed)
 
 

@@ -44,15 +44,16 @@ class RecordPayment:
     paid_on: date
     amount_fen: int
     by: Actor
+    expected_version: int | None = None
 
 
 async def record_payment(work: Work, command: RecordPayment) -> AppropriationStatus:
     """Record the payment of an approved request; emits ClaimPaid for each claim.
 
-    Raises: AppropriationNotApproved, SamePerson, OverrideMissing, PaymentAmountDiffers, PaymentDateWrong,
-    PaymentReferenceUsed. Source: A12, A13(4), A24, R80, Q17, Q22.
+    Raises: VersionMismatch, AppropriationNotApproved, SamePerson, OverrideMissing, PaymentAmountDiffers,
+    PaymentDateWrong, PaymentReferenceUsed. Source: A12, A13(4), A24, R80, Q17, Q22.
     """
-    row, concerned = await lock_request(work, command.appropriation_id)
+    row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     if row["state"] != AppropriationState.APPROVED:
         raise AppropriationNotApproved(state=row["state"])
     await check_actor(work, Part.PAY, all_items(concerned, row), by=command.by)
@@ -72,6 +73,7 @@ async def record_payment(work: Work, command: RecordPayment) -> AppropriationSta
         row["id"],
         act="appropriation.pay",
         by=command.by,
+        before=row["state"],
         after=AppropriationState.PAID,
         facts={"paid_fen": command.amount_fen, "reference": command.reference},
     )

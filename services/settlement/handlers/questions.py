@@ -16,6 +16,7 @@ from shared.kernel.refusals import bug
 from shared.runtime.db import Record
 from shared.runtime.http import Resource
 from shared.runtime.problems import NotFound
+from shared.runtime.urging import NotLate, Urge, Urged, urge
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 QUESTION_TIMER = "question_due"
@@ -134,6 +135,30 @@ async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus
         due_provisional=work.pack.working_calendar.is_provisional(due_at.year),
         late=late,
         answered_at=work.now,
+    )
+
+
+async def urge_answer(work: Work, command: Urge) -> Urged:
+    """The bureau's lead urges the operator to answer what is late. Raises: NotFound, QuestionAnswered, NotLate.
+
+    A question whose claim has ended waits for nobody. Source: A25, R8, Q15.
+    """
+    row = await rows.lock_question(work.connection, command.subject_id)
+    if row is None:
+        raise NotFound
+    claim = await lock_claim(work, row["claim_id"])
+    if row["answered_at"] is not None or CLAIM_MOVES.terminal(claim.state):
+        raise QuestionAnswered
+    if not row["late"]:
+        raise NotLate
+    return urge(
+        work,
+        command,
+        subject_type="question",
+        rule="A25",
+        working_days=work.pack.deadlines.question_working_days,
+        recipients=("role:operator_clerk", "role:operator_lead"),
+        text=f"省大数据局督办：请尽快答复就兑现申请{number_of(claim)}反馈的问题。",
     )
 
 

@@ -11,7 +11,7 @@ from shared.kernel.calendar import business_year
 from shared.kernel.money import Fen, format_yuan
 from shared.runtime.db import Record
 from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
+from shared.runtime.problems import NotFound, VersionMismatch
 from shared.runtime.work import Actor, Decision, Notice, Work
 
 
@@ -25,13 +25,20 @@ class AppropriationStatus(Resource):
     approved_fen: int | None = None
 
 
-async def lock_request(work: Work, appropriation_id: UUID) -> tuple[Record, list[Claim]]:
-    """A request and its claims, locked; claims first, as every act on a claim locks them. Raises: NotFound."""
+async def lock_request(
+    work: Work, appropriation_id: UUID, *, expected_version: int | None = None
+) -> tuple[Record, list[Claim]]:
+    """A request and its claims, locked; claims first, as every act on a claim locks them.
+
+    Raises: NotFound, VersionMismatch.
+    """
     claim_ids = await rows.claims_of(work.connection, appropriation_id)
     concerned = await claims.lock_claims(work.connection, claim_ids)
     row = await rows.lock_appropriation(work.connection, appropriation_id)
     if row is None:
         raise NotFound
+    if expected_version not in {None, row["version"]}:
+        raise VersionMismatch(version=row["version"])
     return row, [claim for claim in concerned.values() if items_of(claim, row)]
 
 
@@ -76,6 +83,7 @@ def decide(  # noqa: PLR0913 - the parts of a decision
     act: str,
     by: Actor,
     after: AppropriationState,
+    before: str = "",
     ground: str = "",
     facts: dict[str, object] | None = None,
 ) -> None:
@@ -88,6 +96,7 @@ def decide(  # noqa: PLR0913 - the parts of a decision
             by=by,
             rule="A24",
             ground=ground,
+            before=before,
             after=after.value,
             facts=facts or {},
         )

@@ -66,6 +66,15 @@ async def move_appropriation(
     return version
 
 
+async def lower_approval(connection: Connection, row: Record, *, approved_fen: int, now: datetime) -> int:
+    """Write the lower sum of a locked, approved request and return its new version."""
+    version: int = row["version"] + 1
+    statement = update(APPROPRIATION).where(APPROPRIATION.c.id == row["id"], APPROPRIATION.c.version == row["version"])
+    changed = statement.values(version=version, approved_fen=approved_fen, state_since=now)
+    invariant(await execute(connection, changed) == 1, "a locked appropriation is saved at the version it was read at")
+    return version
+
+
 async def has_live_items(connection: Connection, appropriation_id: UUID) -> bool:
     """Whether a request still has items."""
     statement = select(func.count()).where(ITEM.c.appropriation_id == appropriation_id)

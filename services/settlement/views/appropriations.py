@@ -247,7 +247,9 @@ _STATE_WORDS = {"approved": "已核定", "paid": "已拨付"}
 def payments_csv(export: PaymentsExport) -> str:
     """The export as CSV: headings, one line an order, totals. Amounts in yuan with two places."""
     totals = (Amount(export.claimed_fen), Amount(export.approved_fen), "", "", "已拨付合计", Amount(export.paid_fen))
-    return csv_text([_HEADINGS, *map(_csv_cells, export.rows), ("合计", *[""] * 6, *totals)])
+    last: list[Cell] = ["合计", *[""] * 6, *totals]
+    last += [""] * (len(_HEADINGS) - len(last))
+    return csv_text([_HEADINGS, *map(_csv_cells, export.rows), last])
 
 
 def _csv_cells(row: PaymentRow) -> Sequence[Cell]:

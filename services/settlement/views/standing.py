@@ -119,6 +119,16 @@ async def read_lifted(
     return lifted
 
 
+async def read_barring(connection: Connection, items: Sequence[Item], *, now: datetime) -> dict[UUID, tuple[Mark, ...]]:
+    """By order, what stands against paying it now and is not lifted; an order that may be paid is left out."""
+    marks = await read_marks(connection, [item.order_id for item in items], now=now)
+    lifted = await read_lifted(connection, items, marks=marks, now=now)
+    barring = {
+        order_id: tuple(mark for mark in found if mark.key not in lifted[order_id]) for order_id, found in marks.items()
+    }
+    return {order_id: found for order_id, found in barring.items() if found}
+
+
 def mark_cards(marks: Sequence[Mark], *, lifted: Collection[str]) -> list[MarkCard]:
     """Marks as people read them."""
     return [

@@ -6,13 +6,15 @@ from uuid import UUID
 from services.settlement.domain.claims import appropriation_number, claim_number
 from services.settlement.domain.persons import TOGETHER, Part
 from services.settlement.domain.states import CLAIM_MOVES, ENDED_ITEMS, ClaimState
+from services.settlement.store.claims import item_of
 from services.settlement.tables import listed
-from services.settlement.views.standing import read_words_of_claims
+from services.settlement.views.standing import BODY_PLACES, read_barring, read_words_of_claims
 from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record
+from shared.runtime.urging import quiet
 
 # Whether the caller ($4) had a part in the order of `i`.
 _DID: dict[Part, str] = {
@@ -32,6 +34,14 @@ _DID: dict[Part, str] = {
         AND s.order_id = i.order_id AND s.state = 'approved' AND s.decided_by = $4)""",
 }
 _LIVE = f"i.state NOT IN ({listed(ENDED_ITEMS)})"
+# Neither review nor approval is possible while a question of the bureau waits for its answer.
+_ASKED = "EXISTS (SELECT FROM question q WHERE q.claim_id = c.id AND q.answered_at IS NULL)"
+# A provider files nothing while something stands against it or against the pair (ADR 0022).
+_MAY_FILE = f"""NOT EXISTS (SELECT FROM party p LEFT JOIN party e ON e.organisation_id = o.enterprise_id
+            WHERE p.organisation_id = o.provider_id AND (p.blacklisted OR p.closed OR p.suspended_since <= $6
+                OR left(p.credit_code, {BODY_PLACES}) = left(e.credit_code, {BODY_PLACES})))
+        AND NOT EXISTS (SELECT FROM affiliation t WHERE t.enterprise_id = o.enterprise_id
+            AND t.provider_id = o.provider_id AND NOT t.ended)"""  # noqa: S608 - a number of our own
 _ENDED_CLAIMS = listed(state for state in ClaimState if CLAIM_MOVES.terminal(state))
 
 
@@ -52,7 +62,8 @@ def _all(part: Part, *, of: str) -> str:
 
 
 # One row a task: what kind, what about, since when, due when, which claims. $1 is the caller's organisation, $2 the
-# kinds the caller's permissions open, $3 the cursor, $4 the caller's account.
+# kinds the caller's permissions open, $3 the cursor, $4 the caller's account,
+# $5 how many, $6 the time, $7 the approved requests against which something stands.
 _TASKS = f"""
 SELECT * FROM (
     SELECT 'submit_claim' AS kind, 'claim' AS subject_type, c.id, c.serial, c.created_at, c.state_since AS since,
@@ -66,7 +77,7 @@ SELECT * FROM (
     FROM claim c WHERE c.provider_id = $1 AND c.filed_at IS NOT NULL AND EXISTS (
         SELECT 1 FROM claim_item i JOIN order_copy o ON o.order_id = i.order_id
         WHERE i.claim_id = c.id AND i.state = 'rejected' AND o.state = 'confirmed' AND NOT o.refund_open
-          AND o.voucher_fen > 0 AND NOT EXISTS (
+          AND o.voucher_fen > 0 AND {_MAY_FILE} AND NOT EXISTS (
             SELECT 1 FROM claim_item n JOIN claim l ON l.id = n.claim_id
             WHERE n.order_id = i.order_id AND l.serial > c.serial AND n.state NOT IN ('refused', 'withdrawn')))
     UNION ALL
@@ -74,7 +85,7 @@ SELECT * FROM (
     FROM claim c WHERE c.state = 'in_review' AND {_some(Part.FIRST_REVIEW, state="open")}
     UNION ALL
     SELECT 'bureau_review', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
-    FROM claim c WHERE c.state = 'bureau_review' AND {_some(Part.BUREAU_REVIEW, state="passed")}
+    FROM claim c WHERE c.state = 'bureau_review' AND NOT {_ASKED} AND {_some(Part.BUREAU_REVIEW, state="passed")}
     UNION ALL
     SELECT 'answer_question', 'question', q.id, c.serial, c.created_at, q.asked_at, q.due_at, ARRAY[c.id]
     FROM question q JOIN claim c ON c.id = q.claim_id
@@ -82,7 +93,7 @@ SELECT * FROM (
     UNION ALL
     SELECT 'late_answer', 'question', q.id, c.serial, c.created_at, q.escalated_at, q.due_at, ARRAY[c.id]
     FROM question q JOIN claim c ON c.id = q.claim_id
-    WHERE q.answered_at IS NULL AND q.late AND c.state NOT IN ({_ENDED_CLAIMS})
+    WHERE q.answered_at IS NULL AND q.late AND c.state NOT IN ({_ENDED_CLAIMS}) AND NOT {quiet("q.id", now="$6")}
     UNION ALL
     SELECT 'approve_override', 'override', v.id, c.serial, c.created_at, v.proposed_at, NULL, ARRAY[c.id]
     FROM override v JOIN claim c ON c.id = v.claim_id
@@ -93,8 +104,13 @@ SELECT * FROM (
            a.id, a.serial, a.requested_at, a.state_since, NULL,
            ARRAY(SELECT DISTINCT i.claim_id FROM claim_item i WHERE i.appropriation_id = a.id)
     FROM appropriation a
-    WHERE (a.state = 'requested' AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")})
+    WHERE (a.state = 'requested' AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")} AND NOT EXISTS (
+              SELECT FROM claim_item i JOIN claim c ON c.id = i.claim_id WHERE i.appropriation_id = a.id AND {_ASKED}))
        OR (a.state = 'approved' AND {_all(Part.PAY, of="i.appropriation_id = a.id")})
+    UNION ALL
+    SELECT 'return_approved', 'appropriation', a.id, a.serial, a.requested_at, a.state_since, NULL,
+           ARRAY(SELECT DISTINCT i.claim_id FROM claim_item i WHERE i.appropriation_id = a.id)
+    FROM appropriation a WHERE a.id = ANY($7::uuid[]) AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")}
 ) t WHERE kind = ANY($2::text[]) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $5
 """  # noqa: S608 - our own text
 _TITLES = {
@@ -107,6 +123,7 @@ _TITLES = {
     "late_answer": "兑现申请{number}的问题逾期未答复",
     "approve_override": "兑现申请{number}有特批建议待决定",
     "approve_appropriation": "资金拨付申请{number}待核定",
+    "return_approved": "资金拨付申请{number}已核定但存在不得拨付的情形，请退回核定或办理特批",
     "record_payment": "资金拨付申请{number}待拨付",
 }
 _KINDS: dict[Permission, tuple[str, ...]] = {
@@ -115,10 +132,11 @@ _KINDS: dict[Permission, tuple[str, ...]] = {
     Permission.SETTLEMENT_CLAIM_FIRST_REVIEW: ("first_review",),
     Permission.SETTLEMENT_CLAIM_ANSWER: ("answer_question",),
     Permission.SETTLEMENT_CLAIM_BUREAU_REVIEW: ("bureau_review",),
-    Permission.SETTLEMENT_APPROPRIATION_APPROVE: ("approve_appropriation", "late_answer"),
+    Permission.SETTLEMENT_APPROPRIATION_APPROVE: ("approve_appropriation", "late_answer", "return_approved"),
     Permission.SETTLEMENT_OVERRIDE_APPROVE: ("approve_override",),
     Permission.SETTLEMENT_PAYMENT_RECORD: ("record_payment",),
 }
+_ON_APPROVED = frozenset({"return_approved", "record_payment"})
 _MARKED = frozenset(
     {
         "request_appropriation",
@@ -126,10 +144,28 @@ _MARKED = frozenset(
         "bureau_review",
         "approve_override",
         "approve_appropriation",
+        "return_approved",
         "record_payment",
     }
 )
 """Tasks whose title says what stands against an order of theirs."""
+
+
+_WAITS = "，须待省大数据局办理特批或退回核定"
+"""What finance is told of a request that it cannot pay now."""
+# Approved and unpaid requests are few: what was approved is paid.
+_APPROVED = """
+SELECT i.* FROM claim_item i JOIN appropriation a ON a.id = i.appropriation_id
+WHERE a.state = 'approved' AND i.state = 'approved' AND i.approved_fen > 0
+"""
+
+
+async def _barred_requests(connection: Connection, *, now: datetime) -> list[UUID]:
+    """Approved requests that cannot be paid now, because something stands against an order of theirs."""
+    rows = await connection.fetch(_APPROVED)
+    items = [item_of(row) for row in rows]
+    barring = await read_barring(connection, items, now=now) if items else {}
+    return sorted({item.appropriation_id for item in items if item.appropriation_id and item.order_id in barring})
 
 
 async def list_tasks(
@@ -137,22 +173,26 @@ async def list_tasks(
 ) -> Page[Task]:
     """A page of what waits for the caller, newest first."""
     kinds = [kind for permission in principal.permissions for kind in _KINDS.get(permission, ())]
-    asked = (principal.organisation_id, kinds, after, principal.account_id, limit + 1)
+    barred = await _barred_requests(connection, now=now) if _ON_APPROVED & set(kinds) else []
+    asked = (principal.organisation_id, kinds, after, principal.account_id, limit + 1, now, barred)
     rows = await connection.fetch(_TASKS, *asked)
     marked = {claim_id for row in rows if row["kind"] in _MARKED for claim_id in row["claims"]}
     words = await read_words_of_claims(connection, marked, now=now) if marked else {}
-    tasks = [_task(row, words=words, now=now) for row in rows]
+    tasks = [_task(row, words=words, waits=row["id"] in barred, now=now) for row in rows]
     return page_of(tasks, limit=limit, ids=[row["id"] for row in rows])
 
 
-def _task(row: Record, *, words: dict[UUID, str], now: datetime) -> Task:
+def _task(row: Record, *, words: dict[UUID, str], waits: bool, now: datetime) -> Task:
     named = appropriation_number if row["subject_type"] == "appropriation" else claim_number
     number = named(row["serial"], year=business_year(row["created_at"]))
     said = [words[claim_id] for claim_id in row["claims"] if claim_id in words] if row["kind"] in _MARKED else []
     found = "、".join(dict.fromkeys(word for text in said for word in text.split("、")))
+    title = _TITLES[row["kind"]].format(number=number)
+    if waits and row["kind"] == "record_payment":
+        title += _WAITS
     return Task(
         kind=row["kind"],
-        title=_TITLES[row["kind"]].format(number=number) + (f"（{found}）" if found else ""),
+        title=title + (f"（{found}）" if found else ""),
         subject_type=row["subject_type"],
         subject_id=row["id"],
         since=row["since"],

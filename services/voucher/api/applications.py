@@ -22,7 +22,9 @@ from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import principal_of, require, require_any, runtime_of
 from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, VersionedRun, actor_of
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
+from shared.runtime.paging import AskedPlace
+from shared.runtime.urging import Urge, Urged
 
 router = APIRouter(tags=["applications"])
 
@@ -31,7 +33,7 @@ TICKET_NO_MAX = 2**62
 
 
 class ReasonBody(Body):
-    """Why an application is refused, sent back or withdrawn."""
+    """Why an application is refused, sent back or withdrawn, or what is urged."""
 
     reason: str = Field(min_length=1, max_length=1_000)
 
@@ -131,6 +133,18 @@ async def send_back(
     return await run.run(reviews.send_back_application, _review(run, application_id, body.reason, principal))
 
 
+@router.post("/applications/{application_id}/urge", response_model=Urged, summary="督办逾期未审核的申领")
+async def urge(
+    run: Run,
+    application_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
+) -> Response:
+    """Urge the operator to review what is late; the task is done until its time has passed once more. Source: R8."""
+    command = Urge(subject_id=application_id, text=body.reason, by=actor_of(principal))
+    return await run.run(reviews.urge_review, command)
+
+
 @router.post("/applications/{application_id}/withdraw", response_model=ApplicationView, summary="撤回申领")
 async def withdraw(
     run: VersionedRun,
@@ -163,10 +177,11 @@ async def read_history(
             )
         ),
     ],
-) -> list[HistoryItem]:
+    place: AskedPlace,
+) -> Page[HistoryItem]:
     """Who decided what, when, on which ground, and the facts that came of it. Source: R7, R8."""
     scope = application_scope(principal)
-    return await views.read_history(connection, application_id, scope=scope, reader=principal)
+    return await views.read_history(connection, application_id, scope=scope, reader=principal, place=place)
 
 
 @router.get("/queue/{plan_id}", summary="公开排队名单")

@@ -19,6 +19,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["plans"])
 
@@ -128,9 +129,10 @@ async def read_plan_history(
     connection: Reading,
     plan_id: UUID,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))],
-) -> list[HistoryItem]:
+    place: AskedPlace,
+) -> Page[HistoryItem]:
     """Who decided what about a plan and its increases, for whoever may read plans in every state. Source: R7, R8."""
-    return await views.read_plan_history(connection, plan_id, reader=principal)
+    return await views.read_plan_history(connection, plan_id, reader=principal, place=place)
 
 
 @router.post("/plans/{plan_id}/publish", response_model=PlanView, summary="发布发放计划")

@@ -20,6 +20,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
 from shared.runtime.history import HistoryItem
 from shared.runtime.http import Body, Reading, Run, actor_of
+from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["revocations"])
 
@@ -100,6 +101,7 @@ async def read_history(
     connection: Reading,
     revocation_id: UUID,
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))],
-) -> list[HistoryItem]:
+    place: AskedPlace,
+) -> Page[HistoryItem]:
     """Who decided what about a revocation. Source: R7, R8."""
-    return await views.read_revocation_history(connection, revocation_id, reader=principal)
+    return await views.read_revocation_history(connection, revocation_id, reader=principal, place=place)

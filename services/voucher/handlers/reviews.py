@@ -23,6 +23,7 @@ from shared.contracts.messages.voucher import ApplicationClosed, ApplicationRevi
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import invariant
 from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.urging import NotLate, Urge, Urged, urge
 from shared.runtime.work import Actor, Decision, Notice, Work
 
 
@@ -103,6 +104,28 @@ async def send_back_application(work: Work, command: ReviewApplication) -> Appli
     _reviewed(work, after, "sent_back", 0)
     _notify(work, after, "application_sent_back", reason=command.reason)
     return await read_application(work.connection, after.id)
+
+
+async def urge_review(work: Work, command: Urge) -> Urged:
+    """The bureau's lead urges the operator to review what is late. Source: A16, R8, R30.
+
+    Raises: NotFound, YearClosed, NotLate.
+    """
+    asked = ReviewApplication(
+        application_id=command.subject_id, owner_id=None, reason=command.text, expected_version=None, by=command.by
+    )
+    _, ticket = await _open(work, asked)
+    if not ticket.earmarked_fen or ticket.review_due_at is None or work.now < ticket.review_due_at:
+        raise NotLate
+    return urge(
+        work,
+        command,
+        subject_type="application",
+        rule="A16",
+        working_days=work.pack.deadlines.application_review_working_days,
+        recipients=("role:operator_clerk", "role:operator_lead"),
+        text=f"省大数据局督办：请尽快审核云使用券申领（编号{ticket.ticket_no}）。",
+    )
 
 
 async def withdraw_application(work: Work, command: ReviewApplication) -> ApplicationView:

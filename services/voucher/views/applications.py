@@ -14,6 +14,7 @@ from shared.contracts.permissions import Role
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record, fetch_all, fetch_one
 from shared.runtime.history import HistoryItem, history_of
+from shared.runtime.paging import Place
 from shared.runtime.problems import NotFound
 
 _QUEUE = """
@@ -50,9 +51,9 @@ async def read_application(
 
 
 async def read_history(
-    connection: Connection, application_id: UUID, *, scope: Scope, reader: Principal
-) -> list[HistoryItem]:
-    """Decisions and facts of an application, oldest first, its arrival included. Raises: NotFound. Source: R7.
+    connection: Connection, application_id: UUID, *, scope: Scope, reader: Principal, place: Place
+) -> Page[HistoryItem]:
+    """Decisions and facts of an application, newest first, its arrival included. Raises: NotFound. Source: R7.
 
     Who applied stands in the row: an opening writes thousands of them, and nothing beside.
     """
@@ -62,6 +63,9 @@ async def read_history(
     if row is None:
         raise NotFound
     applied = HistoryItem(
+        id=application_id,
+        subject_type="application",
+        subject_id=application_id,
         at=row["received_at"],
         source="decision",
         name="submit",
@@ -72,7 +76,7 @@ async def read_history(
         pack_version=row["pack_version"],
         account_id=row["account_id"],
     )
-    return await history_of(connection, RUNTIME, application_id, reader=reader, beside=[applied])
+    return await history_of(connection, RUNTIME, [application_id], reader=reader, place=place, beside=[applied])
 
 
 async def list_applications(  # noqa: PLR0913 - one filter each

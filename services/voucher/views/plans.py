@@ -11,6 +11,7 @@ from shared.contracts.http.lists import Page, page_of
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all, fetch_one
 from shared.runtime.history import HistoryItem, history_of
+from shared.runtime.paging import Place
 from shared.runtime.problems import NotFound
 
 _PUBLIC = (PlanState.PUBLISHED.value, PlanState.CLOSING.value, PlanState.CLOSED.value)
@@ -45,18 +46,22 @@ async def read_public_plan(connection: Connection, plan_id: UUID) -> PlanView:
     return PlanView(**dict(row))
 
 
-async def read_plan_history(connection: Connection, plan_id: UUID, *, reader: Principal) -> list[HistoryItem]:
-    """Decisions and facts of a plan and of its increases, oldest first. Raises: NotFound. Source: R7."""
+async def read_plan_history(
+    connection: Connection, plan_id: UUID, *, reader: Principal, place: Place
+) -> Page[HistoryItem]:
+    """Decisions and facts of a plan and of its increases, newest first. Raises: NotFound. Source: R7."""
     if await fetch_one(connection, select(PLAN.c.id).where(PLAN.c.id == plan_id)) is None:
         raise NotFound
-    return await history_of(connection, RUNTIME, plan_id, reader=reader)
+    return await history_of(connection, RUNTIME, [plan_id], reader=reader, place=place)
 
 
-async def read_revocation_history(connection: Connection, case_id: UUID, *, reader: Principal) -> list[HistoryItem]:
-    """Decisions about a revocation, oldest first. Raises: NotFound. Source: R7."""
+async def read_revocation_history(
+    connection: Connection, case_id: UUID, *, reader: Principal, place: Place
+) -> Page[HistoryItem]:
+    """Decisions about a revocation, newest first. Raises: NotFound. Source: R7."""
     if await fetch_one(connection, select(REVOCATION_CASE.c.id).where(REVOCATION_CASE.c.id == case_id)) is None:
         raise NotFound
-    return await history_of(connection, RUNTIME, case_id, reader=reader)
+    return await history_of(connection, RUNTIME, [case_id], reader=reader, place=place)
 
 
 async def list_increases(connection: Connection, plan_id: UUID) -> list[IncreaseView]:

@@ -8,6 +8,7 @@ from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection
+from shared.runtime.urging import quiet
 
 _TASKS = {
     Permission.VOUCHER_APPLICATION_REVIEW: """
@@ -32,7 +33,7 @@ _TASKS = {
         UNION ALL
         SELECT id, 'application.review_late', '督办逾期未审核的申领（编号' || ticket_no || '）', 'application',
                decided_at, review_due_at
-        FROM application a WHERE is_open AND earmarked_fen > 0 AND review_due_at <= $3 AND {year_open}
+        FROM application a WHERE is_open AND earmarked_fen > 0 AND review_due_at <= $3 AND {year_open} AND NOT {urged}
     """,
     Permission.VOUCHER_PLAN_PUBLISH: """
         SELECT id, 'plan.publish', '发布' || year || '年度发放计划', 'plan', NULL::timestamptz, NULL::timestamptz
@@ -55,6 +56,7 @@ _TASKS = {
 }
 # What can be done no more, because its year is over, is no task: the year's end closes it.
 _YEAR_OPEN = "EXISTS (SELECT 1 FROM plan p WHERE p.id = a.plan_id AND p.closes_at > $3)"
+_URGED = quiet("a.id", now="$3")
 _PAGE = """
 SELECT * FROM ({parts}) AS t(id, kind, title, subject_type, since, due_at)
 WHERE ($1::uuid IS NULL OR id < $1) AND $3::timestamptz IS NOT NULL AND ($4::uuid IS NULL OR true)
@@ -69,7 +71,7 @@ async def list_tasks(
     parts: Sequence[str] = [text for permission, text in _TASKS.items() if permission in principal.permissions]
     if not parts:
         return Page(data=[], has_more=False, next_cursor=None)
-    statement = _PAGE.format(parts=" UNION ALL ".join(parts).format(year_open=_YEAR_OPEN))
+    statement = _PAGE.format(parts=" UNION ALL ".join(parts).format(year_open=_YEAR_OPEN, urged=_URGED))
     rows = await connection.fetch(statement, after, limit + 1, now, principal.organisation_id)
     items = [
         Task(

@@ -208,11 +208,11 @@ async def test_the_history_of_a_product_is_read_by_whoever_reads_it_and_names_pe
     path = f"/products/{product_id}/history"
     acts = ["draft", "submit", "opinion_favourable", "approve"]
     for role, seen in ((Role.OPERATOR_CLERK, False), (Role.BUREAU_LEAD, True), (Role.AUDITOR, True)):
-        items = (await catalog.call("GET", path, role=role)).json()
+        items = (await catalog.call("GET", path, role=role)).json()["data"][::-1]
         decided = [item for item in items if item["source"] == "decision"]
         assert [item["name"] for item in decided] == acts
         assert [item["account_id"] is not None for item in decided] == [seen] * 4, role
-    own = (await catalog.as_provider("GET", path)).json()
+    own = (await catalog.as_provider("GET", path)).json()["data"]
     assert {item["account_id"] for item in own} == {None}
     assert {item["role"] for item in own if item["source"] == "decision"} == {
         "provider",

@@ -343,7 +343,7 @@ async def test_reviewers_read_in_the_orders_history_why_a_confirmation_and_a_cla
             case = await Case(platform, heard).begin(act)
             await record_tie(case, "subordination")
             assert await case.do(act) == "order.parties_affiliated"
-            history = (await case.get(f"/orders/{case.order_id}/history", Role.OPERATOR_CLERK)).json()
+            history = (await case.get(f"/orders/{case.order_id}/history", Role.OPERATOR_CLERK)).json()["data"][::-1]
             (refused,) = [item for item in history if item["name"] == f"order.{act}_refused"]
             assert refused["rule"] == "A13(4)"
             assert "隶属关系" in refused["ground"]

@@ -65,7 +65,7 @@ async def test_a_payment_is_corrected_by_a_new_record_that_says_why_and_both_sta
     assert (former["amount_fen"], former["voided_at"] is not None) == (6_001, True)
     assert (latter["voids_id"], latter["correction_reason"], latter["voided_at"]) == (first, "金额录入有误", None)
     assert detail["own_paid_fen"] == 5_000
-    history = (await market.get(f"/orders/{order_id}/history", Role.AUDITOR)).json()
+    history = (await market.get(f"/orders/{order_id}/history", Role.AUDITOR)).json()["data"][::-1]
     assert [item["ground"] for item in history if item["name"] == "record.payment"] == ["", "金额录入有误"]
     assert (await market.facts(order_id))[-2:] == ["order.recorded"] * 2
 
@@ -183,3 +183,30 @@ async def test_nothing_of_a_contact_lies_in_clear_in_the_database(market: Market
                 hexed,
             )
             assert found == [], name
+
+
+@pytest.mark.requirement("R9")
+async def test_that_a_provider_reads_whom_to_ring_is_recorded_for_auditors_and_the_bureau(market: Market) -> None:
+    order_id = await market.awaiting(contact=CONTACT)
+    bare = await market.awaiting()
+    path, of = "/contact-reads", {"order_id": str(order_id)}
+    await market.get(f"/orders/{order_id}", Role.ENTERPRISE)
+    for role in (Role.AUDITOR, Role.OPERATOR_LEAD):
+        await market.get(f"/orders/{order_id}", role)
+    await market.get(f"/orders/{bare}", Role.PROVIDER)
+    await market.get("/orders", Role.PROVIDER)
+    assert (await market.get(path, Role.AUDITOR, **of)).json()["data"] == []
+    for _ in range(2):
+        assert (await market.get(f"/orders/{order_id}", Role.PROVIDER)).json()["contact"] == CONTACT
+    for role in (Role.AUDITOR, Role.BUREAU_LEAD, Role.BUREAU_OFFICER):
+        reads = (await market.get(path, role, **of)).json()["data"]
+        assert [(read["role"], read["organisation_id"]) for read in reads] == [
+            ("provider", str(market.provider_id))
+        ] * 2, role
+        assert {read["enterprise_id"] for read in reads} == {str(market.enterprise_id)}
+    page = (await market.get(path, Role.AUDITOR, limit="1")).json()
+    assert (len(page["data"]), page["has_more"]) == (1, True)
+    by = page["data"][0]["account_id"]
+    assert len((await market.get(path, Role.AUDITOR, account_id=by)).json()["data"]) == 2
+    for role in (Role.ENTERPRISE, Role.PROVIDER, Role.OPERATOR_LEAD, Role.FINANCE, Role.REGION):
+        assert (await market.get(path, role, **of)).status_code == 403, role

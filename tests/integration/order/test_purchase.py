@@ -275,7 +275,7 @@ async def test_a_provider_that_does_not_take_an_order_says_why_and_the_buyer_rea
     await market.post(f"/orders/{order_id}/refuse", Role.PROVIDER, body={"reason": reason})
     detail = (await market.get(f"/orders/{order_id}", Role.ENTERPRISE)).json()
     assert (detail["reason"], detail["refusal_detail"]) == ("provider", reason)
-    history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()
+    history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()["data"][::-1]
     assert [item["ground"] for item in history if item["name"] == "order.cancel"] == [reason]
     (told,) = await market.rows(
         "SELECT text FROM notice WHERE event = 'order.cancelled' AND recipient = $1", f"org:{market.enterprise_id}"

@@ -119,7 +119,7 @@ async def test_lists_filter_by_state_year_time_and_number(market: Market) -> Non
 @pytest.mark.requirement("R7")
 async def test_the_history_names_each_decision_with_its_rule_and_each_fact_with_its_version(market: Market) -> None:
     order_id = await market.confirmed()
-    history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()
+    history = (await market.get(f"/orders/{order_id}/history", Role.ENTERPRISE)).json()["data"][::-1]
     facts = [(item["version"], item["name"]) for item in history if item["source"] == "fact"]
     assert facts == [(1, "order.placed.v1"), (2, "order.awaiting_confirmation.v1"), (3, "order.confirmed.v1")]
     placing, decision = [item for item in history if item["source"] == "decision"]
@@ -201,7 +201,7 @@ async def test_supervisors_read_who_acted_and_everybody_else_in_which_role(marke
         answer = await market.get(f"/orders/{order_id}/history", role, as_region="520100")
         if answer.status_code == 403:
             continue
-        who = [item["account_id"] for item in answer.json() if item["source"] == "decision"]
+        who = [item["account_id"] for item in answer.json()["data"][::-1] if item["source"] == "decision"]
         if role in {Role.AUDITOR, Role.BUREAU_OFFICER, Role.BUREAU_LEAD}:
             assert who[0] == str(row["placed_by"]), role
             assert None not in who, role

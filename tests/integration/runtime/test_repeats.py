@@ -1,12 +1,15 @@
 """The table of Idempotency-Key, row by row, on a hot and on a cold route; and what a repeated request is told."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
+from asyncpg.transaction import Transaction
 
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
@@ -173,6 +176,52 @@ async def test_a_repeat_while_the_first_still_runs_is_told_to_come_again_and_not
     again = await post(platform, COLD, "slow")
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
     assert await count(platform, "thing") == 1
+
+
+@asynccontextmanager
+async def another_process(platform: Platform, *, account_id: UUID, key: str) -> AsyncIterator[Transaction]:
+    """A transaction of another process of the service that has done what was asked under a key and not committed."""
+    async with platform.runtime("toy").pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(
+            "INSERT INTO idempotency (scope, key, request_hash, status, body) VALUES ($1, $2, $3, 201, $4)",
+            f"{account_id}:POST:{HOT}",
+            key,
+            hashlib.sha256(f"{HOT}?\n".encode() + b'{"name":"a","size":1}').digest(),
+            b'{"id":"01900000-0000-7000-8000-000000000001","name":"a","version":1}',
+        )
+        yield transaction
+
+
+async def test_a_hot_repeat_of_what_still_runs_in_another_process_is_told_to_come_again_and_stops_no_other_call(
+    platform: Platform,
+) -> None:
+    async with another_process(platform, account_id=SOMEBODY, key="k1") as first:
+        calls = [
+            post(platform, HOT),
+            post(platform, HOT),
+            *(post(platform, HOT, f"b{n}", key=f"o{n}") for n in range(5)),
+        ]
+        repeat, second, *others = await asyncio.wait_for(asyncio.gather(*calls), 30)
+        for answer in (repeat, second):
+            assert (answer.status_code, answer.json()["code"]) == (409, "idempotency.key_in_use"), answer.text
+            assert (answer.headers["Retry-After"], answer.json()["retryable"]) == ("1", True)
+        assert {answer.status_code for answer in others} == {201}
+        assert (await count(platform, "thing"), await count(platform, "idempotency")) == (5, 5)
+        await first.rollback()
+    again = await post(platform, HOT)
+    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
+    assert await count(platform, "thing") == 6
+
+
+async def test_a_hot_repeat_replays_what_another_process_commits_meanwhile(platform: Platform) -> None:
+    async with another_process(platform, account_id=SOMEBODY, key="k1") as first:
+        repeat = asyncio.create_task(post(platform, HOT, Prefer="wait=0"))
+        await asyncio.sleep(0.2)
+        await first.commit()
+        assert (await asyncio.wait_for(repeat, 30)).headers["Idempotent-Replayed"] == "true"
+    assert await count(platform, "thing") == 0
 
 
 @BOTH

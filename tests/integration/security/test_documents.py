@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
+from shared.runtime.media_types import JSON_TYPES
 from tests.integration.security.estate import NAMES, Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
 
@@ -82,6 +83,28 @@ async def test_a_header_is_read_where_it_is_declared_and_nowhere_else(estate: Es
     assert wrong == []
 
 
+VERSIONS = {'"1"': True, "1": True, 'W/"1"': True, "*": False, '"a"': False, "": False}
+READ_BEFORE = {"catalog PUT /products/{product_id}"}
+"""Where a request replaces what its sender must have read; acts check If-Match when it is given (ADR 0016)."""
+
+
+async def test_hot_and_cold_acts_take_if_match_when_it_is_given_and_replacements_demand_it(estate: Estate) -> None:
+    wrong: list[str] = []
+    required: set[str] = set()
+    for operation, description in described(estate):
+        found = declared(description, "header").get("If-Match")
+        if found:
+            required.add(operation.title)
+        if found is None:
+            continue
+        for version, taken in VERSIONS.items():
+            answer = await send(estate, operation, headers={"If-Match": version})
+            if (malformed(answer) and "If-Match" in answer.json()["detail"]) == taken:
+                wrong.append(f"{operation.title} {version}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+    assert required == READ_BEFORE
+
+
 async def test_a_version_is_demanded_where_it_is_declared_as_required(estate: Estate) -> None:
     for operation, description in described(estate):
         if declared(description, "header").get("If-Match"):
@@ -128,6 +151,77 @@ async def test_a_token_is_demanded_where_the_document_does_not_waive_it(estate: 
     for operation, description in described(estate):
         waived = description.get("security") == []
         assert waived == (role_for(operation) is None and not operation.signed_in), operation.title
+
+
+TAKEN = (
+    *("application/json", "APPLICATION/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"'),
+    *("application/vnd.yunquan.v1+json", "application/merge-patch+json; charset=utf-8", " application/json ;"),
+)
+NOT_TAKEN = (
+    *(None, "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "*/*"),
+    *(
+        "application/json; charset=gbk",
+        "application/json; charset=utf-16",
+        "application/jsonx",
+        "json",
+        "application/+json",
+    ),
+    *("application/octet-stream", "application/json, text/plain", "image/svg+xml"),
+)
+
+
+async def test_hot_and_cold_operations_take_json_under_the_same_media_types(estate: Estate) -> None:
+    """ADR 0016: a body says that it is JSON in UTF-8, or it is not read; an empty one needs no type."""
+    running = estate.platform.host.runtimes
+    hot = {(each.service.name, route.method, route.path) for each in running for route in each.service.hot_routes}
+    told: dict[bool, set[tuple[str | None, bool]]] = {True: set(), False: set()}
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        content = description.get("requestBody", {}).get("content", {})
+        if operation.is_upload or not content:
+            continue
+        assert tuple(content) == JSON_TYPES, operation.title
+        document = estate.documents[operation.service]
+        schema = body_schema(document, method=operation.method, path=operation.path)
+        assert schema is not None
+        whole = {"now": None} if operation.path == "/test-clock" else sample(schema, document)
+        for media_type in (*TAKEN, *NOT_TAKEN):
+            headers = {} if media_type is None else {"Content-Type": media_type}
+            answer = await send(estate, operation, content=json.dumps(whole).encode(), headers=headers)
+            refused = answer.status_code == 415 and answer.json()["code"] == "request.media_type_unsupported"
+            told[(operation.service, operation.method, operation.path) in hot].add((media_type, refused))
+            if refused != (media_type in NOT_TAKEN):
+                wrong.append(f"{operation.title} {media_type}: {answer.status_code} {answer.text[:80]}")
+        answer = await send(estate, operation, content=b"")
+        missing = malformed(answer)
+        if answer.status_code == 415 or missing != description["requestBody"].get("required", False):
+            wrong.append(f"{operation.title} empty: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+    assert told[True] == told[False] == {(each, each in NOT_TAKEN) for each in (*TAKEN, *NOT_TAKEN)}
+
+
+HISTORY = frozenset(
+    {"id", "at", "source", "name", "subject_type", "subject_id", "role", "rule", "ground", "before", "after"}
+    | {"pack_version", "version", "account_id"}
+)
+
+
+@pytest.mark.requirement("R7")
+async def test_every_history_is_paged_and_has_one_form_in_every_service(estate: Estate) -> None:
+    """Auditors read five services: when, what, on what ground, by which rule, from what to what, and who."""
+    found: dict[str, set[str]] = {}
+    for operation, description in described(estate):
+        if not operation.path.endswith("/history"):
+            continue
+        assert set(declared(description, "query")) == {"limit", "cursor"}, operation.title
+        document = estate.documents[operation.service]
+        page = resolved(description["responses"]["200"]["content"]["application/json"]["schema"], document)
+        assert set(page["properties"]) == {"data", "has_more", "next_cursor"}, operation.title
+        item = resolved(page["properties"]["data"]["items"], document)
+        assert set(item["properties"]) >= HISTORY, operation.title
+        found.setdefault(operation.service, set()).add(operation.path)
+    assert set(found) == set(NAMES)
+    assert len(found["settlement"]) == 3
 
 
 HOSTILE: dict[str, tuple[str, ...]] = {

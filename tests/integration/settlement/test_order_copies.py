@@ -9,6 +9,10 @@ import asyncpg
 import msgspec
 import pytest
 
+from services.settlement.subscriptions import SUBSCRIPTIONS
+from services.settlement.tables import METADATA
+from services.settlement.views.appropriations import AppropriationItem, PaymentRow
+from services.settlement.views.claims import ClaimDetail, ItemCard
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
@@ -132,3 +136,18 @@ async def test_a_whole_history_in_one_batch_is_one_row_written_once(flow: Flow) 
     async with flow.platform.runtime("settlement").reading() as connection:
         updates = await connection.fetchval("SELECT pg_stat_get_tuples_updated('order_copy'::regclass)")
     assert updates == 0
+
+
+async def test_what_is_recorded_and_corrected_with_an_order_changes_nothing_here(flow: Flow) -> None:
+    """ADR 0022: settlement keeps nothing of records, so no copy of an own payment can be old. Source: R69, R78."""
+    before = [placed(), OrderConfirmed(version=0, order_id=ORDER, confirmed_at=START)]
+    record_id = uuid4()
+    recorded = [
+        OrderRecorded(version=0, order_id=ORDER, record="payment", record_id=record_id),
+        OrderRecorded(version=0, order_id=ORDER, record="payment", record_id=uuid4(), voids=record_id),
+    ]
+    assert await copy_of(flow, await feed(flow, [before, recorded])) == await copy_of(flow, await feed(flow, [before]))
+    assert OrderRecorded not in SUBSCRIPTIONS
+    columns = {column.name for table in METADATA.tables.values() for column in table.columns}
+    shown = {name for card in (ClaimDetail, ItemCard, AppropriationItem, PaymentRow) for name in card.model_fields}
+    assert not {name for name in columns | shown if name.startswith(("own_", "record"))} - {"recorded_at"}

@@ -93,6 +93,8 @@ async def test_a_late_answer_is_flagged_escalated_and_counted_and_approves_nothi
     due_at = dt.datetime(2030, 4, 4, 16, 0, tzinfo=dt.UTC)
     assert dt.datetime.fromisoformat(question["due_at"]) == due_at
     assert question["due_provisional"]
+    early = await flow.call("POST", f"/questions/{question['id']}/urge", role=Role.BUREAU_LEAD, json={"text": "？"})
+    assert early.json()["code"] == "urging.not_late"
     await flow.platform.move_clock(due_at - dt.timedelta(minutes=1))
     listed = await flow.call("GET", "/questions", role=Role.BUREAU_OFFICER)
     assert listed.json()["data"][0]["late"] is False
@@ -102,10 +104,22 @@ async def test_a_late_answer_is_flagged_escalated_and_counted_and_approves_nothi
     assert (await flow.notices(Role.OPERATOR_LEAD))[0]["event"] == "question.late"
     kinds = [task["kind"] for task in (await flow.call("GET", "/tasks", role=Role.BUREAU_LEAD)).json()["data"]]
     assert kinds == ["late_answer"]
+    assert await flow.tasks(Role.BUREAU_OFFICER) == []
+    urging = f"/questions/{question['id']}/urge"
+    urged = await flow.call("POST", urging, role=Role.BUREAU_LEAD, json={"text": "请于三日内答复"})
+    assert (urged.status_code, urged.json()["subject_id"]) == (200, question["id"])
+    assert await flow.tasks(Role.BUREAU_LEAD) == []
+    told = (await flow.notices(Role.OPERATOR_CLERK))[0]
+    assert (told["event"], told["reason"]) == ("question.urged", "请于三日内答复")
+    await flow.platform.move_clock(dt.datetime.fromisoformat(urged.json()["again_at"]))
+    assert [task["kind"] for task in await flow.tasks(Role.BUREAU_LEAD)] == ["late_answer"]
     assert (await flow.bureau_review(claim, order)).json()["code"] == "settlement.question_open"
     path = f"/questions/{question['id']}/answer"
     replied = await flow.call("POST", path, role=Role.OPERATOR_CLERK, json={"text": "迟复"})
     assert replied.json()["late"] is True
+    late = await flow.call("POST", urging, role=Role.BUREAU_LEAD, json={"text": "请答复"})
+    assert late.json()["code"] == "settlement.question_answered"
+    assert [task["kind"] for task in await flow.tasks(Role.BUREAU_OFFICER)] == ["bureau_review"]
     score = (await flow.call("GET", "/operator-score?year=2030", role=Role.BUREAU_LEAD)).json()
     assert score == {
         "year": 2030, "asked": 1, "answered_in_time": 0, "answered_late": 1, "running": 0, "overdue": 0,
@@ -242,7 +256,7 @@ async def test_the_finance_export_has_a_line_an_order_and_totals(flow: Flow) -> 
     lines = answer.content.decode("utf-8-sig").split("\r\n")
     assert len(lines) == 5
     assert "'=HYPERLINK(1)" in answer.text
-    assert lines[3] == "合计,,,,,,,6000.00,5500.00,,,已拨付合计,0.00"
+    assert lines[3] == "合计,,,,,,,6000.00,5500.00,,,已拨付合计,0.00,,,,,"
     assert (await flow.call("GET", path)).status_code == 403
     assert (await flow.call("GET", "/exports/payments?year=2029", role=Role.AUDITOR)).json()["rows"] == []
 

@@ -119,7 +119,7 @@ async def test_the_history_of_plan_application_and_revocation_is_read_by_whoever
         (Role.AUDITOR, {}, True),
         (Role.REGION, {"region": "520100"}, False),
     ):
-        items = (await voucher.get(application, role, **who)).json()
+        items = (await voucher.get(application, role, **who)).json()["data"][::-1]
         assert [item["name"] for item in items if item["source"] == "decision"] == ["submit", "grant"], role
         assert [item["role"] for item in items if item["source"] == "decision"] == ["enterprise", "operator_clerk"]
         assert [item["account_id"] is not None for item in items if item["source"] == "decision"] == [seen, seen], role
@@ -127,10 +127,10 @@ async def test_the_history_of_plan_application_and_revocation_is_read_by_whoever
     assert (await voucher.get(application, Role.ENTERPRISE, organisation_id=stranger)).status_code == 404
     assert (await voucher.get(application, Role.REGION, region="520300")).status_code == 404
     assert (await voucher.get(application, Role.FINANCE)).status_code == 403
-    plan = (await voucher.get(f"/plans/{plan_id}/history", Role.AUDITOR)).json()
+    plan = (await voucher.get(f"/plans/{plan_id}/history", Role.AUDITOR)).json()["data"][::-1]
     assert [item["name"] for item in plan if item["source"] == "decision"] == ["draft", "approved", "published"]
     assert [item["account_id"] for item in plan if item["source"] == "decision"][:2] == [str(DRAFTER), str(APPROVER)]
-    case = (await voucher.get(f"/revocations/{revocation}/history", Role.BUREAU_LEAD)).json()
+    case = (await voucher.get(f"/revocations/{revocation}/history", Role.BUREAU_LEAD)).json()["data"]
     assert [(item["name"], item["account_id"]) for item in case] == [("propose_revocation", str(DRAFTER))]
     assert (await voucher.get(f"/plans/{plan_id}/history", Role.ENTERPRISE, organisation_id=owner)).status_code == 403
 
@@ -255,7 +255,7 @@ async def test_the_years_end_closes_every_task_of_its_year_and_says_so(voucher: 
         assert await voucher.value(f"SELECT state FROM {table}") == "lapsed"  # noqa: S608 - our own names
     late = await voucher.post(f"/revocations/{case['id']}/approve", {}, Role.OPERATOR_LEAD, account_id=APPROVER)
     assert late.json()["code"] == "voucher.proposal_decided"
-    history = (await voucher.get(f"/revocations/{case['id']}/history", Role.AUDITOR)).json()
+    history = (await voucher.get(f"/revocations/{case['id']}/history", Role.AUDITOR)).json()["data"][::-1]
     assert [item["name"] for item in history] == ["propose_revocation", "lapse"]
 
 

@@ -1,6 +1,6 @@
 """24:00 on 31 December, Beijing time: unused quota is taken back, the waiting list closes, held money waits."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -96,4 +96,10 @@ async def test_a_late_review_is_flagged_and_decided_by_nobody(voucher: Voucher) 
     assert (task["kind"], task["overdue"], task["subject_id"]) == ("application.review", True, ticket["id"])
     (escalated,) = (await voucher.get("/tasks", Role.BUREAU_LEAD)).json()["data"]
     assert (escalated["kind"], escalated["overdue"]) == ("application.review_late", True)
+    path = f"/applications/{ticket['id']}/urge"
+    urged = await voucher.post(path, {"reason": "请尽快审核"}, Role.BUREAU_LEAD)
+    assert urged.status_code == 200, urged.text
+    assert (await voucher.get("/tasks", Role.BUREAU_LEAD)).json()["data"] == []
+    await voucher.platform.move_clock(datetime.fromisoformat(urged.json()["again_at"]))
+    assert len((await voucher.get("/tasks", Role.BUREAU_LEAD)).json()["data"]) == 1
     assert (await voucher.application(ticket["id"]))["state"] == "earmarked"

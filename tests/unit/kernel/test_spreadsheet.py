@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.kernel.refusals import Bug
 from shared.kernel.spreadsheet import Amount, csv_text
 
 
@@ -50,7 +51,15 @@ def test_numbers_amounts_and_days_are_themselves() -> None:
     assert csv_text([row]) == "2018,1234.56,-0.05,2018-03-05,\r\n"
 
 
-@given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=4), max_size=4))
+def test_a_row_with_fewer_or_more_cells_than_the_head_is_a_bug() -> None:
+    for row in (["a"], ["a", "b", "c"]):
+        with pytest.raises(Bug):
+            csv_text([["one", "two"], row])
+
+
+@given(
+    st.integers(2, 4).flatmap(lambda width: st.lists(st.lists(st.text(max_size=12), min_size=width, max_size=width)))
+)
 def test_every_text_is_read_back_but_for_its_guard(rows: list[list[str]]) -> None:
     read = list(csv.reader(io.StringIO(csv_text(rows), newline=""), strict=True))
     assert [[len(text) for text in row] for row in rows] == [

@@ -93,8 +93,10 @@ class Slow(Gatherer):
             raise ConnectionError("the database is away")
         yield None
 
-    async def _commit(self, work: Any, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool) -> Any:
-        del work, waited, repeated
+    async def _commit(
+        self, work: Any, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool, locked: bool
+    ) -> Any:
+        del work, waited, repeated, locked
         self.batches.append(len(batch))
         return [Outcome(Answer(200, b"", "")) for _ in batch]
 

@@ -1,5 +1,7 @@
 """What may be approved and paid."""
 
+import csv
+import io
 from datetime import date
 from uuid import UUID
 
@@ -104,3 +106,5 @@ def test_no_cell_of_the_export_begins_as_a_formula(reason: str) -> None:
     )
     text = payments_csv(PaymentsExport(year=2018, rows=[row], claimed_fen=12_345, approved_fen=12_300, paid_fen=0))
     assert f",123.45,123.00,'{reason}," in text.replace(f'"\'{reason}"', f"'{reason}")
+    # Users read the table by its columns: the line of totals has as many as the head (RFC 4180, 2.4).
+    assert {len(line) for line in csv.reader(io.StringIO(text, newline=""), strict=True)} == {18}

@@ -99,6 +99,12 @@ class ClaimHistory(RuleBasedStateMachine):
         for order in self._in(*LIVE_ITEMS) if to else ():
             self._move(order, to or ItemState.PAID)
 
+    @precondition(lambda self: self.claim is ClaimState.APPROVED)
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        """The approver's side takes an approved item back."""
+        self._move(data.draw(st.sampled_from(self._in(ItemState.APPROVED))), ItemState.REJECTED)
+
     @precondition(lambda self: CLAIM_MOVES.terminal(self.claim))
     @rule(count=st.integers(1, 4))
     def file_another(self, count: int) -> None:
@@ -150,8 +156,14 @@ def test_an_appropriation_is_paid_only_after_approval() -> None:
 
 
 @pytest.mark.requirement("R80")
-def test_approved_items_cannot_be_withdrawn_or_rejected() -> None:
-    assert ITEM_MOVES.following(ItemState.APPROVED) == {ItemState.PAID}
+def test_approved_items_cannot_be_withdrawn_and_are_rejected_only_by_being_taken_back() -> None:
+    """By whom and when is tried over HTTP: tests/integration/settlement/test_returns.py."""
+    assert ITEM_MOVES.following(ItemState.APPROVED) == {ItemState.PAID, ItemState.REJECTED}
+    assert CLAIM_MOVES.following(ClaimState.APPROVED) == {ClaimState.PAID, ClaimState.REJECTED}
+    assert APPROPRIATION_MOVES.following(AppropriationState.APPROVED) == {
+        AppropriationState.PAID,
+        AppropriationState.REFUSED,
+    }
 
 
 def test_a_claim_with_a_rejected_and_a_withdrawn_item_ends_as_rejected() -> None:

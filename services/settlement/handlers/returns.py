@@ -1,0 +1,125 @@
+"""Taking back what was approved where something stands against it: nothing of it is paid. Source: A12, A24, R80.
+
+An approval may wait for an override or for the end of what stands against its orders. Where neither is to be expected
+the bureau's lead takes it back, order by order: R80 lets money go only where the fund's rules are met, and says nothing
+that binds the bureau to an approval which may not be paid.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.settlement.domain.claims import Claim, Item
+from services.settlement.domain.persons import Part
+from services.settlement.domain.refusals import AppropriationNotApproved, ItemUnknown, NothingToReturn
+from services.settlement.domain.standing import Mark, words_of
+from services.settlement.domain.states import AppropriationState, ItemState
+from services.settlement.handlers.checks import check_actor
+from services.settlement.handlers.progress import conclude, number_of, tell_provider
+from services.settlement.handlers.requests import (
+    AppropriationStatus,
+    all_items,
+    decide,
+    items_of,
+    lock_request,
+    request_number,
+    status_of,
+    tell_role,
+    yuan,
+)
+from services.settlement.store import appropriations as rows
+from services.settlement.views.standing import read_barring
+from shared.runtime.db import Record
+from shared.runtime.work import Actor, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnApproved:
+    """The bureau's lead takes back what was approved for these orders; none named means all that may not be paid."""
+
+    appropriation_id: UUID
+    order_ids: Sequence[UUID]
+    reason: str
+    by: Actor
+    expected_version: int | None = None
+
+
+async def return_approved(work: Work, command: ReturnApproved) -> AppropriationStatus:
+    """End approved orders against which something stands; the rest of the request goes on with its lower sum.
+
+    Their orders are confirmed again, so that they can be claimed once nothing stands against them. Where no money is
+    left in the request it is refused as a whole. Emits ClaimItemEnded for each order.
+    Raises: NotFound, VersionMismatch, AppropriationNotApproved, SamePerson, ItemUnknown, NothingToReturn.
+    Source: A12, A24, R80.
+    """
+    row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
+    if row["state"] != AppropriationState.APPROVED:
+        raise AppropriationNotApproved(state=row["state"])
+    items = all_items(concerned, row)
+    await check_actor(work, Part.APPROVE, items, by=command.by)
+    barring = await read_barring(work.connection, [item for item in items if item.approved_fen], now=work.now)
+    chosen = _chosen(command, items, barring=barring)
+    left_fen = sum(item.approved_fen or 0 for item in items if item.order_id not in chosen)
+    if not left_fen:
+        # Orders that were approved at nothing go with the last that were approved at something.
+        chosen = {item.order_id for item in items}
+    for claim in concerned:
+        await _end(work, claim, [item for item in items_of(claim, row) if item.order_id in chosen], command)
+    return await _save(work, row, command, left_fen=left_fen, barring=barring)
+
+
+def _chosen(command: ReturnApproved, items: Sequence[Item], *, barring: dict[UUID, tuple[Mark, ...]]) -> set[UUID]:
+    """Raises: ItemUnknown, NothingToReturn."""
+    wanted = set(command.order_ids)
+    if wanted - {item.order_id for item in items}:
+        raise ItemUnknown
+    if not barring or wanted - barring.keys():
+        raise NothingToReturn
+    return wanted or set(barring)
+
+
+async def _end(work: Work, claim: Claim, items: Sequence[Item], command: ReturnApproved) -> None:
+    if not items:
+        return
+    ended = [
+        item.moved(ItemState.REJECTED, ended_reason=command.reason, approved_fen=None, approved_reason="")
+        for item in items
+    ]
+    await conclude(work, claim, changed=ended, ended=ended)
+    tell_provider(
+        work,
+        claim,
+        event="appropriation.returned",
+        text=f"兑现申请{number_of(claim)}中{len(ended)}个订单的拨付核定已退回，未予拨付，订单恢复为已确认。",
+        reason=command.reason,
+        article="A24",
+    )
+
+
+async def _save(
+    work: Work, row: Record, command: ReturnApproved, *, left_fen: int, barring: dict[UUID, tuple[Mark, ...]]
+) -> AppropriationStatus:
+    number = request_number(row)
+    if left_fen:
+        state, said = AppropriationState.APPROVED, f"资金拨付申请{number}的核定金额已调整为{yuan(left_fen)}元，请拨付。"
+        version = await rows.lower_approval(work.connection, row, approved_fen=left_fen, now=work.now)
+    else:
+        state, said = AppropriationState.REFUSED, f"资金拨付申请{number}的核定已全部退回，不予拨付。"
+        values = {"reason": command.reason, "approved_fen": None}
+        version = await rows.move_appropriation(work.connection, row, to=state, now=work.now, values=values)
+    decide(
+        work,
+        row["id"],
+        act="appropriation.return",
+        by=command.by,
+        before=row["state"],
+        after=state,
+        ground=command.reason,
+        facts={
+            "approved_fen": row["approved_fen"],
+            "left_fen": left_fen,
+            "stands": words_of(mark for marks in barring.values() for mark in marks),
+        },
+    )
+    tell_role(work, row["id"], role="finance", text=said)
+    return status_of(row, state, version=version, approved_fen=left_fen or None)
