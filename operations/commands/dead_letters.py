@@ -24,6 +24,7 @@ from shared.runtime.dead_letters import (
     lock,
     lock_approved,
     propose,
+    proposed_act,
     schedule,
     skip,
 )
@@ -177,10 +178,9 @@ async def _carry_out(call: Call, operator: Operator, service: Database, *, act: 
 
 
 async def _is_proposed(service: Database, event_id: UUID, act: str) -> bool:
-    statement = "SELECT act FROM decision WHERE subject_id = $1 AND act LIKE 'propose\\_%' ORDER BY id DESC LIMIT 1"
-    async with service.reading() as connection:
-        newest: str | None = await connection.fetchval(statement, event_id)
-    return newest == f"propose_{act}"
+    # A proposal that has lapsed is none: the same command proposes it again.
+    async with service.writing() as work:
+        return await proposed_act(work.connection, event_id, now=work.now) == act
 
 
 async def _record(call: Call, operator: Operator, work: Work, act: str) -> None:

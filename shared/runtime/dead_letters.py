@@ -112,6 +112,13 @@ async def lock(connection: Connection, event_id: UUID) -> Letter:
     return Letter(event_id, row["event"], row["type"])
 
 
+async def proposed_act(connection: Connection, event_id: UUID, *, now: datetime) -> str | None:
+    """What somebody has proposed to do with a letter, REPLAY or SKIP, the newest of a week; None when nothing is."""
+    acts = {f"propose_{act}": act for act in (REPLAY, SKIP)}
+    found = await connection.fetchval(_PROPOSED, event_id, list(acts), now - PROPOSAL_AGE_MAX)
+    return acts.get(found)
+
+
 async def lock_approved(connection: Connection, event_id: UUID, *, act: str, by: UUID, now: datetime) -> Letter:
     """A letter whose replay or skip (`act`) another person has proposed, locked.
 
@@ -120,9 +127,7 @@ async def lock_approved(connection: Connection, event_id: UUID, *, act: str, by:
     row = await connection.fetchrow(_LOCK, event_id)
     if row is None:
         raise NotFound
-    proposals = [f"propose_{REPLAY}", f"propose_{SKIP}"]
-    proposed = await connection.fetchval(_PROPOSED, event_id, proposals, now - PROPOSAL_AGE_MAX)
-    if row["proposed_by"] is None or proposed != f"propose_{act}":
+    if row["proposed_by"] is None or await proposed_act(connection, event_id, now=now) != act:
         raise ReplayNotProposed
     if row["proposed_by"] == by:
         raise ReplaySamePerson

@@ -220,6 +220,30 @@ async def test_an_ended_account_approves_nothing_at_the_command_line(told: Told,
     assert (refused.code, "token_invalid" in refused.said) == (2, True)
 
 
+@pytest.mark.parametrize("told", ["settlement"], indirect=True)
+@pytest.mark.parametrize("act", ["replay", "skip"])
+async def test_a_proposal_of_last_week_is_approved_by_nobody_and_may_be_made_again(
+    told: Told, desk: Desk, tmp_path: Path, act: str
+) -> None:
+    settlement = told.databases["settlement"]
+    event_id = await _die(
+        told, service="settlement", kind="order.confirmed.v1", subject=uuid4(), sequence=1, aggregatetype="order"
+    )
+    anna = a_session(tmp_path / "anna", "anna", Role.PLATFORM_ADMIN)
+    ben = a_session(tmp_path / "ben", "ben", Role.OPERATOR_LEAD)
+    about = ("dead-letters", act, "--service", "settlement", str(event_id), "--yes")
+    assert (await desk.run(*about, session=anna)).data["proposed"]
+    await execute(
+        settlement, "UPDATE decision SET at = at - interval '7 days 1 second' WHERE subject_id = $1", event_id
+    )
+    letter = "SELECT l.*, (SELECT count(*) FROM decision) FROM dead_letter l"
+    before = await rows(settlement, letter)
+    assert (await desk.run(*about, session=ben)).code == 2
+    assert (await rows(settlement, letter), await rows(settlement, "SELECT * FROM retry")) == (before, [])
+    assert (await desk.run(*about, session=anna)).data["proposed"]
+    assert (await desk.run(*about, session=ben)).data["acted"]
+
+
 def _payload(session: Path, service: str) -> str:
     token: str = json.loads(session.read_text())["access_tokens"][service]
     return token.split(".")[1] + "=="

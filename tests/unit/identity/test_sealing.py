@@ -50,6 +50,19 @@ def test_a_new_key_seals_and_the_old_one_still_opens() -> None:
         VAULT.open(after.seal(b"13985123477", record_id=ONE, field="phone"), record_id=ONE, field="phone")
 
 
+def test_while_processes_start_again_one_by_one_each_opens_what_another_seals_when_the_key_is_known_first() -> None:
+    before, known, after = (
+        KeyRing("a", {"a": OLD}),
+        KeyRing("a", {"a": OLD, "b": NEW}),
+        KeyRing("b", {"a": OLD, "b": NEW}),
+    )
+    for one, other in ((before, known), (known, after)):
+        for sealing, opening in ((one, other), (other, one)):
+            envelope = Vault(sealing, index_key=bytes(32)).seal(b"13985123477", record_id=ONE, field="phone")
+            opened = Vault(opening, index_key=bytes(32)).open(envelope, record_id=ONE, field="phone")
+            assert opened == b"13985123477"
+
+
 def test_the_index_of_a_value_is_steady_and_keeps_purposes_and_keys_apart() -> None:
     found = VAULT.index(b"11010519491231002X", purpose="id_number")
     assert found == VAULT.index(b"11010519491231002X", purpose="id_number")
