@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.runtime.grants import VERSION_TABLE, grant
+from shared.runtime.row_security import secure
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PARTITION_MONTHS_AHEAD = 12
 LOCK_TIMEOUT_S = 5
 POLL_S = 1.0
+_NO_ROW_SECURITY = "row security is not on: make the roles (ADR 0024) and migrate again"
 CONNECT_TIMEOUT_S = 5.0
 
 
@@ -40,11 +42,11 @@ def migration_config(service: str) -> Config:
     return config
 
 
-async def upgrade(service: str, dsn: str) -> None:
+async def upgrade(service: str, dsn: str) -> bool:
     """Bring one service's database to the newest schema, make its fact partitions for 12 months, and grant rights.
 
     The service runs as the role of its own name. Where no such role exists, or it is the one that migrates, there is
-    one role for both and nothing to grant.
+    one role for both and nothing to grant. Returns whether row security stands (`row_security.secure`).
     """
     metadata = importlib.import_module(f"services.{service}.tables").METADATA
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
@@ -57,6 +59,7 @@ async def upgrade(service: str, dsn: str) -> None:
             await connection.run_sync(_run, migration_config(service))
             await connection.run_sync(_partition)
             await connection.run_sync(grant, metadata, service)
+            return await connection.run_sync(secure, metadata, service)
     finally:
         await engine.dispose()
 
@@ -150,7 +153,8 @@ def main() -> int:
             parser.error(f"set {variable}, a postgresql:// URL")
         try:
             if given.wait is None:
-                asyncio.run(upgrade(service, dsn))
+                if not asyncio.run(upgrade(service, dsn)):
+                    print(f"{service}: {_NO_ROW_SECURITY}", file=sys.stderr)  # noqa: T201 - a command line speaks
             else:
                 asyncio.run(wait_for_schema(service, dsn, timeout_s=given.wait))
         except TimeoutError as error:
