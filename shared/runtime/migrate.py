@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PARTITION_MONTHS_AHEAD = 12
 LOCK_TIMEOUT_S = 5
 POLL_S = 1.0
+ROLES_POLL_S = 5.0
 _NO_ROW_SECURITY = "row security is not on: make the roles (ADR 0024) and migrate again"
 CONNECT_TIMEOUT_S = 5.0
 
@@ -62,6 +63,16 @@ async def upgrade(service: str, dsn: str) -> bool:
             return await connection.run_sync(secure, metadata, service)
     finally:
         await engine.dispose()
+
+
+async def _upgrade_secured(service: str, dsn: str, *, timeout_s: float) -> bool:
+    """Upgrade, and again while the roles of row security are being made beside it; whether they came in time."""
+    deadline = time.monotonic() + timeout_s
+    while not await upgrade(service, dsn):
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(ROLES_POLL_S)
+    return True
 
 
 async def wait_for_schema(service: str, dsn: str, *, timeout_s: float) -> None:
@@ -146,6 +157,13 @@ def main() -> int:
         metavar="SECONDS",
         help="change nothing: wait, with the service's own role, until somebody else has migrated",
     )
+    parser.add_argument(
+        "--roles-within",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="migrate again until the roles of row security are there (ADR 0024), for so long",
+    )
     given = parser.parse_args()
     for service in given.services:
         dsn = os.environ.get(variable := f"{service.upper()}_DATABASE_URL")
@@ -153,7 +171,7 @@ def main() -> int:
             parser.error(f"set {variable}, a postgresql:// URL")
         try:
             if given.wait is None:
-                if not asyncio.run(upgrade(service, dsn)):
+                if not asyncio.run(_upgrade_secured(service, dsn, timeout_s=given.roles_within)):
                     print(f"{service}: {_NO_ROW_SECURITY}", file=sys.stderr)  # noqa: T201 - a command line speaks
             else:
                 asyncio.run(wait_for_schema(service, dsn, timeout_s=given.wait))
