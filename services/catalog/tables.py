@@ -20,10 +20,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.catalog.domain.delisting import DelistingState
 from services.catalog.domain.product import EditionState, ProductState, Stage, Verdict
 from shared.kernel.money import MAX_FEN
+from shared.runtime.row_security import Of, own, party_rows, public_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
-RUNTIME = attach(METADATA)
+RUNTIME = attach(METADATA, decisions=[Of("subject_id", "product")], facts=[Of("aggregate_id", "product")])
+
+_OF_PRODUCT = party_rows(Of("product_id", "product"))
 
 
 def _one_of(column: str, states: type[ProductState | EditionState | Stage | Verdict | DelistingState]) -> str:
@@ -45,6 +48,7 @@ party = Table(
     moment("suspended_since", nullable=True),
     Column("closed", Boolean, nullable=False),
     CheckConstraint("version >= 1", name="version"),
+    info=party_rows(own("organisation_id")),
 )
 product = Table(
     "product",
@@ -67,6 +71,7 @@ product = Table(
         "(state = 'delisted') = (delisted_at IS NOT NULL AND delisting_ground IS NOT NULL)", name="delisted"
     ),
     Index("ix_product_provider_id_id", "provider_id", "id"),
+    info=party_rows(own("provider_id")),
 )
 edition = Table(
     "edition",
@@ -108,6 +113,7 @@ edition = Table(
         postgresql_where=text("state IN ('draft', 'submitted', 'reviewed', 'sent_back')"),
     ),
     Index("ix_edition_waiting", "state", postgresql_where=text("state IN ('submitted', 'reviewed', 'sent_back')")),
+    info=_OF_PRODUCT,
 )
 review = Table(
     "review",
@@ -124,7 +130,7 @@ review = Table(
     CheckConstraint(_one_of("stage", Stage), name="stage"),
     CheckConstraint(_one_of("verdict", Verdict), name="verdict"),
     Index("ix_review_product_id_edition", "product_id", "edition"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | _OF_PRODUCT,
 )
 correction = Table(
     "correction",
@@ -137,7 +143,7 @@ correction = Table(
     moment("due_at"),
     CheckConstraint("due_at > ordered_at", name="due_at"),
     Index("ix_correction_product_id", "product_id"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | _OF_PRODUCT,
 )
 delisting = Table(
     "delisting",
@@ -160,6 +166,7 @@ delisting = Table(
     CheckConstraint("state NOT IN ('approved', 'refused') OR decided_by IS NOT NULL", name="decided"),
     Index("ix_delisting_product_id", "product_id"),
     Index("uq_delisting_proposed", "product_id", unique=True, postgresql_where=text("state = 'proposed'")),
+    info=_OF_PRODUCT,
 )
 listing = Table(
     "listing",
@@ -177,6 +184,7 @@ listing = Table(
     Index("ix_listing_price", "lowest_price_fen", "product_id"),
     Index("ix_listing_provider_id", "provider_id"),
     Index("ix_listing_class_code", "class_code", "product_id"),
+    info=public_rows("the directory is open to everybody"),
 )
 listed_price = Table(
     "listed_price",
@@ -189,4 +197,5 @@ listed_price = Table(
     PrimaryKeyConstraint("product_id", "code"),
     CheckConstraint(f"price_fen BETWEEN 1 AND {MAX_FEN}", name="price_fen"),
     Index("ix_listed_price_class_code", "class_code", "unit_folded", "price_fen"),
+    info=public_rows("the directory is open to everybody"),
 )

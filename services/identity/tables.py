@@ -20,10 +20,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.runtime.loose_files import loose_files
+from shared.runtime.row_security import Of, hidden_rows, own, party_rows, staff_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
-RUNTIME = attach(METADATA)
+RUNTIME = attach(METADATA, decisions=[own("subject_id"), Of("subject_id", "affiliation")])
+
+_OF_PARTY = party_rows(own("organisation_id"))
+_TASK = hidden_rows("the list of tasks is one statement for everybody; only staff have any of these")
 
 ORGANISATION = Table(
     "organisation",
@@ -75,6 +79,8 @@ ORGANISATION = Table(
     CheckConstraint("kind = 'provider' OR legal_person OR state <> 'authenticated'", name="legal_person"),
     CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name="priority"),
     CheckConstraint("version >= 1", name="version"),
+    # The reader itself, and whom it is tied to: a tie names both.
+    info=party_rows(own("id"), Of("id", "affiliation", "enterprise_id"), Of("id", "affiliation", "provider_id")),
 )
 
 CONTACT = Table(
@@ -88,6 +94,7 @@ CONTACT = Table(
     # Empty for contacts from before it was kept; a job fills it in.
     Column("phone_index", LargeBinary, index=True),
     CheckConstraint("(id_number_sealed IS NULL) = (id_number_index IS NULL)", name="id_number"),
+    info=_OF_PARTY,
 )
 
 DOCUMENT = Table(
@@ -109,6 +116,7 @@ DOCUMENT = Table(
     moment("uploaded_at"),
     UniqueConstraint("organisation_id", "kind", "version"),
     CheckConstraint("version >= 1", name="version"),
+    info=_OF_PARTY,
 )
 
 LOOSE_FILE = loose_files(METADATA)
@@ -133,6 +141,7 @@ SUBMISSION = Table(
     moment("decided_at", nullable=True),
     CheckConstraint("outcome IN ('open', 'sent_back', 'refused', 'authenticated')", name="outcome"),
     CheckConstraint("(outcome = 'open') = (decided_at IS NULL)", name="decided"),
+    info=_OF_PARTY,
 )
 
 RECOGNITION = Table(
@@ -147,7 +156,7 @@ RECOGNITION = Table(
     Column("decided_by", Uuid, nullable=False),
     moment("decided_at"),
     CheckConstraint("outcome IN ('recognised', 'refused')", name="outcome"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | _OF_PARTY,
 )
 
 PRIORITY_ENTRY = Table(
@@ -159,7 +168,7 @@ PRIORITY_ENTRY = Table(
     Column("source", Text, nullable=False),
     Column("recorded_by", Uuid, nullable=False),
     moment("recorded_at"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | _OF_PARTY,
 )
 
 BLACKLIST_ENTRY = Table(
@@ -192,6 +201,7 @@ BLACKLIST_ENTRY = Table(
     CheckConstraint("(state IN ('approved', 'lifted')) = (approved_by IS NOT NULL)", name="approved"),
     CheckConstraint("(state IN ('withdrawn', 'refused', 'lifted')) = (closed_by IS NOT NULL)", name="closed"),
     CheckConstraint("approved_by <> proposed_by", name="four_eyes"),
+    info=_TASK,
 )
 
 BLACKLIST_LIFTING = Table(
@@ -214,6 +224,7 @@ BLACKLIST_LIFTING = Table(
     CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused')", name="state"),
     CheckConstraint("(state = 'proposed') = (closed_by IS NULL)", name="closed"),
     CheckConstraint("state <> 'approved' OR closed_by <> proposed_by", name="four_eyes"),
+    info=_TASK,
 )
 
 AFFILIATION = Table(
@@ -247,6 +258,7 @@ AFFILIATION = Table(
     CheckConstraint("origin = 'automatic' OR recorded_by IS NOT NULL", name="recorded"),
     CheckConstraint("kind <> 'same_code' OR ended_at IS NULL", name="one_body_for_ever"),
     CheckConstraint("version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name="version"),
+    info=party_rows(own("enterprise_id", "provider_id")),
 )
 
 RESEMBLANCE = Table(
@@ -268,6 +280,7 @@ RESEMBLANCE = Table(
     CheckConstraint("outcome IN ('open', 'different', 'same')", name="outcome"),
     CheckConstraint("(outcome = 'open') = (decided_by IS NULL)", name="decided"),
     CheckConstraint("cardinality(grounds) >= 1", name="grounds"),
+    info=_TASK,
 )
 
 DESIGNATION = Table(
@@ -281,6 +294,7 @@ DESIGNATION = Table(
     Column("recorded_by", Uuid, nullable=False),
     Column("version", Integer, nullable=False),
     CheckConstraint("ends_at IS NULL OR ends_at >= starts_at", name="in_order"),
+    info=staff_rows("the operator's, shown to staff"),
 )
 
 ACCOUNT = Table(
@@ -303,6 +317,7 @@ ACCOUNT = Table(
     CheckConstraint("cardinality(roles) >= 1", name="roles"),
     CheckConstraint("designation_id IS NULL OR organisation_id IS NULL", name="designation"),
     CheckConstraint("version >= 1", name="version"),
+    info=_OF_PARTY,
 )
 
 REFRESH_TOKEN = Table(
@@ -322,6 +337,7 @@ REFRESH_TOKEN = Table(
     CheckConstraint("state IN ('active', 'rotated', 'revoked')", name="state"),
     Index("refresh_token_expires_at", "expires_at"),
     Index("refresh_token_sealed", "rotated_at", postgresql_where=text("successor_sealed IS NOT NULL")),
+    info=staff_rows("sessions look it up, and show it to nobody"),
 )
 
 FAILED_SIGN_IN = Table(
@@ -353,6 +369,7 @@ PASSWORD_RESET = Table(
     Index("password_reset_open", "account_id", unique=True, postgresql_where=text("used_at IS NULL")),
     CheckConstraint("parts IN (1, 2)", name="parts"),
     CheckConstraint("expires_at > issued_at", name="in_order"),
+    info=staff_rows("a code is given out by staff"),
 )
 
 STAFF_PROPOSAL = Table(
@@ -385,6 +402,7 @@ STAFF_PROPOSAL = Table(
     CheckConstraint("state = 'withdrawn' OR decided_by <> proposed_by", name="four_eyes"),
     CheckConstraint("act = 'open' OR account_id IS NOT NULL", name="account"),
     CheckConstraint("version >= 1", name="version"),
+    info=_TASK,
 )
 
 SECOND_FACTOR = Table(
@@ -396,6 +414,7 @@ SECOND_FACTOR = Table(
     moment("confirmed_at", nullable=True),
     # The newest time step whose code was taken; no step is taken twice.
     Column("last_step", BigInteger, nullable=False),
+    info=staff_rows("sign-in looks it up, and shows it to nobody"),
 )
 
 RECOVERY_CODE = Table(
@@ -406,6 +425,7 @@ RECOVERY_CODE = Table(
     Column("code_index", LargeBinary, nullable=False),
     moment("used_at", nullable=True),
     PrimaryKeyConstraint("account_id", "code_index"),
+    info=staff_rows("sign-in looks it up, and shows it to nobody"),
 )
 
 ISSUING_KEY = Table(

@@ -21,10 +21,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.order.domain.records import RecordKind
 from services.order.domain.saga import Kind, Step
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState, RefundState
+from shared.runtime.row_security import Of, own, party_rows, staff_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
-RUNTIME = attach(METADATA)
+RUNTIME = attach(METADATA, decisions=[Of("subject_id", "cloud_order")], facts=[Of("aggregate_id", "cloud_order")])
+
+_OF_ORDER = party_rows(Of("order_id", "cloud_order"))
 
 
 def _one_of(column: str, values: object) -> str:
@@ -47,6 +50,12 @@ PARTY = Table(
     Column("recognised", Boolean, nullable=False),
     Column("closed", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
+    # The reader itself, and whom it has an order with: both stand by name in the order.
+    info=party_rows(
+        own("organisation_id"),
+        Of("organisation_id", "cloud_order", "enterprise_id"),
+        Of("organisation_id", "cloud_order", "provider_id"),
+    ),
 )
 AFFILIATION = Table(
     "affiliation",
@@ -58,6 +67,7 @@ AFFILIATION = Table(
     Column("version", Integer, nullable=False),
     Column("ended", Boolean, nullable=False, server_default=text("false")),
     Index(None, "enterprise_id"),
+    info=staff_rows("ties are looked up while an order is placed, and shown by identity"),
 )
 OFFER = Table(
     "offer",
@@ -74,6 +84,7 @@ OFFER = Table(
     moment("effective_at"),
     moment("delisted_at", nullable=True),
     PrimaryKeyConstraint("product_id", "edition"),
+    info=staff_rows("the catalog shows what is on offer"),
 )
 BALANCE = Table(
     "balance",
@@ -83,6 +94,7 @@ BALANCE = Table(
     Column("version", Integer, nullable=False),
     Column("available_fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("enterprise_id", "year"),
+    info=staff_rows("the voucher service shows balances"),
 )
 ORDER = Table(
     "cloud_order",
@@ -134,6 +146,7 @@ ORDER = Table(
     Index(None, "region", "id"),
     # An order is updated twice in its first seconds, beside the others of its batch: there is room for both.
     postgresql_with={"fillfactor": "45"},
+    info=party_rows(own("enterprise_id", "provider_id")),
 )
 LINE = Table(
     "order_line",
@@ -161,6 +174,7 @@ LINE = Table(
     CheckConstraint("voucher_fen BETWEEN 0 AND voucher_max_fen", name="voucher_within_max"),
     # The CHECK says Q4 again: the ratio of the layer on the fee, floored to fen.
     CheckConstraint("voucher_max_fen = fee_fen * rate_bp / 10000 AND rate_bp BETWEEN 0 AND 10000", name="ratio"),
+    info=_OF_ORDER,
 )
 SAGA = Table(
     "saga",
@@ -198,6 +212,7 @@ SAGA = Table(
     Index("saga_of_order", "order_id", postgresql_where=text("kind <> 'purchase'")),
     Index("one_claim_saga", "claim_id", "order_id", unique=True, postgresql_where=text("claim_id IS NOT NULL")),
     postgresql_with={"fillfactor": "60"},
+    info=_OF_ORDER,
 )
 REFUND = Table(
     "refund",
@@ -216,6 +231,7 @@ REFUND = Table(
     # At most one refund of an order is open.
     Index("one_open_refund", "order_id", unique=True, postgresql_where=text("state IN ('requested', 'escalated')")),
     CheckConstraint(_one_of("state", ("requested", "escalated", "refused", "returning", "returned")), name="state"),
+    info=_OF_ORDER,
 )
 RECORD = Table(
     "record",
@@ -263,6 +279,7 @@ RECORD = Table(
     CheckConstraint("amount_fen IS NULL OR amount_fen > 0", name="amount"),
     CheckConstraint("(voids_id IS NULL) = (correction_reason = '')", name="correction_says_why"),
     CheckConstraint("kind <> 'withdrawal' OR voids_id IS NOT NULL", name="withdrawal_names_what"),
+    info=_OF_ORDER,
 )
 # Whose contact person was shown to whom and when; written before it leaves.
 CONTACT_READ = Table(
@@ -277,7 +294,7 @@ CONTACT_READ = Table(
     moment("read_at"),
     Index(None, "order_id", "id"),
     Index(None, "account_id", "id"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | staff_rows("who was shown whose contact person is for auditors and the bureau"),
 )
 CONTACT = Table(
     "contact",
@@ -287,4 +304,8 @@ CONTACT = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("given_by", Uuid),
     moment("given_at"),
+    # The provider of an order sees the buyer's contact for all orders, too.
+    info=party_rows(
+        own("subject_id"), Of("subject_id", "cloud_order"), Of("subject_id", "cloud_order", "enterprise_id")
+    ),
 )

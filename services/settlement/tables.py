@@ -26,10 +26,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState, OverrideState
 from shared.runtime.loose_files import loose_files
+from shared.runtime.row_security import Of, own, party_rows, staff_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA)
+
+_OF_CLAIM = party_rows(Of("claim_id", "claim"))
 
 
 def listed(values: Iterable[str]) -> str:
@@ -53,6 +56,12 @@ PARTY = Table(
     Column("blacklisted", Boolean, nullable=False, server_default=text("false")),
     Column("closed", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
+    # The reader itself, and whom it has an order with: both stand by name in claims.
+    info=party_rows(
+        own("organisation_id"),
+        Of("organisation_id", "order_copy", "enterprise_id"),
+        Of("organisation_id", "order_copy", "provider_id"),
+    ),
 )
 
 AFFILIATION = Table(
@@ -68,6 +77,7 @@ AFFILIATION = Table(
     Column("ended", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     Index("affiliation_pair", "enterprise_id", "provider_id", postgresql_where=text("NOT ended")),
+    info=party_rows(own("enterprise_id", "provider_id")),
 )
 
 ORDER = Table(
@@ -90,6 +100,7 @@ ORDER = Table(
     Column("version", Integer, nullable=False),
     CheckConstraint("voucher_fen >= 0 AND voucher_fen <= fee_fen", name="voucher_within_fee"),
     Index("order_copy_provider_id_order_id", "provider_id", "order_id"),
+    info=party_rows(own("enterprise_id", "provider_id")),
 )
 
 CLAIM = Table(
@@ -115,6 +126,7 @@ CLAIM = Table(
     ),
     Index("claim_provider_id_id", "provider_id", "id"),
     Index("claim_state_id", "state", "id"),
+    info=party_rows(own("provider_id")),
 )
 
 ITEM = Table(
@@ -152,6 +164,7 @@ ITEM = Table(
         postgresql_where=text(f"state IN ({listed(LIVE_ITEMS)})"),
     ),
     Index("claim_item_appropriation_id", "appropriation_id"),
+    info=_OF_CLAIM,
 )
 
 EVIDENCE = Table(
@@ -176,6 +189,7 @@ EVIDENCE = Table(
     moment("filed_at"),
     UniqueConstraint("claim_id", "order_id", "kind"),
     CheckConstraint("amount_fen > 0", name="amount_positive"),
+    info=_OF_CLAIM,
 )
 
 LOOSE_FILE = loose_files(METADATA)
@@ -189,7 +203,7 @@ EVIDENCE_KEY = Table(
     Column("order_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("scheme", "value"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | staff_rows("keys are compared when a claim is filed, and shown to nobody"),
 )
 
 # Who opened which evidence when; written before the file leaves.
@@ -209,7 +223,7 @@ EVIDENCE_READ = Table(
     CheckConstraint("what IN ('claim', 'document', 'export')", name="what"),
     Index("evidence_read_claim_id_id", "claim_id", "id"),
     Index("evidence_read_account_id_id", "account_id", "id"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | staff_rows("who read what is for auditors"),
 )
 
 # What two people lift for one item: for its amount, for the conditions they saw, until it expires.
@@ -239,6 +253,7 @@ OVERRIDE = Table(
     CheckConstraint("(state = 'approved') = (expires_at IS NOT NULL)", name="expires"),
     Index("override_item", "claim_id", "order_id"),
     Index("override_open", "claim_id", "order_id", unique=True, postgresql_where=text("state = 'proposed'")),
+    info=_OF_CLAIM,
 )
 
 QUESTION = Table(
@@ -258,6 +273,7 @@ QUESTION = Table(
     CheckConstraint("(answered_at IS NULL) = (answer = '')", name="answered"),
     Index("question_claim_id", "claim_id"),
     Index("question_open", "id", postgresql_where=text("answered_at IS NULL")),
+    info=_OF_CLAIM,
 )
 
 APPROPRIATION = Table(
@@ -289,4 +305,5 @@ APPROPRIATION = Table(
     CheckConstraint("paid_by <> decided_by", name="two_persons"),
     Index("appropriation_provider_id_id", "provider_id", "id"),
     Index("appropriation_state_id", "state", "id"),
+    info=party_rows(own("provider_id")),
 )

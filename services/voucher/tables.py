@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.voucher.domain.states import (
     OPEN_APPLICATION_STATES,
     PLAN_GIVEN_UP,
+    PLAN_PUBLIC,
     Account,
     ApplicationState,
     HoldState,
@@ -33,10 +34,11 @@ from services.voucher.domain.states import (
     LineState,
     PlanState,
 )
+from shared.runtime.row_security import Of, Where, own, party_rows, staff_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
-RUNTIME = attach(METADATA)
+RUNTIME = attach(METADATA, decisions=[Of("subject_id", "application")], facts=[Of("aggregate_id", "application")])
 
 
 def _fen(name: str) -> Column[int]:
@@ -73,6 +75,7 @@ PARTY = Table(
     moment("suspended_since", nullable=True),
     Column("closed", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
+    info=party_rows(own("organisation_id")),
 )
 
 PLAN = Table(
@@ -107,6 +110,8 @@ PLAN = Table(
     CheckConstraint("lane_share_bp BETWEEN 0 AND 10000", name="lane_share"),
     CheckConstraint("total_fen > 0 AND cap_fen > 0", name="amounts"),
     postgresql_with={"fillfactor": "50"},
+    # Published by law; drafts are the bureau's own matter.
+    info=party_rows(Where(f"state IN ({_quoted(PLAN_PUBLIC)})")),
 )
 
 INTAKE_COUNTER = Table(
@@ -116,6 +121,7 @@ INTAKE_COUNTER = Table(
     Column("last_ticket_no", BigInteger, nullable=False, server_default=text("0")),
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     postgresql_with={"fillfactor": "50"},
+    info=staff_rows("intake counts with it"),
 )
 
 ALLOCATOR_LEASE = Table(
@@ -125,6 +131,7 @@ ALLOCATOR_LEASE = Table(
     Column("owner", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     moment("until"),
+    info=staff_rows("the allocator's own"),
 )
 
 PLAN_INCREASE = Table(
@@ -142,6 +149,7 @@ PLAN_INCREASE = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("amount_fen > 0", name="amount"),
     _one_of("state", IncreaseState),
+    info=staff_rows("increases are shown to staff"),
 )
 
 # Applications, the sequence, accounts and postings name their plan without a foreign key: plans are never deleted, and
@@ -194,6 +202,7 @@ APPLICATION = Table(
     Index("application_enterprise", "enterprise_id", "id"),
     # Every ticket is decided once: its new version finds room on the same page, and no index is written.
     postgresql_with={"fillfactor": "45"},
+    info=party_rows(own("enterprise_id")),
 )
 
 # The newest application that was sent back, of each plan and enterprise: few, so that intake finds them at no cost.
@@ -206,6 +215,7 @@ RETURNED = Table(
     Column("amount_fen", BigInteger, nullable=False),
     moment("returned_at"),
     PrimaryKeyConstraint("plan_id", "enterprise_id"),
+    info=party_rows(own("enterprise_id")),
 )
 
 ALLOCATION = Table(
@@ -226,7 +236,7 @@ ALLOCATION = Table(
     moment("at"),
     PrimaryKeyConstraint("plan_id", "decision_no"),
     CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name="amounts"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | staff_rows("the sequence is proved, and shown to nobody"),
 )
 
 QUOTA_ACCOUNT = Table(
@@ -258,6 +268,7 @@ QUOTA_ACCOUNT = Table(
     CheckConstraint("earmarked_fen + granted_fen - revoked_fen <= cap_fen", name="within_cap"),
     Index("quota_account_plan", "plan_id", "id"),
     postgresql_with={"fillfactor": "50"},
+    info=party_rows(own("enterprise_id")),
 )
 
 HOLD = Table(
@@ -272,6 +283,7 @@ HOLD = Table(
     Index("hold_account", "quota_account_id"),
     _one_of("state", HoldState),
     postgresql_with={"fillfactor": "50"},
+    info=staff_rows("holds are shown as movements"),
 )
 
 HOLD_LINE = Table(
@@ -290,6 +302,7 @@ HOLD_LINE = Table(
         f"paid_fen + short_fen = CASE WHEN state = '{LineState.REDEEMED}' THEN amount_fen ELSE 0 END", name="paid"
     ),
     postgresql_with={"fillfactor": "50"},
+    info=staff_rows("holds are shown as movements"),
 )
 
 POSTING = Table(
@@ -316,7 +329,7 @@ POSTING = Table(
     CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     CheckConstraint("amount_fen > 0", name="amount"),
     Index("posting_account", "quota_account_id", "id"),
-    info=APPEND_ONLY,
+    info=APPEND_ONLY | party_rows(Of("quota_account_id", "quota_account")),
 )
 
 REVOCATION_CASE = Table(
@@ -334,6 +347,7 @@ REVOCATION_CASE = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("amount_fen > 0", name="amount"),
     _one_of("state", IncreaseState),
+    info=staff_rows("revocations are shown to staff, and told by notice"),
 )
 
 RECEIPT_KEY = Table(

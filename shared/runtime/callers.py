@@ -1,9 +1,11 @@
 """Who calls a service, known by a token or by nothing but a network, and counted under the one or the other."""
 
 from typing import Final
+from uuid import UUID
 
 from starlette.types import Scope
 
+from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
 from shared.runtime.network import Proxies
@@ -12,6 +14,9 @@ from shared.runtime.settings import ServiceSettings
 
 PRINCIPAL_KEY: Final = "yunquan.principal"
 """In a request's scope: the caller, once the token was read."""
+PARTIES: Final = frozenset({Role.ENTERPRISE, Role.PROVIDER})
+"""The roles of people who act for an organisation."""
+NO_ORGANISATION: Final = UUID(int=0)
 
 
 class Callers:
@@ -41,6 +46,19 @@ class Callers:
     def stranger(self, scope: Scope) -> None:
         """Count a request of somebody who is not known. Raises: RateExceeded."""
         self._networks.take(scope, self._proxies.network_of(scope))
+
+
+def tenant_of(scope: Scope) -> UUID | None:
+    """The organisation whose rows alone the caller of a request may see; None for staff and who is not signed in.
+
+    A party's token that names no organisation owns nothing: the nil id matches no row.
+    """
+    principal: Principal | None = scope.get(PRINCIPAL_KEY)
+    if principal is None:
+        return None
+    if principal.organisation_id is None and not principal.roles & PARTIES:
+        return None
+    return principal.organisation_id or NO_ORGANISATION
 
 
 def bearer_token(authorization: str) -> str:

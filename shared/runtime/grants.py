@@ -2,7 +2,8 @@
 
 The service's role may connect to its own database and read, insert, update and delete rows in the tables its code
 declares; a table declared with `info=APPEND_ONLY` it may only read and insert into. It owns nothing, so it can neither
-define nor truncate, and partitions are reached through their parent alone.
+define nor truncate, and partitions are reached through their parent alone. For the views of a party it takes a third
+role that only reads, and only the party's rows (`row_security`, ADR 0024).
 """
 
 import argparse
@@ -17,6 +18,8 @@ import asyncpg
 from sqlalchemy import MetaData, Table, text
 from sqlalchemy.engine import Connection as SqlConnection
 
+from shared.runtime.row_security import tenant_role
+
 CONNECT_TIMEOUT_S = 10
 VERSION_TABLE = "alembic_version"
 """Which migrations have run; a service waits for them before it starts."""
@@ -26,9 +29,14 @@ DATABASES_OF_THE_SERVER = ("postgres", "template1")
 _ALONE = "SELECT pg_advisory_lock(7365002)"
 _MISSING_ROLE = "SELECT format('CREATE ROLE %I', $1::text) WHERE to_regrole(quote_ident($1)) IS NULL"
 _ROLE = """
-SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD %L',
-              $1::text, $2::text)
+SELECT format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION %s PASSWORD %L',
+              $1::text, $3::text, $2::text)
 """
+_TENANT = """
+SELECT format('ALTER ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', $1::text)
+"""
+# It may be taken, for one transaction, and gives nothing and takes nothing where it is not.
+_TAKEN = "SELECT format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', $1::text, $2::text)"
 _MISSING_DATABASE = """
 SELECT format('CREATE DATABASE %I OWNER %I', $1::text, $2::text)
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = $1)
@@ -65,7 +73,7 @@ class Account:
 
 
 async def ensure_database(admin_url: str, *, owner: Account, runtime: Account) -> None:
-    """Make both roles and their database unless they exist, set the passwords, and let nobody else in.
+    """Make the roles and their database unless they exist, set the passwords, and let nobody else in.
 
     Safe to run again, also on a database that the runtime role owned. Raises: asyncpg.PostgresError, OSError.
     """
@@ -74,9 +82,12 @@ async def ensure_database(admin_url: str, *, owner: Account, runtime: Account) -
     server = await asyncpg.connect(admin_url, timeout=CONNECT_TIMEOUT_S)
     try:
         await server.execute(_ALONE)
-        for account in (owner, runtime):
+        # Policies are for the tenant's role. PostgreSQL refuses COPY to whoever a policy might bind, and services copy.
+        for account, bound in ((owner, "NOBYPASSRLS"), (runtime, "BYPASSRLS")):
             await _say(server, _MISSING_ROLE, account.role)
-            await _say(server, _ROLE, account.role, account.password)
+            await _say(server, _ROLE, account.role, account.password, bound)
+        await make_tenant_role(server, runtime.role)
+        await _say(server, _TAKEN, tenant_role(runtime.role), runtime.role)
         await _say(server, _MISSING_DATABASE, owner.database, owner.role)
         for database in (owner.database, *DATABASES_OF_THE_SERVER):
             await _say(server, _CLOSED, database)
@@ -89,6 +100,12 @@ async def ensure_database(admin_url: str, *, owner: Account, runtime: Account) -
             await inside.close()
     finally:
         await server.close()
+
+
+async def make_tenant_role(server: Any, role: str) -> None:  # noqa: ANN401 - asyncpg is untyped
+    """Make the role that a service's role takes for the views of a party, unless it exists."""
+    await _say(server, _MISSING_ROLE, tenant_role(role))
+    await _say(server, _TENANT, tenant_role(role))
 
 
 async def _say(connection: Any, statement: str, *arguments: str) -> None:  # noqa: ANN401 - asyncpg is untyped

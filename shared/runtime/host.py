@@ -163,6 +163,7 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     async with pool.acquire() as connection:
         await runtime.clock.synchronise(connection)
         await load_keys(connection, verifier)
+        await runtime.row_security.look(connection)
     if service.prepare is not None:
         await service.prepare(runtime)
     return runtime
@@ -176,7 +177,7 @@ async def _close_pool(pool: Any) -> None:  # noqa: ANN401 - asyncpg has no types
 
 
 async def _synchronise(runtime: Runtime) -> None:
-    """Read database time, the clock's offset and, when wanted, the keys; until cancelled."""
+    """Read database time, the clock's offset and, when wanted, the keys, and look for row security; until cancelled."""
     verifier, reload = runtime.ports.get(TokenVerifier), runtime.ports.get(KeyReload)
     for turn in range(1_000_000_000):
         try:
@@ -188,6 +189,8 @@ async def _synchronise(runtime: Runtime) -> None:
                 if reload.wanted or turn % 30 == 0:
                     reload.wanted = False
                     await load_keys(connection, verifier)
+                if turn % 30 == 0:
+                    await runtime.row_security.look(connection)
         except Exception as error:  # noqa: BLE001 - the clock must outlive every fault
             log.warning("clock.failed", service=runtime.service.name, error=type(error).__name__)
         for _ in range(20):

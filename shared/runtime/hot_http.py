@@ -10,7 +10,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.runtime.body_bounds import check_json
-from shared.runtime.callers import Callers
+from shared.runtime.callers import Callers, tenant_of
 from shared.runtime.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.hot import HotCall, HotRoute
@@ -105,7 +105,7 @@ class HotEndpoint:
             news = waiters.register(key) if wait_s > 0 and self._runtime.service.news is not None else None
             if news is not None:
                 await waiters.wait(key, news, timeout_s=wait_s)
-            async with self._runtime.reading() as connection:
+            async with self._runtime.reading(tenant=tenant_of(scope)) as connection:
                 present = await read(connection, [key])
             if key in present:
                 result = msgspec.structs.replace(result, **present[key])

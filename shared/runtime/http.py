@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import asyncpg
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
+from shared.runtime.callers import tenant_of
 from shared.runtime.db import Connection, is_transient
 from shared.runtime.edge import principal_of, runtime_of
 from shared.runtime.fields import strict
@@ -238,9 +240,14 @@ class VersionRequiredCommands(VersionedCommands):
         return version
 
 
+def reading_for_caller(request: Request) -> AbstractAsyncContextManager[Connection]:
+    """A connection for views; a party's shows only what its organisation may see (ADR 0024)."""
+    return runtime_of(request).reading(tenant=tenant_of(request.scope))
+
+
 async def reading(request: Request) -> Any:  # noqa: ANN401 - FastAPI turns the generator into a dependency
     """A connection for the length of one request."""
-    async with runtime_of(request).reading() as connection:
+    async with reading_for_caller(request) as connection:
         yield connection
 
 

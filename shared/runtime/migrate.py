@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.runtime.grants import VERSION_TABLE, grant
+from shared.runtime.row_security import secure
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as SqlConnection
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 PARTITION_MONTHS_AHEAD = 12
 LOCK_TIMEOUT_S = 5
 POLL_S = 1.0
+ROLES_POLL_S = 5.0
+_NO_ROW_SECURITY = "row security is not on: make the roles (ADR 0024) and migrate again"
 CONNECT_TIMEOUT_S = 5.0
 
 
@@ -40,11 +43,11 @@ def migration_config(service: str) -> Config:
     return config
 
 
-async def upgrade(service: str, dsn: str) -> None:
+async def upgrade(service: str, dsn: str) -> bool:
     """Bring one service's database to the newest schema, make its fact partitions for 12 months, and grant rights.
 
     The service runs as the role of its own name. Where no such role exists, or it is the one that migrates, there is
-    one role for both and nothing to grant.
+    one role for both and nothing to grant. Returns whether row security stands (`row_security.secure`).
     """
     metadata = importlib.import_module(f"services.{service}.tables").METADATA
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
@@ -57,8 +60,19 @@ async def upgrade(service: str, dsn: str) -> None:
             await connection.run_sync(_run, migration_config(service))
             await connection.run_sync(_partition)
             await connection.run_sync(grant, metadata, service)
+            return await connection.run_sync(secure, metadata, service)
     finally:
         await engine.dispose()
+
+
+async def _upgrade_secured(service: str, dsn: str, *, timeout_s: float) -> bool:
+    """Upgrade, and again while the roles of row security are being made beside it; whether they came in time."""
+    deadline = time.monotonic() + timeout_s
+    while not await upgrade(service, dsn):
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(ROLES_POLL_S)
+    return True
 
 
 async def wait_for_schema(service: str, dsn: str, *, timeout_s: float) -> None:
@@ -143,6 +157,13 @@ def main() -> int:
         metavar="SECONDS",
         help="change nothing: wait, with the service's own role, until somebody else has migrated",
     )
+    parser.add_argument(
+        "--roles-within",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="migrate again until the roles of row security are there (ADR 0024), for so long",
+    )
     given = parser.parse_args()
     for service in given.services:
         dsn = os.environ.get(variable := f"{service.upper()}_DATABASE_URL")
@@ -150,7 +171,8 @@ def main() -> int:
             parser.error(f"set {variable}, a postgresql:// URL")
         try:
             if given.wait is None:
-                asyncio.run(upgrade(service, dsn))
+                if not asyncio.run(_upgrade_secured(service, dsn, timeout_s=given.roles_within)):
+                    print(f"{service}: {_NO_ROW_SECURITY}", file=sys.stderr)  # noqa: T201 - a command line speaks
             else:
                 asyncio.run(wait_for_schema(service, dsn, timeout_s=given.wait))
         except TimeoutError as error:

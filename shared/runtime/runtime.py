@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -13,6 +14,7 @@ from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Bus, Enve
 from shared.runtime.clock import BusinessClock
 from shared.runtime.handover import Handover
 from shared.runtime.ports import Ports
+from shared.runtime.row_security import RowSecurity
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.waiters import Waiters
@@ -55,6 +57,7 @@ class Runtime:
         self.clock = BusinessClock(movable=settings.movable_clock, moved=self.timers_changed.set)
         self.ports = Ports()
         self.ports.add(BusinessClock, self.clock)
+        self.row_security = RowSecurity(service.name, service.metadata)
         self.waiters = Waiters()
         self.ports.add(Waiters, self.waiters)
         self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
@@ -145,7 +148,14 @@ class Runtime:
         batch.end()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection for views; nothing is written through it."""
+    async def reading(self, *, tenant: UUID | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for views; nothing is written through it.
+
+        For a `tenant`, the organisation of a party, it shows the rows that this organisation may see, and no other.
+        """
         async with self.pool.acquire() as connection:
-            yield connection
+            if tenant is None or not self.row_security.stands:
+                yield connection
+                return
+            async with self.row_security.bound(connection, tenant):
+                yield connection

@@ -1,5 +1,6 @@
 """The tables that the runtime keeps in every service's database, attached to the service's own metadata."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -23,7 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
+from shared.contracts.permissions import Role
+from shared.runtime.row_security import TENANT, Condition, Where, party_rows, staff_rows
+
 MOMENT = TIMESTAMP(timezone=True)
+_PARTIES = ", ".join(f"'role:{role.value}'" for role in (Role.ENTERPRISE, Role.PROVIDER))
 APPEND_ONLY: dict[str, object] = {"append_only": True}
 """Table.info of a table whose rows are never changed or deleted; the service's role gets no right to do so."""
 
@@ -69,19 +74,28 @@ class RuntimeTables:
     ended_session: Table
 
 
-def attach(metadata: MetaData) -> RuntimeTables:
-    """Add the runtime's tables to a service's metadata; once for each service."""
+def attach(
+    metadata: MetaData, *, decisions: Sequence[Condition] = (), facts: Sequence[Condition] = ()
+) -> RuntimeTables:
+    """Add the runtime's tables to a service's metadata; once for each service.
+
+    `decisions` and `facts` say which of them a party may read, where it reads the history of what is its own.
+    """
     return RuntimeTables(
-        **_sending(metadata),
+        **_sending(metadata, shown=facts),
         **_receiving(metadata),
         **_failing(metadata),
         **_serving(metadata),
         **_trusting(metadata),
-        **_telling(metadata),
+        **_telling(metadata, shown=decisions),
     )
 
 
-def _sending(metadata: MetaData) -> dict[str, Table]:
+def _shown(conditions: Sequence[Condition]) -> dict[str, object]:
+    return party_rows(*conditions) if conditions else staff_rows("parties read no history here")
+
+
+def _sending(metadata: MetaData, *, shown: Sequence[Condition]) -> dict[str, Table]:
     outbox = Table(
         "outbox",
         metadata,
@@ -111,7 +125,7 @@ def _sending(metadata: MetaData) -> dict[str, Table]:
         # guards (aggregate, version), and this index finds an aggregate's history.
         PrimaryKeyConstraint("event_id", "recorded_at"),
         Index("fact_aggregate", "aggregate_id", "version"),
-        info=APPEND_ONLY,
+        info=APPEND_ONLY | _shown(shown),
         postgresql_partition_by="RANGE (recorded_at)",
     )
     event.listen(fact, "after_create", DDL("CREATE TABLE IF NOT EXISTS fact_default PARTITION OF fact DEFAULT"))
@@ -246,7 +260,7 @@ def _trusting(metadata: MetaData) -> dict[str, Table]:
     return {"signing_key": signing_key, "revocation": revocation, "ended_session": ended_session}
 
 
-def _telling(metadata: MetaData) -> dict[str, Table]:
+def _telling(metadata: MetaData, *, shown: Sequence[Condition]) -> dict[str, Table]:
     notice = Table(
         "notice",
         metadata,
@@ -260,6 +274,8 @@ def _telling(metadata: MetaData) -> dict[str, Table]:
         Column("article", Text, nullable=False, server_default=text("''")),
         moment("at"),
         Index("notice_recipient_id", "recipient", "id"),
+        # Single accounts are told of what they proposed: they are of staff.
+        info=party_rows(Where(f"recipient = 'org:' || {TENANT}"), Where(f"recipient IN ({_PARTIES})")),
     )
     decision = Table(
         "decision",
@@ -278,6 +294,6 @@ def _telling(metadata: MetaData) -> dict[str, Table]:
         Column("facts", JSONB, nullable=False),
         moment("at"),
         Index("decision_subject", "subject_id", "id"),
-        info=APPEND_ONLY,
+        info=APPEND_ONLY | _shown(shown),
     )
     return {"notice": notice, "decision": decision}

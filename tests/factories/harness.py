@@ -27,8 +27,10 @@ from shared.kernel.ids import AccountId, OrganisationId
 from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.bus.base import Envelope, fact_key
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
+from shared.runtime.grants import make_tenant_role
 from shared.runtime.host import Host, open_host
 from shared.runtime.logging import configure
+from shared.runtime.row_security import secure
 from shared.runtime.runtime import Runtime
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
@@ -164,11 +166,19 @@ def settings_for(service: Service, dsn: str, folder: Path, extra: Mapping[str, A
     return service.settings(**{**values, **extra})
 
 
-async def create_tables(dsn: str, metadata: MetaData) -> None:
-    """All tables of a service in an empty database."""
+async def create_tables(dsn: str, metadata: MetaData, *, service: str | None = None) -> None:
+    """All tables of a service in an empty database; with its name also row security, as the migration makes it."""
+    if service is not None:
+        admin = await asyncpg.connect(dsn)
+        # One at a time, as in `ensure_database`: roles belong to the whole server.
+        await admin.execute("SELECT pg_advisory_lock(7365002)")
+        await make_tenant_role(admin, service)
+        await admin.close()
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
+        if service is not None:
+            assert await connection.run_sync(secure, metadata, service), "the views of parties are bound in every test"
     await engine.dispose()
 
 
@@ -184,7 +194,7 @@ async def open_platform(
     if databases is None:
         databases = {service.name: await asyncio.to_thread(fresh_database) for service in services}
         for service in services:
-            await create_tables(databases[service.name], service.metadata)
+            await create_tables(databases[service.name], service.metadata, service=service.name)
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     await _trust(databases.values(), private.public_key())
     exchange = MemoryExchange([service.wiring() for service in services])

@@ -51,7 +51,8 @@ async def serving(modules: Sequence[str], fresh_database: Callable[[], str]) -> 
     """Serve the services of these modules (each has a SERVICE) in one process, until the block ends."""
     databases = {module: await asyncio.to_thread(fresh_database) for module in modules}
     for module, dsn in databases.items():
-        await create_tables(dsn, importlib.import_module(module).SERVICE.metadata)
+        service = importlib.import_module(module).SERVICE
+        await create_tables(dsn, service.metadata, service=service.name)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, json.dumps(databases),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=repository(),

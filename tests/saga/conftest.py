@@ -28,7 +28,7 @@ async def _execute(server: str, statements: list[str]) -> None:
 async def _make_templates(server: str, prefix: str) -> None:
     await _execute(server, [f'CREATE DATABASE "{prefix}_{service.name}"' for service in SERVICES])
     for service in SERVICES:
-        await create_tables(_url(server, f"{prefix}_{service.name}"), service.metadata)
+        await create_tables(_url(server, f"{prefix}_{service.name}"), service.metadata, service=service.name)
 
 
 @pytest.fixture(scope="session")

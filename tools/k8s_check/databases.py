@@ -1,8 +1,9 @@
-"""A CloudNativePG cluster for each service, its two roles, its backups, and who may reach it."""
+"""A CloudNativePG cluster for each service, its roles, its backups, and who may reach it."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from shared.runtime.row_security import tenant_role
 from shared.runtime.service import Service
 from tools.k8s_check.documents import Document
 
@@ -68,13 +69,8 @@ def _cluster(service: str) -> Document:
             # Overlays name the image and the storage of the site.
             "imageName": "postgresql:version",
             "bootstrap": {"initdb": _initdb(service)},
-            # What the role may do is granted by the migration; here it gets its password.
-            "managed": {
-                "roles": [
-                    {"name": service, "ensure": "present", "login": True, "connectionLimit": 90}
-                    | {"passwordSecret": {"name": runtime_secret(service)}}
-                ]
-            },
+            # What the roles may do is granted by the migration; here the service's gets its password.
+            "managed": {"roles": _roles(service)},
             "enableSuperuserAccess": False,
             # A commit is acknowledged when two machines have it; money that was answered for is not lost with one.
             "postgresql": {
@@ -95,6 +91,19 @@ def _cluster(service: str) -> Document:
     }
 
 
+def _roles(service: str) -> list[Document]:
+    """The role that the service runs as, and the one it takes for the views of a party (ADR 0024).
+
+    No policy binds the first, for PostgreSQL would refuse its COPY; nor does it inherit what the second may do.
+    """
+    runs = {"name": service, "ensure": "present", "login": True, "connectionLimit": 90}
+    runs |= {"bypassrls": True, "inherit": False, "inRoles": [tenant_role(service)]}
+    return [
+        {"name": tenant_role(service), "ensure": "present", "login": False},
+        runs | {"passwordSecret": {"name": runtime_secret(service)}},
+    ]
+
+
 def _initdb(service: str) -> dict[str, Any]:
     return {
         "database": service,
@@ -105,7 +114,10 @@ def _initdb(service: str) -> dict[str, Any]:
         "localeCollate": "C.UTF-8",
         "localeCType": "C.UTF-8",
         "postInitSQL": [
-            f'CREATE ROLE "{service}" LOGIN',
+            # As the managed roles say, so that the first migration finds them.
+            f'CREATE ROLE "{service}" LOGIN NOINHERIT BYPASSRLS',
+            f'CREATE ROLE "{tenant_role(service)}"',
+            f'GRANT "{tenant_role(service)}" TO "{service}" WITH INHERIT FALSE, SET TRUE',
             "REVOKE ALL ON DATABASE postgres FROM PUBLIC",
             "REVOKE ALL ON DATABASE template1 FROM PUBLIC",
         ],

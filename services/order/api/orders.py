@@ -23,7 +23,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of, wait_preference
 from shared.runtime.fields import Moment
 from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, Resource, actor_of, to_json
+from shared.runtime.http import Body, Reading, Resource, actor_of, reading_for_caller, to_json
 from shared.runtime.paging import AskedPlace
 
 router = APIRouter(tags=["订单"])
@@ -192,9 +192,9 @@ async def _read_later(request: Request, order_id: UUID, scope: views.Scope, *, w
 
 
 async def _read(request: Request, order_id: UUID, scope: views.Scope) -> views.OrderDetail:
-    runtime = runtime_of(request)
-    async with runtime.reading() as connection:
-        return await views.read_order(connection, order_id, scope=scope, seal=runtime.ports.get(ContactSeal))
+    seal = runtime_of(request).ports.get(ContactSeal)
+    async with reading_for_caller(request) as connection:
+        return await views.read_order(connection, order_id, scope=scope, seal=seal)
 
 
 def _under_way(order: views.OrderDetail) -> bool:

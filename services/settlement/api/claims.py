@@ -22,7 +22,7 @@ from shared.kernel.calendar import day_closes_at
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.fields import Day
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
+from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of, reading_for_caller
 from shared.runtime.paging import Cursor, Limit
 from shared.runtime.work import Work
 
@@ -121,7 +121,7 @@ async def read_claim(request: Request, claim_id: UUID, reader: ScopedReader, res
     """One claim with the result of every order; that somebody else than its provider reads it is recorded."""
     runtime = runtime_of(request)
     if reader.provider_id is not None:
-        async with runtime.reading() as connection:
+        async with reading_for_caller(request) as connection:
             detail = await views.read_claim(
                 connection, claim_id, provider_id=reader.provider_id, now=runtime.clock.now()
             )

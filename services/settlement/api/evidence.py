@@ -21,7 +21,7 @@ from shared.runtime.blobs import EncryptedBlobs
 from shared.runtime.documents import DocumentLimits
 from shared.runtime.edge import require, runtime_of
 from shared.runtime.fields import Day
-from shared.runtime.http import Run, actor_of
+from shared.runtime.http import Run, actor_of, reading_for_caller
 from shared.runtime.transfers import Delivery, IncomingFile, Transfers, file_body
 from shared.runtime.uploads import Inspections, keep_if_recorded
 
@@ -61,7 +61,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     """The body is the file (PDF, PNG or JPEG); number, amount and date are given in the query."""
     provider_id = provider_of(actor_of(principal))
     runtime = runtime_of(request)
-    async with runtime.reading() as connection:
+    async with reading_for_caller(request) as connection:
         await views.check_own(connection, claim_id, provider_id=provider_id)
     blobs = runtime.ports.get(EncryptedBlobs)
     blob_key = f"evidence/{uuid4().hex}"

@@ -56,6 +56,8 @@ NEVER_PUBLISHED = (PlanState.DRAFT, PlanState.APPROVED, PlanState.REFUSED, PlanS
 """States in which a plan has no money yet, or never got any."""
 PLAN_GIVEN_UP = (PlanState.REFUSED, PlanState.WITHDRAWN)
 """States after which the year may be given another plan."""
+PLAN_PUBLIC = (PlanState.PUBLISHED, PlanState.CLOSING, PlanState.CLOSED)
+"""States in which everybody may read a plan. Source: A15, R14."""
 PLAN_STATE_NAMES: Mapping[str, str] = {
     PlanState.DRAFT: "尚为草案",
     PlanState.APPROVED: "已批准、尚未发布",

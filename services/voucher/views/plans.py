@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from services.voucher.domain.states import PlanState
+from services.voucher.domain.states import PLAN_PUBLIC, PlanState
 from services.voucher.tables import PLAN, PLAN_INCREASE, REVOCATION_CASE, RUNTIME
 from services.voucher.views.models import IncreaseView, PlanView, RevocationView
 from shared.contracts.http.lists import Page, page_of
@@ -14,7 +14,7 @@ from shared.runtime.history import HistoryItem, history_of
 from shared.runtime.paging import Place
 from shared.runtime.problems import NotFound
 
-_PUBLIC = (PlanState.PUBLISHED.value, PlanState.CLOSING.value, PlanState.CLOSED.value)
+_PUBLIC = tuple(state.value for state in PLAN_PUBLIC)
 _PLAN_COLUMNS = [PLAN.c[name] for name in PlanView.model_fields]
 
 

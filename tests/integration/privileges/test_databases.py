@@ -11,13 +11,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from embedded.platform import SERVICES
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
+from services.order.store import orders
 from shared.runtime.grants import Account, ensure_database, grant
 from shared.runtime.migrate import upgrade, wait_for_schema
+from shared.runtime.row_security import RowSecurity, protected_tables, rows_of, secure, tenant_role
 from shared.runtime.service import Service
 from shared.runtime.tables import APPEND_ONLY
 
@@ -59,7 +61,7 @@ def server(server_folder: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
         for name in NAMES:
             owner = account(f"{name}_owner", name)
             await ensure_database(server.admin_dsn, owner=owner, runtime=account(name, name))
-            await upgrade(name, owner.url(server.admin_dsn))
+            assert await upgrade(name, owner.url(server.admin_dsn)), "row security stands after the first migration"
 
     with EmbeddedPostgres(PostgresSettings(folder=server_folder(), durable=False)) as running:
         asyncio.run(prepare(running))
@@ -154,12 +156,15 @@ async def test_the_service_waits_for_its_schema_with_its_own_role(server: Embedd
         await wait_for_schema("order", wrong.url(server.admin_dsn), timeout_s=0)
 
 
+def _engine(dsn: str) -> AsyncEngine:
+    return create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+
+
 async def test_a_new_table_gets_its_rights_from_its_declaration(server: EmbeddedPostgres) -> None:
     metadata = MetaData()
     Table("anything", metadata, Column("id", Text))
     Table("kept", metadata, Column("id", Text), info=APPEND_ONLY)
-    dsn = account("catalog_owner", "catalog").url(server.admin_dsn)
-    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    engine = _engine(account("catalog_owner", "catalog").url(server.admin_dsn))
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         assert await connection.run_sync(grant, metadata, "catalog")
@@ -196,4 +201,131 @@ async def test_a_database_that_the_service_owned_is_handed_over(server: Embedded
     async with connected(server, "order_owner", "older") as connection:
         await connection.execute("DROP TABLE theirs")
     await admin.execute("DROP DATABASE older")
+    await admin.close()
+
+
+@EACH
+async def test_the_service_takes_the_tenants_role_and_gains_nothing_by_it(
+    server: EmbeddedPostgres, service: Service
+) -> None:
+    """ADR 0024: it may be taken for a transaction, is not inherited, and opens no door of its own."""
+    tenant = tenant_role(service.name)
+    async with connected(server, service.name, service.name) as connection:
+        said = "SELECT pg_has_role($1, 'SET') AS taken, pg_has_role($1, 'USAGE') AS inherited"
+        assert dict(await connection.fetchrow(said, tenant)) == {"taken": True, "inherited": False}
+        for table in service.metadata.sorted_tables:
+            more = "SELECT has_table_privilege($1, $2, 'SELECT') AND NOT has_table_privilege($2, 'SELECT')"
+            assert not await connection.fetchval(more, tenant, f'"{table.name}"'), table.name
+        role = await connection.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", tenant)
+        rights = [name for name, held in role.items() if held is True and name != "rolinherit"]
+        assert rights == [], "no login, and no right over the server"
+
+
+@EACH
+async def test_policies_do_not_bind_the_service_itself(server: EmbeddedPostgres, service: Service) -> None:
+    """It still copies rows into every table, which PostgreSQL refuses to whoever a policy might bind."""
+    async with connected(server, service.name, service.name) as connection:
+        for table, _ in protected_tables(service.metadata):
+            assert not await connection.fetchval("SELECT row_security_active($1::text)", f'"{table.name}"')
+            columns = [column.name for column in table.columns if not column.computed]
+            assert await connection.copy_records_to_table(table.name, records=[], columns=columns) == "COPY 0"
+
+
+@EACH
+async def test_the_service_finds_that_the_second_line_stands(server: EmbeddedPostgres, service: Service) -> None:
+    found = RowSecurity(service.name, service.metadata)
+    table = next(table for table, _ in protected_tables(service.metadata))
+    async with (
+        connected(server, f"{service.name}_owner", service.name) as owner,
+        connected(server, service.name, service.name) as connection,
+    ):
+        await owner.execute(f'ALTER TABLE "{table.name}" DISABLE ROW LEVEL SECURITY')
+        await found.look(connection)
+        assert not found.stands
+        assert await upgrade(service.name, account(f"{service.name}_owner", service.name).url(server.admin_dsn))
+        await found.look(connection)
+        assert found.stands
+
+
+HOT = {
+    "order": (orders._FIND, orders._LOCK, "UPDATE cloud_order SET state = state WHERE id = ANY($1::uuid[])"),
+    "voucher": ("SELECT * FROM quota_account WHERE enterprise_id = ANY($1::uuid[]) AND year = 2026 FOR UPDATE",),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+async def test_row_security_changes_no_plan_of_the_service(server: EmbeddedPostgres, name: str) -> None:
+    """The statements of purchases are planned as if there were no policy (ADR 0024)."""
+    service = next(service for service in SERVICES if service.name == name)
+    admin = await asyncpg.connect(server.admin_dsn, database=name)
+
+    async def plans() -> list[str]:
+        await admin.execute(f'SET LOCAL ROLE "{name}"; SET LOCAL enable_seqscan = off')
+        found = []
+        for statement in HOT[name]:
+            literal = statement.replace("$1", "ARRAY['018f0000-0000-7000-8000-000000000000']")
+            found += [row[0] for row in await admin.fetch(f"EXPLAIN (VERBOSE, COSTS OFF) {literal}")]
+        await admin.execute("RESET ROLE")
+        return found
+
+    transaction = admin.transaction()
+    await transaction.start()
+    with_policies = await plans()
+    for table, _ in protected_tables(service.metadata):
+        await admin.execute(f'ALTER TABLE "{table.name}" DISABLE ROW LEVEL SECURITY')
+    assert with_policies == await plans()
+    assert "Index" in "".join(with_policies)
+    await transaction.rollback()
+    await admin.close()
+
+
+async def test_a_migration_writes_only_policies_that_changed(server: EmbeddedPostgres) -> None:
+    service = next(service for service in SERVICES if service.name == "catalog")
+    policies = "SELECT array_agg(oid ORDER BY oid) FROM pg_policy"
+    engine = _engine(account("catalog_owner", "catalog").url(server.admin_dsn))
+    changed = MetaData()
+    for table in service.metadata.sorted_tables:
+        table.to_metadata(changed).info = dict(table.info)
+    changed.tables["product"].info = {}
+    async with connected(server, "catalog_owner", "catalog") as owner:
+        before = await owner.fetchval(policies)
+        async with engine.begin() as connection:
+            assert await connection.run_sync(secure, service.metadata, "catalog")
+        assert await owner.fetchval(policies) == before
+        async with engine.begin() as connection:
+            assert await connection.run_sync(secure, changed, "catalog")
+        assert len(await owner.fetchval(policies)) == len(before) - 2
+        readable = "SELECT has_table_privilege('catalog_tenant', 'product', 'SELECT')"
+        assert not await owner.fetchval(readable), "what declares nothing is not granted"
+        async with engine.begin() as connection:
+            assert await connection.run_sync(secure, service.metadata, "catalog")
+        assert await owner.fetchval(readable)
+        assert rows_of(service.metadata.tables["product"])
+    await engine.dispose()
+
+
+async def test_no_policy_is_written_that_would_bind_the_service_or_without_the_tenants_role(
+    server: EmbeddedPostgres,
+) -> None:
+    """A server whose roles are of the release before: the migration goes on, and says that the second line is off."""
+    owner, runtime = account("older_owner", "olden"), account("older", "olden")
+    await ensure_database(server.admin_dsn, owner=owner, runtime=runtime)
+    admin = await asyncpg.connect(server.admin_dsn)
+    metadata = MetaData()
+    Table("anything", metadata, Column("id", Text))
+    engine = _engine(owner.url(server.admin_dsn))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    for spoilt, mended in (
+        ("ALTER ROLE older NOBYPASSRLS", "ALTER ROLE older BYPASSRLS"),
+        ("ALTER ROLE older_tenant RENAME TO gone", "ALTER ROLE gone RENAME TO older_tenant"),
+    ):
+        await admin.execute(spoilt)
+        async with engine.begin() as connection:
+            assert not await connection.run_sync(secure, metadata, "older")
+        await admin.execute(mended)
+        async with engine.begin() as connection:
+            assert await connection.run_sync(secure, metadata, "older")
+    await engine.dispose()
+    await admin.execute("DROP DATABASE olden WITH (FORCE)")
     await admin.close()

@@ -22,6 +22,7 @@ from shared.runtime.fields import Day, Moment
 from shared.runtime.hot import HotRoute
 from shared.runtime.http import Body, Run, VersionedRun
 from shared.runtime.problems import VersionMismatch
+from shared.runtime.row_security import public_rows
 from shared.runtime.runtime import Waiters
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
@@ -30,7 +31,14 @@ from shared.runtime.work import Work
 
 METADATA = MetaData()
 RUNTIME = attach(METADATA)
-THING = Table("thing", METADATA, Column("id", Uuid, primary_key=True), Column("name", Text), Column("version", Integer))
+THING = Table(
+    "thing",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text),
+    Column("version", Integer),
+    info=public_rows("a toy's things are anybody's"),
+)
 
 
 class NameTaken(Refusal):

@@ -1,13 +1,20 @@
 """One platform for all tests of security: opening five services costs more than most of the tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest_asyncio
 
 from tests.integration.security.estate import Estate, open_estate
+from tests.integration.security.story import Story, Tenant
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def estate(postgres_server: str) -> AsyncIterator[Estate]:
     async with open_estate(postgres_server) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tenants(estate: Estate) -> Mapping[str, Tenant]:
+    """Two enterprises and two providers with one of everything."""
+    return await Story(estate).tell()

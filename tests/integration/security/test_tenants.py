@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 
 import pytest
-import pytest_asyncio
 
 from shared.contracts.permissions import GRANTS, Role
 from tests.integration.security.estate import Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, sample
-from tests.integration.security.story import CODES, Story, Tenant, a_paper
+from tests.integration.security.story import CODES, Tenant, a_paper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,11 +19,6 @@ PUBLIC = frozenset({"catalog GET /directory/{product_id}"})
 OF_ENTERPRISES = frozenset(
     {"voucher GET /applications/{application_id}", "voucher GET /quota-accounts/{account_id}/movements"}
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def tenants(estate: Estate) -> Mapping[str, Tenant]:
-    return await Story(estate).tell()
 
 
 def reachable(estate: Estate, tenant: Tenant) -> list[Operation]:

@@ -120,5 +120,5 @@ async def databases(fresh_database: Callable[[], str]) -> Mapping[str, str]:
     """An empty database with all tables for each service."""
     made = {service.name: await asyncio.to_thread(fresh_database) for service in SERVICES}
     for service in SERVICES:
-        await create_tables(made[service.name], service.metadata)
+        await create_tables(made[service.name], service.metadata, service=service.name)
     return made
