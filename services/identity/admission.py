@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from services.identity.domain.refusals import SignInThrottled
+from services.identity.domain.account_refusals import SignInThrottled
 from services.identity.sealing import Vault
 from services.identity.store import counters
 from services.identity.store.accounts import Account, find_account

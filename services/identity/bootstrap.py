@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import accept_sign_in_name
-from services.identity.domain.refusals import SignInNameTaken
 from services.identity.store.accounts import Account, add_account, find_account
 from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.identity import admission
 from services.identity.admission import Attempt, lane_of
 from services.identity.codes import fits
-from services.identity.domain.refusals import PasswordWrong, ResetCodeWrong
+from services.identity.domain.account_refusals import PasswordWrong, ResetCodeWrong
 from services.identity.sealing import Vault
 from services.identity.store import accounts as store
 from services.identity.store import credentials

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.identity.codes import fresh_recovery_codes, plain, recovery_index
-from services.identity.domain.refusals import (
+from services.identity.domain.account_refusals import (
     SecondFactorForStaff,
     SecondFactorNeeded,
     SecondFactorNotSet,

@@ -13,8 +13,8 @@ import structlog
 
 from services.identity import admission
 from services.identity.admission import Attempt, fingerprint, lane_of
+from services.identity.domain.account_refusals import SecondFactorNeeded, SessionEnded, SignInFailed
 from services.identity.domain.accounts import audiences_of, effective_roles
-from services.identity.domain.refusals import SecondFactorNeeded, SessionEnded, SignInFailed
 from services.identity.endings import end_session, end_sessions
 from services.identity.sealing import Vault
 from services.identity.second_factor import judge_second_factor

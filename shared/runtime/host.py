@@ -38,7 +38,7 @@ from shared.runtime.gates import Gates
 from shared.runtime.hot_http import HotFirst
 from shared.runtime.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.http_protocol import JoiningProtocol
-from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, load_keys
+from shared.runtime.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, Looking
 from shared.runtime.methods import allowed_methods
 from shared.runtime.network import Proxies
 from shared.runtime.openapi import describe_hot_routes
@@ -157,12 +157,14 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     runtime.ports.add(PolicyPack, pack)
     runtime.ports.add(TokenVerifier, verifier)
     runtime.ports.add(KeyReload, KeyReload())
+    looking = Looking()
+    runtime.ports.add(Looking, looking)
     proxies = Proxies.read(hops=settings.forwarded_hops, networks=settings.trusted_proxies)
     runtime.ports.add(Proxies, proxies)
     runtime.ports.add(Callers, Callers(verifier, proxies, settings))
     async with pool.acquire() as connection:
         await runtime.clock.synchronise(connection)
-        await load_keys(connection, verifier)
+        await looking.load(connection, verifier)
         await runtime.row_security.look(connection)
     if service.prepare is not None:
         await service.prepare(runtime)
@@ -177,8 +179,12 @@ async def _close_pool(pool: Any) -> None:  # noqa: ANN401 - asyncpg has no types
 
 
 async def _synchronise(runtime: Runtime) -> None:
-    """Read database time, the clock's offset and, when wanted, the keys, and look for row security; until cancelled."""
-    verifier, reload = runtime.ports.get(TokenVerifier), runtime.ports.get(KeyReload)
+    """Read database time, the clock's offset and what other processes learned, look for row security; until cancelled.
+
+    What they learned is of keys and of accounts and sessions that ended.
+    """
+    verifier, looking = runtime.ports.get(TokenVerifier), runtime.ports.get(Looking)
+    reload = runtime.ports.get(KeyReload)
     for turn in range(1_000_000_000):
         try:
             async with runtime.pool.acquire() as connection:
@@ -188,7 +194,9 @@ async def _synchronise(runtime: Runtime) -> None:
                     await runtime.clock.look(connection)
                 if reload.wanted or turn % 30 == 0:
                     reload.wanted = False
-                    await load_keys(connection, verifier)
+                    await looking.load(connection, verifier)
+                else:
+                    await looking.look(connection, verifier)
                 if turn % 30 == 0:
                     await runtime.row_security.look(connection)
         except Exception as error:  # noqa: BLE001 - the clock must outlive every fault

@@ -1,4 +1,8 @@
-"""Every service's copy of signing keys, ended accounts and sessions, and the moved clock, fed by identity's streams."""
+"""Every service's copy of signing keys, ended accounts and sessions, and the moved clock, fed by identity's streams.
+
+A fact reaches one process of a service, which knows at once. The others look into their database each two seconds and
+read what changed since (`Looking`), so that a sign-out or a disabled account holds everywhere within seconds.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +21,19 @@ from shared.runtime.work import Work
 SESSIONS_LOADED_MAX = 100_000
 """More sessions than this never end within six minutes: identity does not sign out so many."""
 
+# Every row names the transaction that wrote it. What was under way at the last look, or began after it, is read again:
+# so nothing is overlooked, however long a transaction took, and what is read twice changes nothing.
+_SEEN_TO = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint"
+_CHANGED = """
+SELECT 'seen' AS what, NULL::uuid AS id, NULL::timestamptz AS until,
+       (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint AS seen_to
+UNION ALL SELECT 'key', NULL, NULL, NULL FROM signing_key WHERE noted_in >= $1
+UNION ALL SELECT 'account', account_id, tokens_before, NULL FROM revocation
+    WHERE noted_in >= $1 AND tokens_before > clock_timestamp() - interval '10 min'
+UNION ALL SELECT 'session', session_id, ended_at, NULL FROM ended_session
+    WHERE noted_in >= $1 AND ended_at > clock_timestamp() - make_interval(secs => $2)
+"""
+
 
 async def publish_keys(work: Work, facts: Sequence[KeyPublished]) -> None:
     """Trust newly published keys."""
@@ -32,7 +49,9 @@ async def publish_keys(work: Work, facts: Sequence[KeyPublished]) -> None:
 async def retire_keys(work: Work, facts: Sequence[KeyRetired]) -> None:
     """Stop trusting retired keys."""
     for fact in facts:
-        await work.connection.execute("UPDATE signing_key SET retired_at = now() WHERE kid = $1", fact.kid)
+        await work.connection.execute(
+            "UPDATE signing_key SET retired_at = now(), noted_in = DEFAULT WHERE kid = $1", fact.kid
+        )
     _reload_after(work)
 
 
@@ -41,7 +60,8 @@ async def end_accounts(work: Work, facts: Sequence[AccountEnded]) -> None:
     for fact in facts:
         await work.connection.execute(
             "INSERT INTO revocation (account_id, tokens_before) VALUES ($1, $2)"
-            " ON CONFLICT (account_id) DO UPDATE SET tokens_before = GREATEST(revocation.tokens_before, $2)",
+            " ON CONFLICT (account_id) DO UPDATE SET"
+            " tokens_before = GREATEST(revocation.tokens_before, $2), noted_in = EXCLUDED.noted_in",
             fact.account_id,
             fact.tokens_before,
         )
@@ -98,6 +118,33 @@ async def load_keys(connection: Connection, verifier: TokenVerifier) -> None:
     )
     for row in reversed(sessions):
         verifier.forget_session(row["session_id"], ended_at=_seconds(row["ended_at"]))
+
+
+class Looking:
+    """What a process has seen of the keys and endings in its database, and the look at what came since."""
+
+    def __init__(self) -> None:
+        self._seen_to = 0
+
+    async def load(self, connection: Connection, verifier: TokenVerifier) -> None:
+        """Read everything, as `load_keys`."""
+        # First where to go on from: what is committed between the two is read again by the next look.
+        seen_to: int = await connection.fetchval(_SEEN_TO)
+        await load_keys(connection, verifier)
+        self._seen_to = seen_to
+
+    async def look(self, connection: Connection, verifier: TokenVerifier) -> None:
+        """Read what changed since the last look or load; one statement, unless there is another key."""
+        rows = await connection.fetch(_CHANGED, self._seen_to, float(OUTLIVED_AFTER_S))
+        for row in rows:
+            match row["what"]:
+                case "account":
+                    verifier.forget(AccountId(row["id"]), issued_until=_seconds(row["until"]))
+                case "session":
+                    verifier.forget_session(row["id"], ended_at=_seconds(row["until"]))
+        if any(row["what"] == "key" for row in rows):
+            await load_keys(connection, verifier)
+        self._seen_to = next(row["seen_to"] for row in rows if row["what"] == "seen")
 
 
 def _reload_after(work: Work) -> None:

@@ -51,6 +51,11 @@ def moment(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, MOMENT, nullable=nullable)
 
 
+def _noted_in() -> Column[int]:
+    """The transaction that wrote the row last: another process reads what came since it looked (`keys.Looking`)."""
+    return Column("noted_in", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text)::bigint"))
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeTables:
     """The runtime's tables of one service."""
@@ -243,19 +248,25 @@ def _trusting(metadata: MetaData) -> dict[str, Table]:
         Column("kid", Text, primary_key=True),
         Column("public_key", LargeBinary, nullable=False),
         moment("retired_at", nullable=True),
+        _noted_in(),
+        Index("signing_key_noted_in", "noted_in"),
     )
     revocation = Table(
         "revocation",
         metadata,
         Column("account_id", Uuid, primary_key=True),
         moment("tokens_before"),
+        _noted_in(),
+        Index("revocation_noted_in", "noted_in"),
     )
     ended_session = Table(
         "ended_session",
         metadata,
         Column("session_id", Uuid, primary_key=True),
         moment("ended_at"),
+        _noted_in(),
         Index("ended_session_ended_at", "ended_at"),
+        Index("ended_session_noted_in", "noted_in"),
     )
     return {"signing_key": signing_key, "revocation": revocation, "ended_session": ended_session}
 

@@ -12,7 +12,7 @@ from services.identity.api.showing import ShownReset, with_code
 from services.identity.handlers import accounts
 from services.identity.handlers.accounts import AccountOutcome
 from services.identity.views import registers
-from services.identity.views.models import PartyAccountItem
+from services.identity.views.models.people import PartyAccountItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal

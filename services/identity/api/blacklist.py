@@ -11,7 +11,7 @@ from services.identity.api.bodies import BlacklistBody, LiftingBody, ReasonBody
 from services.identity.handlers import blacklist
 from services.identity.handlers.blacklist import Approve, BlacklistOutcome, Close
 from services.identity.views import registers
-from services.identity.views.models import LiftingItem
+from services.identity.views.models.parties import LiftingItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from services.identity.api.asking import Reader
 from services.identity.views import histories as views
 from services.identity.views.histories import DecisionFilter, ReadFilter
-from services.identity.views.models import AccountItem, AccountView, DocumentReadItem, HistoryItem
+from services.identity.views.models.people import AccountItem, AccountView, DocumentReadItem, HistoryItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal

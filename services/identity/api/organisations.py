@@ -13,7 +13,7 @@ from services.identity.handlers import authentication, standing
 from services.identity.handlers.organisations import OrganisationOutcome
 from services.identity.sealing import Vault
 from services.identity.views import organisations as views
-from services.identity.views.models import OrganisationItem, OrganisationView
+from services.identity.views.models.parties import OrganisationItem, OrganisationView
 from services.identity.views.organisations import OrganisationFilter, Viewing
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission

@@ -17,7 +17,8 @@ from services.identity.handlers.registration import (
 )
 from services.identity.sealing import Vault
 from services.identity.views import registers
-from services.identity.views.models import BlacklistItem, DirectoryItem, Form, JsonWebKeys
+from services.identity.views.models.parties import BlacklistItem, DirectoryItem, Form
+from services.identity.views.models.people import JsonWebKeys
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth.passwords import check_password_rule

@@ -13,7 +13,12 @@ from services.identity.handlers.affiliations import AffiliationKind, Affiliation
 from services.identity.handlers.resemblances import ResemblanceDecided
 from services.identity.views import registers
 from services.identity.views import resemblances as resemblance_views
-from services.identity.views.models import AffiliationItem, PriorityItem, RecognitionItem, ResemblanceItem
+from services.identity.views.models.parties import (
+    AffiliationItem,
+    PriorityItem,
+    RecognitionItem,
+    ResemblanceItem,
+)
 from services.identity.views.registers import AffiliationFilter
 from services.identity.views.resemblances import REVIEWERS
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page

@@ -12,7 +12,7 @@ from services.identity.domain.reviewing import Tick
 from services.identity.handlers import authentication, standing
 from services.identity.handlers.authentication import Review
 from services.identity.handlers.organisations import OrganisationOutcome
-from services.identity.views.models import OrganisationItem
+from services.identity.views.models.parties import OrganisationItem
 from services.identity.views.organisations import OrganisationFilter, list_organisations
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission

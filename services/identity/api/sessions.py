@@ -17,7 +17,7 @@ from services.identity.api.asking import Agent, Network
 from services.identity.api.bodies import CodeBody, PasswordBody, RefreshBody, ResetPasswordBody, SignInBody
 from services.identity.sessions import Session
 from services.identity.views import registers
-from services.identity.views.models import Me
+from services.identity.views.models.people import Me
 from services.identity.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.identity.codes import code_part
-from services.identity.handlers.staff import CODE_GIVEN_BY
+from services.identity.handlers.staff_acts import CODE_GIVEN_BY
 from services.identity.sealing import Vault
 from shared.runtime.edge import runtime_of
 

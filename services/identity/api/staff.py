@@ -21,9 +21,10 @@ from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff
 from services.identity.handlers.designations import DesignationOutcome, Moved
 from services.identity.handlers.keys import KeyRotated
-from services.identity.handlers.staff import StaffAct, StaffOutcome
+from services.identity.handlers.staff import StaffOutcome
+from services.identity.handlers.staff_acts import StaffAct
 from services.identity.views import registers
-from services.identity.views.models import DesignationItem, ProposalItem, StaffItem
+from services.identity.views.models.people import DesignationItem, ProposalItem, StaffItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal

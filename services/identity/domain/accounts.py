@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from services.identity.domain.refusals import (
+from services.identity.domain.account_refusals import (
     RolesExclusive,
     SignInNameMalformed,
     StaffRegionInvalid,

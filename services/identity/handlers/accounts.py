@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity.domain.refusals import AccountActive, AccountDisabled
+from services.identity.domain.account_refusals import AccountActive, AccountDisabled
 from services.identity.store import accounts as store
 from services.identity.store import credentials
 from services.identity.store.accounts import Account

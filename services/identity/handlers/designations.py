@@ -7,13 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from services.identity.domain.account_refusals import AccountDisabled, OwnAccount
 from services.identity.domain.accounts import OPERATOR_ROLES
-from services.identity.domain.refusals import (
-    AccountDisabled,
-    DesignationNotOpen,
-    DesignationOutOfOrder,
-    OwnAccount,
-)
+from services.identity.domain.refusals import DesignationNotOpen, DesignationOutOfOrder
 from services.identity.domain.standing_refusals import DesignationEnded, DesignationRequired, NotOperatorStaff
 from services.identity.store import accounts as store
 from services.identity.tables import DESIGNATION

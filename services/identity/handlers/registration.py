@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import role_of_party
 from services.identity.domain.organisations import Organisation, expire
 from services.identity.domain.organisations import register as register_organisation
@@ -21,7 +22,6 @@ from services.identity.domain.refusals import (
     RegionUnknown,
     RegistrationsBusy,
     RegistrationThrottled,
-    SignInNameTaken,
 )
 from services.identity.handlers.accounts import disable
 from services.identity.handlers.organisations import Telling, announce, move

@@ -3,59 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from uuid import UUID
 
-import asyncpg
-
-from services.identity.domain.accounts import ROLES_ZH, check_staff_roles, may_approve
-from services.identity.domain.refusals import (
-    AccountActive,
-    AccountDisabled,
-    OwnAccount,
-    PersonNameMalformed,
+from services.identity.domain.account_refusals import (
     ProposalNeedsAdministrator,
     ProposalNotOpen,
-    RegionUnknown,
-    SamePerson,
-    SecondFactorNotSet,
     SignInNameTaken,
 )
-from services.identity.handlers.accounts import ResetRules, disable, end_tokens
+from services.identity.domain.accounts import ROLES_ZH, may_approve
+from services.identity.domain.refusals import PersonNameMalformed, SamePerson
+from services.identity.handlers.accounts import disable
 from services.identity.handlers.designations import designation_for
+from services.identity.handlers.staff_acts import (
+    ACT_ZH,
+    CODE_GIVEN_BY,
+    StaffAct,
+    change_account,
+    check_act,
+    check_roles,
+    issue_code,
+    load_staff,
+    open_account,
+)
 from services.identity.store import accounts as store
-from services.identity.store import credentials
 from services.identity.store import proposals as proposals_store
-from services.identity.store.accounts import Account
-from services.identity.store.credentials import Reset
 from services.identity.store.proposals import Proposal
-from services.identity.store.sessions import revoke_sessions
-from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
 from shared.kernel.names import is_seen
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Notice, Work
-
-
-class StaffAct(StrEnum):
-    """What takes two people."""
-
-    OPEN = "open"
-    CHANGE_ROLES = "change_roles"
-    ENABLE = "enable"
-    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of an act
-    RESET_SECOND_FACTOR = "reset_second_factor"
-
-
-ACT_ZH = {
-    StaffAct.OPEN: "开立账号",
-    StaffAct.CHANGE_ROLES: "更改角色",
-    StaffAct.ENABLE: "恢复账号",
-    StaffAct.RESET_PASSWORD: "重置密码",
-    StaffAct.RESET_SECOND_FACTOR: "重置身份验证器",
-}
-CODE_GIVEN_BY = frozenset({StaffAct.OPEN, StaffAct.RESET_PASSWORD})
-"""Acts after which the holder sets a password with a code of two parts: one from each of the two people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +121,7 @@ async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
     Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive, RegionUnknown, PersonNameMalformed,
     SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
     """
-    _check_roles(work, command.roles, command.region)
+    check_roles(work, command.roles, command.region)
     if not is_seen(command.display_name):
         raise PersonNameMalformed(pointer="/display_name")
     await designation_for(work, command.roles, named=command.designation_id)
@@ -171,11 +147,11 @@ async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
     Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
     RegionUnknown, SecondFactorNotSet. Source: ASVS 2.3.5.
     """
-    account = await _load_staff(work, command.account_id, command.by)
-    await _check_act(work, command.act, account)
+    account = await load_staff(work, command.account_id, command.by)
+    await check_act(work, command.act, account)
     roles, region = list(account.roles), account.region
     if command.act is StaffAct.CHANGE_ROLES:
-        _check_roles(work, command.roles, command.region)
+        check_roles(work, command.roles, command.region)
         roles, region = sorted(role.value for role in command.roles), command.region
         await designation_for(work, roles, named=command.designation_id, present=account.designation_id)
     return await _propose(
@@ -204,16 +180,16 @@ async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
     act = StaffAct(proposal.act)
     if proposal.account_id is None:
         _check_second(command, frozenset(map(Role, proposal.roles)))
-        account_id = await _open(work, proposal)
+        account_id = await open_account(work, proposal)
     else:
-        account = await _load_staff(work, proposal.account_id, command.by)
+        account = await load_staff(work, proposal.account_id, command.by)
         # Roles taken away count as well: whoever may not give them does not take them.
         _check_second(command, frozenset(map(Role, [*proposal.roles, *account.roles])))
-        await _check_act(work, act, account)
-        await _change(work, act, account, proposal)
+        await check_act(work, act, account)
+        await change_account(work, act, account, proposal)
         account_id = account.id
     if act in CODE_GIVEN_BY:
-        await _issue_code(work, proposal, account_id, command)
+        await issue_code(work, proposal, account_id, by=command.by)
     changes = {"state": "approved", "account_id": account_id, "decision_reason": command.reason}
     return await _decide_on(work, proposal, changes, command, verb="approve")
 
@@ -234,7 +210,7 @@ async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
     It takes one person, since whoever is in doubt must be able to stop an account at once. Emits: AccountEnded.
     Raises: NotFound, OwnAccount, AccountDisabled.
     """
-    account = await _load_staff(work, command.account_id, command.by)
+    account = await load_staff(work, command.account_id, command.by)
     version = await disable(work, account, ground=command.reason, by=command.by)
     return StaffOutcome(
         id=account.id,
@@ -295,90 +271,6 @@ def _check_second(command: DecideProposal, of: frozenset[Role]) -> None:
         raise ProposalNeedsAdministrator
 
 
-async def _check_act(work: Work, act: StaffAct, account: Account) -> None:
-    """Raises: AccountActive, AccountDisabled, SecondFactorNotSet."""
-    if act is StaffAct.ENABLE:
-        if account.active:
-            raise AccountActive
-        return
-    if not account.active:
-        raise AccountDisabled
-    if act is StaffAct.RESET_SECOND_FACTOR and await credentials.find_factor(work.connection, account.id) is None:
-        raise SecondFactorNotSet
-
-
-async def _open(work: Work, proposal: Proposal) -> UUID:
-    # The scheme's rules may have changed since, and roles are never given against them.
-    _check_roles(work, frozenset(map(Role, proposal.roles)), proposal.region)
-    account = Account(
-        id=work.new_id(),
-        sign_in_name=proposal.sign_in_name,
-        password_hash="",
-        organisation_id=None,
-        designation_id=await designation_for(work, proposal.roles, named=proposal.designation_id),
-        roles=proposal.roles,
-        region=proposal.region,
-        display_name=proposal.display_name,
-        state="active",
-        opened_at=work.now,
-        version=1,
-    )
-    try:
-        await store.add_account(work.connection, account)
-    except asyncpg.UniqueViolationError as error:
-        raise SignInNameTaken from error
-    work.emit(AccountOpened(version=1, account_id=account.id, organisation_id=None, roles=tuple(account.roles)))
-    return account.id
-
-
-async def _change(work: Work, act: StaffAct, account: Account, proposal: Proposal) -> None:
-    match act:
-        case StaffAct.CHANGE_ROLES:
-            _check_roles(work, frozenset(map(Role, proposal.roles)), proposal.region)
-            designation_id = await designation_for(
-                work, proposal.roles, named=proposal.designation_id, present=account.designation_id
-            )
-            # An account that ceases to be the operator's keeps its designation: were it the operator's again, it would
-            # be so under the same one.
-            kept = designation_id or account.designation_id
-            changes = {"roles": proposal.roles, "region": proposal.region, "designation_id": kept}
-            version = await store.change_account(work.connection, account, changes)
-            await end_tokens(work, version, account.id)
-        case StaffAct.ENABLE:
-            # Roles that exclude each other since are not given back with the account.
-            _check_roles(work, frozenset(map(Role, account.roles)), account.region)
-            await end_tokens(
-                work, await store.change_account(work.connection, account, {"state": "active"}), account.id
-            )
-        case StaffAct.RESET_SECOND_FACTOR:
-            await credentials.drop_factor(work.connection, account.id)
-            await _start_anew(work, account)
-        case StaffAct.RESET_PASSWORD:
-            # The old password is worth nothing from now on, whoever knows it.
-            await store.set_password_hash(work.connection, account.id, password_hash="")
-            await _start_anew(work, account)
-        case StaffAct.OPEN:
-            raise ProposalNotOpen
-
-
-async def _start_anew(work: Work, account: Account) -> None:
-    await revoke_sessions(work.connection, account.id)
-    version = await store.change_account(work.connection, account, {})
-    await end_tokens(work, version, account.id)
-
-
-async def _issue_code(work: Work, proposal: Proposal, account_id: UUID, command: DecideProposal) -> None:
-    # Whoever proposes and whoever approves each hold a part: neither can take the account for themselves.
-    reset = Reset(
-        id=proposal.id,
-        account_id=account_id,
-        parts=2,
-        issued_by=command.by.account_id or proposal.proposed_by,
-        ground=proposal.reason,
-    )
-    await credentials.add_reset(work.connection, reset, ttl=work.ports.get(ResetRules).staff_ttl)
-
-
 async def _decide_on(
     work: Work, proposal: Proposal, changes: Mapping[str, object], command: DecideProposal, *, verb: str
 ) -> ProposalOutcome:
@@ -398,22 +290,6 @@ async def _decide_on(
         )
     )
     return _outcome(proposal, state=str(changes["state"]), account_id=changes.get("account_id"))
-
-
-async def _load_staff(work: Work, account_id: UUID, by: Actor) -> Account:
-    """Raises: NotFound, OwnAccount."""
-    account = await store.load_account(work.connection, account_id)
-    if not account.staff:
-        raise NotFound
-    if account.id == by.account_id:
-        raise OwnAccount
-    return account
-
-
-def _check_roles(work: Work, roles: frozenset[Role], region: str | None) -> None:
-    check_staff_roles(roles, region=region)
-    if region is not None and work.pack.region_of(region) is None:
-        raise RegionUnknown(region=region)
 
 
 def _outcome(proposal: Proposal, *, state: str = "proposed", account_id: object = None) -> ProposalOutcome:

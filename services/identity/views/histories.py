@@ -19,7 +19,7 @@ from services.identity.tables import (
     RUNTIME,
     STAFF_PROPOSAL,
 )
-from services.identity.views.models import (
+from services.identity.views.models.people import (
     AccountAct,
     AccountItem,
     AccountView,

@@ -9,7 +9,7 @@ from services.identity.domain.organisations import registered_long_enough
 from services.identity.domain.reviewing import conditions_to_tick, is_legible
 from services.identity.sealing import Vault
 from services.identity.tables import CONTACT, DOCUMENT, ORGANISATION, SUBMISSION
-from services.identity.views.models import (
+from services.identity.views.models.parties import (
     ConditionItem,
     Contact,
     DocumentItem,

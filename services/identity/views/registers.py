@@ -21,23 +21,25 @@ from services.identity.tables import (
     SECOND_FACTOR,
     STAFF_PROPOSAL,
 )
-from services.identity.views.models import (
+from services.identity.views.models.parties import (
     AffiliationItem,
     BlacklistItem,
     ConditionItem,
-    DesignationItem,
     DirectoryItem,
     Form,
     FormDocument,
     FormRegion,
+    LiftingItem,
+    PriorityItem,
+    RecognitionItem,
+)
+from services.identity.views.models.people import (
+    DesignationItem,
     JsonWebKey,
     JsonWebKeys,
-    LiftingItem,
     Me,
     PartyAccountItem,
-    PriorityItem,
     ProposalItem,
-    RecognitionItem,
     StaffItem,
 )
 from services.identity.views.organisations import scope_of

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from services.identity.tables import ORGANISATION, RESEMBLANCE
-from services.identity.views.models import ResemblanceItem, SameAs
+from services.identity.views.models.parties import ResemblanceItem, SameAs
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal

@@ -9,6 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity.domain import organisations as rules
+from services.identity.domain.account_refusals import (
+    RolesExclusive,
+    SignInNameMalformed,
+    StaffRegionInvalid,
+    StaffRolesInvalid,
+)
 from services.identity.domain.accounts import (
     accept_sign_in_name,
     audiences_of,
@@ -37,10 +43,6 @@ from services.identity.domain.refusals import (
     NotProvider,
     OrganisationNameMalformed,
     RecognitionNeedsException,
-    RolesExclusive,
-    SignInNameMalformed,
-    StaffRegionInvalid,
-    StaffRolesInvalid,
     SuspensionNotOpen,
 )
 from services.identity.domain.reviewing import FiledDocument, Tick, check_checklist, check_documents
