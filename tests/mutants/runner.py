@@ -84,6 +84,7 @@ _PYTEST = (
 )
 _SURROUNDINGS = {
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTEST_ADDOPTS": "",
     # To look for plugins takes longer than most tests; those that are needed are named.
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "NO_CONTAINERS": "seeded bugs need none",
