@@ -10,9 +10,10 @@ import importlib
 import json
 import os
 import sys
+import traceback
 import warnings
 from contextlib import suppress
-from typing import Final
+from typing import Final, NoReturn
 
 LIBRARIES: Final = (
     *("pytest", "pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin", "anyio._backends._asyncio"),
@@ -53,8 +54,8 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _run(arguments: list[str], printed: str) -> None:
-    """What a child does; it never returns."""
+def _run(arguments: list[str], printed: str) -> NoReturn:
+    """What a child does."""
     import pytest  # noqa: PLC0415 - loaded by now
 
     code = _NOT_IN
@@ -64,9 +65,11 @@ def _run(arguments: list[str], printed: str) -> None:
         os.dup2(target, 1)
         os.dup2(target, 2)
         code = int(pytest.main(arguments))
+    except BaseException:  # noqa: BLE001 - it is printed, and the child ends
+        traceback.print_exc()
+    finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
         os._exit(code)
 
 

@@ -4,6 +4,8 @@ Whether their tests turn red is seen by `make mutants`, and for the quick ones b
 """
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import command
-from tests.mutants.catalogue import Bug, check_fit, load
+from tests.mutants.catalogue import ROOT, Bug, check_fit, load
 from tests.mutants.runner import Outcome, Planter, Verdict
 
 KINDS_AT_LEAST = 3
@@ -55,6 +57,22 @@ def test_every_seeded_bug_fits_the_code_and_names_tests_that_exist() -> None:
 def test_no_two_seeded_bugs_are_the_same_change() -> None:
     changes = [(bug.file, bug.old, bug.new) for bug in load()]
     assert len(set(changes)) == len(changes)
+
+
+def test_every_bug_is_a_program_that_somebody_could_have_written(tmp_path: Path) -> None:
+    # A name that nobody defined would turn any test red.
+    for number, bug in enumerate(load()):
+        planted = bug.planted((ROOT / bug.file).read_text("utf-8"))
+        (tmp_path / f"bug_{number}.py").write_text(f"{planted}\n# {bug.title}\n", "utf-8")
+    words = (sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--target-version=py311")
+    found = subprocess.run(  # noqa: S603 - our own linter
+        [*words, "--select=E9,F821,F823", "--output-format=concise", str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 0, found.stdout
 
 
 def test_every_kind_has_some_bugs_and_all_together_are_many() -> None:
