@@ -1,14 +1,17 @@
 """The seeded bugs as data: `bugs/*.toml`, a file for each kind of fault."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 BUGS = Path(__file__).parent / "bugs"
 ROOT = Path(__file__).parents[2]
 
-_FIELDS = frozenset({"name", "file", "old", "new", "tests", "equivalent"})
+_FIELDS = frozenset({"name", "file", "old", "new", "tests", "equivalent", "slow"})
+_DEFINED = re.compile(r"^\s*(?:(?:async )?def|class) (\w+)|^(Test\w+) =", re.MULTILINE)
 
 
 class CatalogueBroken(Exception):
@@ -20,6 +23,7 @@ class Bug:
     """One seeded bug: `old` stands once in `file` and becomes `new`; `tests` are what must turn red.
 
     `equivalent` says why no test can tell the changed code from the right one; such a bug is expected to stay green.
+    `slow` says that its tests take longer than about a second although they need no server.
     """
 
     kind: str
@@ -29,6 +33,7 @@ class Bug:
     new: str
     tests: Sequence[str]
     equivalent: str = ""
+    slow: bool = False
 
     @property
     def title(self) -> str:
@@ -37,7 +42,12 @@ class Bug:
 
     @property
     def quick(self) -> bool:
-        """Whether its tests need no server, so that CI plants it every time."""
+        """Whether its tests take about a second and need no server, so that CI plants it every time."""
+        return not self.slow and self.serverless
+
+    @property
+    def serverless(self) -> bool:
+        """Whether its tests need no server."""
         return all(test.startswith("tests/unit/") for test in self.tests)
 
     def planted(self, source: str) -> str:
@@ -83,9 +93,17 @@ def check_fit(bugs: Sequence[Bug], root: Path = ROOT) -> Sequence[str]:
             bug.planted((root / bug.file).read_text("utf-8"))
         except (OSError, CatalogueBroken) as error:
             wrong.append(str(error))
-        wrong += [f"{bug.title}: no file {path}" for path in _files(bug) if not (root / path).exists()]
+        wrong += [f"{bug.title}: no test {test}" for test in bug.tests if not _exists(test, root)]
     return wrong
 
 
-def _files(bug: Bug) -> Sequence[str]:
-    return [test.partition("::")[0] for test in bug.tests]
+def _exists(test: str, root: Path) -> bool:
+    """Whether a test's file is there and defines it; parameters are not looked at."""
+    name, _, function = test.partition("[")[0].partition("::")
+    path = root / name
+    return path.is_file() and (not function or set(function.split("::")) <= _defined(path))
+
+
+@lru_cache(maxsize=256)
+def _defined(path: Path) -> frozenset[str]:
+    return frozenset("".join(names) for names in _DEFINED.findall(path.read_text("utf-8")))

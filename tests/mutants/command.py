@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -13,7 +15,7 @@ from tempfile import TemporaryDirectory
 from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from tests.mutants.catalogue import Bug, CatalogueBroken, check_fit, load
-from tests.mutants.runner import Outcome, Planter, Verdict, copy_checkout, environment_for, plant_all
+from tests.mutants.runner import NotGreen, Outcome, Verdict, environment_for, plant_all
 
 WORKERS = 2
 _WRONG_USE = 2
@@ -38,7 +40,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.add_argument("--list", action="store_true", help="list the bugs and end")
-    found.add_argument("--quick", action="store_true", help="only those whose tests need no database")
+    found.add_argument(
+        "--quick",
+        action="store_true",
+        help="only those that CI plants: their tests take about a second and need no server",
+    )
     found.add_argument("--only", default="", metavar="TEXT,...", help="only those whose kind or name holds a text")
     found.add_argument("--workers", type=int, default=WORKERS, metavar="N", help="copies at work (%(default)s)")
     found.add_argument("--no-baseline", action="store_true", help="do not first see the tests green without a bug")
@@ -61,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong or not bugs or given.workers < 1:
         _complain("\n".join(wrong) or "nothing to plant: --list names the bugs, --workers is at least 1")
         return _WRONG_USE
+    # Whoever ends the command ends what it has started, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         return _plant(bugs, workers=given.workers, baseline=not given.no_baseline)
     except KeyboardInterrupt:
@@ -75,36 +83,51 @@ def _chosen(bugs: Sequence[Bug], *, quick: bool, only: str) -> Sequence[Bug]:
 
 def _plant(bugs: Sequence[Bug], *, workers: int, baseline: bool) -> int:
     began = time.monotonic()
-    with _server(needed=not all(bug.quick for bug in bugs)) as url, TemporaryDirectory() as name:
-        environment = environment_for(postgres_url=url)
-        folder = Path(name)
+    done: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        done.append(outcome)
+        _say(f"{len(done):4}/{len(bugs)} {outcome.verdict:10} {outcome.seconds:5.1f} s  {outcome.bug.title}")
+        if not outcome.good:
+            _say(outcome.text)
+
+    with _server(needed=not all(bug.serverless for bug in bugs)) as url, TemporaryDirectory() as name:
         if baseline:
-            tests = sorted({test for bug in bugs for test in bug.tests})
-            _say(f"first the tests as they are, {len(tests)} places ...")
-            code, text = asyncio.run(Planter(copy_checkout(folder / "baseline"), environment).run(tests))
-            if code != 0:
-                _complain(f"the tests are not green without a bug (pytest says {code}):\n{text}")
-                return 1
-        done: list[Outcome] = []
+            _say("first the tests as they are ...")
+        try:
+            asyncio.run(
+                plant_all(
+                    bugs,
+                    Path(name),
+                    workers=workers,
+                    environment=environment_for(postgres_url=url),
+                    baseline=baseline,
+                    told=tell,
+                )
+            )
+        except NotGreen as error:
+            _complain(str(error))
+            return 1
+    return conclude(done, seconds=time.monotonic() - began)
 
-        def tell(outcome: Outcome) -> None:
-            done.append(outcome)
-            _say(f"{len(done):4}/{len(bugs)} {outcome.verdict:10} {outcome.bug.title}")
-            if not outcome.good:
-                _say(outcome.text)
 
-        outcomes = asyncio.run(plant_all(bugs, folder, workers=workers, environment=environment, told=tell))
-    return _conclude(outcomes, seconds=time.monotonic() - began)
-
-
-def _conclude(outcomes: Sequence[Outcome], *, seconds: float) -> int:
-    counted = Counter(outcome.verdict for outcome in outcomes)
-    said = ", ".join(f"{counted[verdict]} {verdict.lower()}" for verdict in Verdict)
-    _say(f"\n{len(outcomes)} bugs planted in {seconds:.0f} s: {said}")
+def conclude(outcomes: Sequence[Outcome], *, seconds: float) -> int:
+    """Print the totals by kind and every bug that is not as it must be; returns the exit code."""
+    kinds = sorted({outcome.bug.kind for outcome in outcomes})
+    width = max(map(len, kinds), default=0)
+    _say("")
+    for kind in kinds:
+        _say(f"  {kind:{width}}  {_counted([outcome for outcome in outcomes if outcome.bug.kind == kind])}")
+    _say(f"{len(outcomes)} bugs planted in {seconds:.0f} s: {_counted(outcomes)}")
     bad = [outcome for outcome in outcomes if not outcome.good]
     for outcome in bad:
         _say(f"  {outcome.verdict} {outcome.bug.title} ({outcome.bug.file})")
     return 1 if bad else 0
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    counted = Counter(outcome.verdict for outcome in outcomes)
+    return ", ".join(f"{counted[verdict]} {verdict.lower()}" for verdict in Verdict)
 
 
 @contextmanager

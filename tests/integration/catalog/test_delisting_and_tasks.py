@@ -1,12 +1,13 @@
 """Delisting by will and by force, and what waits for whom."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from shared.contracts.permissions import Role
+from shared.contracts.policy import PolicyPack
 from tests.factories.catalog import (
     BUREAU_LEAD,
     CLERK,
@@ -16,6 +17,7 @@ from tests.factories.catalog import (
     Catalog,
     a_content,
 )
+from tests.factories.deadlines import FRIDAY, weekdays_after
 
 
 async def propose(
@@ -215,6 +217,15 @@ async def test_a_review_that_waits_too_long_is_overdue(catalog: Catalog) -> None
     await catalog.platform.move_clock(now + timedelta(days=30))
     waiting = (await catalog.call("GET", "/tasks", role=Role.OPERATOR_CLERK)).json()["data"]
     assert [item["overdue"] for item in waiting] == [True]
+
+
+async def test_a_review_is_due_at_the_end_of_the_last_working_day(catalog: Catalog) -> None:
+    await catalog.platform.move_clock(FRIDAY)
+    await catalog.submit(await catalog.draft())
+    (waiting,) = (await catalog.call("GET", "/tasks", role=Role.OPERATOR_CLERK)).json()["data"]
+    deadlines = catalog.platform.runtime("catalog").ports.get(PolicyPack).deadlines
+    due_at = weekdays_after(FRIDAY, deadlines.application_review_working_days)
+    assert datetime.fromisoformat(waiting["due_at"]) == due_at
 
 
 async def test_every_decision_is_recorded_with_person_rule_and_price_outliers(catalog: Catalog) -> None:

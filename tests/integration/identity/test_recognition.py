@@ -15,6 +15,7 @@ from tests.integration.identity.conftest import (
     PROVIDER_CODE,
     Office,
     Party,
+    with_fresh_key,
 )
 
 
@@ -144,6 +145,43 @@ async def test_a_party_sees_its_own_ties_only(office: Office) -> None:
     ):
         for query in ("", f"?enterprise_id={enterprise.id}"):
             assert len((await office.get(f"/affiliations{query}", headers)).json()["data"]) == seen, query
+
+
+@pytest.mark.requirement("R63")
+async def test_whoever_recorded_a_tie_does_not_end_it(office: Office) -> None:
+    await office.party("enterprise", ENTERPRISE_CODE)
+    provider = await office.party("provider", PROVIDER_CODE)
+    body = {
+        "organisation_id": str(provider.id),
+        "counterpart_code": ENTERPRISE_CODE,
+        "kind": "property_tie",
+        "source": "工商登记",
+    }
+    clerk, another = (office.headers(Role.OPERATOR_CLERK, account_id=uuid4()) for _ in range(2))
+    recorded = await office.post("/affiliations", body, clerk)
+    assert recorded.status_code == 201
+    path, why = f"/affiliations/{recorded.json()['id']}/end", {"reason": "已转让股权"}
+    same = await office.post(path, why, with_fresh_key(clerk))
+    assert (same.status_code, same.json()["code"]) == (422, "identity.same_person")
+    assert (await office.post(path, why, another)).status_code == 200
+
+
+async def test_a_party_sees_only_what_was_decided_about_itself(office: Office) -> None:
+    enterprise = await office.party("enterprise", ENTERPRISE_CODE)
+    stranger = await office.party("enterprise", OTHER_ENTERPRISE_CODE, region="520300")
+    provider = await office.authenticated("provider", PROVIDER_CODE, region="520300")
+    url, body = f"{BASE}/organisations/{enterprise.id}/priority", {"listed": True, "source": "万企融合名单第一批"}
+    assert (await office.client.put(url, json=body, headers=office.headers(Role.BUREAU_OFFICER))).status_code == 200
+    assert (await recognise(office, provider)).json()["recognition"] == "recognised"
+    for headers, entries, recognitions in (
+        (office.own(enterprise), 1, 0),
+        (office.own(provider), 0, 1),
+        (office.own(stranger), 0, 0),
+        (office.headers(Role.REGION, region="520400"), 0, 0),
+        (office.headers(Role.AUDITOR), 1, 1),
+    ):
+        assert len((await office.get("/priority-entries", headers)).json()["data"]) == entries
+        assert len((await office.get("/recognitions", headers)).json()["data"]) == recognitions
 
 
 async def test_a_decision_on_an_older_version_is_refused(office: Office) -> None:

@@ -194,6 +194,15 @@ async def test_a_signed_out_session_does_not_refresh_and_another_one_does(office
     assert (await refresh(office, other["refresh_token"])).status_code == 200
 
 
+async def test_nobody_signs_out_anothers_session(office: Office) -> None:
+    _, session = await a_session(office)
+    await office.hire("finance-a", "finance")
+    other = (await office.sign_in("finance-a")).json()
+    headers = {**with_token(other["access_tokens"]["identity"]), "Refresh-Token": session["refresh_token"]}
+    assert (await office.client.delete(f"{BASE}/sessions/current", headers=headers)).status_code == 204
+    assert (await refresh(office, session["refresh_token"])).status_code == 200
+
+
 async def test_many_wrong_passwords_make_the_account_wait_and_not_its_neighbour(office: Office) -> None:
     party, _ = await a_session(office)
     answers = [await office.sign_in(party.sign_in_name, f"wrong {number}") for number in range(7)]

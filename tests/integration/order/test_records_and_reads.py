@@ -1,13 +1,15 @@
 """Quotes, records, lists, history and tasks, each for who may see it."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from shared.contracts.permissions import Role
+from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import business_date
+from tests.factories.deadlines import FRIDAY, weekdays_after
 from tests.factories.trade import Market, a_party
 
 HASH = "ab" * 32
@@ -92,6 +94,15 @@ async def test_a_complaint_waits_for_the_operator_with_its_deadline_and_is_answe
     assert (await market.get("/tasks", Role.OPERATOR_CLERK)).json()["data"] == []
 
 
+async def test_a_complaint_is_due_at_the_end_of_the_last_working_day(market: Market) -> None:
+    order_id = await market.confirmed()
+    await market.platform.move_clock(FRIDAY)
+    filed = await market.post(f"/orders/{order_id}/complaints", Role.ENTERPRISE, body={"text": "服务缩水"})
+    deadlines = market.platform.runtime("order").ports.get(PolicyPack).deadlines
+    due_at = weekdays_after(FRIDAY, deadlines.complaint_answer_working_days)
+    assert datetime.fromisoformat(filed.json()["due_at"]) == due_at
+
+
 @pytest.mark.requirement("R5")
 async def test_lists_show_own_orders_the_region_or_everything_and_page_without_gaps(market: Market) -> None:
     ids = [(await market.place(voucher="none"))["id"] for _ in range(5)]
@@ -103,6 +114,16 @@ async def test_lists_show_own_orders_the_region_or_everything_and_page_without_g
     assert (await market.get("/orders", Role.REGION, as_region="520300")).json()["data"] == []
     assert (await market.get(f"/orders/{ids[0]}", Role.REGION, as_region="520300")).status_code == 404
     assert (await market.get("/orders", Role.FINANCE)).status_code == 403
+
+
+@pytest.mark.requirement("R5")
+async def test_another_party_finds_neither_the_order_nor_a_row_of_it(market: Market) -> None:
+    order_id = (await market.place())["id"]
+    for role in (Role.ENTERPRISE, Role.PROVIDER):
+        stranger = uuid4()
+        assert (await market.get("/orders", role, organisation_id=stranger)).json()["data"] == []
+        for path in (f"/orders/{order_id}", f"/orders/{order_id}/history"):
+            assert (await market.get(path, role, organisation_id=stranger)).status_code == 404
 
 
 async def test_lists_filter_by_state_year_time_and_number(market: Market) -> None:

@@ -63,6 +63,8 @@ async def test_what_stood_still_is_sent_again_once_and_then_left_for_a_while(mar
     assert await sweep(market) == 0
     (saga,) = await market.rows(_WAIT)
     assert 10 < saga["wait_s"] <= 20
+    first, again = await market.asked(HoldVoucher, count=2)
+    assert first == again
 
 
 async def test_what_was_refused_after_the_pivot_is_asked_again_soon_and_each_time_later(market: Market) -> None:

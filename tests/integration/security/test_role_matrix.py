@@ -1,94 +1,25 @@
-"""Every role against every operation of every service: what the one table of grants says, and nothing else."""
+"""Every role against every operation of every service: what the written tables say, and nothing else."""
 
 import pytest
 
 from shared.contracts.permissions import GRANTS, Permission, Role
 from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.written import written_operations
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANONYMOUS_EVERYWHERE = {
-    "GET /openapi.json": "the interface is published to providers who integrate by machine",
-    "GET /docs": "the interface, for people",
-    "GET /docs/oauth2-redirect": "a static page of the interface documents",
-    "GET /clock": "business time concerns everybody who has a deadline, and says nothing of anybody",
-    "GET /quiet": "six counts for those who wait for the platform to rest; no names, ids or amounts",
-}
-ANONYMOUS = {
-    "identity POST /registrations": "nobody has an account before registering (A11(1), A14(1))",
-    "identity GET /forms/{party}": "what is asked of a party is public before it registers",
-    "identity GET /directory": "the recognised providers are published (R15)",
-    "identity GET /blacklist": "the blacklist is published (A12, R16); proposals ask for a permission inside",
-    "identity GET /keys": "public keys are public",
-    "identity POST /sessions": "signing in makes the caller known",
-    "identity POST /sessions/refresh": "the refresh token itself says who calls",
-    "identity POST /password-resets": "whoever has forgotten the password cannot sign in; the code says who asks",
-    "catalog GET /directory": "the public directory (R15, R34)",
-    "catalog GET /directory/{product_id}": "the public directory (R15, R34)",
-    "catalog GET /providers": "providers that offer something now (R15)",
-    "catalog GET /classes": "the eligible classes are published (R34)",
-    "catalog GET /agreement": "a buyer reads the agreement before registering (R68)",
-    "catalog GET /truth-declaration": "a party reads the declaration before signing it",
-    "catalog GET /delisting-grounds": "grounds are law, not data",
-    "catalog GET /legal-references": "the legal basis is public (R83)",
-    "voucher GET /plans": "published plans (A15, R14)",
-    "voucher GET /plans/{plan_id}": "one published plan (A15, R14)",
-    "voucher GET /queue/{plan_id}": "the order of the queue, without names (Q2)",
-    "voucher GET /receipt-keys": "anyone may check a receipt (Q2)",
-    "voucher POST /receipts/verify": "anyone may check a receipt (Q2)",
-}
-OF_ANY_ACCOUNT = {
-    "identity DELETE /sessions/current": "whoever is signed in may sign out",
-    "identity GET /me": "the own account",
-    "identity PUT /me/password": "the own password",
-    "identity POST /me/second-factor": "the own authenticator, before it gives any right",
-    "identity POST /me/second-factor/confirm": "the own authenticator, before it gives any right",
-}
-# These name no permission on the route: which rows are seen follows from which of these the caller holds.
-DECIDED_INSIDE = {
-    **dict.fromkeys(
-        ("voucher GET /applications", "voucher GET /applications/{application_id}"),
-        frozenset(
-            {
-                Permission.VOUCHER_APPLICATION_READ_OWN,
-                Permission.VOUCHER_APPLICATION_READ_REGION,
-                Permission.VOUCHER_APPLICATION_READ_ALL,
-            }
-        ),
-    ),
-    **dict.fromkeys(
-        ("voucher GET /accounts", "voucher GET /quota-accounts/{account_id}/movements"),
-        frozenset(
-            {
-                Permission.VOUCHER_ACCOUNT_READ_OWN,
-                Permission.VOUCHER_ACCOUNT_READ_REGION,
-                Permission.VOUCHER_ACCOUNT_READ_ALL,
-            }
-        ),
-    ),
-}
-EVERYONE = "everyone"
+WRITTEN = written_operations()
 NOBODY_KNOWS = "01900000-0000-7000-8000-00000000dead"
 
 
-def expected(operation: Operation) -> frozenset[Permission] | str | None:
-    """The permissions of which any one lets in; EVERYONE for anonymous routes, nothing for any account's."""
-    if f"{operation.method} {operation.path}" in ANONYMOUS_EVERYWHERE or operation.title in ANONYMOUS:
-        return EVERYONE
-    if operation.title in OF_ANY_ACCOUNT:
-        return frozenset()
-    return operation.permissions or DECIDED_INSIDE.get(operation.title)
-
-
 def verdict(operation: Operation, role: Role | None) -> str:
-    """What the table of grants says of a role, or of nobody, before an operation."""
-    needed = expected(operation)
-    if needed == EVERYONE:
+    """What the written table says of a role, or of nobody, before an operation."""
+    written = WRITTEN[operation.title]
+    if written.for_everyone:
         return "let in"
     if role is None:
         return "401"
-    assert isinstance(needed, frozenset)
-    return "let in" if not needed or GRANTS[role] & needed else "403"
+    return "let in" if not written.permissions or GRANTS[role] & written.permissions else "403"
 
 
 async def ask(estate: Estate, operation: Operation, role: Role | None) -> str:
@@ -102,26 +33,12 @@ async def ask(estate: Estate, operation: Operation, role: Role | None) -> str:
     return str(response.status_code) if response.status_code in {401, 403} else "let in"
 
 
-async def test_every_operation_names_its_permission_or_has_a_written_reason(estate: Estate) -> None:
-    unexplained = [operation.title for operation in estate.operations if expected(operation) is None]
-    assert unexplained == []
-
-
-async def test_no_written_reason_outlives_its_route(estate: Estate) -> None:
-    titles = {operation.title for operation in estate.operations}
-    paths = {f"{operation.method} {operation.path}" for operation in estate.operations}
-    assert {*ANONYMOUS, *OF_ANY_ACCOUNT, *DECIDED_INSIDE} - titles == set()
-    assert set(ANONYMOUS_EVERYWHERE) - paths == set()
-
-
-async def test_a_route_with_a_written_reason_asks_for_no_permission(estate: Estate) -> None:
-    listed = {*ANONYMOUS, *OF_ANY_ACCOUNT, *DECIDED_INSIDE}
-    both = [operation.title for operation in estate.operations if operation.title in listed and operation.permissions]
-    assert both == []
+async def test_the_written_table_is_about_exactly_what_the_platform_answers_to(estate: Estate) -> None:
+    assert {operation.title for operation in estate.operations} == set(WRITTEN)
 
 
 @pytest.mark.requirement("R9")
-async def test_each_role_and_nobody_may_do_exactly_what_the_table_of_grants_says(estate: Estate) -> None:
+async def test_each_role_and_nobody_may_do_exactly_what_the_written_tables_say(estate: Estate) -> None:
     wrong: list[str] = []
     asked = 0
     for operation in estate.operations:

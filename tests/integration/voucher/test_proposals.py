@@ -93,6 +93,15 @@ async def test_whoever_proposed_withdraws_and_nobody_else(voucher: Voucher, kind
 
 
 @pytest.mark.requirement("R26")
+@pytest.mark.requirement("R8")
+async def test_whoever_drafted_a_plan_does_not_approve_it_whatever_roles_it_has(voucher: Voucher) -> None:
+    made = await voucher.post("/plans", PLAN, Role.BUREAU_OFFICER, account_id=DRAFTER)
+    path = f"/plans/{made.json()['id']}/approve"
+    own = await voucher.post(path, {}, Role.BUREAU_LEAD, account_id=DRAFTER)
+    assert (own.status_code, own.json()["code"]) == (422, "voucher.same_person")
+    assert (await voucher.post(path, {}, Role.BUREAU_LEAD, account_id=APPROVER)).json()["state"] == "approved"
+
+
 async def test_a_year_whose_draft_was_refused_or_withdrawn_is_given_another_plan(voucher: Voucher) -> None:
     for role, act, account_id in (
         (Role.BUREAU_LEAD, "refuse", APPROVER),

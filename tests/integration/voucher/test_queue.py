@@ -202,6 +202,20 @@ async def test_a_repeated_application_with_the_same_key_is_one_ticket(voucher: V
     assert await voucher.value("SELECT count(*) FROM application") == 1
 
 
+async def test_a_token_without_an_organisation_sees_no_application(voucher: Voucher) -> None:
+    mine = await voucher.ticket(await voucher.plan(10_000_000), 1_000)
+    for path in ("/applications", "/accounts"):
+        assert (await voucher.get(path, Role.ENTERPRISE)).json()["data"] == []
+    assert (await voucher.get(f"/applications/{mine['id']}", Role.ENTERPRISE)).status_code == 404
+
+
+async def test_a_regional_authority_whose_token_names_no_region_sees_nothing(voucher: Voucher) -> None:
+    mine = await voucher.ticket(await voucher.plan(10_000_000), 1_000)
+    for path in ("/applications", "/accounts"):
+        assert (await voucher.get(path, Role.REGION)).json()["data"] == []
+    assert (await voucher.get(f"/applications/{mine['id']}", Role.REGION)).status_code == 404
+
+
 async def test_applications_and_accounts_are_read_within_the_callers_scope(voucher: Voucher) -> None:
     plan_id = await voucher.plan(10_000_000)
     mine = await voucher.ticket(plan_id, 1_000)

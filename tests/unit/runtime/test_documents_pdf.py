@@ -6,12 +6,14 @@ from io import BytesIO
 
 import pytest
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, NumberObject
 
 from shared.runtime.documents import (
     DocumentActiveContent,
     DocumentBroken,
     DocumentLimits,
     DocumentTooCostly,
+    DocumentTooManyPages,
     DocumentTrailingContent,
     DocumentTypeUnsupported,
     InspectedDocument,
@@ -234,3 +236,15 @@ def test_more_objects_than_a_document_needs_are_refused() -> None:
     file += table + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, at)
     with pytest.raises(DocumentTooCostly):
         inspect(bytes(file))
+
+
+@pytest.mark.parametrize(("pages", "said"), [(4, 1), (1, 10_000)])
+def test_a_paper_that_lies_about_its_number_of_pages_is_refused_either_way(pages: int, said: int) -> None:
+    writer = PdfWriter(clone_from=BytesIO(paper_pdf(1, pages=pages)))
+    tree = writer.root_object["/Pages"]
+    assert isinstance(tree, DictionaryObject)
+    tree[NameObject("/Count")] = NumberObject(said)
+    file = BytesIO()
+    writer.write(file)
+    with pytest.raises(DocumentTooManyPages):
+        inspect_document(file.getvalue(), limits=DocumentLimits(pages_max=3))

@@ -176,3 +176,19 @@ def test_a_refusal_names_every_state_in_chinese_and_keeps_its_code(state: str) -
     refusal = AppropriationNotApproved(state=str(state))
     assert refusal.facts["state"] == state
     assert str(state) not in refusal.detail
+
+
+@pytest.mark.requirement("R78")
+@pytest.mark.parametrize(
+    ("state", "waiting", "judged", "after"),
+    [
+        (ClaimState.SUBMITTED, ItemState.SUBMITTED, ItemState.OPEN, ClaimState.ACCEPTED),
+        (ClaimState.IN_REVIEW, ItemState.OPEN, ItemState.PASSED, ClaimState.BUREAU_REVIEW),
+        (ClaimState.BUREAU_REVIEW, ItemState.PASSED, ItemState.ENDORSED, ClaimState.PASSED),
+    ],
+)
+def test_a_claim_goes_on_once_every_order_of_it_is_judged_and_not_before(
+    state: ClaimState, waiting: ItemState, judged: ItemState, after: ClaimState
+) -> None:
+    assert claim_after(state, items=[judged, waiting]) is state
+    assert claim_after(state, items=[ItemState.WITHDRAWN, judged, judged]) is after
