@@ -31,6 +31,11 @@ class Permission(StrEnum):
     Registration, the public directory and the check of a receipt are anonymous and have no permission here.
     `read_own` is limited to the caller's organisation, `read_region` to the caller's region, `read_all` to
     nothing.
+
+    Two permissions are about people, and neither holds the other. `platform:person:read` names the person beside each
+    act in the histories of catalog, voucher, order and settlement: for the bureau, its officers too, and the auditor.
+    `identity:account:read` opens identity's register of accounts (whose an account is, what roles it held when, what
+    it decided): for whoever answers for people, the operator's lead among them, and the auditor.
     """
 
     IDENTITY_ORGANISATION_READ_OWN = "identity:organisation:read_own"

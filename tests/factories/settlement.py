@@ -334,13 +334,15 @@ class Flow:
         return await self.call("POST", path, role=role, json={"reason": "服务已在此前交付"}, account_id=account_id)
 
     async def lift(
-        self, override_id: object, *, act: str = "approve", account_id: UUID | None = None
+        self, override_id: object, *, act: str = "approve", account_id: UUID | None = None, role: Role | None = None
     ) -> httpx.Response:
-        """The bureau's second lead decides a proposal."""
-        role = Role.BUREAU_OFFICER if act == "withdraw" else Role.BUREAU_LEAD
+        """The bureau's second lead decides a proposal, or an officer takes the own one back."""
+        role = role or (Role.BUREAU_OFFICER if act == "withdraw" else Role.BUREAU_LEAD)
         path = f"/overrides/{override_id}/{act}"
         body = {"reason": "同意继续办理"}
-        return await self.call("POST", path, role=role, json=body, account_id=account_id or SECOND_LEAD)
+        # Whoever proposes takes back, unless told otherwise.
+        by = ACCOUNTS[role] if act == "withdraw" else SECOND_LEAD
+        return await self.call("POST", path, role=role, json=body, account_id=account_id or by)
 
     async def overridden(self, claim_id: UUID, order_id: UUID) -> UUID:
         """An approved override of everything that stands against an order."""

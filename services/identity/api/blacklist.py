@@ -60,15 +60,13 @@ async def approve_blacklisting(run: SealedRun, entry_id: UUID, principal: Approv
 @router.post("/{entry_id}/refuse", response_model=BlacklistOutcome, summary="不予列入黑名单")
 async def refuse_blacklisting(run: SealedRun, entry_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Refuse a proposal, with the reason. Source: A12, Q19."""
-    command = Close(proposal_id=entry_id, reason=body.reason, by=actor_of(principal))
-    return await run.run(blacklist.refuse_blacklisting, command)
+    return await run.run(blacklist.close_proposal, _closing(entry_id, body, principal, lifting=False, withdraw=False))
 
 
 @router.post("/{entry_id}/withdraw", response_model=BlacklistOutcome, summary="撤回列入黑名单的提请")
 async def withdraw_blacklisting(run: SealedRun, entry_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
     """Take back an own proposal, with the reason. Source: A12."""
-    command = Close(proposal_id=entry_id, reason=body.reason, by=actor_of(principal))
-    return await run.run(blacklist.withdraw_blacklisting, command)
+    return await run.run(blacklist.close_proposal, _closing(entry_id, body, principal, lifting=False, withdraw=True))
 
 
 @router.post("/{entry_id}/liftings", status_code=201, response_model=BlacklistOutcome, summary="提请移出黑名单")
@@ -104,12 +102,16 @@ async def approve_lifting(run: SealedRun, lifting_id: UUID, principal: Approver)
 @router.post("/liftings/{lifting_id}/refuse", response_model=BlacklistOutcome, summary="不予移出黑名单")
 async def refuse_lifting(run: SealedRun, lifting_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Refuse a proposal to lift, with the reason. Source: A12, Q19."""
-    command = Close(proposal_id=lifting_id, reason=body.reason, by=actor_of(principal))
-    return await run.run(blacklist.refuse_lifting, command)
+    return await run.run(blacklist.close_proposal, _closing(lifting_id, body, principal, lifting=True, withdraw=False))
 
 
 @router.post("/liftings/{lifting_id}/withdraw", response_model=BlacklistOutcome, summary="撤回移出黑名单的提请")
 async def withdraw_lifting(run: SealedRun, lifting_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
     """Take back an own proposal to lift, with the reason. Source: A12."""
-    command = Close(proposal_id=lifting_id, reason=body.reason, by=actor_of(principal))
-    return await run.run(blacklist.withdraw_lifting, command)
+    return await run.run(blacklist.close_proposal, _closing(lifting_id, body, principal, lifting=True, withdraw=True))
+
+
+def _closing(proposal_id: UUID, body: ReasonBody, principal: Principal, *, lifting: bool, withdraw: bool) -> Close:
+    return Close(
+        proposal_id=proposal_id, lifting=lifting, withdraw=withdraw, reason=body.reason, by=actor_of(principal)
+    )

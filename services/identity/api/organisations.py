@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.identity.api.asking import Reader, SealedVersionedRun
 from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
+from services.identity.domain.accounts import acts_for_bureau
 from services.identity.domain.organisations import AuthenticationState, RecognitionState
 from services.identity.handlers import authentication, standing
 from services.identity.handlers.organisations import OrganisationOutcome
@@ -25,6 +26,8 @@ from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 
 router = APIRouter(prefix="/organisations")
+
+Reinstater = Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_REINSTATE))]
 
 
 @router.get("", summary="单位列表")
@@ -99,6 +102,7 @@ async def suspend(
         expected_version=run.expected_version,
         reason=body.reason,
         effective_at=body.effective_at,
+        by_bureau=acts_for_bureau(principal.roles),
         by=actor_of(principal),
     )
     return await run.run(standing.suspend, command)
@@ -106,19 +110,40 @@ async def suspend(
 
 @router.post("/{organisation_id}/reinstatement", response_model=OrganisationOutcome, summary="恢复使用")
 async def reinstate(
-    run: SealedVersionedRun,
-    organisation_id: UUID,
-    body: ReasonBody,
-    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_ORGANISATION_REINSTATE))],
+    run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
 ) -> Response:
-    """Let a suspended organisation act again. Source: A9, Q18, Q25."""
-    command = standing.Reinstate(
+    """Let a suspended organisation act again; what the bureau decided is ended by the bureau. Source: A7, A9, Q18."""
+    return await run.run(standing.reinstate, _reinstate(run, organisation_id, body, principal))
+
+
+@router.post(
+    "/{organisation_id}/reinstatement/ask", response_model=OrganisationOutcome, summary="提请省大数据局解除暂停"
+)
+async def ask_reinstatement(
+    run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
+) -> Response:
+    """Ask the bureau to end a suspension that it decided. Source: A7, A9, Q18, R8."""
+    return await run.run(standing.ask_reinstatement, _reinstate(run, organisation_id, body, principal))
+
+
+@router.post("/{organisation_id}/reinstatement/refuse", response_model=OrganisationOutcome, summary="维持暂停")
+async def refuse_reinstatement(
+    run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
+) -> Response:
+    """Say as the bureau that the suspension stays, to whoever asked for its end. Source: A7, A9, Q18, R8."""
+    return await run.run(standing.refuse_reinstatement, _reinstate(run, organisation_id, body, principal))
+
+
+def _reinstate(
+    run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Principal
+) -> standing.Reinstate:
+    return standing.Reinstate(
         organisation_id=organisation_id,
         expected_version=run.expected_version,
         reason=body.reason,
+        by_bureau=acts_for_bureau(principal.roles),
         by=actor_of(principal),
     )
-    return await run.run(standing.reinstate, command)
 
 
 @router.put("/{organisation_id}/priority", response_model=OrganisationOutcome, summary="调整优先名单")

@@ -27,6 +27,7 @@ class ShownProposal(BaseModel):
     sign_in_name: str
     roles: Sequence[str]
     region: str | None
+    designation_id: UUID | None
     version: int
     code_part: str | None = None
 

@@ -19,7 +19,7 @@ from services.identity.api.bodies import (
 from services.identity.api.showing import ShownProposal, with_code
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff
-from services.identity.handlers.designations import DesignationOutcome, Moved
+from services.identity.handlers.designations import DesignationOutcome
 from services.identity.handlers.keys import KeyRotated
 from services.identity.handlers.staff import StaffOutcome
 from services.identity.handlers.staff_acts import StaffAct
@@ -85,16 +85,22 @@ async def disable_staff(run: SealedRun, account_id: UUID, body: ReasonBody, prin
     return await run.run(staff.disable_staff, command)
 
 
-@router.put("/staff/{account_id}/designation", response_model=Moved, summary="调整人员所属的指定")
-async def move_to_designation(run: SealedRun, account_id: UUID, body: MoveBody, principal: Designator) -> Response:
-    """Put somebody of the operator under another designation; the bureau decides it. Source: A4, A7, R2."""
-    command = designations.MoveToDesignation(
+@router.put(
+    "/staff/{account_id}/designation", status_code=201, response_model=ShownProposal, summary="申请调整人员所属的指定"
+)
+async def propose_move(run: SealedRun, account_id: UUID, body: MoveBody, principal: Designator) -> Response:
+    """Propose, as the bureau, another designation for somebody of the operator; another person approves it.
+
+    It gives rights back, so it takes two people. Source: A4, A7, R2, ASVS 2.3.5.
+    """
+    command = staff.ChangeStaff(
+        act=StaffAct.MOVE,
         account_id=account_id,
         designation_id=body.designation_id,
         reason=body.reason,
         by=actor_of(principal),
     )
-    return await run.run(designations.move_to_designation, command)
+    return await run.run(staff.propose_change, command, status=201)
 
 
 @router.post("/staff/{account_id}/enable", status_code=201, response_model=ShownProposal, summary="申请恢复账号")

@@ -70,7 +70,13 @@ ROLES_ZH: Mapping[Role, str] = {
     Role.PLATFORM_ADMIN: "平台管理员",
     Role.SERVICE: "系统服务",
 }
+_BUREAU_ROLES = frozenset({Role.BUREAU_OFFICER, Role.BUREAU_LEAD})
 _BY_BUREAU_LEAD = OPERATOR_ROLES | {Role.BUREAU_OFFICER}
+
+
+def acts_for_bureau(roles: frozenset[Role]) -> bool:
+    """Whether somebody with these roles decides for the bureau, which supervises the operator. Source: A7, R8."""
+    return not roles.isdisjoint(_BUREAU_ROLES)
 
 
 def conflicts_of(roles: Iterable[Role]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from services.identity.domain.standing_refusals import (
     OrganisationBlacklisted,
     OrganisationClosed,
     OrganisationSuspendedNow,
+    SuspendedByBureau,
     SuspensionMomentInvalid,
 )
 from shared.contracts.messages.identity import Party
@@ -111,6 +112,7 @@ class Organisation:
     size_class: str = ""
     priority_listed: bool = False
     suspended_since: datetime | None = None
+    suspended_by_bureau: bool = False
     blacklisted_since: datetime | None = None
     closed: bool = False
     check_flagged: bool = False
@@ -273,30 +275,42 @@ def refuse_recognition(before: Organisation) -> Organisation:
     return replace(before, recognition=RecognitionState.REFUSED, version=before.version + 1)
 
 
-def suspend(before: Organisation, *, effective_at: datetime, now: datetime) -> Organisation:
+def suspend(before: Organisation, *, effective_at: datetime, by_bureau: bool, now: datetime) -> Organisation:
     """Stop an organisation from acting from a moment on; one that lies ahead may be brought forward, never put off.
 
-    Raises: OrganisationClosed, SuspensionNotOpen, SuspensionMomentInvalid. Source: Q18, Q25.
+    The bureau may join a suspension of the operator, which keeps the earlier moment; from then on the bureau ends it.
+    Raises: OrganisationClosed, SuspensionNotOpen, SuspensionMomentInvalid. Source: A7, A9, Q18, Q25, R8.
     """
     if before.closed:
         raise OrganisationClosed
-    if before.suspended_since is not None and before.suspended_since <= max(effective_at, now):
+    of_bureau = before.suspended_since is not None and before.suspended_by_bureau
+    joins = by_bureau and not of_bureau
+    stands = before.suspended_since is not None and before.suspended_since <= max(effective_at, now)
+    if stands and not joins:
         raise SuspensionNotOpen
     if not now <= effective_at <= now + SUSPENSION_AHEAD_MAX:
         raise SuspensionMomentInvalid(days_max=SUSPENSION_AHEAD_MAX.days)
-    return replace(before, suspended_since=effective_at, version=before.version + 1)
+    return replace(
+        before,
+        suspended_since=before.suspended_since if stands else effective_at,
+        # Brought forward by the operator it stays the bureau's.
+        suspended_by_bureau=by_bureau or of_bureau,
+        version=before.version + 1,
+    )
 
 
-def reinstate(before: Organisation) -> Organisation:
-    """End a suspension, also one that lies ahead; never a blacklisting.
+def reinstate(before: Organisation, *, by_bureau: bool) -> Organisation:
+    """End a suspension, also one that lies ahead; never a blacklisting, and what the bureau decided by the bureau only.
 
-    Raises: OrganisationBlacklisted, SuspensionNotOpen. Source: Q18, Q25, R58.
+    Raises: OrganisationBlacklisted, SuspensionNotOpen, SuspendedByBureau. Source: A7, A9, Q18, Q25, R8, R58.
     """
     if before.blacklisted_since is not None:
         raise OrganisationBlacklisted
     if before.suspended_since is None:
         raise SuspensionNotOpen
-    return replace(before, suspended_since=None, version=before.version + 1)
+    if before.suspended_by_bureau and not by_bureau:
+        raise SuspendedByBureau
+    return replace(before, suspended_since=None, suspended_by_bureau=False, version=before.version + 1)
 
 
 def blacklist(before: Organisation, *, now: datetime) -> Organisation:

@@ -12,6 +12,33 @@ class SuspensionMomentInvalid(Refusal):
     zh = "暂停生效时间不能早于现在，也不能晚于{days_max}天之后。"
 
 
+class SuspendedByBureau(Refusal):
+    """What the bureau decided is not undone by the operator, whom it supervises. Source: A7, A9, Q18, Q25, R8."""
+
+    code = "identity.suspended_by_bureau"
+    kind = RefusalKind.RULE
+    article = "A7, A9"
+    zh = "该暂停由省大数据局决定，只能由省大数据局解除；系统运营方可以向省大数据局提请解除。"
+
+
+class ReinstatementNotAsked(Refusal):
+    """The end of the suspension was not asked for, or the asking was answered. Source: A7, A9, Q18."""
+
+    code = "identity.reinstatement_not_asked"
+    kind = RefusalKind.STATE
+    article = "A7, A9"
+    zh = "目前没有待省大数据局决定的解除暂停提请。"
+
+
+class ReinstatementNotForBureau(Refusal):
+    """The bureau is asked once at a time, and only about what it decided itself. Source: A7, A9, Q18."""
+
+    code = "identity.reinstatement_not_for_bureau"
+    kind = RefusalKind.STATE
+    article = "A7, A9"
+    zh = "只有省大数据局决定的暂停须提请其解除，且同一暂停的提请尚待决定时不能再次提请。"
+
+
 class OrganisationClosed(Refusal):
     """The organisation has left the scheme. Source: A9, Q25."""
 

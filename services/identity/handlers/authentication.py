@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from uuid import UUID
 
+import asyncpg
+
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation, SizeClass
 from services.identity.domain.refusals import (
@@ -233,6 +235,10 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
         await _refuse_other(work, applicant, by=command.by)
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
     outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+    try:
+        await store.hold_body(work.connection, after)
+    except asyncpg.UniqueViolationError as error:
+        raise CreditCodeRegistered from error
     await tie_body(work, after, [other_id for other_id, _ in others])
     await carry_ties(work, after)
     # Two that were handed in at the same moment did not see each other then.

@@ -1,6 +1,6 @@
 """The blacklist: proposed by the operator on an external decision, approved by the bureau; lifted in the same way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from services.identity.domain.refusals import BlacklistEntryNotOpen, SamePerson
 from services.identity.domain.standing_refusals import NotProposer
 from services.identity.handlers.organisations import Telling, move
 from services.identity.store import blacklist as store
-from services.identity.store.blacklist import Proposal
+from services.identity.store.blacklist import Ending, Proposal
 from services.identity.store.organisations import ids_of_body, load_organisation, lock_body
 from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
@@ -59,9 +59,11 @@ class Approve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """A proposal that comes to nothing: withdrawn by its proposer, or refused by who could have approved it."""
+    """A proposal to list, or with `lifting` to lift, that comes to nothing: with `withdraw` by its proposer's wish."""
 
     proposal_id: UUID
+    lifting: bool
+    withdraw: bool
     reason: str
     by: Actor
 
@@ -161,11 +163,9 @@ async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
     lifting = await store.lock_lifting(work.connection, command.proposal_id)
     _check_second(lifting, command.by)
     ground = f"{lifting.organ} {lifting.number}"
-    by = command.by.account_id
-    await store.close_lifting(
-        work.connection, command.proposal_id, state="approved", reason=ground, by=by, now=work.now
-    )
-    await store.close_entry(work.connection, lifting.entry_id, state="lifted", reason=ground, by=by, now=work.now)
+    approved = Ending(state="approved", reason=ground, by=command.by.account_id, at=work.now)
+    await store.close_lifting(work.connection, command.proposal_id, approved)
+    await store.close_entry(work.connection, lifting.entry_id, replace(approved, state="lifted"))
     outcome = BlacklistOutcome(id=command.proposal_id, credit_code=lifting.credit_code, state="approved")
     _decide(work, outcome, act="blacklist.lift", by=command.by, ground=ground)
     await lock_body(work.connection, outcome.credit_code)
@@ -181,28 +181,27 @@ async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
     return outcome
 
 
-async def withdraw_blacklisting(work: Work, command: Close) -> BlacklistOutcome:
-    """Take back an own proposal to list. Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12."""
-    entry = await store.lock_entry(work.connection, command.proposal_id)
-    return await _close_entry(work, command, entry, state="withdrawn")
+async def close_proposal(work: Work, command: Close) -> BlacklistOutcome:
+    """End a proposal to list or to lift: its proposer withdraws it, who could have approved it refuses it.
 
-
-async def refuse_blacklisting(work: Work, command: Close) -> BlacklistOutcome:
-    """Refuse a proposal to list. Raises: NotFound, BlacklistEntryNotOpen. Source: A12, Q19."""
-    entry = await store.lock_entry(work.connection, command.proposal_id)
-    return await _close_entry(work, command, entry, state="refused")
-
-
-async def withdraw_lifting(work: Work, command: Close) -> BlacklistOutcome:
-    """Take back an own proposal to lift. Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12."""
-    lifting = await store.lock_lifting(work.connection, command.proposal_id)
-    return await _close_lifting(work, command, lifting, state="withdrawn")
-
-
-async def refuse_lifting(work: Work, command: Close) -> BlacklistOutcome:
-    """Refuse a proposal to lift. Raises: NotFound, BlacklistEntryNotOpen. Source: A12, Q19."""
-    lifting = await store.lock_lifting(work.connection, command.proposal_id)
-    return await _close_lifting(work, command, lifting, state="refused")
+    Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12, Q19.
+    """
+    lock = store.lock_lifting if command.lifting else store.lock_entry
+    proposal = await lock(work.connection, command.proposal_id)
+    if proposal.state != "proposed":
+        raise BlacklistEntryNotOpen
+    if command.withdraw and proposal.proposed_by != command.by.account_id:
+        raise NotProposer
+    state = "withdrawn" if command.withdraw else "refused"
+    ending = Ending(state=state, reason=command.reason, by=command.by.account_id, at=work.now)
+    close = store.close_lifting if command.lifting else store.close_entry
+    await close(work.connection, command.proposal_id, ending)
+    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=proposal.credit_code, state=state)
+    act = f"blacklist.lifting_{state}" if command.lifting else f"blacklist.{state}"
+    _decide(work, outcome, act=act, by=command.by, ground=command.reason)
+    if not command.withdraw:
+        _tell_proposer(work, outcome, proposal, command)
+    return outcome
 
 
 async def stop_listed(work: Work, *, limit: int) -> int:
@@ -237,56 +236,15 @@ def _check_second(proposal: Proposal, by: Actor) -> None:
         raise SamePerson
 
 
-def _check_close(proposal: Proposal, command: Close, *, state: str) -> None:
-    """Raises: BlacklistEntryNotOpen, NotProposer."""
-    if proposal.state != "proposed":
-        raise BlacklistEntryNotOpen
-    if state == "withdrawn" and proposal.proposed_by != command.by.account_id:
-        raise NotProposer
-
-
-async def _close_entry(work: Work, command: Close, entry: Proposal, *, state: str) -> BlacklistOutcome:
-    _check_close(entry, command, state=state)
-    await store.close_entry(
-        work.connection,
-        command.proposal_id,
-        state=state,
-        reason=command.reason,
-        by=command.by.account_id,
-        now=work.now,
-    )
-    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=entry.credit_code, state=state)
-    _decide(work, outcome, act=f"blacklist.{state}", by=command.by, ground=command.reason)
-    _tell_proposer(work, outcome, entry, command, text="列入黑名单的提请未获批准。")
-    return outcome
-
-
-async def _close_lifting(work: Work, command: Close, lifting: Proposal, *, state: str) -> BlacklistOutcome:
-    _check_close(lifting, command, state=state)
-    await store.close_lifting(
-        work.connection,
-        command.proposal_id,
-        state=state,
-        reason=command.reason,
-        by=command.by.account_id,
-        now=work.now,
-    )
-    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=lifting.credit_code, state=state)
-    _decide(work, outcome, act=f"blacklist.lifting_{state}", by=command.by, ground=command.reason)
-    _tell_proposer(work, outcome, lifting, command, text="移出黑名单的提请未获批准。")
-    return outcome
-
-
-def _tell_proposer(work: Work, outcome: BlacklistOutcome, proposal: Proposal, command: Close, *, text: str) -> None:
-    if outcome.state != "refused":
-        return
+def _tell_proposer(work: Work, outcome: BlacklistOutcome, proposal: Proposal, command: Close) -> None:
+    what = "移出黑名单" if command.lifting else "列入黑名单"
     work.notify(
         Notice(
             recipient=f"account:{proposal.proposed_by}",
             subject_type="blacklist",
             subject_id=outcome.id,
             event="blacklist.refused",
-            text=f"{outcome.credit_code}{text}",
+            text=f"{outcome.credit_code}{what}的提请未获批准。",
             reason=command.reason,
             article="A12",
         )

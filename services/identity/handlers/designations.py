@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from services.identity.domain.account_refusals import AccountDisabled, OwnAccount
 from services.identity.domain.accounts import OPERATOR_ROLES
 from services.identity.domain.refusals import DesignationNotOpen, DesignationOutOfOrder
-from services.identity.domain.standing_refusals import DesignationEnded, DesignationRequired, NotOperatorStaff
+from services.identity.domain.standing_refusals import DesignationEnded, DesignationRequired
 from services.identity.store import accounts as store
 from services.identity.tables import DESIGNATION
 from shared.contracts.messages.identity import AccountEnded
@@ -179,65 +178,12 @@ async def designation_for(
         if named is None:
             raise DesignationRequired
         return named
-    await _check_designation(work, named)
+    await check_lasts(work, named)
     return named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveToDesignation:
-    """Somebody of a former operator who works for the next one, with the reason."""
-
-    account_id: UUID
-    designation_id: UUID
-    reason: str
-    by: Actor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """An account under its designation."""
-
-    id: UUID
-    designation_id: UUID
-    version: int
-
-
-async def move_to_designation(work: Work, command: MoveToDesignation) -> Moved:
-    """Put somebody of the operator under another designation; a decision of the bureau, never a side effect.
-
-    Emits: AccountEnded. Raises: NotFound, OwnAccount, AccountDisabled, NotOperatorStaff, DesignationEnded.
-    Source: A4, A7, R2.
-    """
-    account = await store.load_account(work.connection, command.account_id)
-    if account.organisation_id is not None:
-        raise NotFound
-    if account.id == command.by.account_id:
-        raise OwnAccount
-    if not account.active:
-        raise AccountDisabled
-    if OPERATOR_ROLES.isdisjoint(account.roles) or account.designation_id == command.designation_id:
-        raise NotOperatorStaff
-    await _check_designation(work, command.designation_id)
-    version = await store.change_account(work.connection, account, {"designation_id": command.designation_id})
-    ended = await store.machine_now(work.connection)
-    work.emit(AccountEnded(version=version, account_id=account.id, tokens_before=ended))
-    work.decide(
-        Decision(
-            subject_type="account",
-            subject_id=account.id,
-            act="account.move_designation",
-            by=command.by,
-            rule="A4, A7",
-            ground=command.reason,
-            before=str(account.designation_id or ""),
-            after=str(command.designation_id),
-        )
-    )
-    return Moved(id=account.id, designation_id=command.designation_id, version=version)
-
-
-async def _check_designation(work: Work, designation_id: UUID) -> None:
-    """Raises: NotFound, DesignationEnded."""
+async def check_lasts(work: Work, designation_id: UUID) -> None:
+    """Refuse a designation that has ended: nobody is put under it. Raises: NotFound, DesignationEnded."""
     row = await work.connection.fetchrow(
         "SELECT starts_at, ends_at FROM designation WHERE id = $1 FOR SHARE", designation_id
     )

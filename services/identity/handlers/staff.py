@@ -27,6 +27,7 @@ from services.identity.handlers.staff_acts import (
 )
 from services.identity.store import accounts as store
 from services.identity.store import proposals as proposals_store
+from services.identity.store.accounts import Account
 from services.identity.store.proposals import Proposal
 from shared.contracts.permissions import Role
 from shared.kernel.names import is_seen
@@ -112,6 +113,7 @@ class ProposalOutcome:
     sign_in_name: str
     roles: Sequence[str]
     region: str | None
+    designation_id: UUID | None
     version: int
 
 
@@ -142,13 +144,13 @@ async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
 
 
 async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
-    """Propose other roles, or to give a staff account its access back.
+    """Propose other roles, another designation, or to give a staff account its access back.
 
     Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
-    RegionUnknown, SecondFactorNotSet. Source: ASVS 2.3.5.
+    RegionUnknown, SecondFactorNotSet, NotOperatorStaff, DesignationEnded. Source: A4, A7, R2, ASVS 2.3.5.
     """
     account = await load_staff(work, command.account_id, command.by)
-    await check_act(work, command.act, account)
+    await check_act(work, command.act, account, designation_id=command.designation_id)
     roles, region = list(account.roles), account.region
     if command.act is StaffAct.CHANGE_ROLES:
         check_roles(work, command.roles, command.region)
@@ -177,21 +179,21 @@ async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
     proposal = await _load_open(work, command.proposal_id)
     if proposal.proposed_by == command.by.account_id:
         raise SamePerson
-    act = StaffAct(proposal.act)
+    act, before = StaffAct(proposal.act), None
     if proposal.account_id is None:
         _check_second(command, frozenset(map(Role, proposal.roles)))
         account_id = await open_account(work, proposal)
     else:
-        account = await load_staff(work, proposal.account_id, command.by)
+        before = account = await load_staff(work, proposal.account_id, command.by)
         # Roles taken away count as well: whoever may not give them does not take them.
         _check_second(command, frozenset(map(Role, [*proposal.roles, *account.roles])))
-        await check_act(work, act, account)
+        await check_act(work, act, account, designation_id=proposal.designation_id)
         await change_account(work, act, account, proposal)
         account_id = account.id
     if act in CODE_GIVEN_BY:
         await issue_code(work, proposal, account_id, by=command.by)
     changes = {"state": "approved", "account_id": account_id, "decision_reason": command.reason}
-    return await _decide_on(work, proposal, changes, command, verb="approve")
+    return await _decide_on(work, proposal, changes, command, verb="approve", account=before)
 
 
 async def refuse(work: Work, command: DecideProposal) -> ProposalOutcome:
@@ -271,12 +273,18 @@ def _check_second(command: DecideProposal, of: frozenset[Role]) -> None:
         raise ProposalNeedsAdministrator
 
 
-async def _decide_on(
-    work: Work, proposal: Proposal, changes: Mapping[str, object], command: DecideProposal, *, verb: str
+async def _decide_on(  # noqa: PLR0913 - what a decision changes
+    work: Work,
+    proposal: Proposal,
+    changes: Mapping[str, object],
+    command: DecideProposal,
+    *,
+    verb: str,
+    account: Account | None = None,
 ) -> ProposalOutcome:
     decided = {**changes, "decided_by": command.by.account_id, "decided_at": work.now}
     await proposals_store.decide_proposal(work.connection, proposal, decided)
-    _record(work, proposal, verb=verb, by=command.by, ground=command.reason)
+    _record(work, proposal, verb=verb, by=command.by, ground=command.reason, account=account)
     what = ACT_ZH[StaffAct(proposal.act)]
     said = {"approve": "已获批准", "refuse": "未获批准", "withdraw": "已撤回"}[verb]
     work.notify(
@@ -301,11 +309,16 @@ def _outcome(proposal: Proposal, *, state: str = "proposed", account_id: object 
         sign_in_name=proposal.sign_in_name,
         roles=proposal.roles,
         region=proposal.region,
+        designation_id=proposal.designation_id,
         version=proposal.version if state == "proposed" else proposal.version + 1,
     )
 
 
-def _record(work: Work, proposal: Proposal, *, verb: str, by: Actor, ground: str) -> None:
+def _record(  # noqa: PLR0913 - the parts of a decision
+    work: Work, proposal: Proposal, *, verb: str, by: Actor, ground: str, account: Account | None = None
+) -> None:
+    moves = proposal.act == StaffAct.MOVE
+    before = account.designation_id if moves and account is not None else None
     roles = "、".join(ROLES_ZH[Role(role)] for role in proposal.roles)
     work.decide(
         Decision(
@@ -313,9 +326,10 @@ def _record(work: Work, proposal: Proposal, *, verb: str, by: Actor, ground: str
             subject_id=proposal.id,
             act=f"staff.{verb}_{proposal.act}",
             by=by,
-            rule="N五(一), N五(四), A7-A9",
+            rule="A4, A7" if moves else "N五(一), N五(四), A7-A9",
             ground=ground,
-            after=",".join(proposal.roles),
+            before=str(before or ""),
+            after=str(proposal.designation_id) if moves else ",".join(proposal.roles),
             facts={"account_id": str(proposal.account_id or ""), "sign_in_name": proposal.sign_in_name, "roles": roles},
         )
     )

@@ -13,10 +13,11 @@ from services.identity.domain.account_refusals import (
     SecondFactorNotSet,
     SignInNameTaken,
 )
-from services.identity.domain.accounts import check_staff_roles
+from services.identity.domain.accounts import OPERATOR_ROLES, check_staff_roles
 from services.identity.domain.refusals import RegionUnknown
+from services.identity.domain.standing_refusals import NotOperatorStaff
 from services.identity.handlers.accounts import ResetRules, end_tokens
-from services.identity.handlers.designations import designation_for
+from services.identity.handlers.designations import check_lasts, designation_for
 from services.identity.store import accounts as store
 from services.identity.store import credentials
 from services.identity.store.accounts import Account
@@ -34,6 +35,7 @@ class StaffAct(StrEnum):
 
     OPEN = "open"
     CHANGE_ROLES = "change_roles"
+    MOVE = "move"
     ENABLE = "enable"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of an act
     RESET_SECOND_FACTOR = "reset_second_factor"
@@ -42,6 +44,7 @@ class StaffAct(StrEnum):
 ACT_ZH = {
     StaffAct.OPEN: "开立账号",
     StaffAct.CHANGE_ROLES: "更改角色",
+    StaffAct.MOVE: "调整所属指定",
     StaffAct.ENABLE: "恢复账号",
     StaffAct.RESET_PASSWORD: "重置密码",
     StaffAct.RESET_SECOND_FACTOR: "重置身份验证器",
@@ -50,8 +53,11 @@ CODE_GIVEN_BY = frozenset({StaffAct.OPEN, StaffAct.RESET_PASSWORD})
 """Acts after which the holder sets a password with a code of two parts: one from each of the two people."""
 
 
-async def check_act(work: Work, act: StaffAct, account: Account) -> None:
-    """Raises: AccountActive, AccountDisabled, SecondFactorNotSet."""
+async def check_act(work: Work, act: StaffAct, account: Account, *, designation_id: UUID | None = None) -> None:
+    """Refuse what cannot be done to an account as it is; `designation_id` is where it is to be moved.
+
+    Raises: AccountActive, AccountDisabled, SecondFactorNotSet, NotOperatorStaff, NotFound, DesignationEnded.
+    """
     if act is StaffAct.ENABLE:
         if account.active:
             raise AccountActive
@@ -60,6 +66,13 @@ async def check_act(work: Work, act: StaffAct, account: Account) -> None:
         raise AccountDisabled
     if act is StaffAct.RESET_SECOND_FACTOR and await credentials.find_factor(work.connection, account.id) is None:
         raise SecondFactorNotSet
+    if act is StaffAct.MOVE:
+        # A move without a designation is not proposed at all.
+        if designation_id is None or designation_id == account.designation_id:
+            raise NotOperatorStaff
+        if OPERATOR_ROLES.isdisjoint(account.roles):
+            raise NotOperatorStaff
+        await check_lasts(work, designation_id)
 
 
 async def open_account(work: Work, proposal: Proposal) -> UUID:
@@ -104,6 +117,9 @@ async def change_account(work: Work, act: StaffAct, account: Account, proposal: 
             changes = {"roles": proposal.roles, "region": proposal.region, "designation_id": kept}
             version = await store.change_account(work.connection, account, changes)
             await end_tokens(work, version, account.id)
+        case StaffAct.MOVE:
+            changes = {"designation_id": proposal.designation_id}
+            await end_tokens(work, await store.change_account(work.connection, account, changes), account.id)
         case StaffAct.ENABLE:
             # Roles that exclude each other since are not given back with the account.
             check_roles(work, frozenset(map(Role, account.roles)), account.region)

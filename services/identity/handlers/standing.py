@@ -9,7 +9,12 @@ from uuid import UUID
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation
 from services.identity.domain.refusals import SamePerson
-from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
+from services.identity.domain.standing_refusals import (
+    ReinstatementNotAsked,
+    ReinstatementNotForBureau,
+    SuspendedByBureau,
+)
+from services.identity.handlers.organisations import OrganisationOutcome, Telling, move, outcome_of
 from services.identity.store import organisations as store
 from shared.contracts.messages.identity import (
     OrganisationReinstated,
@@ -19,7 +24,7 @@ from shared.contracts.messages.identity import (
     ProviderRecognitionRefused,
 )
 from shared.kernel import wording
-from shared.runtime.work import Actor, Work
+from shared.runtime.work import Actor, Decision, Notice, Work
 
 
 class RecognitionOutcome(StrEnum):
@@ -89,22 +94,27 @@ class Suspend:
     expected_version: int | None
     reason: str
     effective_at: datetime | None
+    by_bureau: bool
     by: Actor
 
 
 async def suspend(work: Work, command: Suspend) -> OrganisationOutcome:
-    """Suspend an organisation from a moment on.
+    """Suspend an organisation from a moment on; what the bureau has a part in, the bureau ends.
 
     Emits: OrganisationSuspended. Raises: NotFound, VersionMismatch, OrganisationClosed, SuspensionMomentInvalid,
-    SuspensionNotOpen. Source: A9, Q18, Q25.
+    SuspensionNotOpen. Source: A7, A9, Q18, Q25, R8.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
-    after = rules.suspend(before, effective_at=command.effective_at or work.now, now=work.now)
+    after = rules.suspend(
+        before, effective_at=command.effective_at or work.now, by_bureau=command.by_bureau, now=work.now
+    )
+    where = "省大数据局" if after.suspended_by_bureau else "系统运营方"
+    begins = _when_zh(after.suspended_since, now=work.now)
     telling = Telling(
         act="organisation.suspend",
         rule="A9, A12",
         ground=command.reason,
-        text=f"{after.name}{_when_zh(command.effective_at)}被暂停使用本系统，如有异议可向系统运营方申诉。",
+        text=f"{after.name}{begins}被暂停使用本系统，如有异议可向{where}申诉。",
         before=_told(before.suspended_since),
         after=_told(after.suspended_since),
     )
@@ -113,22 +123,26 @@ async def suspend(work: Work, command: Suspend) -> OrganisationOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reinstate:
-    """Let a suspended organisation act again."""
+    """Let a suspended organisation act again, or ask the bureau to, or say as the bureau that it stays suspended."""
 
     organisation_id: UUID
     expected_version: int | None
     reason: str
+    by_bureau: bool
     by: Actor
 
 
 async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
     """End a suspension.
 
-    Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, OrganisationBlacklisted, SuspensionNotOpen.
-    Source: A9, Q18, Q25, R58.
+    Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, OrganisationBlacklisted, SuspensionNotOpen,
+    SuspendedByBureau. Source: A7, A9, Q18, Q25, R8, R58.
     """
     before = await _load(work, command.organisation_id, command.expected_version)
-    after = rules.reinstate(before)
+    after = rules.reinstate(before, by_bureau=command.by_bureau)
+    asked_by = await store.answer_reinstatement(work.connection, before.id)
+    if asked_by is not None:
+        _tell_asker(work, after, asked_by, text=f"省大数据局已解除对{after.name}的暂停。", reason=command.reason)
     ahead = before.suspended_since is not None and before.suspended_since > work.now
     telling = Telling(
         act="organisation.reinstate",
@@ -138,6 +152,80 @@ async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
         before=_told(before.suspended_since),
     )
     return await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
+
+
+async def ask_reinstatement(work: Work, command: Reinstate) -> OrganisationOutcome:
+    """Ask the bureau to end a suspension that it decided; it is a task of the bureau's leads until they answer.
+
+    Raises: NotFound, VersionMismatch, ReinstatementNotForBureau. Source: A7, A9, Q18, R8.
+    """
+    organisation = await _load(work, command.organisation_id, command.expected_version)
+    asks = organisation.suspended_by_bureau and not command.by_bureau
+    if not asks or not await store.ask_reinstatement(
+        work.connection, organisation.id, by=command.by.account_id, now=work.now
+    ):
+        raise ReinstatementNotForBureau
+    _decide_asking(work, organisation, command, act="organisation.ask_reinstatement")
+    work.notify(
+        Notice(
+            recipient="role:bureau_lead",
+            subject_type="organisation",
+            subject_id=organisation.id,
+            event="organisation.ask_reinstatement",
+            text=f"系统运营方提请解除对{organisation.name}的暂停，请决定。",
+            reason=command.reason,
+            article="A7, A9",
+        )
+    )
+    return outcome_of(organisation)
+
+
+async def refuse_reinstatement(work: Work, command: Reinstate) -> OrganisationOutcome:
+    """Say as the bureau that a suspension stays, to whoever asked for its end.
+
+    Raises: NotFound, VersionMismatch, SuspendedByBureau, ReinstatementNotAsked. Source: A7, A9, Q18, R8.
+    """
+    organisation = await _load(work, command.organisation_id, command.expected_version)
+    if not command.by_bureau:
+        raise SuspendedByBureau
+    asked_by = await store.answer_reinstatement(work.connection, organisation.id)
+    if asked_by is None:
+        raise ReinstatementNotAsked
+    _decide_asking(work, organisation, command, act="organisation.refuse_reinstatement")
+    _tell_asker(
+        work, organisation, asked_by, text=f"您提请解除对{organisation.name}的暂停，未获同意。", reason=command.reason
+    )
+    return outcome_of(organisation)
+
+
+def _decide_asking(work: Work, organisation: Organisation, command: Reinstate, *, act: str) -> None:
+    since = _told(organisation.suspended_since)
+    work.decide(
+        Decision(
+            subject_type="organisation",
+            subject_id=organisation.id,
+            act=act,
+            by=command.by,
+            rule="A7, A9",
+            ground=command.reason,
+            before=since,
+            after=since,
+        )
+    )
+
+
+def _tell_asker(work: Work, organisation: Organisation, asked_by: UUID, *, text: str, reason: str) -> None:
+    work.notify(
+        Notice(
+            recipient=f"account:{asked_by}",
+            subject_type="organisation",
+            subject_id=organisation.id,
+            event="organisation.reinstatement_answered",
+            text=text,
+            reason=reason,
+            article="A7, A9",
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +272,10 @@ def _told(moment: datetime | None) -> str:
     return moment.isoformat() if moment else ""
 
 
-def _when_zh(effective_at: datetime | None) -> str:
-    if effective_at is None:
+def _when_zh(since: datetime | None, *, now: datetime) -> str:
+    if since is None or since <= now:
         return "已"
-    return f"将自北京时间{wording.moment(effective_at)}起"
+    return f"将自北京时间{wording.moment(since)}起"
 
 
 async def _load(work: Work, organisation_id: UUID, expected_version: int | None) -> Organisation:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import Table, Update, update
+
 from services.identity.domain.blacklist import ExternalDecision
+from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.kernel.credit_code import body_of
-from shared.runtime.db import Connection, Record
+from shared.runtime.db import Connection, Record, execute
 from shared.runtime.problems import NotFound
 
 _LISTED_AT_LARGE = """
@@ -90,29 +93,26 @@ async def approve_entry(connection: Connection, entry_id: UUID, *, by: UUID | No
     )
 
 
-async def close_entry(  # noqa: PLR0913 - the columns of an end
-    connection: Connection, entry_id: UUID, *, state: str, reason: str, by: UUID | None, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an entry or a proposal to lift it ended: in which state, why, by whom and when."""
+
+    state: str
+    reason: str
+    by: UUID | None
+    at: datetime
+
+
+async def close_entry(connection: Connection, entry_id: UUID, ending: Ending) -> None:
     """An entry is withdrawn, refused or lifted."""
-    await connection.execute(
-        "UPDATE blacklist_entry SET state = $2, closed_reason = $3, closed_by = $4, closed_at = $5 WHERE id = $1",
-        entry_id,
-        state,
-        reason,
-        by,
-        now,
-    )
+    await execute(connection, _closed(BLACKLIST_ENTRY, entry_id, ending))
 
 
-async def close_lifting(  # noqa: PLR0913 - the columns of an end
-    connection: Connection, lifting_id: UUID, *, state: str, reason: str, by: UUID | None, now: datetime
-) -> None:
+async def close_lifting(connection: Connection, lifting_id: UUID, ending: Ending) -> None:
     """A proposal to lift is approved, withdrawn or refused."""
-    await connection.execute(
-        "UPDATE blacklist_lifting SET state = $2, closed_reason = $3, closed_by = $4, closed_at = $5 WHERE id = $1",
-        lifting_id,
-        state,
-        reason,
-        by,
-        now,
-    )
+    await execute(connection, _closed(BLACKLIST_LIFTING, lifting_id, ending))
+
+
+def _closed(table: Table, row_id: UUID, ending: Ending) -> Update:
+    values = {"state": ending.state, "closed_reason": ending.reason, "closed_by": ending.by, "closed_at": ending.at}
+    return update(table).where(table.c.id == row_id).values(**values)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
 from services.identity.tables import CONTACT, ORGANISATION, PRIORITY_ENTRY, RECOGNITION, SUBMISSION
@@ -37,6 +37,12 @@ SELECT EXISTS (SELECT FROM blacklist_entry WHERE left(credit_code, 17) = $1 AND 
 _AUTHENTICATED_OF_BODY = """
 SELECT id, kind FROM organisation
 WHERE left(credit_code, 17) = $1 AND id <> $2 AND state = 'authenticated' ORDER BY id
+"""
+
+_ANSWER_REINSTATEMENT = """
+UPDATE organisation o SET reinstatement_asked_by = NULL, reinstatement_asked_at = NULL
+FROM (SELECT id, reinstatement_asked_by AS asked_by FROM organisation WHERE id = $1 FOR UPDATE) AS before
+WHERE o.id = before.id AND before.asked_by IS NOT NULL RETURNING before.asked_by
 """
 
 
@@ -76,12 +82,16 @@ async def load_organisation(
 
 
 async def find_by_code(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
-    """The party of that kind with that code: the one whose evidence was approved, else who registered first."""
+    """The party of that kind and body: the one whose evidence was approved, else who registered first.
+
+    The last place is not compared: one that fails its check is registered with evidence, and whoever names the party
+    may write it right.
+    """
     authenticated = ORGANISATION.c.state == AuthenticationState.AUTHENTICATED.value
     statement = (
         select(ORGANISATION.c.id)
         .where(
-            ORGANISATION.c.credit_code == credit_code,
+            func.left(ORGANISATION.c.credit_code, 17) == body_of(credit_code),
             ORGANISATION.c.kind == kind.value,
             ORGANISATION.c.closed.is_(False),
         )
@@ -154,6 +164,27 @@ async def authenticated_of_body(connection: Connection, organisation: Organisati
     """Id and kind of the other authenticated parties of an organisation's body."""
     rows = await connection.fetch(_AUTHENTICATED_OF_BODY, body_of(organisation.credit_code), organisation.id)
     return [(row["id"], row["kind"]) for row in rows]
+
+
+async def ask_reinstatement(connection: Connection, organisation_id: UUID, *, by: UUID | None, now: datetime) -> bool:
+    """Keep that the bureau is asked to end its suspension; False where it is asked already."""
+    statement = update(ORGANISATION).where(
+        ORGANISATION.c.id == organisation_id, ORGANISATION.c.reinstatement_asked_at.is_(None)
+    )
+    asked = statement.values(reinstatement_asked_by=by, reinstatement_asked_at=now)
+    return await execute(connection, asked) == 1
+
+
+async def answer_reinstatement(connection: Connection, organisation_id: UUID) -> UUID | None:
+    """Who had asked for the end of a suspension, which is answered now; None where nobody had."""
+    row = await connection.fetchrow(_ANSWER_REINSTATEMENT, organisation_id)
+    return None if row is None else row["asked_by"]
+
+
+async def hold_body(connection: Connection, organisation: Organisation) -> None:
+    """Let an organisation hold its body, alone of its kind. Raises: asyncpg.UniqueViolationError."""
+    statement = update(ORGANISATION).where(ORGANISATION.c.id == organisation.id)
+    await execute(connection, statement.values(body_held=body_of(organisation.credit_code)))
 
 
 async def save_organisation(connection: Connection, after: Organisation) -> None:

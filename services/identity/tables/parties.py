@@ -39,9 +39,17 @@ ORGANISATION = Table(
     Column("size_class", Text, nullable=False),
     Column("priority_listed", Boolean, nullable=False),
     moment("suspended_since", nullable=True),
+    # Whether the bureau had a part in the suspension: then the bureau alone ends it.
+    Column("suspended_by_bureau", Boolean, nullable=False, server_default=text("false")),
+    # The operator asks the bureau to end what it decided; empty again once the bureau has answered.
+    Column("reinstatement_asked_by", Uuid),
+    moment("reinstatement_asked_at", nullable=True),
     # Apart from a suspension, so that the end of one never ends the other.
     moment("blacklisted_since", nullable=True),
     Column("closed", Boolean, nullable=False),
+    # The body that it alone of its kind is; set when its evidence is approved. Empty for two that an earlier release
+    # authenticated for one body: neither holds it, and nobody else gets it.
+    Column("body_held", Text),
     # The check place fails and the registrant gave evidence: the reviewer must look at the licence twice.
     Column("check_flagged", Boolean, nullable=False),
     Column("check_evidence", Text, nullable=False),
@@ -50,14 +58,8 @@ ORGANISATION = Table(
     moment("submitted_at", nullable=True),
     moment("recognised_at", nullable=True),
     Column("version", Integer, nullable=False),
-    # A code is claimed by evidence: many may register with it, and one of each kind is authenticated.
-    Index(
-        "organisation_code_held",
-        "kind",
-        "credit_code",
-        unique=True,
-        postgresql_where=text("state = 'authenticated' AND NOT closed"),
-    ),
+    # A body is claimed by evidence: many may register with its code, and one of each kind is authenticated.
+    Index("organisation_body_held", "kind", "body_held", unique=True),
     Index("organisation_credit_code", "credit_code"),
     Index("organisation_state_id", "state", "id"),
     Index("organisation_region_id", "region", "id"),
@@ -71,6 +73,9 @@ ORGANISATION = Table(
     CheckConstraint("recognition = 'none' OR (kind = 'provider' AND state = 'authenticated')", name="recognised_after"),
     CheckConstraint("kind = 'provider' OR legal_person OR state <> 'authenticated'", name="legal_person"),
     CheckConstraint("NOT priority_listed OR kind = 'enterprise'", name="priority"),
+    CheckConstraint("reinstatement_asked_at IS NULL OR suspended_by_bureau", name="reinstatement_asked"),
+    CheckConstraint("(reinstatement_asked_at IS NULL) = (reinstatement_asked_by IS NULL)", name="asked_by"),
+    CheckConstraint("body_held IS NULL OR (state = 'authenticated' AND NOT closed)", name="body_held"),
     CheckConstraint("version >= 1", name="version"),
     # The reader itself, and whom it is tied to: a tie names both.
     info=party_rows(own("id"), Of("id", "affiliation", "enterprise_id"), Of("id", "affiliation", "provider_id")),

@@ -132,12 +132,15 @@ STAFF_PROPOSAL = Table(
     moment("decided_at", nullable=True),
     Column("version", Integer, nullable=False),
     Index("staff_proposal_state_id", "state", "id"),
-    CheckConstraint("act IN ('open', 'change_roles', 'enable', 'reset_password', 'reset_second_factor')", name="act"),
+    CheckConstraint(
+        "act IN ('open', 'change_roles', 'move', 'enable', 'reset_password', 'reset_second_factor')", name="act"
+    ),
     CheckConstraint("state IN ('proposed', 'approved', 'refused', 'withdrawn')", name="state"),
     CheckConstraint("(state = 'proposed') = (decided_by IS NULL)", name="decided"),
     CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at"),
     CheckConstraint("state = 'withdrawn' OR decided_by <> proposed_by", name="four_eyes"),
     CheckConstraint("act = 'open' OR account_id IS NOT NULL", name="account"),
+    CheckConstraint("act <> 'move' OR designation_id IS NOT NULL", name="designation"),
     CheckConstraint("version >= 1", name="version"),
     info=TASK,
 )

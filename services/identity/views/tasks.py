@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from services.identity.domain.accounts import approvable_roles
+from services.identity.domain.accounts import acts_for_bureau, approvable_roles
 from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import EXCLUSIVE_ROLES, Permission
@@ -33,6 +33,9 @@ SELECT kind, title, subject_type, subject_id, since FROM (
            l.proposed_at
     FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id
     WHERE $3 AND l.state = 'proposed' AND l.proposed_by <> $8
+    UNION ALL
+    SELECT 'organisation.reinstate', '决定是否解除暂停：' || name, 'organisation', id, reinstatement_asked_at
+    FROM organisation WHERE $13 AND reinstatement_asked_at IS NOT NULL AND blacklisted_since IS NULL
     UNION ALL
     SELECT 'authentication.submit',
            CASE state WHEN 'registered' THEN '提交实名认证材料' ELSE '补正并重新提交实名认证材料' END,
@@ -74,6 +77,7 @@ async def list_tasks(
         approvable_roles(principal.roles),
         [pair[0] for pair in _EXCLUSIVE],
         [pair[1] for pair in _EXCLUSIVE],
+        Permission.IDENTITY_ORGANISATION_REINSTATE in principal.permissions and acts_for_bureau(principal.roles),
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])

@@ -70,7 +70,7 @@ async def refuse(run: VersionedRun, override_id: UUID, body: ReasonBody, princip
 
 @router.post("/overrides/{override_id}/withdraw", response_model=OverrideStatus, summary="撤回特批建议")
 async def withdraw(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
-    """Take a proposal back."""
+    """Take the own proposal back."""
     return await run.run(overrides.withdraw_override, _decision(run, override_id, body, principal))
 
 

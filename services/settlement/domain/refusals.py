@@ -110,6 +110,15 @@ class OverrideProposedAlready(Refusal):
     zh = "该申请项已有待决定的特批建议。"
 
 
+class NotProposer(Refusal):
+    """Whoever proposed an override withdraws it; another person refuses it. Source: R8."""
+
+    code = "settlement.not_proposer"
+    kind = RefusalKind.RULE
+    article = "A13(4)"
+    zh = "只有提出特批建议的人员本人可以撤回；其他情况由省大数据局负责人不予同意。"
+
+
 class OverrideNotOpen(Refusal):
     """The proposal was decided or withdrawn, its item ended, or what it was made for has changed."""
 

@@ -17,6 +17,7 @@ from services.settlement.domain.persons import Part
 from services.settlement.domain.refusals import (
     ItemNotWaiting,
     NothingToOverride,
+    NotProposer,
     OverrideNotOpen,
     OverrideProposedAlready,
 )
@@ -165,11 +166,14 @@ async def refuse_override(work: Work, command: DecideOverride) -> OverrideStatus
 
 
 async def withdraw_override(work: Work, command: DecideOverride) -> OverrideStatus:
-    """Take a proposal back, by whoever may make one. Raises: OverrideNotOpen."""
-    claim, row = await _lock(work, command)
-    version = await _close(work, row, command, to=OverrideState.WITHDRAWN, act="override.withdraw")
+    """Take the own proposal back; what another one proposed, of the bureau perhaps, is refused by the bureau's lead.
+
+    Raises: OverrideNotOpen, NotProposer. Source: R8.
+    """
+    _, row = await _lock(work, command)
     if command.by.account_id != row["proposed_by"]:
-        _tell_proposer(work, row, text=f"您就兑现申请{number_of(claim)}提出的特批建议已撤回。", reason=command.reason)
+        raise NotProposer
+    version = await _close(work, row, command, to=OverrideState.WITHDRAWN, act="override.withdraw")
     return _status(row, OverrideState.WITHDRAWN, version=version)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
+from services.voucher.api.ending import ReasonBody, ending
 from services.voucher.api.paging import Cursor, Limit
 from services.voucher.handlers import plans as handlers
 from services.voucher.handlers import proposals
@@ -37,12 +38,6 @@ class IncreaseBody(Body):
     """More money for a published plan."""
 
     amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
-    reason: str = Field(min_length=1, max_length=1_000)
-
-
-class ReasonBody(Body):
-    """Why something proposed is refused, or withdrawn."""
-
     reason: str = Field(min_length=1, max_length=1_000)
 
 
@@ -97,11 +92,6 @@ async def approve_plan(
     return await run.run(handlers.approve_plan, handlers.DecidePlan(plan_id=plan_id, by=actor_of(principal)))
 
 
-def ending(subject_id: UUID, principal: Principal, reason: str, *, withdraw: bool) -> proposals.EndProposal:
-    """The command that ends something proposed."""
-    return proposals.EndProposal(subject_id=subject_id, withdraw=withdraw, reason=reason, by=actor_of(principal))
-
-
 @router.post("/plans/{plan_id}/refuse", response_model=PlanView, summary="不予批准发放计划")
 async def refuse_plan(
     run: Run,
@@ -110,7 +100,7 @@ async def refuse_plan(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
 ) -> Response:
     """A second person of the bureau does not approve the draft, and says why. Source: A15, R8."""
-    return await run.run(proposals.end_plan, ending(plan_id, principal, body.reason, withdraw=False))
+    return await run.run(proposals.end_plan, ending(plan_id, principal, body, withdraw=False))
 
 
 @router.post("/plans/{plan_id}/withdraw", response_model=PlanView, summary="撤回发放计划")
@@ -121,7 +111,7 @@ async def withdraw_plan(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
 ) -> Response:
     """Whoever drafted it takes it back before it is published. Source: A15."""
-    return await run.run(proposals.end_plan, ending(plan_id, principal, body.reason, withdraw=True))
+    return await run.run(proposals.end_plan, ending(plan_id, principal, body, withdraw=True))
 
 
 @router.get("/plans/{plan_id}/history", summary="发放计划全过程")
@@ -185,7 +175,7 @@ async def refuse_increase(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
 ) -> Response:
     """A second person does not approve the increase, and says why. Source: A15, R8."""
-    return await run.run(proposals.end_increase, ending(increase_id, principal, body.reason, withdraw=False))
+    return await run.run(proposals.end_increase, ending(increase_id, principal, body, withdraw=False))
 
 
 @router.post("/increases/{increase_id}/withdraw", response_model=IncreaseView, summary="撤回追加额度提议")
@@ -196,4 +186,4 @@ async def withdraw_increase(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
 ) -> Response:
     """Whoever proposed the increase takes it back. Source: A15."""
-    return await run.run(proposals.end_increase, ending(increase_id, principal, body.reason, withdraw=True))
+    return await run.run(proposals.end_increase, ending(increase_id, principal, body, withdraw=True))

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
+from services.voucher.api.ending import ReasonBody, ending
 from services.voucher.api.paging import Cursor, Limit
-from services.voucher.api.plans import ReasonBody, ending
 from services.voucher.handlers import proposals
 from services.voucher.handlers import revocations as handlers
 from services.voucher.views import plans as views
@@ -82,7 +82,7 @@ async def refuse(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_APPROVE))],
 ) -> Response:
     """A second person does not approve, and says why; nothing moves. Source: A9, R8, R36."""
-    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body.reason, withdraw=False))
+    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body, withdraw=False))
 
 
 @router.post("/revocations/{revocation_id}/withdraw", response_model=RevocationView, summary="撤回收回额度提议")
@@ -93,7 +93,7 @@ async def withdraw(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_PROPOSE))],
 ) -> Response:
     """Whoever proposed the revocation takes it back. Source: A9."""
-    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body.reason, withdraw=True))
+    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body, withdraw=True))
 
 
 @router.get("/revocations/{revocation_id}/history", summary="额度收回全过程")

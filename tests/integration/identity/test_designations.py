@@ -92,15 +92,19 @@ async def test_the_next_designation_gives_the_former_operators_people_nothing_ba
     assert await roles_of(office, "clerk-b") == ["operator_clerk"]
     ended = await propose(office, "clerk-c", "operator_clerk", designation_id=first)
     assert (ended.status_code, ended.json()["code"]) == (409, "identity.designation_ended")
-    # The bureau says so, in an act of its own, and the record shows it.
+    # The bureau says so, in an act of its own that another person approves, and the record shows it.
     assert (await move(office, account_id, second, account_id=account_id)).json()["code"] == "identity.own_account"
     moved = await move(office, account_id, second)
-    assert (moved.status_code, moved.json()["designation_id"]) == (200, second)
+    assert (moved.status_code, moved.json()["designation_id"], moved.json()["state"]) == (201, second, "proposed")
+    await office.platform.settle()
+    assert await roles_of(office, "clerk-a") == []
+    await approved(office.client, moved)
     await office.platform.settle()
     assert await roles_of(office, "clerk-a") == ["operator_lead"]
     seen = (await office.get(f"/accounts/{account_id}", office.headers(Role.AUDITOR))).json()
-    assert (seen["operator_name"], seen["acts"][0]["act"]) == ("贵阳大数据公司", "account.move_designation")
-    assert (seen["acts"][0]["before"], seen["acts"][0]["ground"]) == (first, "由新运营方聘用")
+    assert (seen["operator_name"], seen["acts"][0]["act"]) == ("贵阳大数据公司", "staff.approve_move")
+    assert (seen["acts"][0]["before"], seen["acts"][0]["after"]) == (first, second)
+    assert (seen["acts"][1]["act"], seen["acts"][1]["ground"]) == ("staff.propose_move", "由新运营方聘用")
 
 
 async def test_only_the_operators_people_are_moved_and_only_to_a_designation_that_lasts(office: Office) -> None:
@@ -112,6 +116,61 @@ async def test_only_the_operators_people_are_moved_and_only_to_a_designation_tha
     assert (await move(office, clerk, str(uuid4()))).status_code == 404
     party = await office.party("enterprise", "91520100MA6DK0X17T")
     assert (await move(office, party.account_id, first)).status_code == 404
+
+
+async def answer(office: Office, proposal_id: str, verb: str, **who: Any) -> Any:
+    headers = office.headers(Role.BUREAU_LEAD, **who)
+    return await office.post(f"/staff-proposals/{proposal_id}/{verb}", {"reason": "已核对劳动合同"}, headers)
+
+
+async def tasks_of(office: Office, **who: Any) -> list[str]:
+    listed = (await office.get("/tasks", office.headers(Role.BUREAU_LEAD, **who))).json()["data"]
+    return [task["subject_id"] for task in listed if task["kind"] == "staff.approve"]
+
+
+@pytest.mark.requirement("R2")
+async def test_a_move_to_another_designation_gives_rights_back_and_takes_two_people(office: Office) -> None:
+    first = (await designate(office, "云上贵州公司")).json()["id"]
+    clerk = await hire(office, "clerk-a", "operator_clerk")
+    assert (await end(office, first)).status_code == 200
+    second = (await designate(office, "贵阳大数据公司")).json()["id"]
+    one, other = uuid4(), uuid4()
+    proposal = (await move(office, clerk, second, account_id=one)).json()["id"]
+    # Whoever proposed it has no task and no second word; another lead has both.
+    assert await tasks_of(office, account_id=one) == []
+    assert await tasks_of(office, account_id=other) == [proposal]
+    alone = await answer(office, proposal, "approve", account_id=one)
+    assert (alone.status_code, alone.json()["code"]) == (422, "identity.same_person")
+    refused = await answer(office, proposal, "refuse", account_id=other)
+    assert (refused.json()["state"], await roles_of(office, "clerk-a")) == ("refused", [])
+    again = (await move(office, clerk, second, account_id=one)).json()["id"]
+    listed = (await office.get("/staff-proposals", office.headers(Role.BUREAU_LEAD))).json()["data"]
+    assert [(item["act"], item["designation_id"]) for item in listed if item["id"] == again] == [("move", second)]
+    assert (await answer(office, again, "approve", account_id=other)).status_code == 200
+    await office.platform.settle()
+    assert await roles_of(office, "clerk-a") == ["operator_clerk"]
+
+
+async def test_nobody_is_moved_to_a_designation_that_ended_before_the_second_person_came(office: Office) -> None:
+    first = (await designate(office, "云上贵州公司")).json()["id"]
+    clerk = await hire(office, "clerk-a", "operator_clerk")
+    assert (await end(office, first)).status_code == 200
+    second = (await designate(office, "贵阳大数据公司")).json()["id"]
+    proposal = (await move(office, clerk, second, account_id=uuid4())).json()["id"]
+    assert (await end(office, second)).status_code == 200
+    late = await answer(office, proposal, "approve", account_id=uuid4())
+    assert (late.status_code, late.json()["code"]) == (409, "identity.designation_ended")
+
+
+async def test_who_opens_accounts_proposes_no_move(office: Office) -> None:
+    designation = (await designate(office, "云上贵州公司")).json()["id"]
+    clerk = await hire(office, "clerk-a", "operator_clerk")
+    denied = await office.client.put(
+        f"{BASE}/staff/{clerk}/designation",
+        json={"designation_id": designation, "reason": "由新运营方聘用"},
+        headers=await office.bearer(ADMIN, ADMIN_PASSWORD),
+    )
+    assert denied.status_code == 403
 
 
 async def test_a_designation_that_has_not_begun_is_taken_back_and_none_is_put_off(office: Office) -> None:

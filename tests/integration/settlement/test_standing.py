@@ -158,6 +158,18 @@ async def test_a_proposal_is_refused_or_withdrawn_with_a_reason_and_its_task_goe
     assert (await flow.propose(claim, order)).json()["code"] == "settlement.nothing_to_override"
 
 
+@pytest.mark.requirement("R8")
+async def test_the_operator_takes_back_no_proposal_of_the_bureau(flow: Flow) -> None:
+    order = await flow.an_order()
+    claim = await flow.an_in_review([order])
+    await flow.tie()
+    override = (await flow.propose(claim, order)).json()["id"]
+    for role in (Role.OPERATOR_LEAD, Role.BUREAU_OFFICER):
+        taken = await flow.lift(override, act="withdraw", role=role, account_id=UUID(int=4_711))
+        assert (taken.status_code, taken.json()["code"]) == (422, "settlement.not_proposer")
+    assert (await flow.lift(override)).json()["state"] == "approved"
+
+
 async def test_mark_and_override_are_shown_on_item_appropriation_and_export(flow: Flow) -> None:
     order = await flow.an_order()
     claim = await flow.an_in_review([order])

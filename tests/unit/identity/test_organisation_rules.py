@@ -155,8 +155,8 @@ def test_whatever_is_tried_versions_are_gapless_and_recognition_follows_authenti
         "approve": lambda before: rules.authenticate(before, reviewer_id=ID, now=NOW),
         "recognise": lambda before: rules.recognise(before, exception_reason="", now=NOW),
         "unrecognise": rules.refuse_recognition,
-        "suspend": lambda before: rules.suspend(before, effective_at=NOW, now=NOW),
-        "reinstate": rules.reinstate,
+        "suspend": lambda before: rules.suspend(before, effective_at=NOW, by_bureau=False, now=NOW),
+        "reinstate": lambda before: rules.reinstate(before, by_bureau=False),
         "list": lambda before: rules.list_priority(before, now=NOW),
         "blacklist": lambda before: rules.blacklist(before, now=NOW),
         "lift": rules.lift_blacklisting,
@@ -184,11 +184,11 @@ def test_a_decided_authentication_stays_decided() -> None:
 
 
 def test_a_suspension_is_not_doubled_and_not_ended_twice() -> None:
-    suspended = rules.suspend(an_organisation(), effective_at=NOW, now=NOW)
+    suspended = rules.suspend(an_organisation(), effective_at=NOW, by_bureau=False, now=NOW)
     with pytest.raises(SuspensionNotOpen):
-        rules.suspend(suspended, effective_at=NOW, now=NOW)
+        rules.suspend(suspended, effective_at=NOW, by_bureau=False, now=NOW)
     with pytest.raises(SuspensionNotOpen):
-        rules.reinstate(rules.reinstate(suspended))
+        rules.reinstate(rules.reinstate(suspended, by_bureau=False), by_bureau=False)
 
 
 @pytest.mark.requirement("R60")

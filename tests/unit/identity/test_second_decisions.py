@@ -1,15 +1,16 @@
 """Recognition refused, suspension ended, priority listed and unlisted; and which uploads call for no explanation."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
-from services.identity.domain.refusals import PriorityUnchanged, RecognitionNotOpen
+from services.identity.domain.refusals import PriorityUnchanged, RecognitionNotOpen, SuspensionNotOpen
 from services.identity.domain.reviewing import is_legible
+from services.identity.domain.standing_refusals import SuspendedByBureau
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import examine
 
@@ -50,9 +51,50 @@ def test_a_provider_that_was_not_recognised_may_be_recognised_later() -> None:
 
 def test_a_reinstated_organisation_is_as_it_was_before_its_suspension() -> None:
     before = an_authenticated(PartyKind.ENTERPRISE)
-    suspended = rules.suspend(before, effective_at=NOW, now=NOW)
+    suspended = rules.suspend(before, effective_at=NOW, by_bureau=False, now=NOW)
     assert suspended.suspended_since == NOW
-    assert rules.reinstate(suspended) == replace(before, version=before.version + 2)
+    assert rules.reinstate(suspended, by_bureau=False) == replace(before, version=before.version + 2)
+
+
+@pytest.mark.requirement("R8")
+def test_a_suspension_of_the_bureau_is_ended_by_the_bureau_alone() -> None:
+    before = an_authenticated(PartyKind.ENTERPRISE)
+    suspended = rules.suspend(before, effective_at=NOW, by_bureau=True, now=NOW)
+    with pytest.raises(SuspendedByBureau):
+        rules.reinstate(suspended, by_bureau=False)
+    ended = rules.reinstate(suspended, by_bureau=True)
+    assert ended == replace(before, version=before.version + 2)
+    # The next one is judged by who decides it, and the bureau may end the operator's as well.
+    again = rules.suspend(ended, effective_at=NOW, by_bureau=False, now=NOW)
+    assert not rules.reinstate(again, by_bureau=False).suspended_since
+    assert not rules.reinstate(again, by_bureau=True).suspended_since
+
+
+@pytest.mark.requirement("R8")
+def test_brought_forward_by_the_operator_a_suspension_stays_the_bureaus() -> None:
+    later = NOW + timedelta(days=30)
+    dated = rules.suspend(an_authenticated(PartyKind.ENTERPRISE), effective_at=later, by_bureau=True, now=NOW)
+    sooner = rules.suspend(dated, effective_at=NOW, by_bureau=False, now=NOW)
+    assert (sooner.suspended_since, sooner.suspended_by_bureau) == (NOW, True)
+    with pytest.raises(SuspendedByBureau):
+        rules.reinstate(sooner, by_bureau=False)
+
+
+@pytest.mark.requirement("R8")
+def test_the_bureau_joins_a_suspension_of_the_operator_once_and_keeps_its_moment() -> None:
+    before = rules.suspend(an_authenticated(PartyKind.ENTERPRISE), effective_at=NOW, by_bureau=False, now=NOW)
+    next_day = NOW + timedelta(days=1)
+    joined = rules.suspend(before, effective_at=next_day, by_bureau=True, now=next_day)
+    assert (joined.suspended_since, joined.suspended_by_bureau) == (NOW, True)
+    for by_bureau in (False, True):
+        with pytest.raises(SuspensionNotOpen):
+            rules.suspend(joined, effective_at=next_day, by_bureau=by_bureau, now=next_day)
+
+
+def test_what_an_older_release_left_behind_makes_no_suspension_the_bureaus() -> None:
+    """Beside this release an older one ends suspensions without knowing whose they are."""
+    left = replace(an_authenticated(PartyKind.ENTERPRISE), suspended_by_bureau=True)
+    assert not rules.suspend(left, effective_at=NOW, by_bureau=False, now=NOW).suspended_by_bureau
 
 
 @pytest.mark.requirement("R31")

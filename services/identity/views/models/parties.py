@@ -21,6 +21,8 @@ class OrganisationItem(Resource):
     recognition: str
     priority_listed: bool
     suspended_since: datetime | None
+    suspended_by_bureau: bool
+    reinstatement_asked_at: datetime | None
     blacklisted_since: datetime | None
     check_flagged: bool
     registered_at: datetime

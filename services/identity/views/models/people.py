@@ -32,6 +32,8 @@ class ProposalItem(Resource):
     display_name: str
     roles: Sequence[str]
     region: str | None
+    designation_id: UUID | None
+    """The designation that was named, for one of the operator's people; where it is to be moved, for a move."""
     reason: str
     state: str
     proposed_by: UUID
@@ -134,7 +136,7 @@ class AccountItem(Resource):
 
 
 class AccountAct(Resource):
-    """An act on an account: `after` names its roles from an approved opening or change on, `account_id` who did it."""
+    """An act on an account: `after` names its roles, of a move the designation; `account_id` is who did it."""
 
     at: datetime
     act: str
