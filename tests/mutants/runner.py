@@ -27,6 +27,7 @@ _TESTS_FAILED = 1
 _ALL_PASSED = 0
 _NO_VERDICT = -1
 _PRINTED = "printed.txt"
+_SCRATCH = ".scratch"
 
 
 class Verdict(StrEnum):
@@ -98,7 +99,10 @@ class Planter:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
-        self._environment = environment | _SURROUNDINGS
+        # What a test that is ended leaves behind goes with the copy.
+        scratch = folder / _SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._environment = environment | _SURROUNDINGS | {"TMPDIR": str(scratch)}
         self._process: Process | None = None
 
     async def try_one(self, bug: Bug) -> Outcome:

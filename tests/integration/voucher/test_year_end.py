@@ -7,6 +7,7 @@ import pytest
 
 from services.voucher.handlers import ledger
 from services.voucher.handlers.plans import YEAR_END_TIMER
+from services.voucher.handlers.year_end import close_years
 from shared.contracts.messages.voucher import CommitVoucher, HoldVoucher, LineAmount, RefundVoucher, ReleaseVoucher
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import year_closes_at
@@ -103,3 +104,12 @@ async def test_a_late_review_is_flagged_and_decided_by_nobody(voucher: Voucher) 
     await voucher.platform.move_clock(datetime.fromisoformat(urged.json()["again_at"]))
     assert len((await voucher.get("/tasks", Role.BUREAU_LEAD)).json()["data"]) == 1
     assert (await voucher.application(ticket["id"]))["state"] == "earmarked"
+
+
+@pytest.mark.requirement("R29")
+async def test_a_timer_of_the_years_end_that_fires_early_leaves_the_queue_open(voucher: Voucher) -> None:
+    plan_id = await voucher.plan(100_000)
+    async with voucher.runtime.work() as work:
+        await close_years(work, [plan_id])
+    ticket = await voucher.ticket(plan_id, 10_000)
+    assert ticket["state"] == "earmarked"

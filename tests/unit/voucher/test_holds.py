@@ -345,17 +345,6 @@ def test_a_claim_said_twice_moves_once_and_another_claim_is_refused() -> None:
     assert (twice.amount_fen, len(twice.postings)) == (90, 0)
 
 
-@pytest.mark.requirement("R73")
-def test_a_refund_said_twice_and_one_of_more_lines_move_each_line_once() -> None:
-    first = holds.refund(committed(100, 50).account, committed(100, 50).hold, lines=[1], now=BEFORE)
-    again = holds.refund(first.account, first.hold, lines=[1], now=BEFORE)
-    assert (again.amount_fen, again.postings, again.account) == (100, (), first.account)
-    more = holds.refund(first.account, first.hold, lines=[1, 2], now=BEFORE)
-    assert [posting.amount_fen for posting in more.postings] == [50]
-    assert more.account is not None
-    assert more.account.available_fen == 1_000
-
-
 def test_a_hold_said_twice_moves_once() -> None:
     command = a_hold(UUID(int=9), 100)
     held = holds.place(an_account(1_000), None, command=command, now=BEFORE)
