@@ -128,7 +128,8 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
 
     An order for which nothing is approved needs no override: no money goes its way, and the others may go on.
     Raises: VersionMismatch, AppropriationNotRequested, QuestionOpen, SamePerson, ApprovedItemsDiffer,
-    ApprovedAboveClaimed, ReductionUnexplained, NothingApproved, OverrideMissing. Source: A12, A13(4), A24, R80, Q15, Q17.
+    ApprovedAboveClaimed, ReductionUnexplained, NothingApproved, OverrideMissing.
+    Source: A12, A13(4), A24, R80, Q15, Q17.
     """
     row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     await _check_decidable(work, row, concerned, by=command.by)
