@@ -91,7 +91,8 @@ ENDS: Mapping[str, tuple[Permission, tuple[str, ...]]] = {
 """Each kind: the permission that shows it, and the acts that end it."""
 # How the queries name a kind: with a title in Chinese behind it, or as a key of the table of titles.
 _NAMED = re.compile(
-    r"'([a-z_]+\.[a-z_]+)'(?: AS kind)?,\s*(?:'[^'\n]*[\u4e00-\u9fff]|CASE state)|^ {4}\"([a-z_]+)\": \""
+    r"'([a-z_]+\.[a-z_]+)'(?: AS kind)?,\s*(?:'[^'\n]*[\u4e00-\u9fff]|CASE state)|^ {4}\"([a-z_]+)\": \"",
+    re.MULTILINE,
 )
 
 
