@@ -17,7 +17,7 @@ class MediaTypeUnsupported(Refusal):
 
     code = "request.media_type_unsupported"
     kind = RefusalKind.UNSUPPORTED
-    zh = "请求内容须为 UTF-8 编码的 JSON，请以 Content-Type 请求头注明 application/json。"
+    zh = "请求内容须为 UTF-8 编码的 JSON，并在请求头中如实注明内容类型。"
 
 
 def check_json_type(header: str | None) -> None:

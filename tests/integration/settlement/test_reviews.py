@@ -278,6 +278,8 @@ async def test_every_decision_is_recorded_with_its_rule_and_pack(flow: Flow) -> 
     async with flow.platform.runtime("settlement").reading() as connection:
         rows = await connection.fetch("SELECT DISTINCT act, rule, pack_version FROM decision")
     assert {(row["act"], row["rule"]) for row in rows} == {
+        ("claim.draft", "A22"),
+        ("evidence.file", "A22"),
         ("claim.submit", "A22"),
         ("window.close", "A22"),
         ("item.first_review", "A23"),
