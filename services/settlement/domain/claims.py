@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Self
 from uuid import UUID
 
 from services.settlement.domain.refusals import ItemNotWaiting, ItemPastWithdrawal, ItemUnknown
@@ -33,6 +34,11 @@ class Item:
     appropriation_id: UUID | None = None
     approved_fen: int | None = None
     approved_reason: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """The item that its stored values make."""
+        return cls(**{**dict(values), "state": ItemState(values["state"])})
 
     def moved(self, state: ItemState, **changes: object) -> "Item":
         """The item in its next state. Raises: Bug when rules did not rule that out."""

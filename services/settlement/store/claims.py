@@ -59,13 +59,8 @@ async def lock_claims(connection: Connection, claim_ids: Collection[UUID]) -> di
     found = select(*chosen).where(ITEM.c.claim_id.in_(sorted(claim_ids))).order_by(ITEM.c.claim_id, ITEM.c.order_id)
     items: dict[UUID, dict[UUID, Item]] = {}
     for row in await fetch_all(connection, found):
-        items.setdefault(row["claim_id"], {})[row["order_id"]] = item_of(row)
+        items.setdefault(row["claim_id"], {})[row["order_id"]] = Item.of(row)
     return {row["id"]: _claim(row, items.get(row["id"], {})) for row in rows}
-
-
-def item_of(row: Record) -> Item:
-    """A row of an item as a value."""
-    return Item(**{**dict(row), "state": ItemState(row["state"])})
 
 
 def _claim(row: Record, items: dict[UUID, Item]) -> Claim:

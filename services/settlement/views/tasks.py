@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.settlement.domain.claims import appropriation_number, claim_number
+from services.settlement.domain.claims import Item, appropriation_number, claim_number
 from services.settlement.domain.persons import TOGETHER, Part
 from services.settlement.domain.states import CLAIM_MOVES, ENDED_ITEMS, ClaimState
-from services.settlement.store.claims import item_of
 from services.settlement.tables import listed
 from services.settlement.views.standing import BODY_PLACES, read_barring, read_words_of_claims
 from shared.contracts.http.lists import Page, Task, page_of
@@ -163,7 +162,7 @@ WHERE a.state = 'approved' AND i.state = 'approved' AND i.approved_fen > 0
 async def _barred_requests(connection: Connection, *, now: datetime) -> list[UUID]:
     """Approved requests that cannot be paid now, because something stands against an order of theirs."""
     rows = await connection.fetch(_APPROVED)
-    items = [item_of(row) for row in rows]
+    items = [Item.of(row) for row in rows]
     barring = await read_barring(connection, items, now=now) if items else {}
     return sorted({item.appropriation_id for item in items if item.appropriation_id and item.order_id in barring})
 
