@@ -30,7 +30,11 @@ from shared.runtime.row_security import Of, own, party_rows, staff_rows
 from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
 
 METADATA = new_metadata()
-RUNTIME = attach(METADATA)
+RUNTIME = attach(
+    METADATA,
+    decisions=[Of("subject_id", "claim"), Of("subject_id", "appropriation")],
+    facts=[Of("aggregate_id", "claim"), Of("aggregate_id", "appropriation")],
+)
 
 _OF_CLAIM = party_rows(Of("claim_id", "claim"))
 

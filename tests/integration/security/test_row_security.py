@@ -221,6 +221,23 @@ async def test_a_view_that_forgets_the_tenant_shows_nothing_of_another(  # noqa:
     assert {row["id"] for row in everybody.json()["data"]} > ids
 
 
+@pytest.mark.parametrize("who", ["A", "P"])
+async def test_nothing_that_a_party_reads_is_a_fault(estate: Estate, tenants: Mapping[str, Tenant], who: str) -> None:
+    """A view that reads a table which declares nothing is a fault, so every reading of every service is tried."""
+    caller, faults, asked = tenants[who], [], 0
+    for operation in (one for one in estate.operations if one.method == "GET"):
+        names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
+        if any(not caller.own.get(name) for name in names):
+            continue
+        values = {name: next(iter(caller.own[name])) for name in names}
+        response = await estate.call("GET", operation.url(values), **caller.who)
+        asked += response.status_code == 200
+        if response.status_code >= 500:
+            faults.append(operation.title)
+    assert faults == []
+    assert asked > 20
+
+
 async def test_a_list_of_claims_for_everybody_shows_a_provider_its_own(
     estate: Estate, tenants: Mapping[str, Tenant]
 ) -> None:

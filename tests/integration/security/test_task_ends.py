@@ -33,6 +33,13 @@ ENDS: Mapping[str, tuple[Permission, tuple[str, ...]]] = {
         P.IDENTITY_BLACKLIST_APPROVE,
         ("identity POST /blacklist/liftings/{lifting_id}/approve",),
     ),
+    "organisation.reinstate": (
+        P.IDENTITY_ORGANISATION_REINSTATE,
+        (
+            "identity POST /organisations/{organisation_id}/reinstatement",
+            "identity POST /organisations/{organisation_id}/reinstatement/refuse",
+        ),
+    ),
     "authentication.submit": (
         P.IDENTITY_AUTHENTICATION_SUBMIT,
         ("identity POST /organisations/{organisation_id}/authentication",),
