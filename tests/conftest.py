@@ -61,6 +61,18 @@ ALONE = ("integration/test_statement_counts.py",)
 A single test of another file says so itself: `@pytest.mark.alone`.
 """
 
+LONG = (
+    "saga/test_seeded_bugs.py",
+    "integration/test_demonstration.py",
+    "integration/test_base_images.py",
+    "integration/operations/",
+    "integration/security/test_two_people.py",
+    "integration/security/test_rotation.py",
+    "integration/watching/",
+    "saga/",
+)
+"""Files of few long tests: they are dealt out first, so that no process waits for another's last file."""
+
 _STATEMENT_TIMEOUT_SECONDS = 60
 _BROKER_PORT = 5672
 
@@ -74,7 +86,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs by itself, by its folder or file."""
+    """Mark what runs by itself, by its folder or file, and bring what is long to the front."""
+    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
         if place.startswith(ALONE):

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 RUNS: Mapping[str, Sequence[str]] = {
-    "not alone and not paired": ("--dist", "loadfile"),
+    "not alone and not paired": ("--dist", "loadfile", "--no-loadscope-reorder"),
     "paired and not alone": ("--dist", "loadgroup"),
     "alone": (),
 }
 """Which tests run together, and how they are dealt out to processes; without a word of it, one after the other."""
+SLOWEST_SHOWN = 25
 NO_TESTS = 5
 WORKERS_MAX = 4
 """A worker has servers of its own; more of them than this only wait for one another."""
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         return run(arguments)[0]
     outcomes = [
-        run([*(("-n", str(workers()), *dealing) if dealing else ()), "-m", tests]) for tests, dealing in RUNS.items()
+        run([*(("-n", str(workers()), *dealing) if dealing else ()), "--durations", str(SLOWEST_SHOWN), "-m", tests])
+        for tests, dealing in RUNS.items()
     ]
     print(total(count for _, count in outcomes))
     codes = [code for code, _ in outcomes if code not in {0, NO_TESTS}]
