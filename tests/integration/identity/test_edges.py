@@ -127,7 +127,8 @@ def test_keys_are_32_bytes_and_older_ones_stay_on_the_ring() -> None:
 async def test_the_id_of_a_refused_request_is_found_in_the_log(
     office: Office, log_lines: list[Any], method: str, path: str, status: int
 ) -> None:
-    answer = await office.client.request(method, BASE + path, content=b"{")
+    json_type = {"Content-Type": "application/json"}
+    answer = await office.client.request(method, BASE + path, content=b"{", headers=json_type)
     quoted = answer.json()["request_id"]
     assert (answer.status_code, answer.headers["request-id"]) == (status, quoted)
     (line,) = [line for line in log_lines if line["event"] == "request.refused" and line["request_id"] == quoted]

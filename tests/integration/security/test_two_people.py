@@ -76,8 +76,22 @@ REVIEWS = {
     "settlement POST /appropriations/{appropriation_id}/payments": (
         "tests/integration/settlement/test_persons.py::test_who_approved_a_payment_does_not_record_it"
     ),
+    "settlement POST /appropriations/{appropriation_id}/return": (
+        "tests/integration/settlement/test_returns.py"
+        "::test_what_may_not_be_paid_is_taken_back_with_a_reason_and_nothing_is_paid"
+    ),
+    "settlement POST /questions/{question_id}/urge": (
+        "tests/integration/settlement/test_reviews.py"
+        "::test_a_late_answer_is_flagged_escalated_and_counted_and_approves_nothing"
+    ),
+    "voucher POST /applications/{application_id}/urge": (
+        "tests/integration/voucher/test_year_end.py::test_a_late_review_is_flagged_and_decided_by_nobody"
+    ),
 }
-"""Reviews of what a party handed in: nobody of the staff proposes them. Each names the test of its second person."""
+"""Reviews of what a party handed in, and what a supervisor does alone: nobody of the staff proposes them.
+
+Each names its test; a review's is the one of its second person.
+"""
 
 
 @asynccontextmanager
