@@ -118,6 +118,14 @@ class ProposalNotOpen(Refusal):
     zh = "该申请已办结或已过期，不能再次办理。"
 
 
+class ProposalOpenAlready(Refusal):
+    """The same is proposed and waits for its second person. Source: ASVS 2.3.5."""
+
+    code = "identity.proposal_open_already"
+    kind = RefusalKind.STATE
+    zh = "内容相同的申请正在等待办理，请勿重复提出；请由另一人办理原申请，或先撤回。"
+
+
 class ProposalNeedsAdministrator(Refusal):
     """The bureau's lead is the second person for an administrator only where no other administrator could be."""
 

@@ -9,6 +9,7 @@ from services.identity.domain.account_refusals import (
     LastAdministrator,
     ProposalNeedsAdministrator,
     ProposalNotOpen,
+    ProposalOpenAlready,
     SignInNameTaken,
 )
 from services.identity.domain.accounts import RESTORING_ACTS, ROLES_ZH, may_approve
@@ -122,7 +123,7 @@ async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
     """Propose a staff account. Nobody can sign in with it before another person has approved it.
 
     Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive, RegionUnknown, PersonNameMalformed,
-    SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
+    SignInNameTaken, ProposalOpenAlready. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
     """
     check_roles(work, command.roles, command.region)
     if not is_seen(command.display_name):
@@ -148,7 +149,8 @@ async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
     """Propose other roles, another designation, or to give a staff account its access back.
 
     Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
-    RegionUnknown, SecondFactorNotSet, NotOperatorStaff, DesignationEnded. Source: A4, A7, R2, ASVS 2.3.5.
+    RegionUnknown, SecondFactorNotSet, NotOperatorStaff, DesignationEnded, DesignationMoves, ProposalOpenAlready.
+    Source: A4, A7, R2, ASVS 2.3.5.
     """
     account = await load_staff(work, command.account_id, command.by)
     await check_act(work, command.act, account, designation_id=command.designation_id)
@@ -259,6 +261,8 @@ async def _propose(  # noqa: PLR0913 - what a proposal holds
         expires_at=work.now + work.ports.get(ProposalRules).ttl,
         version=1,
     )
+    if await proposals_store.is_proposed(work.connection, proposal):
+        raise ProposalOpenAlready
     await proposals_store.add_proposal(work.connection, proposal)
     _record(work, proposal, verb="propose", by=by, ground=reason)
     return _outcome(proposal)

@@ -291,3 +291,22 @@ async def test_settings_name_another_administrator_where_no_second_person_is_lef
     await ensure_first_admins(runtime, wanted)
     rows = await office.fetch("SELECT sign_in_name FROM account WHERE state = 'active' ORDER BY sign_in_name")
     assert [row["sign_in_name"] for row in rows] == [ADMIN, "platform-admin-3"]
+
+
+async def test_the_same_is_not_proposed_twice_while_it_waits(office: Office) -> None:
+    first = await propose(office, "finance-a", "finance")
+    again = await propose(office, "finance-a", "finance")
+    assert (again.status_code, again.json()["code"]) == (409, "identity.proposal_open_already")
+    # Other roles are another proposal, and what was withdrawn may come again.
+    assert (await propose(office, "finance-a", "auditor")).status_code == 201
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    await office.post(f"/staff-proposals/{first.json()['id']}/refuse", {"reason": "稍后"}, admin)
+    assert (await propose(office, "finance-a", "finance")).status_code == 201
+    other = await account_id_of(office, SECOND_ADMIN)
+    answers = await asyncio.gather(
+        *(
+            office.post(f"/staff/{other}/reset-password", {"reason": reason}, with_fresh_key(admin))
+            for reason in ("忘记密码", "密码遗忘")
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
