@@ -135,7 +135,7 @@ class DesignationMoves(Refusal):
     code = "identity.designation_moves"
     kind = RefusalKind.RULE
     article = "A4, A7"
-    zh = "该人员已属于另一项指定；更改角色不调整所属指定，请由省大数据局另行申请（PUT /staff/账号ID/designation）。"
+    zh = "该人员已属于另一项指定；更改角色不能调整所属指定，请由省大数据局另行提出“调整人员所属的指定”的申请。"
 
 
 class NotOperatorStaff(Refusal):

@@ -170,7 +170,7 @@ async def designation_for(
     Raises: DesignationRequired, DesignationEnded, DesignationMoves. Source: A4, A7, R2.
     """
     if present is not None and named not in {None, present}:
-        raise DesignationMoves
+        raise DesignationMoves(operation="PUT /staff/{account_id}/designation")
     if OPERATOR_ROLES.isdisjoint(roles):
         return None
     if present is not None:

@@ -192,11 +192,11 @@ async def test_other_roles_put_nobody_under_another_designation(office: Office) 
     second = (await designate(office, "黔云服务公司", starts_at=change.isoformat())).json()["id"]
     account_id = await hire(office, "clerk-a", "operator_clerk")
 
-    async def ask(designation_id: str) -> tuple[int, str | None]:
+    async def ask(designation_id: str) -> tuple[int, str | None, str | None]:
         body = {"roles": ["operator_lead"], "designation_id": designation_id}
         admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
         answer = await office.client.put(f"{BASE}/staff/{account_id}/roles", json=body, headers=admin)
-        return answer.status_code, answer.json().get("code")
+        return answer.status_code, answer.json().get("code"), answer.json().get("facts", {}).get("operation")
 
-    assert await ask(second) == (422, "identity.designation_moves")
-    assert await ask(first) == (201, None)
+    assert await ask(second) == (422, "identity.designation_moves", "PUT /staff/{account_id}/designation")
+    assert await ask(first) == (201, None, None)
