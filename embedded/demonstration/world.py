@@ -20,8 +20,8 @@ from shared.kernel.credit_code import check_character
 from shared.kernel.money import Fen, parse_yuan
 
 SEED = 53
-# The only two ID numbers of the demonstration are the examples that the standard GB 11643 itself prints.
-ID_NUMBERS = ("11010519491231002X", "440524188001010014")
+NO_AREA = "890000"
+"""Made-up ID numbers begin with an area that GB/T 2260 never gave to a place, so they are no living person's."""
 TOO_YOUNG = 27
 """Place of the enterprise that was registered too short a time when last year's plan opened."""
 PRIORITY_LISTED = 28
@@ -32,6 +32,7 @@ AFFILIATED = (29, 0)
 _ENTERPRISE_TYPE, _INDIVIDUAL_TYPE = "91", "92"
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _AGE_DAYS = (500, 6_000)
+_BORN_FROM, _BIRTH_DAYS = date(1960, 1, 1), 14_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +168,20 @@ def _organisation(
         contact=row.contact,
         # An area code with a number that no exchange assigns.
         phone=f"0851-0{chosen.randrange(10**7):07}",
-        id_number=ID_NUMBERS[chosen.randrange(2)],
+        id_number=id_number(int(body[2:]), sex=chosen.randrange(2)),
     )
+
+
+def id_number(number: int, *, sex: int) -> str:
+    """A made-up ID number whose check place holds, another one for each `number` below a million.
+
+    Two people with one number would be shown to the operator as one company. Source: GB 11643-1999.
+    """
+    order, days = divmod(number, _BIRTH_DAYS)
+    born = _BORN_FROM + timedelta(days=days)
+    first_places = f"{NO_AREA}{born:%Y%m%d}{2 * order + sex:03}"
+    total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(first_places))
+    return first_places + "10X98765432"[total % 11]
 
 
 def credit_code(kind: str, *, region: str, body: str) -> str:

@@ -18,8 +18,12 @@ ADMINS_MIN: Final = 2
 """Below this nobody could open an account: it takes two people."""
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('identity.first_admin'))"
-# Disabled ones count: a start of the service gives nobody back what people took away.
-_ADMINS = "SELECT count(*) FROM account WHERE 'platform_admin' = ANY(roles)"
+# Disabled ones count: a start of the service gives nobody back what people took away. Where the bureau has no active
+# lead either, nobody could be the second person for a new administrator, and the settings may name one.
+_ADMINS = (
+    "SELECT count(*) FROM account WHERE 'platform_admin' = ANY(roles) AND (state = 'active'"
+    " OR EXISTS (SELECT FROM account WHERE state = 'active' AND 'bureau_lead' = ANY(roles)))"
+)
 
 
 @dataclass(frozen=True, slots=True)

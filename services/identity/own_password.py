@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.identity import admission
-from services.identity.admission import Attempt, lane_of
+from services.identity.admission import Attempt, Lane, lane_of
 from services.identity.codes import fits
 from services.identity.domain.account_refusals import PasswordWrong, ResetCodeWrong
 from services.identity.sealing import Vault
@@ -16,6 +16,7 @@ from services.identity.store import credentials
 from services.identity.store.accounts import Account
 from services.identity.store.sessions import revoke_sessions
 from shared.contracts.messages.identity import AccountEnded
+from shared.kernel.refusals import Refusal
 from shared.runtime.auth.passwords import Passwords, check_password_rule
 from shared.runtime.runtime import Runtime
 from shared.runtime.work import Actor, Decision, Work
@@ -35,8 +36,7 @@ async def change_password(runtime: Runtime, actor: Actor, *, attempt: Attempt, n
     fits_present = await admission.verify(runtime, lane, attempt, known)
     if known is None or not fits_present:
         raise PasswordWrong
-    check_password_rule(new_password, login_name=known.sign_in_name)
-    password_hash = await runtime.ports.get(Passwords).hash(new_password, of=attempt.network)
+    password_hash = await _hashed(runtime, lane, attempt, new_password=new_password, login_name=known.sign_in_name)
     async with runtime.work() as work:
         await admission.clear(work.connection, lane)
         current = await store.load_account(work.connection, known.id)
@@ -56,8 +56,7 @@ async def reset_password(runtime: Runtime, attempt: Attempt) -> None:
     if known is None or await _reset_of(runtime, known.id, typed=attempt.code) is None:
         await admission.count_network_failure(runtime, lane)
         raise ResetCodeWrong
-    check_password_rule(attempt.password, login_name=known.sign_in_name)
-    password_hash = await runtime.ports.get(Passwords).hash(attempt.password, of=attempt.network)
+    password_hash = await _hashed(runtime, lane, attempt, new_password=attempt.password, login_name=known.sign_in_name)
     async with runtime.work() as work:
         current = await store.load_account(work.connection, known.id)
         reset = await credentials.open_reset(work.connection, known.id)
@@ -68,6 +67,19 @@ async def reset_password(runtime: Runtime, attempt: Attempt) -> None:
         await admission.clear(work.connection, lane)
         by = Actor(account_id=current.id, organisation_id=current.organisation_id, role=current.roles[0])
         await _set_password(work, current, password_hash=password_hash, act="account.reset_password", by=by)
+
+
+async def _hashed(runtime: Runtime, lane: Lane, attempt: Attempt, *, new_password: str, login_name: str) -> str:
+    """The hash of a new password, for whoever has shown the present one or a good code.
+
+    That was no failed try, whatever comes of the new password. Raises: LoginsBusy and the password rule's refusals.
+    """
+    try:
+        check_password_rule(new_password, login_name=login_name)
+        return await runtime.ports.get(Passwords).hash(new_password, of=attempt.network)
+    except Refusal:
+        await admission.take_back(runtime, lane)
+        raise
 
 
 async def _reset_of(runtime: Runtime, account_id: UUID, *, typed: str) -> UUID | None:

@@ -84,6 +84,9 @@ def malformed(errors: Sequence[Mapping[str, Any]]) -> BadRequest:
 def word_of(error: Mapping[str, Any]) -> str:
     """One validation error of pydantic in Chinese."""
     kind = str(error["type"])
+    # Of a secret text pydantic says `too_short`, as of a list; people count characters there.
+    if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):
+        kind = f"string_{kind}"
     sentence = _BY_TYPE.get(kind) or next((text for prefix, text in _BY_PREFIX if kind.startswith(prefix)), _UNKNOWN)
     try:
         return sentence.format(**error.get("ctx", {}))

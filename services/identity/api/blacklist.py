@@ -23,16 +23,7 @@ router = APIRouter(prefix="/blacklist")
 
 Proposer = Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_PROPOSE))]
 Approver = Annotated[Principal, Depends(require(Permission.IDENTITY_BLACKLIST_APPROVE))]
-Watcher = Annotated[
-    Principal,
-    Depends(
-        require_any(
-            Permission.IDENTITY_BLACKLIST_PROPOSE,
-            Permission.IDENTITY_BLACKLIST_APPROVE,
-            Permission.IDENTITY_ACCOUNT_READ,
-        )
-    ),
-]
+Watcher = Annotated[Principal, Depends(require_any(*registers.BLACKLIST_WATCHERS))]
 
 
 @router.post("", status_code=201, response_model=BlacklistOutcome, summary="提请列入黑名单")

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import AwareDatetime, Field, Secret, StringConstraints
 
 from services.identity.domain.organisations import SizeClass
 from services.identity.domain.resemblance import ResemblanceOutcome
@@ -19,7 +19,11 @@ Line = Annotated[str, Field(min_length=1, max_length=200)]
 Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
 OptionalReason = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=LENGTH_MAX * 2)]
+Password = Annotated[
+    Secret[Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX * 2, strip_whitespace=False)]],
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+"""Blanks at its ends belong to a password; they are stripped from every other text."""
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 RegionCode = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 

@@ -22,7 +22,7 @@ from services.identity.views.models.people import JsonWebKeys
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth.passwords import check_password_rule
-from shared.runtime.edge import principal_of, runtime_of
+from shared.runtime.edge import require_any, runtime_of
 from shared.runtime.http import Reading
 from shared.runtime.paging import Cursor, Limit
 
@@ -82,9 +82,10 @@ async def read_blacklist(
     cursor: Cursor = None,
     proposals: Annotated[str | None, Query(pattern="^include$")] = None,
 ) -> Page[BlacklistItem]:
-    """Blacklisted codes; `proposals=include` adds proposals for those who propose or approve. Source: A12, R16."""
-    principal = principal_of(request) if proposals else None
-    states = registers.blacklist_states_of(principal)
+    """Blacklisted codes; `proposals=include` adds proposals for who proposes, approves or audits. Source: A12, R16."""
+    if proposals:
+        require_any(*registers.BLACKLIST_WATCHERS)(request)
+    states = registers.blacklist_states(proposals=bool(proposals))
     return await registers.list_blacklist(connection, states=states, limit=limit, cursor=cursor)
 
 

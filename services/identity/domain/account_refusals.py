@@ -78,6 +78,14 @@ class OwnAccount(Refusal):
     zh = "不能更改或停用自己的账号权限。"
 
 
+class LastAdministrator(Refusal):
+    """Without an active platform administrator nobody could propose anything about staff accounts any more."""
+
+    code = "identity.last_administrator"
+    kind = RefusalKind.RULE
+    zh = "该账号是唯一在用的平台管理员账号，不能停用或取消其角色；请先开立或恢复另一名平台管理员。"
+
+
 class AccountDisabled(Refusal):
     """The account was disabled before."""
 
@@ -110,8 +118,16 @@ class ProposalNotOpen(Refusal):
     zh = "该申请已办结或已过期，不能再次办理。"
 
 
+class ProposalOpenAlready(Refusal):
+    """The same is proposed and waits for its second person. Source: ASVS 2.3.5."""
+
+    code = "identity.proposal_open_already"
+    kind = RefusalKind.STATE
+    zh = "内容相同的申请正在等待办理，请勿重复提出；请由另一人办理原申请，或先撤回。"
+
+
 class ProposalNeedsAdministrator(Refusal):
-    """The bureau's lead is the second person for the operator's and the bureau's officers only."""
+    """The bureau's lead is the second person for an administrator only where no other administrator could be."""
 
     code = "identity.proposal_needs_administrator"
     kind = RefusalKind.RULE

@@ -73,6 +73,9 @@ ROLES_ZH: Mapping[Role, str] = {
 _BUREAU_ROLES = frozenset({Role.BUREAU_OFFICER, Role.BUREAU_LEAD})
 _BY_BUREAU_LEAD = OPERATOR_ROLES | {Role.BUREAU_OFFICER}
 
+RESTORING_ACTS = frozenset({"open", "enable", "reset_password", "reset_second_factor"})
+"""Acts that give the platform an administrator who can sign in: where nobody else could, the bureau's lead approves."""
+
 
 def acts_for_bureau(roles: frozenset[Role]) -> bool:
     """Whether somebody with these roles decides for the bureau, which supervises the operator. Source: A7, R8."""
@@ -84,19 +87,24 @@ def conflicts_of(roles: Iterable[Role]) -> tuple[str, ...]:
     return tuple("、".join(ROLES_ZH[role] for role in sorted(pair)) for pair in exclusive_within(roles))
 
 
-def approvable_roles(roles: frozenset[Role]) -> list[str]:
+def approvable_roles(roles: frozenset[Role], *, no_other_administrator: bool = False) -> list[str]:
     """The roles for whose accounts somebody with `roles` is the second person.
 
     Another platform administrator is for every account, the bureau's lead for the operator's and the bureau's officers.
+    With `no_other_administrator` nobody but the proposer could decide about an administrator: the lead then does.
     """
     if Role.PLATFORM_ADMIN in roles:
         return sorted(role.value for role in _STAFF_ROLES)
-    return sorted(role.value for role in _BY_BUREAU_LEAD) if Role.BUREAU_LEAD in roles else []
+    if Role.BUREAU_LEAD not in roles:
+        return []
+    lone = {Role.PLATFORM_ADMIN} if no_other_administrator else set()
+    return sorted(role.value for role in _BY_BUREAU_LEAD | lone)
 
 
-def may_approve(roles: frozenset[Role], *, of: Iterable[Role]) -> bool:
+def may_approve(roles: frozenset[Role], *, of: Iterable[Role], no_other_administrator: bool = False) -> bool:
     """Whether somebody with `roles` is the second person for an account that holds, or is to hold, the roles `of`."""
-    return {role.value for role in of} <= set(approvable_roles(roles))
+    approvable = approvable_roles(roles, no_other_administrator=no_other_administrator)
+    return {role.value for role in of} <= set(approvable)
 
 
 def effective_roles(names: Iterable[str], *, operator_designated: bool) -> frozenset[Role]:

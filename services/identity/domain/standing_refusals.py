@@ -129,6 +129,15 @@ class DesignationEnded(Refusal):
     zh = "该指定已结束，不能将人员归入其中。"
 
 
+class DesignationMoves(Refusal):
+    """Other roles put nobody under another designation: that is a move, proposed by the bureau. Source: A4, A7, R2."""
+
+    code = "identity.designation_moves"
+    kind = RefusalKind.RULE
+    article = "A4, A7"
+    zh = "该人员已属于另一项指定；更改角色不能调整所属指定，请由省大数据局另行提出“调整人员所属的指定”的申请。"
+
+
 class NotOperatorStaff(Refusal):
     """Only the operator's people belong to a designation, and to another one than before. Source: A4, A7, R2."""
 

@@ -16,11 +16,11 @@ from services.identity.domain.refusals import (
     SamePerson,
 )
 from services.identity.domain.standing_refusals import AffiliationAutomatic
+from services.identity.handlers.organisations import accept_named
 from services.identity.store.organisations import find_by_code, load_organisation
 from services.identity.tables import AFFILIATION
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.policy import PartyKind
-from shared.kernel.credit_code import normalise
 from shared.runtime.db import execute, fetch_one
 from shared.runtime.problems import NotFound
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
@@ -94,11 +94,12 @@ class Tie:
 async def record_affiliation(work: Work, command: RecordAffiliation) -> AffiliationOutcome:
     """Record a tie; it holds at once, because a doubt must not let public money through.
 
-    Emits: AffiliationRecorded. Raises: NotFound, CounterpartUnknown, AffiliationRecordedAlready. Source: A13(4), R63.
+    Emits: AffiliationRecorded. Raises: NotFound, CounterpartUnknown, AffiliationRecordedAlready, and what is wrong with
+    a code as `accept_named` says. Source: A13(4), R63.
     """
     own = await load_organisation(work.connection, command.organisation_id)
     other_kind = PartyKind.PROVIDER if own.kind is PartyKind.ENTERPRISE else PartyKind.ENTERPRISE
-    code = normalise(command.counterpart_code)
+    code = await accept_named(work, command.counterpart_code)
     other_id = await find_by_code(work.connection, code, kind=other_kind)
     if other_id is None:
         raise CounterpartUnknown

@@ -12,14 +12,13 @@ from services.identity.domain.blacklist import ExternalDecision, check_dated, ch
 from services.identity.domain.organisations import Organisation
 from services.identity.domain.refusals import BlacklistEntryNotOpen, SamePerson
 from services.identity.domain.standing_refusals import NotProposer
-from services.identity.handlers.organisations import Telling, move
+from services.identity.handlers.organisations import Telling, accept_named, move
 from services.identity.store import blacklist as store
 from services.identity.store.blacklist import Ending, Proposal
 from services.identity.store.organisations import ids_of_body, load_organisation, lock_body
 from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
 from shared.kernel.calendar import business_date
-from shared.kernel.credit_code import examine
 from shared.runtime.db import execute
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
@@ -80,11 +79,12 @@ class BlacklistOutcome:
 async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> BlacklistOutcome:
     """Propose a code for the blacklist.
 
-    Raises: CreditCodeMalformed, CreditCodeUnknownKind, ExternalDecisionInvalid, BlacklistEntryNotOpen.
+    Raises: ExternalDecisionInvalid, BlacklistEntryNotOpen, and what is wrong with a code as `accept_named` says.
     Source: A12, R58, Q19.
     """
     check_dated(command.decided_on, today=business_date(work.now))
-    outcome = BlacklistOutcome(id=work.new_id(), credit_code=examine(command.credit_code).code, state="proposed")
+    code = await accept_named(work, command.credit_code)
+    outcome = BlacklistOutcome(id=work.new_id(), credit_code=code, state="proposed")
     values = {
         "id": outcome.id,
         "credit_code": outcome.credit_code,

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from services.identity.domain.accounts import OPERATOR_ROLES
 from services.identity.domain.refusals import DesignationNotOpen, DesignationOutOfOrder
-from services.identity.domain.standing_refusals import DesignationEnded, DesignationRequired
+from services.identity.domain.standing_refusals import DesignationEnded, DesignationMoves, DesignationRequired
 from services.identity.store import accounts as store
 from services.identity.tables import DESIGNATION
 from shared.contracts.messages.identity import AccountEnded
@@ -167,8 +167,10 @@ async def designation_for(
     `named` is the one that was asked for, `present` the one the account has. Without either it is the one in force; an
     account keeps its own, also an ended one, so that other roles never give rights back.
 
-    Raises: DesignationRequired, DesignationEnded. Source: A4, A7, R2.
+    Raises: DesignationRequired, DesignationEnded, DesignationMoves. Source: A4, A7, R2.
     """
+    if present is not None and named not in {None, present}:
+        raise DesignationMoves(operation="PUT /staff/{account_id}/designation")
     if OPERATOR_ROLES.isdisjoint(roles):
         return None
     if present is not None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
 from services.identity.store import organisations as store
 from shared.contracts.messages.identity import OrganisationFact
+from shared.kernel.credit_code import CreditCodeCheckDigit, examine
 from shared.runtime.work import Actor, Decision, Notice, Work
 
 
@@ -29,6 +30,19 @@ class Telling:
     text: str
     before: str = ""
     after: str = ""
+
+
+async def accept_named(work: Work, text: str) -> str:
+    """The code by which somebody names another party, in its normal form.
+
+    A code whose check place fails is issued now and then: it is taken where a party is registered with exactly it,
+    which took evidence, and is a typing error anywhere else. Raises: CreditCodeIsResidentId, CreditCodeMalformed,
+    CreditCodeUnknownKind, CreditCodeCheckDigit. Source: R44, R64.
+    """
+    check = examine(text)
+    if check.check_digit_fails and not await store.is_code_registered(work.connection, check.code):
+        raise CreditCodeCheckDigit
+    return check.code
 
 
 async def move(

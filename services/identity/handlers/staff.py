@@ -6,11 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.identity.domain.account_refusals import (
+    LastAdministrator,
     ProposalNeedsAdministrator,
     ProposalNotOpen,
+    ProposalOpenAlready,
     SignInNameTaken,
 )
-from services.identity.domain.accounts import ROLES_ZH, may_approve
+from services.identity.domain.accounts import RESTORING_ACTS, ROLES_ZH, may_approve
 from services.identity.domain.refusals import PersonNameMalformed, SamePerson
 from services.identity.handlers.accounts import disable
 from services.identity.handlers.designations import designation_for
@@ -121,7 +123,7 @@ async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
     """Propose a staff account. Nobody can sign in with it before another person has approved it.
 
     Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive, RegionUnknown, PersonNameMalformed,
-    SignInNameTaken. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
+    SignInNameTaken, ProposalOpenAlready. Source: N五(一), N五(四), A7-A9, R1-R9, ASVS 2.3.5.
     """
     check_roles(work, command.roles, command.region)
     if not is_seen(command.display_name):
@@ -147,7 +149,8 @@ async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
     """Propose other roles, another designation, or to give a staff account its access back.
 
     Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
-    RegionUnknown, SecondFactorNotSet, NotOperatorStaff, DesignationEnded. Source: A4, A7, R2, ASVS 2.3.5.
+    RegionUnknown, SecondFactorNotSet, NotOperatorStaff, DesignationEnded, DesignationMoves, ProposalOpenAlready.
+    Source: A4, A7, R2, ASVS 2.3.5.
     """
     account = await load_staff(work, command.account_id, command.by)
     await check_act(work, command.act, account, designation_id=command.designation_id)
@@ -174,19 +177,21 @@ async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
     """Do what somebody else has proposed.
 
     Emits: AccountOpened or AccountEnded. Raises: NotFound, ProposalNotOpen, SamePerson, OwnAccount,
-    ProposalNeedsAdministrator, and what the proposal itself might raise. Source: ASVS 2.3.5.
+    ProposalNeedsAdministrator, LastAdministrator, and what the proposal itself might raise. Source: ASVS 2.3.5.
     """
     proposal = await _load_open(work, command.proposal_id)
     if proposal.proposed_by == command.by.account_id:
         raise SamePerson
     act, before = StaffAct(proposal.act), None
     if proposal.account_id is None:
-        _check_second(command, frozenset(map(Role, proposal.roles)))
+        await _check_second(work, proposal, command, proposal.roles)
         account_id = await open_account(work, proposal)
     else:
+        if act is StaffAct.CHANGE_ROLES and Role.PLATFORM_ADMIN not in proposal.roles:
+            await _keep_administrator(work, proposal.account_id)
         before = account = await load_staff(work, proposal.account_id, command.by)
         # Roles taken away count as well: whoever may not give them does not take them.
-        _check_second(command, frozenset(map(Role, [*proposal.roles, *account.roles])))
+        await _check_second(work, proposal, command, [*proposal.roles, *account.roles])
         await check_act(work, act, account, designation_id=proposal.designation_id)
         await change_account(work, act, account, proposal)
         account_id = account.id
@@ -201,7 +206,7 @@ async def refuse(work: Work, command: DecideProposal) -> ProposalOutcome:
     proposal = await _load_open(work, command.proposal_id)
     own = proposal.proposed_by == command.by.account_id
     if not own:
-        _check_second(command, frozenset(map(Role, proposal.roles)))
+        await _check_second(work, proposal, command, proposal.roles)
     changes = {"state": "withdrawn" if own else "refused", "decision_reason": command.reason}
     return await _decide_on(work, proposal, changes, command, verb="withdraw" if own else "refuse")
 
@@ -210,8 +215,9 @@ async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
     """Disable a staff account: no sign-in, no refresh, and its tokens are refused everywhere.
 
     It takes one person, since whoever is in doubt must be able to stop an account at once. Emits: AccountEnded.
-    Raises: NotFound, OwnAccount, AccountDisabled.
+    Raises: NotFound, OwnAccount, AccountDisabled, LastAdministrator.
     """
+    await _keep_administrator(work, command.account_id)
     account = await load_staff(work, command.account_id, command.by)
     version = await disable(work, account, ground=command.reason, by=command.by)
     return StaffOutcome(
@@ -255,6 +261,8 @@ async def _propose(  # noqa: PLR0913 - what a proposal holds
         expires_at=work.now + work.ports.get(ProposalRules).ttl,
         version=1,
     )
+    if await proposals_store.is_proposed(work.connection, proposal):
+        raise ProposalOpenAlready
     await proposals_store.add_proposal(work.connection, proposal)
     _record(work, proposal, verb="propose", by=by, ground=reason)
     return _outcome(proposal)
@@ -268,9 +276,25 @@ async def _load_open(work: Work, proposal_id: UUID) -> Proposal:
     return proposal
 
 
-def _check_second(command: DecideProposal, of: frozenset[Role]) -> None:
-    if not may_approve(command.roles, of=of):
+async def _check_second(work: Work, proposal: Proposal, command: DecideProposal, of: Sequence[str]) -> None:
+    roles = frozenset(map(Role, of))
+    lone = (
+        proposal.act in RESTORING_ACTS
+        and Role.PLATFORM_ADMIN in roles
+        and not await store.administrator_beside(work.connection, proposal.proposed_by, proposal.account_id)
+    )
+    if not may_approve(command.roles, of=roles, no_other_administrator=lone):
         raise ProposalNeedsAdministrator
+
+
+async def _keep_administrator(work: Work, account_id: UUID) -> None:
+    """Refuse to take away the last administrator.
+
+    It locks all of them, before any other account: two who disable each other must neither both succeed nor wait for
+    each other. Raises: LastAdministrator.
+    """
+    if await store.lock_administrators(work.connection) == [account_id]:
+        raise LastAdministrator
 
 
 async def _decide_on(  # noqa: PLR0913 - what a decision changes

@@ -72,6 +72,24 @@ async def ids_of_organisation(connection: Connection, organisation_id: UUID) -> 
     return [row["id"] for row in rows]
 
 
+async def lock_administrators(connection: Connection) -> list[UUID]:
+    """The active platform administrators, locked until the commit, so that two of them cannot stop each other."""
+    rows = await connection.fetch(
+        "SELECT id FROM account WHERE state = 'active' AND 'platform_admin' = ANY(roles) ORDER BY id FOR UPDATE"
+    )
+    return [row["id"] for row in rows]
+
+
+async def administrator_beside(connection: Connection, *known: UUID | None) -> bool:
+    """Whether an active platform administrator exists beside the accounts `known`."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM account WHERE state = 'active' AND 'platform_admin' = ANY(roles)"
+        " AND id <> ALL(array_remove($1::uuid[], NULL)))",
+        list(known),
+    )
+    return found
+
+
 async def change_account(connection: Connection, before: Account, changes: dict[str, Any]) -> int:
     """Store changes as the next version of a loaded account and return that version. Raises: Bug."""
     version = before.version + 1

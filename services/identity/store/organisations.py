@@ -81,6 +81,12 @@ async def load_organisation(
     return organisation_of(row)
 
 
+async def is_code_registered(connection: Connection, credit_code: str) -> bool:
+    """Whether a party is registered with exactly this code, its last place included."""
+    statement = select(ORGANISATION.c.id).where(ORGANISATION.c.credit_code == credit_code).limit(1)
+    return await fetch_value(connection, statement) is not None
+
+
 async def find_by_code(connection: Connection, credit_code: str, *, kind: PartyKind) -> UUID | None:
     """The party of that kind and body: the one whose evidence was approved, else who registered first.
 

@@ -33,6 +33,7 @@ class Proposal:
     version: int
 
 
+_LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended('identity.staff_proposal:' || $1, 0))"
 _COLUMNS = [STAFF_PROPOSAL.c[field.name] for field in fields(Proposal)]
 
 
@@ -40,6 +41,17 @@ async def add_proposal(connection: Connection, proposal: Proposal) -> None:
     """Insert a proposal."""
     values = {field.name: getattr(proposal, field.name) for field in fields(Proposal)}
     await execute(connection, insert(STAFF_PROPOSAL).values(**values))
+
+
+async def is_proposed(connection: Connection, proposal: Proposal) -> bool:
+    """Whether the same is proposed and open; no other request can propose for that name until the commit."""
+    await connection.execute(_LOCK_NAME, proposal.sign_in_name)
+    content = [
+        STAFF_PROPOSAL.c[name].is_not_distinct_from(getattr(proposal, name))
+        for name in ("act", "account_id", "sign_in_name", "display_name", "roles", "region", "designation_id")
+    ]
+    still_open = (STAFF_PROPOSAL.c.state == "proposed", STAFF_PROPOSAL.c.expires_at > proposal.proposed_at)
+    return await fetch_one(connection, select(STAFF_PROPOSAL.c.id).where(*content, *still_open).limit(1)) is not None
 
 
 async def load_proposal(connection: Connection, proposal_id: UUID) -> Proposal:

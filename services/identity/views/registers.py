@@ -233,9 +233,14 @@ def form_of(pack: PolicyPack, party: PartyKind) -> Form:
     )
 
 
-def blacklist_states_of(principal: Principal | None) -> tuple[str, ...]:
-    """The public sees what is listed; who proposes or approves sees proposals too, and what became of them."""
-    watching = {Permission.IDENTITY_BLACKLIST_PROPOSE, Permission.IDENTITY_BLACKLIST_APPROVE}
-    if principal is not None and watching & principal.permissions:
-        return ("proposed", "approved", "withdrawn", "refused", "lifted")
-    return ("approved",)
+BLACKLIST_WATCHERS = (
+    Permission.IDENTITY_BLACKLIST_PROPOSE,
+    Permission.IDENTITY_BLACKLIST_APPROVE,
+    Permission.IDENTITY_ACCOUNT_READ,
+)
+"""Who proposes, approves or audits sees proposals to list and to lift, and what became of them."""
+
+
+def blacklist_states(*, proposals: bool) -> tuple[str, ...]:
+    """The public sees what is listed, whoever watches sees proposals too, and what became of them."""
+    return ("proposed", "approved", "withdrawn", "refused", "lifted") if proposals else ("approved",)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from services.identity.domain.accounts import acts_for_bureau, approvable_roles
+from services.identity.domain.accounts import RESTORING_ACTS, acts_for_bureau, approvable_roles
 from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import EXCLUSIVE_ROLES, Permission
@@ -46,7 +46,11 @@ SELECT kind, title, subject_type, subject_id, since FROM (
     UNION ALL
     SELECT 'staff.approve', '审批工作人员账号申请：' || display_name || '（' || sign_in_name || '）', 'staff_proposal',
            id, proposed_at
-    FROM staff_proposal WHERE state = 'proposed' AND expires_at > $7 AND proposed_by <> $8 AND ($9 OR roles <@ $10)
+    FROM staff_proposal p WHERE state = 'proposed' AND expires_at > $7 AND proposed_by <> $8
+        AND account_id IS DISTINCT FROM $8 AND ($9 OR roles <@ $10 OR (
+            act = ANY($14) AND 'platform_admin' = ANY(roles) AND roles <@ $15 AND NOT EXISTS (
+                SELECT FROM account a WHERE a.state = 'active' AND 'platform_admin' = ANY(a.roles)
+                    AND a.id <> p.proposed_by AND a.id IS DISTINCT FROM p.account_id)))
     UNION ALL
     SELECT 'staff.separate_roles', '账号兼任相互监督的角色，请调整：' || display_name || '（' || sign_in_name || '）',
            'account', id, opened_at
@@ -78,6 +82,8 @@ async def list_tasks(
         [pair[0] for pair in _EXCLUSIVE],
         [pair[1] for pair in _EXCLUSIVE],
         Permission.IDENTITY_ORGANISATION_REINSTATE in principal.permissions and acts_for_bureau(principal.roles),
+        sorted(RESTORING_ACTS),
+        approvable_roles(principal.roles, no_other_administrator=True),
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])

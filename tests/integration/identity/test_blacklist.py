@@ -174,6 +174,8 @@ async def test_a_blacklisted_body_is_stopped_whatever_its_last_place_and_refused
     party = await office.party("provider", PROVIDER_CODE)
     await office.upload_all(party)
     assert (await office.submit(party)).status_code == 200
+    # Somebody is registered with that code, on evidence; else it would be a typing error.
+    await office.party("enterprise", OTHER_CHECK_PLACE, check_override="与执照原件一致")
     await listed(office, OTHER_CHECK_PLACE)
     answer = await office.approve(party)
     assert (answer.status_code, answer.json()["code"]) == (409, "identity.organisation_blacklisted")
@@ -185,6 +187,17 @@ async def test_a_blacklisted_body_is_stopped_whatever_its_last_place_and_refused
     assert (await office.get("/tasks", office.own(party))).json()["data"] == []
     for refused in (await office.upload(party, "licence"), await office.submit(party, size_class="micro")):
         assert (refused.status_code, refused.json()["code"]) == (409, "identity.organisation_blacklisted")
+
+
+@pytest.mark.requirement("R64")
+async def test_a_code_whose_check_place_fails_is_listed_only_where_somebody_is_registered_with_it(
+    office: Office,
+) -> None:
+    await office.party("provider", PROVIDER_CODE)
+    refused = await propose(office, OTHER_CHECK_PLACE)
+    assert (refused.status_code, refused.json()["code"]) == (422, "credit_code.check_digit")
+    await office.party("enterprise", OTHER_CHECK_PLACE, check_override="与执照原件一致")
+    assert (await propose(office, OTHER_CHECK_PLACE)).status_code == 201
 
 
 async def test_a_suspended_party_is_neither_approved_nor_recognised_nor_listed(office: Office) -> None:

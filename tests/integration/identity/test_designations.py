@@ -183,3 +183,20 @@ async def test_a_designation_that_has_not_begun_is_taken_back_and_none_is_put_of
     assert next_.status_code == 201
     put_off = await end(office, made, ends_at=(now + timedelta(days=90)).isoformat())
     assert (put_off.status_code, put_off.json()["code"]) == (422, "identity.designation_out_of_order")
+
+
+@pytest.mark.requirement("R2")
+async def test_other_roles_put_nobody_under_another_designation(office: Office) -> None:
+    change = datetime.now(UTC) + timedelta(days=30)
+    first = (await designate(office, "云上贵州公司", ends_at=change.isoformat())).json()["id"]
+    second = (await designate(office, "黔云服务公司", starts_at=change.isoformat())).json()["id"]
+    account_id = await hire(office, "clerk-a", "operator_clerk")
+
+    async def ask(designation_id: str) -> tuple[int, str | None, str | None]:
+        body = {"roles": ["operator_lead"], "designation_id": designation_id}
+        admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+        answer = await office.client.put(f"{BASE}/staff/{account_id}/roles", json=body, headers=admin)
+        return answer.status_code, answer.json().get("code"), answer.json().get("facts", {}).get("operation")
+
+    assert await ask(second) == (422, "identity.designation_moves", "PUT /staff/{account_id}/designation")
+    assert await ask(first) == (201, None, None)

@@ -125,6 +125,31 @@ async def test_a_tie_is_declared_by_a_party_and_ended_by_the_operator(office: Of
     assert renewed.status_code == 201
 
 
+@pytest.mark.requirement("R63")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (ENTERPRISE_CODE[:17] + "A", "credit_code.check_digit"),
+        (ENTERPRISE_CODE[:17], "credit_code.malformed"),
+        (ENTERPRISE_CODE[:17] + "\n", "credit_code.malformed"),
+        (ENTERPRISE_CODE[:17] + "\n" + ENTERPRISE_CODE[17], "credit_code.malformed"),
+    ],
+    ids=["check-place", "seventeen", "line-end", "line-within"],
+)
+async def test_a_tie_takes_no_code_that_registration_would_refuse(office: Office, code: str, said: str) -> None:
+    await office.party("enterprise", ENTERPRISE_CODE)
+    provider = await office.party("provider", PROVIDER_CODE)
+    body = {
+        "organisation_id": str(provider.id),
+        "counterpart_code": code,
+        "kind": "property_tie",
+        "source": "持股30%",
+    }
+    refused = await office.post("/affiliations", body, office.own(provider))
+    assert refused.json()["code"] == said
+    assert await office.fetch("SELECT 1 FROM affiliation") == []
+
+
 async def test_a_party_sees_its_own_ties_only(office: Office) -> None:
     enterprise = await office.party("enterprise", ENTERPRISE_CODE)
     stranger = await office.party("enterprise", OTHER_ENTERPRISE_CODE, region="520300")

@@ -304,3 +304,40 @@ async def test_neither_tokens_nor_the_private_key_are_stored_in_clear(office: Of
     sealed = await office.fetch("SELECT private_key_sealed FROM issuing_key")
     # Magic, kid, two nonces, wrapped data key, 32 bytes and two tags: an envelope, not a key.
     assert [len(row["private_key_sealed"]) for row in sealed] == [4 + 1 + 1 + 12 + 48 + 12 + 48]
+
+
+async def test_a_new_password_that_the_rule_refuses_is_no_failed_try(office: Office) -> None:
+    party, _ = await a_session(office)
+    headers = office.own(party)
+    tries: list[tuple[int, str]] = []
+    for _ in range(6):
+        body = {"present": PASSWORD, "new": "short0"}
+        answer = await office.client.put(f"{BASE}/me/password", json=body, headers=headers)
+        tries.append((answer.status_code, answer.json()["code"]))
+    assert set(tries) == {(422, "auth.password_too_short")}
+    assert await office.fetch("SELECT 1 FROM failed_sign_in WHERE scope <> 'registration'") == []
+    wrong = {"present": "not the one 2 know", "new": "short0"}
+    answer = await office.client.put(f"{BASE}/me/password", json=wrong, headers=headers)
+    assert answer.json()["code"] == "identity.password_wrong"
+    counted = await office.fetch("SELECT scope FROM failed_sign_in WHERE scope <> 'registration' ORDER BY scope")
+    assert [row["scope"] for row in counted] == ["account", "lane"]
+
+
+async def test_a_good_reset_code_with_a_weak_password_is_no_failed_try(office: Office) -> None:
+    party, _ = await a_session(office)
+    path = f"/accounts/{party.account_id}/reset-codes"
+    issued = await office.post(path, {"reason": "已核对营业执照"}, office.headers(Role.OPERATOR_CLERK))
+    body = {"sign_in_name": party.sign_in_name, "code": issued.json()["code"], "new": "short0"}
+    for _ in range(6):
+        answer = await office.client.post(f"{BASE}/password-resets", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "auth.password_too_short")
+    assert await office.fetch("SELECT 1 FROM failed_sign_in WHERE scope <> 'registration'") == []
+    answer = await office.client.post(f"{BASE}/password-resets", json={**body, "new": "another good one 8"})
+    assert answer.status_code == 204
+
+
+@pytest.mark.parametrize("typed", [f"{PASSWORD} ", f" {PASSWORD}"], ids=["after", "before"])
+async def test_blanks_at_its_ends_belong_to_a_password(office: Office, typed: str) -> None:
+    party = await office.party("enterprise", ENTERPRISE_CODE, password=typed)
+    assert (await office.sign_in(party.sign_in_name, PASSWORD)).status_code == 401
+    assert (await office.sign_in(party.sign_in_name, typed)).status_code == 201

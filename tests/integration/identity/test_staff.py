@@ -1,10 +1,13 @@
 """Staff accounts and the operator's designation over HTTP."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from services.identity.bootstrap import FirstAdmin, ensure_first_admins
 from shared.contracts.permissions import Role
 from tests.factories.staff import (
     ADMIN,
@@ -197,3 +200,113 @@ async def test_the_bureau_ends_a_designation_with_a_reason(office: Office) -> No
     assert (again.status_code, again.json()["code"]) == (409, "identity.designation_not_open")
     listed = (await office.get("/designations", office.headers(Role.AUDITOR))).json()["data"]
     assert [item["ends_at"] is not None for item in listed] == [True]
+
+
+async def account_id_of(office: Office, name: str) -> str:
+    rows = await office.fetch("SELECT id FROM account WHERE sign_in_name = $1", name)
+    return str(rows[0]["id"])
+
+
+async def disable_second_admin(office: Office) -> str:
+    """The first administrator disables the other one; the id of that account."""
+    other = await account_id_of(office, SECOND_ADMIN)
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    disabled = await office.post(f"/staff/{other}/disable", {"reason": "账号可能被盗"}, admin)
+    assert disabled.status_code == 200, disabled.text
+    return other
+
+
+@pytest.mark.parametrize("act", ["enable", "open"])
+async def test_the_bureaus_lead_gives_the_platform_a_second_administrator_where_only_the_proposer_is_left(
+    office: Office, act: str
+) -> None:
+    other = await disable_second_admin(office)
+    lead, admin = office.headers(Role.BUREAU_LEAD), await office.bearer(ADMIN, ADMIN_PASSWORD)
+    if act == "open":
+        proposed = await propose(office, "admin-c", "platform_admin")
+    else:
+        proposed = await office.post(f"/staff/{other}/enable", {"reason": "已核实"}, admin)
+    assert proposed.status_code == 201, proposed.text
+    tasks = (await office.get("/tasks", lead)).json()["data"]
+    assert [(task["kind"], task["subject_id"]) for task in tasks if task["kind"] == "staff.approve"] == [
+        ("staff.approve", proposed.json()["id"])
+    ]
+    answer = await office.post(f"/staff-proposals/{proposed.json()['id']}/approve", {}, with_fresh_key(lead))
+    assert (answer.status_code, answer.json()["state"]) == (200, "approved")
+    active = await office.fetch("SELECT 1 FROM account WHERE state = 'active' AND 'platform_admin' = ANY(roles)")
+    assert len(active) == 2
+
+
+async def test_the_bureaus_lead_resets_with_the_only_other_administrator_who_lost_the_password(office: Office) -> None:
+    other, admin = await account_id_of(office, SECOND_ADMIN), await office.bearer(ADMIN, ADMIN_PASSWORD)
+    proposed = (await office.post(f"/staff/{other}/reset-password", {"reason": "忘记密码"}, admin)).json()
+    path = f"/staff-proposals/{proposed['id']}/approve"
+    answer = await office.post(path, {}, office.headers(Role.BUREAU_LEAD))
+    assert answer.status_code == 200, answer.text
+    await set_password(office.client, SECOND_ADMIN, proposed["code_part"] + answer.json()["code_part"], PASSWORD)
+
+
+async def test_the_bureaus_lead_makes_no_administrator_of_another_account(office: Office) -> None:
+    account_id = await office.hire("auditor-a", "auditor")
+    await disable_second_admin(office)
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    body = {"roles": ["platform_admin"]}
+    proposed = await office.client.put(f"{BASE}/staff/{account_id}/roles", json=body, headers=admin)
+    path = f"/staff-proposals/{proposed.json()['id']}/approve"
+    lead = office.headers(Role.BUREAU_LEAD)
+    refused = await office.post(path, {}, lead)
+    assert (refused.status_code, refused.json()["code"]) == (422, "identity.proposal_needs_administrator")
+    tasks = (await office.get("/tasks", lead)).json()["data"]
+    assert [task for task in tasks if task["kind"] == "staff.approve"] == []
+
+
+async def test_nobody_takes_away_the_last_administrator(office: Office) -> None:
+    first, other = await account_id_of(office, ADMIN), await account_id_of(office, SECOND_ADMIN)
+    admin, before = await office.bearer(ADMIN, ADMIN_PASSWORD), await second(office)
+    change = {"roles": ["auditor"]}
+    path = f"{BASE}/staff/{other}/roles"
+    demoted = await office.client.put(path, json=change, headers=with_fresh_key(admin))
+    # Asked at the same moment, each of the other: one succeeds.
+    both = await asyncio.gather(
+        office.post(f"/staff/{other}/disable", {"reason": "疑似被盗"}, with_fresh_key(admin)),
+        office.post(f"/staff/{first}/disable", {"reason": "疑似被盗"}, with_fresh_key(before)),
+    )
+    assert sorted(answer.status_code for answer in both) == [200, 422]
+    assert {answer.json().get("code") for answer in both} == {None, "identity.last_administrator"}
+    left = await office.fetch("SELECT id FROM account WHERE state = 'active' AND 'platform_admin' = ANY(roles)")
+    assert len(left) == 1
+    # Whoever else may approve could not take the role away either.
+    async with office.platform.runtime("identity").work() as work:
+        await work.connection.execute("UPDATE account SET state = 'active' WHERE id = $1", UUID(other))
+        await work.connection.execute("UPDATE account SET state = 'disabled' WHERE id = $1", UUID(first))
+    stranger = office.headers(Role.PLATFORM_ADMIN)
+    refused = await office.post(f"/staff-proposals/{demoted.json()['id']}/approve", {}, stranger)
+    assert (refused.status_code, refused.json()["code"]) == (422, "identity.last_administrator")
+
+
+async def test_settings_name_another_administrator_where_no_second_person_is_left(office: Office) -> None:
+    await disable_second_admin(office)
+    runtime = office.platform.runtime("identity")
+    wanted = [FirstAdmin(SECOND_ADMIN, SECOND_ADMIN_PASSWORD), FirstAdmin("platform-admin-3", PASSWORD)]
+    await ensure_first_admins(runtime, wanted)
+    rows = await office.fetch("SELECT sign_in_name FROM account WHERE state = 'active' ORDER BY sign_in_name")
+    assert [row["sign_in_name"] for row in rows] == [ADMIN, "platform-admin-3"]
+
+
+async def test_the_same_is_not_proposed_twice_while_it_waits(office: Office) -> None:
+    first = await propose(office, "finance-a", "finance")
+    again = await propose(office, "finance-a", "finance")
+    assert (again.status_code, again.json()["code"]) == (409, "identity.proposal_open_already")
+    # Other roles are another proposal, and what was withdrawn may come again.
+    assert (await propose(office, "finance-a", "auditor")).status_code == 201
+    admin = await office.bearer(ADMIN, ADMIN_PASSWORD)
+    await office.post(f"/staff-proposals/{first.json()['id']}/refuse", {"reason": "稍后"}, admin)
+    assert (await propose(office, "finance-a", "finance")).status_code == 201
+    other = await account_id_of(office, SECOND_ADMIN)
+    answers = await asyncio.gather(
+        *(
+            office.post(f"/staff/{other}/reset-password", {"reason": reason}, with_fresh_key(admin))
+            for reason in ("忘记密码", "密码遗忘")
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409]

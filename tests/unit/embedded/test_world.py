@@ -17,10 +17,19 @@ from embedded.demonstration.plots import (
     TODAY,
     WINTER,
 )
-from embedded.demonstration.world import TOO_YOUNG, Organisation, World, credit_code, make_newcomer, make_world
+from embedded.demonstration.world import (
+    TOO_YOUNG,
+    Organisation,
+    World,
+    credit_code,
+    id_number,
+    make_newcomer,
+    make_world,
+)
 from shared.contracts.permissions import Role
 from shared.kernel import resident_id
 from shared.kernel.credit_code import EntityKind, accept
+from shared.kernel.names import fold_phone
 
 YEAR = 2025
 CAP_YUAN = 50_000
@@ -55,11 +64,19 @@ def test_a_made_code_is_accepted_whatever_its_body(body: str) -> None:
     assert not check.organisation_check_warns
 
 
-def test_only_the_standards_own_examples_serve_as_id_numbers() -> None:
-    numbers = {party.id_number for party in everybody(make_world(YEAR))}
-    assert numbers == {"11010519491231002X", "440524188001010014"}
+def test_everybody_has_an_id_number_and_a_telephone_of_the_own_and_no_id_number_is_a_living_persons() -> None:
+    parties = everybody(make_world(YEAR))
+    numbers = {party.id_number for party in parties}
     for number in numbers:
         resident_id.accept(number)
+        # No place of China has this area code (GB/T 2260).
+        assert number.startswith("890000")
+    assert len(numbers) == len({fold_phone(party.phone) for party in parties}) == len(parties)
+
+
+@given(number=st.integers(0, 10**6 - 1), sex=st.integers(0, 1))
+def test_a_made_id_number_is_accepted_whatever_it_is_made_from(number: int, sex: int) -> None:
+    resident_id.accept(id_number(number, sex=sex))
 
 
 @pytest.mark.requirement("R5")

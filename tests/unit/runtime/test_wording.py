@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
-from shared.runtime.wording import malformed, malformed_struct
+from shared.runtime.wording import malformed, malformed_struct, word_of
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,6 +73,20 @@ def test_every_mistake_of_a_cold_body_is_listed() -> None:
         {"pointer": "/more", "detail": "不支持的字段"},
     ]
     assert refusal.detail == "请求内容不符合要求：至少 2 个字符"
+
+
+class Secrets(BaseModel):
+    """Texts that are not shown, and a list."""
+
+    password: SecretStr = Field(min_length=1, max_length=3)
+    codes: list[str] = Field(min_length=1)
+
+
+@pytest.mark.parametrize(("password", "said"), [("", "至少 1 个字符"), ("four", "至多 3 个字符")])
+def test_a_secret_text_is_counted_in_characters_and_a_list_in_items(password: str, said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Secrets.model_validate({"password": password, "codes": []})
+    assert [word_of(error) for error in caught.value.errors()] == [said, "至少 1 项"]
 
 
 def test_an_error_nobody_foresaw_is_still_said_in_chinese() -> None:
