@@ -104,7 +104,8 @@ def admit(request: Request, takes: Takes) -> None:
     """
     refuse_query(request.scope["query_string"], known=takes.query)
     for name in takes.headers:
-        header = request.headers.get(name)
+        given = request.headers.getlist(name)
+        header = ",".join(given) if given else None
         match name:
             case "Idempotency-Key":
                 key_of(header)

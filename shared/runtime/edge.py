@@ -111,7 +111,7 @@ def wait_preference_s(prefer: str) -> float:
 
 def wait_preference(request: Request) -> float:
     """A dependency: how many seconds the caller lets its answer wait. Raises: BadRequest."""
-    return wait_preference_s(request.headers.get("prefer", ""))
+    return wait_preference_s(",".join(request.headers.getlist("prefer")))
 
 
 def refuse_query(query: bytes, *, known: frozenset[str]) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
+from shared.runtime.headers import ONCE
 from shared.runtime.media_types import JSON_TYPES
 from tests.integration.security.estate import NAMES, Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
@@ -80,6 +81,23 @@ async def test_a_header_is_read_where_it_is_declared_and_nowhere_else(estate: Es
         refused = malformed(answer) and header in answer.json()["detail"]
         if refused != (header in declared(description, "header")):
             wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+
+
+async def test_a_header_of_which_there_is_one_is_refused_by_every_operation_when_it_comes_twice(
+    estate: Estate,
+) -> None:
+    """ADR 0016, RFC 9110, 5.3: neither of two keys, tokens, versions or types is guessed to be the one."""
+    wrong: list[str] = []
+    for operation, _ in described(estate):
+        for name in sorted(name.decode() for name in ONCE):
+            twice = [(name, "application/json"), (name, "application/json; charset=utf-8")]
+            answer = await send(estate, operation, repeated=twice)
+            if not malformed(answer) or "只能出现一次" not in answer.json()["detail"]:
+                wrong.append(f"{operation.title} {name}: {answer.status_code} {answer.text[:100]}")
+        answer = await send(estate, operation, repeated=[("X-Forwarded-For", "10.0.0.1"), ("X-Forwarded-For", "::1")])
+        if "只能出现一次" in answer.text:
+            wrong.append(f"{operation.title}: {answer.text[:100]}")
     assert wrong == []
 
 
