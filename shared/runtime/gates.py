@@ -24,6 +24,7 @@ from shared.runtime.callers import Callers
 from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
 from shared.runtime.headers import refuse_repeated
 from shared.runtime.hot_http import body_of
+from shared.runtime.json_form import check_form
 from shared.runtime.media_types import check_json_type
 from shared.runtime.problems import BadRequest
 
@@ -102,6 +103,8 @@ async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
     if raw:
         check_json_type(request.headers.get("content-type"))
     check_json(raw, gate.bounds)
+    if raw:
+        check_form(raw)
     return _again(raw, receive)
 
 

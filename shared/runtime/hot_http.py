@@ -16,6 +16,7 @@ from shared.runtime.gather import Gatherer, Outcome
 from shared.runtime.headers import headers_of
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import Answer, call_key, respond
+from shared.runtime.json_form import check_names_once
 from shared.runtime.media_types import check_json_type
 from shared.runtime.problems import BadRequest, VersionRequired, problem_response
 from shared.runtime.runtime import Runtime
@@ -121,11 +122,13 @@ class HotEndpoint:
             check_json_type(media_type)
         check_json(raw, self._route.bounds)
         try:
-            return self._decoder.decode(raw or b"{}")
+            body = self._decoder.decode(raw or b"{}")
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed_struct(str(error)) from error
         except RecursionError as error:
             raise BadRequest(reason="JSON 嵌套层数过多") from error
+        check_names_once(raw)
+        return body
 
     def _version(self, if_match: str | None) -> int | None:
         if self._route.if_match == "ignored":

@@ -218,6 +218,42 @@ async def test_hot_and_cold_operations_take_json_under_the_same_media_types(esta
     assert told[True] == told[False] == {(each, each in NOT_TAKEN) for each in (*TAKEN, *NOT_TAKEN)}
 
 
+def misshapen(whole: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """A body that is right in itself, in forms that only some parsers take."""
+    text = json.dumps(whole, ensure_ascii=False)
+    yield "UTF-16", text.encode("utf-16-le")
+    yield "UTF-32", text.encode("utf-32-le")
+    yield "byte order mark", b"\xef\xbb\xbf" + text.encode()
+    yield "Latin-1", b'{"\xe9":1,' + text[1:].encode()
+    if whole:
+        name, value = next(iter(whole.items()))
+        again = f"{text[:-1]},{json.dumps(name)}:{json.dumps(value)}}}"
+        yield "a name twice", again.encode()
+        yield (
+            "a name twice, written in two ways",
+            again.replace(f',"{name}":', f',"\\u{ord(name[0]):04x}{name[1:]}":').encode(),
+        )
+        for number in ("NaN", "Infinity", "-Infinity"):
+            yield number, json.dumps({**whole, name: "NUMBER"}).replace('"NUMBER"', number).encode()
+
+
+async def test_json_has_one_form_on_hot_and_cold_operations(estate: Estate) -> None:
+    """RFC 8259, 4, 6 and 8.1: UTF-8 without a mark, no NaN, no name twice in an object."""
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        content = description.get("requestBody", {}).get("content", {})
+        if operation.is_upload or not content:
+            continue
+        document = estate.documents[operation.service]
+        schema = body_schema(document, method=operation.method, path=operation.path)
+        whole = {"now": None} if operation.path == "/test-clock" else sample(schema or {}, document)
+        for said, body in misshapen(whole):
+            answer = await send(estate, operation, content=body, headers=WHERE_JSON)
+            if not malformed(answer):
+                wrong.append(f"{operation.title} {said}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+
+
 HISTORY = frozenset(
     {"id", "at", "source", "name", "subject_type", "subject_id", "role", "rule", "ground", "before", "after"}
     | {"pack_version", "version", "account_id"}
