@@ -278,6 +278,30 @@ async def test_every_history_is_paged_and_has_one_form_in_every_service(estate: 
     assert len(found["settlement"]) == 3
 
 
+async def test_a_query_parameter_comes_once_and_a_number_in_an_address_has_one_form(estate: Estate) -> None:
+    """ADR 0016, nothing is guessed: no last one wins, 2026.0 is no year, and no NUL is a text."""
+    wrong: list[str] = []
+    tried = 0
+    for operation, description in described(estate):
+        for parameter in description.get("parameters", ()):
+            name, schema = parameter["name"], parameter["schema"]
+            kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ()))}
+            numbers = ("2026.0", "02026", "2_026", "+2026", " 2026", "\u0662") if "integer" in kinds else ()
+            queries: list[Any] = []
+            if parameter["in"] == "query":
+                queries = [{name: number} for number in (*numbers, "\x00")]
+                queries += [] if "array" in kinds else [[(name, "2"), (name, "2")]]
+            answers = [(query, await send(estate, operation, params=query, content=b"")) for query in queries]
+            if parameter["in"] == "path":
+                answers = [(text, await send(estate, operation, values={name: quote(text)})) for text in numbers]
+            for asked, answer in answers:
+                tried += 1
+                if not malformed(answer):
+                    wrong.append(f"{operation.title} {name} {asked!r}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+    assert tried > 100
+
+
 HOSTILE: dict[str, tuple[str, ...]] = {
     "date-time": (
         *("0", "1767574800", "1767574800.5", "1e400", "true", '"1767574800"', '"2026-01-05"', '"2026-01-05T09:00:00"'),
