@@ -8,7 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from shared.kernel.names import is_seen, is_shown
 from shared.runtime.envelopes import KeyRing, seal, unseal
+from shared.runtime.problems import BadRequest
 
 _MAGIC = b"YQC1"
 
@@ -19,6 +21,18 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     phone: str
     email: str = ""
+
+
+def contact_of(name: str, phone: str, email: str = "", *, at: str = "") -> Contact:
+    """A contact person, whose name and address show all that is in them; `at` is where the request has them.
+
+    Raises: BadRequest. Source: A19.
+    """
+    if not is_seen(name):
+        raise BadRequest(reason="姓名须有文字，且不得含有不可见的字符", pointer=f"{at}/name")
+    if not is_shown(email):
+        raise BadRequest(reason="电子邮箱不得含有不可见的字符", pointer=f"{at}/email")
+    return Contact(name=name, phone=phone, email=email)
 
 
 class ContactSeal:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from services.order.answers import OrderAnswer
-from services.order.contacts import Contact
+from services.order.contacts import contact_of
 from services.order.domain import refusals
 from services.order.domain.contacts import EMAIL, NAME, PHONE
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
@@ -15,11 +15,11 @@ from services.order.handlers.deciding import Act, OrderCommand, decide_orders
 from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.hot import HotCall, HotRoute
+from shared.runtime.hot import HotCall, HotRoute, whole
 from shared.runtime.http import actor_of
 
 # A word at least, and nothing that a database does not store or a terminal obeys.
-_SAID = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_SAID = whole(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
 
 
 class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -34,9 +34,9 @@ class LineBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class ContactBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whom the provider may ring about this order; the parties of the order alone see it."""
 
-    name: Annotated[str, msgspec.Meta(pattern=NAME)]
-    phone: Annotated[str, msgspec.Meta(pattern=PHONE)]
-    email: Annotated[str, msgspec.Meta(pattern=EMAIL)] = ""
+    name: Annotated[str, msgspec.Meta(pattern=whole(NAME))]
+    phone: Annotated[str, msgspec.Meta(pattern=whole(PHONE))]
+    email: Annotated[str, msgspec.Meta(pattern=whole(EMAIL))] = ""
 
 
 class PlaceBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +70,7 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
         by=actor_of(call.principal),
         contact=None
         if body.contact is None
-        else Contact(name=body.contact.name, phone=body.contact.phone, email=body.contact.email),
+        else contact_of(body.contact.name, body.contact.phone, body.contact.email, at="/contact"),
     )
 
 

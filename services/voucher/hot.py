@@ -10,12 +10,12 @@ from services.voucher.domain.receipts import Request
 from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.hot import HotCall, HotRoute
+from shared.runtime.hot import HotCall, HotRoute, whole
 from shared.runtime.http import actor_of
 
 PositiveFen = Annotated[int, msgspec.Meta(ge=1, le=MAX_FEN)]
 # Nothing that a database does not store or a terminal obeys.
-Said = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Said = Annotated[str, msgspec.Meta(max_length=500, pattern=whole(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"))]
 Version = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 

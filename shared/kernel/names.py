@@ -26,23 +26,27 @@ def is_ideograph(symbol: str) -> bool:
     return _within(symbol, _IDEOGRAPHS)
 
 
-def is_seen(name: str, *, letters_min: int = 1) -> bool:
-    """Whether a name has so many letters or ideographs, and nothing in it that shows nothing.
+def is_shown(text: str) -> bool:
+    """Whether nothing in a text shows nothing: no control, direction, format or unassigned character.
 
     A variation selector behind an ideograph chooses one of its forms, which people's names need.
     """
-    letters = 0
-    for position, symbol in enumerate(name):
+    if text.isascii():
+        return text.isprintable()
+    for position, symbol in enumerate(text):
         if _within(symbol, _VARIATIONS):
-            if position == 0 or not is_ideograph(name[position - 1]):
+            if position == 0 or not is_ideograph(text[position - 1]):
                 return False
-        elif is_ideograph(symbol):
-            letters += 1
-        elif symbol in _BLANK_SIGNS or unicodedata.category(symbol) in _UNSEEN_CATEGORIES:
+        elif not is_ideograph(symbol) and (
+            symbol in _BLANK_SIGNS or unicodedata.category(symbol) in _UNSEEN_CATEGORIES
+        ):
             return False
-        else:
-            letters += symbol.isalpha()
-    return letters >= letters_min
+    return True
+
+
+def is_seen(name: str, *, letters_min: int = 1) -> bool:
+    """Whether a name has so many letters or ideographs, and nothing in it that shows nothing."""
+    return is_shown(name) and sum(is_ideograph(symbol) or symbol.isalpha() for symbol in name) >= letters_min
 
 
 def fold(text: str) -> str:

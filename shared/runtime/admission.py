@@ -4,9 +4,10 @@ The order is the same on hot and cold routes: who calls and whether they may (`g
 the headers, then the body.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -14,6 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from shared.runtime.edge import principal_of, refuse_query, wait_preference, wait_preference_s
+from shared.runtime.fields import check_whole
 from shared.runtime.hot import HotRoute
 from shared.runtime.hot_http import parse_etag
 from shared.runtime.http import Commands, VersionedCommands
@@ -38,6 +40,10 @@ class Takes:
 
     query: frozenset[str]
     headers: Mapping[str, bool]
+    lists: frozenset[str] = frozenset()
+    """Names of the query that may come more than once."""
+    whole: frozenset[str] = frozenset()
+    """Names of the query and the path that are whole numbers."""
     open_to_all: bool = False
     """Whether nobody is asked who calls."""
 
@@ -69,13 +75,16 @@ def _takes(route: APIRoute) -> Takes:
             headers["If-Match"] = run.version_required
     if wait_preference in calls:
         headers["Prefer"] = False
-    query = frozenset(
-        name
-        for part in (route.dependant, *_parts(route.dependant))
-        for field in part.query_params
-        for name in _names(field)
+    parts = (route.dependant, *_parts(route.dependant))
+    query = [named for part in parts for field in part.query_params for named in _names(field)]
+    path = [named for part in parts for field in part.path_params for named in _names(field)]
+    return Takes(
+        query=frozenset(name for name, _ in query),
+        headers=headers,
+        lists=frozenset(name for name, kind in query if _holds(kind, list)),
+        whole=frozenset(name for name, kind in (*query, *path) if _holds(kind, int)),
+        open_to_all=not any(_tells_who(call) for call in calls),
     )
-    return Takes(query=query, headers=headers, open_to_all=not any(_tells_who(call) for call in calls))
 
 
 def _parts(dependant: Dependant) -> Iterator[Dependant]:
@@ -84,13 +93,24 @@ def _parts(dependant: Dependant) -> Iterator[Dependant]:
         yield from _parts(part)
 
 
-def _names(field: Any) -> Iterator[str]:  # noqa: ANN401 - FastAPI's own kind of field
-    """The names of one query parameter, or of all that a model of the query has."""
+def _holds(kind: object, wanted: type) -> bool:
+    """Whether a type is the wanted one, or a choice that has it, such as `int | None`."""
+    return kind is wanted or get_origin(kind) is wanted or any(_holds(part, wanted) for part in _choices(kind))
+
+
+def _choices(kind: object) -> Sequence[object]:
+    if get_origin(kind) is Annotated:
+        return get_args(kind)[:1]
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else ()
+
+
+def _names(field: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - FastAPI's own kind of field
+    """The names and types of one parameter, or of all that a model of the query has."""
     kind = field.field_info.annotation
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield from (described.alias or name for name, described in kind.model_fields.items())
+        yield from ((described.alias or name, described.annotation) for name, described in kind.model_fields.items())
     else:
-        yield field.alias
+        yield field.alias, kind
 
 
 def _tells_who(call: object) -> bool:
@@ -102,9 +122,12 @@ def admit(request: Request, takes: Takes) -> None:
 
     That If-Match is missing where it is required is said after the body, as everything that asks for another state.
     """
-    refuse_query(request.scope["query_string"], known=takes.query)
+    refuse_query(request.scope["query_string"], known=takes.query, lists=takes.lists, whole=takes.whole)
+    for name in takes.whole & request.path_params.keys():
+        check_whole(name, request.path_params[name])
     for name in takes.headers:
-        header = request.headers.get(name)
+        given = request.headers.getlist(name)
+        header = ",".join(given) if given else None
         match name:
             case "Idempotency-Key":
                 key_of(header)

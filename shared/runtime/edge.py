@@ -22,6 +22,7 @@ from shared.runtime.body_bounds import USUAL
 from shared.runtime.callers import PRINCIPAL_KEY, Callers
 from shared.runtime.db import is_transient
 from shared.runtime.denials import DENIED, Denials, SparingLog
+from shared.runtime.fields import CONTROL, check_whole
 from shared.runtime.problems import BadRequest, BodyTooLarge, Overloaded, Unavailable, plain_problem, problem_response
 from shared.runtime.rates import RATE_KEY, Bucket
 from shared.runtime.runtime import Runtime
@@ -111,16 +112,35 @@ def wait_preference_s(prefer: str) -> float:
 
 def wait_preference(request: Request) -> float:
     """A dependency: how many seconds the caller lets its answer wait. Raises: BadRequest."""
-    return wait_preference_s(request.headers.get("prefer", ""))
+    return wait_preference_s(",".join(request.headers.getlist("prefer")))
 
 
-def refuse_query(query: bytes, *, known: frozenset[str]) -> None:
-    """Raise BadRequest that names a query parameter which the operation does not have. Raises: BadRequest."""
+def refuse_query(
+    query: bytes, *, known: frozenset[str], lists: frozenset[str] = frozenset(), whole: frozenset[str] = frozenset()
+) -> None:
+    """Refuse a query in which something had to be guessed.
+
+    That is an unknown name, one that comes twice and is not of `lists`, a text that is not UTF-8 or holds control
+    characters, and of the `whole` numbers one in another form than 0, 12 or -3. Raises: BadRequest that names it.
+    """
     if not query:
         return
-    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    try:
+        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest(reason="查询参数须为 UTF-8") from error
+    met: set[str] = set()
+    for name, value in given:
+        pointer = f"/{name[:64]}"
         if name not in known:
-            raise BadRequest(reason=f"不支持的查询参数：{name[:64]}", pointer=f"/{name[:64]}")
+            raise BadRequest(reason=f"不支持的查询参数：{name[:64]}", pointer=pointer)
+        if name in met and name not in lists:
+            raise BadRequest(reason=f"查询参数只能出现一次：{name}", pointer=pointer)
+        if CONTROL.search(value) is not None:
+            raise BadRequest(reason="文字中不得含有控制字符", pointer=pointer)
+        if name in whole:
+            check_whole(name, value)
+        met.add(name)
 
 
 _OUT_OF_RANGE = SparingLog()

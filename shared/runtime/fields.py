@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from shared.runtime.problems import BadRequest
+
 YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2999
 """A year or a few working days added to a date of this range are still a date, in every time zone."""
@@ -16,6 +18,9 @@ _DATE = re.compile(r"([0-9]{4})-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     r"([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""PostgreSQL stores no NUL, and a terminal obeys the others."""
+_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
 _STRICT: Final = frozenset({"int", "bool", "float"})
 _PLAIN: Final = frozenset({"metadata", "serialization", "default", "expected", "ref"})
 
@@ -30,6 +35,15 @@ def _checked(pattern: re.Pattern[str], kind: str) -> Callable[[object], object]:
         return given
 
     return check
+
+
+def check_whole(name: str, text: str) -> None:
+    """Whether a part of an address is a number in its one form; pydantic also takes 2026.0, 02026 and 2_026.
+
+    Raises: BadRequest.
+    """
+    if _WHOLE.fullmatch(text) is None:
+        raise BadRequest(reason="必须是整数", pointer=f"/{name}")
 
 
 _CHECKS: Mapping[str, Callable[[object], object]] = {

@@ -22,8 +22,11 @@ from shared.runtime.admission import admit, takes_of
 from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
 from shared.runtime.callers import Callers
 from shared.runtime.edge import BOUND_KEY, fault_response, principal_of
+from shared.runtime.headers import refuse_repeated
 from shared.runtime.hot_http import body_of
+from shared.runtime.json_form import check_form
 from shared.runtime.media_types import check_json_type
+from shared.runtime.problems import BadRequest
 
 BOUNDS_ATTRIBUTE: Final = "body_bounds"
 """A dependency that takes a body in says with this attribute how large it may be."""
@@ -52,6 +55,7 @@ class Gates:
         """Serve one request."""
         try:
             gate = self._find(scope)
+            self._refuse_repeated(scope)
             if gate is None or not gate.checks:
                 self._callers.stranger(scope)
             if gate is not None:
@@ -61,6 +65,14 @@ class Gates:
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _refuse_repeated(self, scope: Scope) -> None:
+        """Of two tokens neither says who calls. Raises: BadRequest, RateExceeded."""
+        try:
+            refuse_repeated([name for name, _ in scope["headers"]])
+        except BadRequest:
+            self._callers.stranger(scope)
+            raise
 
     def _find(self, scope: Scope) -> _Gate | None:
         path = scope["path"].removeprefix(scope["root_path"])
@@ -91,6 +103,8 @@ async def _let_in(gate: _Gate, scope: Scope, receive: Receive) -> Receive:
     if raw:
         check_json_type(request.headers.get("content-type"))
     check_json(raw, gate.bounds)
+    if raw:
+        check_form(raw)
     return _again(raw, receive)
 
 

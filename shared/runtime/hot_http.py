@@ -1,7 +1,7 @@
 """Serves hot routes without a router: token, permission, key, body, then the gatherer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,10 @@ from shared.runtime.body_bounds import check_json
 from shared.runtime.callers import Callers, tenant_of
 from shared.runtime.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
 from shared.runtime.gather import Gatherer, Outcome
+from shared.runtime.headers import headers_of
 from shared.runtime.hot import HotCall, HotRoute
 from shared.runtime.idempotency import Answer, call_key, respond
+from shared.runtime.json_form import check_names_once
 from shared.runtime.media_types import check_json_type
 from shared.runtime.problems import BadRequest, VersionRequired, problem_response
 from shared.runtime.runtime import Runtime
@@ -23,7 +25,6 @@ from shared.runtime.wording import malformed_struct
 _ENCODER = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _API = "/api/"
-_READ = frozenset({b"authorization", b"content-type", b"idempotency-key", b"if-match", b"prefer"})
 
 
 class Ready:
@@ -62,7 +63,11 @@ class HotEndpoint:
             return fault_response(error, instance=scope["path"], request_id=scope["yunquan.request_id"])
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
-        headers = headers_of(scope)
+        try:
+            headers = headers_of(scope)
+        except BadRequest:
+            self._callers.stranger(scope)
+            raise
         principal = allow(self._callers.known(scope, headers.get(b"authorization", "")), self._route.permission)
         refuse_query(scope["query_string"], known=frozenset())
         wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
@@ -117,11 +122,13 @@ class HotEndpoint:
             check_json_type(media_type)
         check_json(raw, self._route.bounds)
         try:
-            return self._decoder.decode(raw or b"{}")
+            body = self._decoder.decode(raw or b"{}")
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed_struct(str(error)) from error
         except RecursionError as error:
             raise BadRequest(reason="JSON 嵌套层数过多") from error
+        check_names_once(raw)
+        return body
 
     def _version(self, if_match: str | None) -> int | None:
         if self._route.if_match == "ignored":
@@ -144,11 +151,6 @@ class HotEndpoint:
         if hasattr(result, "version"):
             headers.append((b"etag", b'"%d"' % result.version))
         return Ready(answer.status, headers, body)
-
-
-def headers_of(scope: Scope) -> Mapping[bytes, str]:
-    """What a hot route reads of a request's headers, the first of each name."""
-    return {name: value.decode("latin-1") for name, value in reversed(scope["headers"]) if name in _READ}
 
 
 async def body_of(receive: Receive) -> bytes:

@@ -1,7 +1,6 @@
 """Cold HTTP: commands with idempotency in one transaction, views on a reading connection, FastAPI around both."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -19,7 +18,7 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.callers import tenant_of
 from shared.runtime.db import Connection, is_transient
 from shared.runtime.edge import principal_of, runtime_of
-from shared.runtime.fields import strict
+from shared.runtime.fields import CONTROL, strict
 from shared.runtime.hot_http import parse_etag
 from shared.runtime.idempotency import (
     SHOWN_ONCE,
@@ -38,7 +37,6 @@ from shared.runtime.watching.current import current_traceparent
 from shared.runtime.work import Actor, Work
 
 TRIES_MAX = 4
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 C = TypeVar("C")
 R = TypeVar("R")
 
@@ -50,7 +48,7 @@ def holds_control_characters(value: object) -> bool:
     while left:
         part = left.pop()
         if isinstance(part, str):
-            if _CONTROL.search(part) is not None:
+            if CONTROL.search(part) is not None:
                 return True
         elif isinstance(part, dict):
             left += part.keys()

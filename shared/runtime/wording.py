@@ -8,7 +8,7 @@ from shared.runtime.problems import BadRequest
 
 ERRORS_MAX = 20
 
-_BY_TYPE: Mapping[str, str] = {
+BY_TYPE: Mapping[str, str] = {
     "missing": "缺少必填项",
     "extra_forbidden": "不支持的字段",
     "json_invalid": "不是有效的 JSON",
@@ -47,7 +47,7 @@ _BY_PREFIX = (
 _UNKNOWN = "格式不正确"
 WAIT_NO_NUMBER = "Prefer: wait 的秒数必须是非负整数"
 
-_NAMES: Mapping[str, str] = {
+NAMES: Mapping[str, str] = {
     "int": "整数",
     "str": "文本",
     "bool": "true 或 false",
@@ -57,7 +57,9 @@ _NAMES: Mapping[str, str] = {
     "null": "空值",
     "uuid": "标识（UUID）",
 }
+_BETWEEN = re.compile(r", | or ")
 _EXPECTED = re.compile(r"Expected `([\w |]+)`, got `([\w |]+)`")
+_MEETING = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _LENGTH = re.compile(r"Expected `(str|array)` of length (>=|<=) (\d+)")
 _STRUCT_WORDS = tuple(
     (re.compile(pattern), word)
@@ -87,11 +89,19 @@ def word_of(error: Mapping[str, Any]) -> str:
     # Of a secret text pydantic says `too_short`, as of a list; people count characters there.
     if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):
         kind = f"string_{kind}"
-    sentence = _BY_TYPE.get(kind) or next((text for prefix, text in _BY_PREFIX if kind.startswith(prefix)), _UNKNOWN)
+    sentence = BY_TYPE.get(kind) or next((text for prefix, text in _BY_PREFIX if kind.startswith(prefix)), _UNKNOWN)
     try:
-        return sentence.format(**error.get("ctx", {}))
+        return sentence.format(**_facts(error.get("ctx", {})))
     except KeyError:
         return _UNKNOWN
+
+
+def _facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a sentence names; pydantic lists values as "'a', 'b' or 'c'"."""
+    expected = context.get("expected")
+    if not isinstance(expected, str):
+        return context
+    return {**context, "expected": _BETWEEN.sub("、", expected).replace("'", "")}
 
 
 def malformed_struct(message: str) -> BadRequest:
@@ -114,4 +124,6 @@ def _struct_word(sentence: str) -> str:
 
 
 def _names(kinds: str) -> str:
-    return "或".join(_NAMES.get(kind.strip(), kind.strip()) for kind in kinds.split("|"))
+    """Kinds of values; a Latin word stands off the Chinese before and behind it."""
+    named = "或".join(NAMES.get(kind.strip(), kind.strip()) for kind in kinds.split("|"))
+    return _MEETING.sub(" ", f"为{named}")[1:]

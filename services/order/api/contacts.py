@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
-from services.order.contacts import Contact, ContactSeal
+from services.order.contacts import ContactSeal, contact_of
 from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
 from services.order.handlers import contacts
 from shared.contracts.http.lists import Page
@@ -60,8 +60,11 @@ async def list_contact_reads(
 
 @router.put("/contact", status_code=204, summary="设置本单位订单联系人")
 async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Response:
-    """Name whom providers may ring about orders; shown to the provider of an order from the order on. Source: A19."""
-    command = contacts.NameContact(contact=Contact(**body.model_dump()), by=actor_of(principal))
+    """Name whom providers may ring about orders; shown to the provider of an order from the order on. Source: A19.
+
+    Raises: BadRequest.
+    """
+    command = contacts.NameContact(contact=contact_of(**body.model_dump()), by=actor_of(principal))
     return await run.run(contacts.name_contact, command, status=204)
 
 

@@ -11,10 +11,10 @@ import msgspec
 
 from shared.kernel.money import MAX_FEN, RATE_SCALE, BasisPoints, Fen
 
-Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
-Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
-MonthDay = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}-[0-9]{2}$")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+\Z")]
+MonthDay = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}-[0-9]{2}\Z")]
 PositiveFen = Annotated[Fen, msgspec.Meta(ge=1, le=MAX_FEN)]
 Rate = Annotated[BasisPoints, msgspec.Meta(ge=0, le=RATE_SCALE)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=366)]
@@ -91,7 +91,7 @@ class ServiceClass(Table, frozen=True, kw_only=True):
 class Region(Table, frozen=True, kw_only=True):
     """The area of one regional authority. Source: A8, R5."""
 
-    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}\Z")]
     name: Text
     authority: Text
 
@@ -205,7 +205,7 @@ class CalendarYear(Table, frozen=True, kw_only=True):
 class PackDocument(Table, frozen=True, kw_only=True):
     """The whole file."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}\Z")]
     version: Version
     title: Text
     service_name: Text

@@ -161,6 +161,9 @@ async def test_without_its_own_an_order_shows_whom_its_buyer_named_for_all_order
         {"name": "周", "phone": "call me"},
         {"name": "周", "phone": "1" * 31},
         {"name": "周", "phone": "12345", "email": "no address"},
+        {"name": "周", "phone": "12345", "email": "a@b\n"},
+        {"name": "周\n", "phone": "12345"},
+        {"name": "周", "phone": "12345\n"},
         {"name": "周", "phone": "12345", "id_number": "x"},
         {"phone": "12345"},
     ],
@@ -168,6 +171,19 @@ async def test_without_its_own_an_order_shows_whom_its_buyer_named_for_all_order
 async def test_a_contact_is_bounded(market: Market, contact: dict[str, str]) -> None:
     refused = await market.post("/orders", Role.ENTERPRISE, body=market.order_body(contact=contact))
     assert (refused.status_code, refused.json()["code"]) == (400, "request.malformed")
+
+
+@pytest.mark.parametrize("field", ["name", "email"])
+@pytest.mark.parametrize("unseen", ["\u202e", "\u200b", "\ufeff", "\u2028", "\u3164"], ids=ascii)
+async def test_a_contact_shows_all_that_is_in_it_on_both_routes(market: Market, field: str, unseen: str) -> None:
+    """The rule of names: what turns the direction of reading, or is not seen, makes another person of one."""
+    contact = {**CONTACT, field: f"a{unseen}@b" if field == "email" else f"周{unseen}燕"}
+    fresh = market.platform.headers(Role.ENTERPRISE, service="order", organisation_id=market.enterprise_id)
+    hot = await market.post("/orders", Role.ENTERPRISE, body=market.order_body(contact=contact))
+    cold = await market.platform.client.put("/api/order/v1/contact", json=contact, headers=fresh)
+    for answer, pointer in ((hot, f"/contact/{field}"), (cold, f"/{field}")):
+        assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed"), answer.text
+        assert answer.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_nothing_of_a_contact_lies_in_clear_in_the_database(market: Market) -> None:

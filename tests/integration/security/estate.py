@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,9 +118,13 @@ class Estate:
         account_id: UUID | None = None,
         region: str | None = None,
         headers: Mapping[str, str] | None = None,
+        repeated: Sequence[tuple[str, str]] = (),
         **others: Any,
     ) -> httpx.Response:
-        """One request to `/api/<service>/v1/...`; anonymous without a role, and with a fresh Idempotency-Key."""
+        """One request to `/api/<service>/v1/...`; anonymous without a role, and with a fresh Idempotency-Key.
+
+        Headers that are `repeated` come behind those of the same name.
+        """
         sent = {"Idempotency-Key": uuid4().hex}
         if role is not None:
             sent = self.platform.headers(
@@ -132,7 +136,8 @@ class Estate:
             )
         if body is not None:
             others["json"] = body
-        return await self.platform.client.request(method, path, headers={**sent, **(headers or {})}, **others)
+        all_headers = [*{**sent, **(headers or {})}.items(), *repeated]
+        return await self.platform.client.request(method, path, headers=all_headers, **others)
 
     async def done(self, method: str, path: str, body: object = None, **others: Any) -> dict[str, Any]:
         """A request that must succeed."""

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
+from shared.runtime.headers import ONCE
 from shared.runtime.media_types import JSON_TYPES
 from tests.integration.security.estate import NAMES, Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
@@ -80,6 +81,23 @@ async def test_a_header_is_read_where_it_is_declared_and_nowhere_else(estate: Es
         refused = malformed(answer) and header in answer.json()["detail"]
         if refused != (header in declared(description, "header")):
             wrong.append(f"{operation.title}: {answer.status_code} {answer.text[:100]}")
+    assert wrong == []
+
+
+async def test_a_header_of_which_there_is_one_is_refused_by_every_operation_when_it_comes_twice(
+    estate: Estate,
+) -> None:
+    """ADR 0016, RFC 9110, 5.3: neither of two keys, tokens, versions or types is guessed to be the one."""
+    wrong: list[str] = []
+    for operation, _ in described(estate):
+        for name in sorted(name.decode() for name in ONCE):
+            twice = [(name, "application/json"), (name, "application/json; charset=utf-8")]
+            answer = await send(estate, operation, repeated=twice)
+            if not malformed(answer) or "只能出现一次" not in answer.json()["detail"]:
+                wrong.append(f"{operation.title} {name}: {answer.status_code} {answer.text[:100]}")
+        answer = await send(estate, operation, repeated=[("X-Forwarded-For", "10.0.0.1"), ("X-Forwarded-For", "::1")])
+        if "只能出现一次" in answer.text:
+            wrong.append(f"{operation.title}: {answer.text[:100]}")
     assert wrong == []
 
 
@@ -200,6 +218,42 @@ async def test_hot_and_cold_operations_take_json_under_the_same_media_types(esta
     assert told[True] == told[False] == {(each, each in NOT_TAKEN) for each in (*TAKEN, *NOT_TAKEN)}
 
 
+def misshapen(whole: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """A body that is right in itself, in forms that only some parsers take."""
+    text = json.dumps(whole, ensure_ascii=False)
+    yield "UTF-16", text.encode("utf-16-le")
+    yield "UTF-32", text.encode("utf-32-le")
+    yield "byte order mark", b"\xef\xbb\xbf" + text.encode()
+    yield "Latin-1", b'{"\xe9":1,' + text[1:].encode()
+    if whole:
+        name, value = next(iter(whole.items()))
+        again = f"{text[:-1]},{json.dumps(name)}:{json.dumps(value)}}}"
+        yield "a name twice", again.encode()
+        yield (
+            "a name twice, written in two ways",
+            again.replace(f',"{name}":', f',"\\u{ord(name[0]):04x}{name[1:]}":').encode(),
+        )
+        for number in ("NaN", "Infinity", "-Infinity"):
+            yield number, json.dumps({**whole, name: "NUMBER"}).replace('"NUMBER"', number).encode()
+
+
+async def test_json_has_one_form_on_hot_and_cold_operations(estate: Estate) -> None:
+    """RFC 8259, 4, 6 and 8.1: UTF-8 without a mark, no NaN, no name twice in an object."""
+    wrong: list[str] = []
+    for operation, description in described(estate):
+        content = description.get("requestBody", {}).get("content", {})
+        if operation.is_upload or not content:
+            continue
+        document = estate.documents[operation.service]
+        schema = body_schema(document, method=operation.method, path=operation.path)
+        whole = {"now": None} if operation.path == "/test-clock" else sample(schema or {}, document)
+        for said, body in misshapen(whole):
+            answer = await send(estate, operation, content=body, headers=WHERE_JSON)
+            if not malformed(answer):
+                wrong.append(f"{operation.title} {said}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+
+
 HISTORY = frozenset(
     {"id", "at", "source", "name", "subject_type", "subject_id", "role", "rule", "ground", "before", "after"}
     | {"pack_version", "version", "account_id"}
@@ -222,6 +276,30 @@ async def test_every_history_is_paged_and_has_one_form_in_every_service(estate: 
         found.setdefault(operation.service, set()).add(operation.path)
     assert set(found) == set(NAMES)
     assert len(found["settlement"]) == 3
+
+
+async def test_a_query_parameter_comes_once_and_a_number_in_an_address_has_one_form(estate: Estate) -> None:
+    """ADR 0016, nothing is guessed: no last one wins, 2026.0 is no year, and no NUL is a text."""
+    wrong: list[str] = []
+    tried = 0
+    for operation, description in described(estate):
+        for parameter in description.get("parameters", ()):
+            name, schema = parameter["name"], parameter["schema"]
+            kinds = {each.get("type") for each in (schema, *schema.get("anyOf", ()))}
+            numbers = ("2026.0", "02026", "2_026", "+2026", " 2026", "\u0662") if "integer" in kinds else ()
+            queries: list[Any] = []
+            if parameter["in"] == "query":
+                queries = [{name: number} for number in (*numbers, "\x00")]
+                queries += [] if "array" in kinds else [[(name, "2"), (name, "2")]]
+            answers = [(query, await send(estate, operation, params=query, content=b"")) for query in queries]
+            if parameter["in"] == "path":
+                answers = [(text, await send(estate, operation, values={name: quote(text)})) for text in numbers]
+            for asked, answer in answers:
+                tried += 1
+                if not malformed(answer):
+                    wrong.append(f"{operation.title} {name} {asked!r}: {answer.status_code} {answer.text[:80]}")
+    assert wrong == []
+    assert tried > 100
 
 
 HOSTILE: dict[str, tuple[str, ...]] = {

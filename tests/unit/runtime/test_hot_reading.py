@@ -9,7 +9,9 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from shared.runtime.hot_http import body_of, headers_of
+from shared.runtime.headers import ONCE, headers_of
+from shared.runtime.hot_http import body_of
+from shared.runtime.problems import BadRequest
 from shared.runtime.waiters import Waiters
 
 
@@ -34,9 +36,18 @@ async def test_a_caller_who_goes_away_in_the_middle_of_a_body_is_not_served() ->
         await body_of(receiving({"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}))
 
 
-def test_the_first_of_a_repeated_header_counts_and_others_are_not_read() -> None:
-    given = [(b"prefer", b"wait=1"), (b"host", b"a"), (b"prefer", b"wait=9"), (b"idempotency-key", b"\xe9")]
-    assert headers_of({"type": "http", "headers": given}) == {b"prefer": "wait=1", b"idempotency-key": "é"}
+def test_a_preference_is_a_list_over_all_its_headers_and_others_are_not_read() -> None:
+    """RFC 7240, 2: several Prefer headers are one list."""
+    given = [(b"prefer", b"a"), (b"host", b"a"), (b"host", b"b"), (b"prefer", b"wait=9"), (b"if-match", b"\xe9")]
+    assert headers_of({"type": "http", "headers": given}) == {b"prefer": "a,wait=9", b"if-match": "é"}
+
+
+@pytest.mark.parametrize("name", sorted(ONCE))
+def test_a_header_of_which_there_is_one_may_not_come_twice(name: bytes) -> None:
+    """RFC 9110, 5.3: of two values neither is the sender's."""
+    with pytest.raises(BadRequest) as caught:
+        headers_of({"type": "http", "headers": [(name, b"a"), (b"host", b"a"), (name, b"a")]})
+    assert caught.value.facts["reason"] == f"请求头 {name.decode().title()} 只能出现一次"
 
 
 async def test_news_ends_a_wait_and_so_does_its_time() -> None:

@@ -1,13 +1,15 @@
 """What is wrong with a request is said in Chinese, and where."""
 
-from typing import Annotated
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 import pytest
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError
 
-from shared.runtime.wording import malformed, malformed_struct, word_of
+from shared.runtime.wording import BY_TYPE, NAMES, malformed, malformed_struct, word_of
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,7 +33,7 @@ ID = "01948b85-f840-753f-8a16-5a86a081e110"
     ("body", "reason", "pointer"),
     [
         (b'{"lines":', "不是有效的 JSON", ""),
-        (b"[]", "应为JSON 对象，实际为列表", ""),
+        (b"[]", "应为 JSON 对象，实际为列表", ""),
         (b"{}", "缺少必填项 lines", ""),
         (b'{"lines":[],"x":1}', "至少 1 项", "/lines"),
         (b'{"lines":[{"product_id":"x","quantity":1}]}', "不是有效的标识（UUID）", "/lines/0/product_id"),
@@ -87,6 +89,51 @@ def test_a_secret_text_is_counted_in_characters_and_a_list_in_items(password: st
     with pytest.raises(ValidationError) as caught:
         Secrets.model_validate({"password": password, "codes": []})
     assert [word_of(error) for error in caught.value.errors()] == [said, "至少 1 项"]
+
+
+class Party(StrEnum):
+    """Who deals."""
+
+    ENTERPRISE = "enterprise"
+    PROVIDER = "provider"
+    NOBODY = "nobody"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Party, "必须是以下之一：enterprise、provider、nobody"),
+        (Literal["a", "b"], "必须是以下之一：a、b"),
+        (Literal["a"], "必须是以下之一：a"),
+        (Literal[1, 2], "必须是以下之一：1、2"),
+    ],
+    ids=["enum", "two", "one", "numbers"],
+)
+def test_the_values_of_a_list_are_named_in_chinese(kind: Any, said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(kind).validate_python("x")
+    assert word_of(caught.value.errors()[0]) == said
+
+
+TELLING = dict.fromkeys(("min_length", "max_length", "gt", "ge", "lt", "le", "first", "last"), 1)
+SPACED = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("kind", sorted(BY_TYPE))
+def test_every_sentence_is_chinese_and_spaced(kind: str) -> None:
+    said = word_of({"type": kind, "ctx": {**TELLING, "expected": "'a', 'b' or 'c'"}})
+    assert re.search(r"[\u4e00-\u9fff]", said)
+    assert SPACED.search(said) is None, said
+    assert not any(part in said for part in ("'", "{", " or "))
+
+
+@pytest.mark.parametrize("given", sorted(NAMES))
+@pytest.mark.parametrize("wanted", sorted(NAMES))
+def test_every_sentence_about_kinds_is_chinese_and_spaced(wanted: str, given: str) -> None:
+    for kinds in (wanted, f"{wanted} | null"):
+        said = str(malformed_struct(f"Expected `{kinds}`, got `{given}` - at `$.a`").facts["reason"])
+        assert said.startswith("应为")
+        assert SPACED.search(said) is None, said
 
 
 def test_an_error_nobody_foresaw_is_still_said_in_chinese() -> None:
