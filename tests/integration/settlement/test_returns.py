@@ -20,7 +20,8 @@ async def flow(fresh_database: Callable[[], str]) -> AsyncIterator[Flow]:
 async def take_back(
     flow: Flow, request: UUID, *orders: UUID, role: Role = Role.BUREAU_LEAD, **others: Any
 ) -> httpx.Response:
-    body = {"reason": "已列入黑名单，不予拨付", "order_ids": [str(order) for order in orders]}
+    named = {"order_ids": [str(order) for order in orders]} if orders else {}
+    body = {"reason": "已列入黑名单，不予拨付", **named}
     return await flow.call("POST", f"/appropriations/{request}/return", role=role, json=body, **others)
 
 
@@ -111,3 +112,15 @@ async def test_what_was_taken_back_is_filed_again_with_the_same_papers_once_noth
     again = await flow.a_submitted([order])
     await flow.open(again, order)
     assert (await flow.claim(again))["state"] == "accepted"
+
+
+async def test_an_empty_list_of_orders_takes_nothing_back(flow: Flow) -> None:
+    """R80: money that was approved is not taken back by whoever chose no order."""
+    _, request = await approved(flow, [await flow.an_order()])
+    await flow.stands(PROVIDER, suspended_since=START)
+    for nothing in ([], None):
+        body = {"reason": "漏选", "order_ids": nothing}
+        answer = await flow.call("POST", f"/appropriations/{request}/return", role=Role.BUREAU_LEAD, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+        assert answer.json()["errors"][0]["pointer"] == "/order_ids"
+    assert (await take_back(flow, request)).json()["state"] == "refused"
