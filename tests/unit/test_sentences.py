@@ -47,13 +47,13 @@ MARKS_OUT_OF_FIVE = frozenset({"ScoresMissing"})
 NUMBER = re.compile(r"_(?:max|min|px|bytes|s)$")
 """How facts are named that are numbers with a unit or a bound."""
 SAID_AS_THEY_ARE: Mapping[str, object] = {
-    "axes": "成本节约",
+    "axes_zh": "成本节约",
     "count": 3,
     "current": "2018.1",
     "expected": "文本",
     "given": 2,
     "line": 1,
-    "lines": [1, 2],
+    "lines_zh": "1、2",
     "missing_zh": "发票",
     "maximum": 9,
     "name": "贵州示例科技有限公司",

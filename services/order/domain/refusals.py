@@ -161,6 +161,16 @@ class VoucherOverMaximum(Refusal):
     zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣{maximum_yuan}元"
 
 
+class VoucherNotTaken(Refusal):
+    """Nothing in the order may be paid by voucher, whatever quota is left. Source: A17, R67."""
+
+    code = "order.voucher_not_taken"
+    kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
+    article = "A17"
+    zh = "所选产品不支持使用云使用券，请选择自费购买"
+
+
 class NoQuotaLeft(Refusal):
     """Nothing is left to use as a voucher; the purchase goes on at own cost. Source: A21, R75."""
 
@@ -197,6 +207,13 @@ class AlreadyConfirmed(Refusal):
     kind = RefusalKind.STATE
     article = "A20"
     zh = "云服务商已完成交易确认，不能再取消；如需退回请发起退款申请"
+
+
+class ConfirmedBefore(AlreadyConfirmed):
+    """The provider confirms once; a second time changes nothing. Source: A19."""
+
+    article = "A19"
+    zh = "该订单已完成交易确认，无需再次确认"
 
 
 class AlreadyCancelled(Refusal):
@@ -281,13 +298,23 @@ class NoRefundOpen(Refusal):
     zh = "该订单没有待答复的退款申请"
 
 
+class RefundNotOverdue(Refusal):
+    """A refund is the provider's to answer until its time is over; then it is the operator's. Source: Q11."""
+
+    code = "order.refund_not_overdue"
+    kind = RefusalKind.STATE
+    momentary = True  # the time ends by itself
+    article = "A20"
+    zh = "该退款申请由云服务商答复，{due_at_zh}前未答复的，逾期后由系统运营方裁决"
+
+
 class LinesNotRefundable(Refusal):
     """Only whole lines that the order has, and that are not refunded yet, can be refunded. Source: Q12."""
 
     code = "order.lines_not_refundable"
     kind = RefusalKind.RULE
     article = "A20"
-    zh = "所选行不存在、重复或已退款：{lines}"
+    zh = "所选行不存在、重复或已退款：第{lines_zh}行"
 
 
 class NothingToClaim(Refusal):
@@ -383,4 +410,4 @@ class ScoresMissing(Refusal):
 
     code = "order.scores_missing"
     kind = RefusalKind.RULE
-    zh = "请对以下每个方面评分（1 至 5 分）：{axes}"
+    zh = "请对以下每个方面评分（1 至 5 分）：{axes_zh}"

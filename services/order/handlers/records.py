@@ -105,7 +105,7 @@ async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
     if command.kind is RecordKind.PAYMENT:
         check_payment(order, command.amount_fen or 0, present=left)
     if command.kind is RecordKind.EVALUATION:
-        check_scores(command.scores, axes=[axis.code for axis in work.pack.evaluation_axes])
+        check_scores(command.scores, axes={axis.code: axis.text for axis in work.pack.evaluation_axes})
     record = Recorded(
         id=work.new_id(),
         order_id=order.id,
