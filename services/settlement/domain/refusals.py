@@ -182,6 +182,12 @@ class DuplicateEvidence(Refusal):
     zh = "该材料（{kind_zh}）已在其他订单的兑现申请中使用，每份材料只能使用一次。"
 
 
+class EvidenceOfTwoKinds(DuplicateEvidence):
+    """One piece stands for one kind of an order's evidence; the order is the provider's own. Source: A22, R76."""
+
+    zh = "该材料已作为本订单的{earlier_zh}提交，不能再作为{kind_zh}提交；每份材料只能使用一次。"
+
+
 class EvidenceIncomplete(Refusal):
     """Every order of a claim needs every required kind of evidence. Source: A22, R76."""
 
@@ -325,7 +331,25 @@ class AppropriationNotApproved(_StateRefusal):
     code = "settlement.appropriation_not_approved"
     kind = RefusalKind.STATE
     article = "A24"
-    zh = "该拨付申请当前状态为“{state}”，审核通过后方可登记拨付。"
+    zh = "该拨付申请当前状态为“{state}”，已核定且尚未拨付的方可登记拨付。"
+
+
+class AppropriationNotReturnable(_StateRefusal):
+    """An approval is taken back after it was given and before it is paid. Source: A24, R80."""
+
+    code = "settlement.appropriation_not_returnable"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "该拨付申请当前状态为“{state}”，已核定且尚未拨付的方可退回核定。"
+
+
+class ItemReturnedAlready(Refusal):
+    """The order's approval was taken back before. Source: A24, R80."""
+
+    code = "settlement.item_returned_already"
+    kind = RefusalKind.STATE
+    article = "A24"
+    zh = "所选订单的核定此前已退回，不能再次退回。"
 
 
 class ApprovedItemsDiffer(Refusal):

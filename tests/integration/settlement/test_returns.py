@@ -81,8 +81,13 @@ async def test_the_rest_of_a_request_is_paid_with_its_lower_sum(flow: Flow) -> N
     assert (await take_back(flow, request, good)).json()["code"] == "settlement.nothing_to_return"
     answer = await take_back(flow, request)
     assert (answer.json()["state"], answer.json()["approved_fen"]) == ("approved", 300_000)
+    twice = await take_back(flow, request, bad)
+    assert (twice.status_code, twice.json()["code"]) == (409, "settlement.item_returned_already")
     assert (await flow.pay(request, amount_fen=500_000)).json()["code"] == "settlement.payment_amount_differs"
     assert (await flow.pay(request, amount_fen=300_000)).status_code == 200
+    paid_out = await take_back(flow, request, good)
+    assert (paid_out.status_code, paid_out.json()["code"]) == (409, "settlement.appropriation_not_returnable")
+    assert "退回核定" in paid_out.json()["detail"]
     states = {item["order_id"]: item["state"] for item in (await flow.claim(claim))["results"]}
     assert states == {str(good): "paid", str(bad): "rejected"}
     paid = [fact["data"] for fact in await flow.facts(claim) if fact["type"] == "settlement.claim_paid.v1"]
