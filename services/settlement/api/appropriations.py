@@ -181,6 +181,8 @@ async def read_appropriation(
         claims, orders = {item.claim_id for item in card.items}, {item.order_id for item in card.items}
         acts = await read_acts(connection, claim_ids=claims, order_ids=orders)
         card = card.model_copy(update={"acts": acts})
+    if not reader.sees_deciders:
+        card = card.without_persons()
     response.headers["ETag"] = f'"{card.version}"'
     return card
 

@@ -131,7 +131,7 @@ async def read_claim(request: Request, claim_id: UUID, reader: ScopedReader, res
     else:
         async with runtime.work() as work:
             found = await views.read_claim(work.connection, claim_id, provider_id=None, now=work.now)
-            detail = await _with_acts(work, found, reader)
+            detail = await _with_acts(work, found if reader.sees_deciders else found.without_persons(), reader)
             await record_read(work, reader, what="claim", claim_id=claim_id)
     response.headers["ETag"] = f'"{detail.version}"'
     return detail
