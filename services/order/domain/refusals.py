@@ -298,16 +298,6 @@ class NoRefundOpen(Refusal):
     zh = "该订单没有待答复的退款申请"
 
 
-class RefundNotOverdue(Refusal):
-    """A refund is the provider's to answer until its time is over; then it is the operator's. Source: Q11."""
-
-    code = "order.refund_not_overdue"
-    kind = RefusalKind.STATE
-    momentary = True  # the time ends by itself
-    article = "A20"
-    zh = "该退款申请由云服务商答复，{due_at_zh}前未答复的，逾期后由系统运营方裁决"
-
-
 class LinesNotRefundable(Refusal):
     """Only whole lines that the order has, and that are not refunded yet, can be refunded. Source: Q12."""
 
@@ -394,15 +384,6 @@ class TooManyRecords(Refusal):
     code = "order.too_many_records"
     kind = RefusalKind.RULE
     zh = "本订单的记录已达{maximum}条上限，不能再登记"
-
-
-class ComplaintNotOpen(Refusal):
-    """The complaint was answered already. Source: A9, Q24."""
-
-    code = "order.complaint_not_open"
-    kind = RefusalKind.STATE
-    article = "A9"
-    zh = "该投诉已答复"
 
 
 class ScoresMissing(Refusal):

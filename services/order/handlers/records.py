@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.order.domain import order as rules
+from services.order.domain.answer_refusals import ComplaintNotOpen
 from services.order.domain.order import Order
 from services.order.domain.records import (
     Known,
@@ -18,7 +19,7 @@ from services.order.domain.records import (
     former_of,
     standing,
 )
-from services.order.domain.refusals import ComplaintNotOpen, OrderNotFound, RecordNotFound
+from services.order.domain.refusals import OrderNotFound, RecordNotFound
 from services.order.handlers import telling
 from services.order.handlers.docket import Docket
 from services.order.store import records as store

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from services.order.answers import OrderAnswer, answer
 from services.order.domain import order as rules
+from services.order.domain.answer_refusals import RefundNotOverdue
 from services.order.domain.order import Order
-from services.order.domain.refusals import NoRefundOpen, OrderNotFound, RefundNotOverdue
+from services.order.domain.refusals import NoRefundOpen, OrderNotFound
 from services.order.domain.saga import begin_refund
 from services.order.domain.states import RefundState
 from services.order.handlers import telling

@@ -92,15 +92,6 @@ class NothingToOverride(Refusal):
     zh = "该申请项目前没有需要特批的情形。"
 
 
-class NothingToReturn(Refusal):
-    """What was approved is taken back only where something stands against paying it. Source: A24, R80."""
-
-    code = "settlement.nothing_to_return"
-    kind = RefusalKind.RULE
-    article = "A24"
-    zh = "所选订单目前没有不得拨付的情形，已核定的拨付不能退回。"
-
-
 class OverrideProposedAlready(Refusal):
     """One proposal of an item is decided before the next is made."""
 
@@ -332,24 +323,6 @@ class AppropriationNotApproved(_StateRefusal):
     kind = RefusalKind.STATE
     article = "A24"
     zh = "该拨付申请当前状态为“{state}”，已核定且尚未拨付的方可登记拨付。"
-
-
-class AppropriationNotReturnable(_StateRefusal):
-    """An approval is taken back after it was given and before it is paid. Source: A24, R80."""
-
-    code = "settlement.appropriation_not_returnable"
-    kind = RefusalKind.STATE
-    article = "A24"
-    zh = "该拨付申请当前状态为“{state}”，已核定且尚未拨付的方可退回核定。"
-
-
-class ItemReturnedAlready(Refusal):
-    """The order's approval was taken back before. Source: A24, R80."""
-
-    code = "settlement.item_returned_already"
-    kind = RefusalKind.STATE
-    article = "A24"
-    zh = "所选订单的核定此前已退回，不能再次退回。"
 
 
 class ApprovedItemsDiffer(Refusal):

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from services.settlement.domain.claims import Claim, Item
 from services.settlement.domain.persons import Part
-from services.settlement.domain.refusals import (
+from services.settlement.domain.refusals import ItemUnknown
+from services.settlement.domain.return_refusals import (
     AppropriationNotReturnable,
     ItemReturnedAlready,
-    ItemUnknown,
     NothingToReturn,
 )
 from services.settlement.domain.standing import Mark, words_of
