@@ -128,6 +128,7 @@ HOT_ROUTES = (
             refusals.OrderTooLarge,
             refusals.VoucherOverMaximum,
             refusals.NoQuotaLeft,
+            refusals.VoucherNotTaken,
         ),
     ),
     HotRoute(

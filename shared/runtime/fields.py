@@ -1,11 +1,11 @@
 """Fields of a request in one form: RFC 3339 dates and moments in a range that arithmetic bears, and strict numbers."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shared.runtime.problems import BadRequest
@@ -21,6 +21,7 @@ _MOMENT = re.compile(
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """PostgreSQL stores no NUL, and a terminal obeys the others."""
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
+_Item = TypeVar("_Item", bound=Hashable)
 _STRICT: Final = frozenset({"int", "bool", "float"})
 _PLAIN: Final = frozenset({"metadata", "serialization", "default", "expected", "ref"})
 
@@ -55,6 +56,16 @@ Day = Annotated[date, BeforeValidator(_CHECKS["date"])]
 """A date of a query: an RFC 3339 full-date."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_CHECKS["datetime"])]
 """A moment of a query: an RFC 3339 date-time with its offset."""
+
+
+def _distinct(given: Sequence[_Item]) -> Sequence[_Item]:
+    if len(set(given)) != len(given):
+        raise PydanticCustomError("repeated", "items are repeated")
+    return given
+
+
+Distinct = AfterValidator(_distinct)
+"""A list of a body in which nothing stands twice: what is named twice is a slip, and its meaning is not guessed."""
 
 
 def strict(schema: CoreSchema) -> CoreSchema:

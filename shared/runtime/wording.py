@@ -30,6 +30,7 @@ BY_TYPE: Mapping[str, str] = {
     "list_type": "必须是列表",
     "too_short": "至少 {min_length} 项",
     "too_long": "至多 {max_length} 项",
+    "repeated": "列表中有重复的项",
     "uuid_type": "不是有效的标识（UUID）",
     "uuid_parsing": "不是有效的标识（UUID）",
     "control_character": "文字中不得含有控制字符",

@@ -47,13 +47,13 @@ MARKS_OUT_OF_FIVE = frozenset({"ScoresMissing"})
 NUMBER = re.compile(r"_(?:max|min|px|bytes|s)$")
 """How facts are named that are numbers with a unit or a bound."""
 SAID_AS_THEY_ARE: Mapping[str, object] = {
-    "axes": "成本节约",
+    "axes_zh": "成本节约",
     "count": 3,
     "current": "2018.1",
     "expected": "文本",
     "given": 2,
     "line": 1,
-    "lines": [1, 2],
+    "lines_zh": "1、2",
     "missing_zh": "发票",
     "maximum": 9,
     "name": "贵州示例科技有限公司",
@@ -69,7 +69,11 @@ SAID_AS_THEY_ARE: Mapping[str, object] = {
     "years": 1,
 }
 """Facts that a sentence may name as they are: numbers, versions, and texts that are Chinese already. A new one is
-looked at and entered here; a code gets `words`."""
+looked at and entered here; a code gets `words`.
+
+What stands here is a sample, so a fact whose callers give codes or a list passed with a Chinese sample of it. Whoever
+gives such a fact is looked at too, in `test_no_caller_gives_a_sentence_codes_or_a_list`; a text made of several is
+named `..._zh`, beside the fact that keeps the codes."""
 
 
 def all_refusals() -> list[type[Refusal]]:
@@ -164,6 +168,70 @@ def test_every_refusal_is_given_the_facts_that_its_sentence_names() -> None:
             else:
                 lacking.append(f"{path.name}:{call.lineno} {called(call)}")
     assert lacking == []
+
+
+NAMES = frozenset({"names", "roles"})
+"""Joined facts that are words already: names of papers and of roles, looked at where they are made."""
+LISTING = frozenset({"sorted", "list", "tuple", "set"})
+CODED = frozenset({"value", "code"})
+"""Attributes that hold a code."""
+
+
+def joined(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and called(value) == "join"
+
+
+def test_no_caller_gives_a_sentence_codes_or_a_list() -> None:
+    """A sentence names several things by `..._zh` alone: a list in it prints brackets, joined codes print codes."""
+    said = {kind.__name__: names_in(kind.zh) - set(kind.words) for kind in REFUSALS}
+    wrong = []
+    for path, tree in sources():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            for word in call.keywords:
+                if word.arg not in said.get(called(call), ()):
+                    continue
+                made = isinstance(word.value, ast.List | ast.ListComp) or (
+                    isinstance(word.value, ast.Call) and called(word.value) in LISTING
+                )
+                codes = joined(word.value) and word.arg not in NAMES and not str(word.arg).endswith("_zh")
+                if made or codes:
+                    wrong.append(f"{path.name}:{call.lineno} {word.arg}")
+    assert wrong == []
+
+
+def notified_reasons() -> Iterator[tuple[str, ast.expr]]:
+    for path, tree in sources():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if called(call) == "Notice" or "tell" in called(call) or "notify" in called(call):
+                yield from (
+                    (f"{path.name}:{call.lineno}", word.value) for word in call.keywords if word.arg == "reason"
+                )
+
+
+def test_no_reason_of_a_notice_is_a_code() -> None:
+    found = list(notified_reasons())
+    assert len(found) > 20
+    wrong = []
+    for where, value in found:
+        texts = [part.value for part in ast.walk(value) if isinstance(part, ast.Constant) and part.value]
+        # A subscript names a column, and a default stands for nothing to say.
+        keys = {
+            part.slice.value
+            for part in ast.walk(value)
+            if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant)
+        }
+        keys |= {
+            arg.value
+            for part in ast.walk(value)
+            if isinstance(part, ast.Call) and called(part) == "get"
+            for arg in part.args
+            if isinstance(arg, ast.Constant)
+        }
+        wrong += [(where, text) for text in texts if text not in keys and not CHINESE.search(str(text))]
+        wrong += [
+            (where, part.attr) for part in ast.walk(value) if isinstance(part, ast.Attribute) and part.attr in CODED
+        ]
+    assert wrong == []
 
 
 def sentences() -> Iterator[tuple[str, str, list[str]]]:

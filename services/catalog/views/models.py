@@ -29,7 +29,7 @@ class PriceFlag(Resource):
 
 
 class ReviewItem(Resource):
-    """What a reviewer said; `account_id` is shown to authorities only."""
+    """What a reviewer said; `account_id` is shown to supervisors and auditors only."""
 
     edition: int
     stage: Stage
@@ -69,7 +69,7 @@ class CorrectionItem(Resource):
 
 
 class DelistingItem(Resource):
-    """A proposal to delist; `proposed_by` and `decided_by` are shown to authorities only."""
+    """A proposal to delist; `proposed_by` and `decided_by` are shown to supervisors and auditors only."""
 
     id: UUID
     version: int

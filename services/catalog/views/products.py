@@ -20,7 +20,7 @@ from services.catalog.views.models import (
 )
 from services.catalog.views.prices import price_outliers
 from shared.contracts.http.lists import Page
-from shared.contracts.permissions import Role
+from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all, fetch_one
@@ -34,6 +34,11 @@ _AUTHORITIES = frozenset({Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_O
 def is_authority(principal: Principal) -> bool:
     """Whether the caller oversees all providers. Source: R1, R3, R9."""
     return bool(principal.roles & _AUTHORITIES)
+
+
+def sees_persons(principal: Principal) -> bool:
+    """Whether the caller learns which person acted, as in every history. Source: R7, R8, R9."""
+    return Permission.PLATFORM_PERSON_READ in principal.permissions
 
 
 def visible_to(principal: Principal) -> ColumnElement[bool]:
@@ -131,7 +136,7 @@ async def _reviews(connection: Connection, product_id: UUID, *, principal: Princ
     rows = await fetch_all(
         connection, select(review).where(review.c.product_id == product_id).order_by(review.c.id.desc())
     )
-    hidden = {} if is_authority(principal) else {"account_id": None}
+    hidden = {} if sees_persons(principal) else {"account_id": None}
     return [ReviewItem.model_validate({**dict(row), **hidden}) for row in rows]
 
 
@@ -149,7 +154,7 @@ async def _delistings(
         connection, select(delisting).where(delisting.c.product_id == product_id).order_by(delisting.c.id.desc())
     )
     texts = {ground.code: ground.text for ground in pack.delisting_grounds}
-    hidden = {} if is_authority(principal) else {"proposed_by": None, "decided_by": None}
+    hidden = {} if sees_persons(principal) else {"proposed_by": None, "decided_by": None}
     return [
         DelistingItem.model_validate({**dict(row), **hidden, "ground_text": texts.get(row["ground"], row["ground"])})
         for row in rows

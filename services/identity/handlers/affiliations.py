@@ -1,6 +1,6 @@
 """Ties between an enterprise and a provider: declared by a party, recorded and ended by the operator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -18,10 +18,10 @@ from services.identity.domain.refusals import (
 from services.identity.domain.standing_refusals import AffiliationAutomatic
 from services.identity.handlers.organisations import accept_named
 from services.identity.store.organisations import find_by_code, load_organisation
-from services.identity.tables import AFFILIATION
+from services.identity.tables import AFFILIATION, ORGANISATION
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.policy import PartyKind
-from shared.runtime.db import execute, fetch_one
+from shared.runtime.db import execute, fetch_all, fetch_one
 from shared.runtime.problems import NotFound
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
@@ -148,7 +148,8 @@ async def record_tie(work: Work, tie: Tie, *, by: Actor) -> AffiliationOutcome |
             recorded_at=work.now,
         )
     )
-    _tell(work, outcome, by=by, act=_RECORD, ground=tie.source)
+    texts = await _declared_texts(work, outcome, by=by) if by.organisation_id is not None else {}
+    _tell(work, outcome, by=by, act=_RECORD, ground=tie.source, texts=texts)
     return outcome
 
 
@@ -238,10 +239,28 @@ def _ordered(own: Organisation, other_id: UUID) -> tuple[UUID, UUID]:
 
 
 _RECORD, _END = "affiliation.record", "affiliation.end"
+_NO_TEXTS: Mapping[UUID, str] = {}
 _VERBS_ZH = {_RECORD: "登记", _END: "解除"}
 
 
-def _tell(work: Work, outcome: AffiliationOutcome, *, by: Actor, act: str, ground: str) -> None:
+async def _declared_texts(work: Work, outcome: AffiliationOutcome, *, by: Actor) -> dict[UUID, str]:
+    """What the other party is told of a tie that somebody declared alone: who did, what follows, and how to object."""
+    parties = (outcome.enterprise_id, outcome.provider_id)
+    rows = await fetch_all(
+        work.connection, select(ORGANISATION.c.id, ORGANISATION.c.name).where(ORGANISATION.c.id.in_(parties))
+    )
+    names = {row["id"]: row["name"] for row in rows}
+    side = "上云企业" if by.organisation_id == outcome.enterprise_id else "云服务商"
+    text = (
+        f"{side}“{names[by.organisation_id]}”申报与贵单位存在关联关系，即时生效；生效期间双方不能通过本系统交易，"
+        "相关订单不能申请兑现。如有异议，请向系统运营方提出并附证明材料，核实后由系统运营方解除。"
+    )
+    return {party: text for party in parties if party != by.organisation_id}
+
+
+def _tell(  # noqa: PLR0913 - the parts of a notice
+    work: Work, outcome: AffiliationOutcome, *, by: Actor, act: str, ground: str, texts: Mapping[UUID, str] = _NO_TEXTS
+) -> None:
     work.decide(
         Decision(subject_type="affiliation", subject_id=outcome.id, act=act, by=by, rule="A13(4)", ground=ground)
     )
@@ -252,7 +271,7 @@ def _tell(work: Work, outcome: AffiliationOutcome, *, by: Actor, act: str, groun
                 subject_type="affiliation",
                 subject_id=outcome.id,
                 event=act,
-                text=f"与贵单位有关的一项上云企业与云服务商的关联关系已{_VERBS_ZH[act]}。",
+                text=texts.get(party, f"与贵单位有关的一项上云企业与云服务商的关联关系已{_VERBS_ZH[act]}。"),
                 reason=ground,
                 article="A13(4)",
             )

@@ -18,6 +18,7 @@ from services.order.domain.refusals import (
     AlreadyRedeemed,
     AlreadyRefunded,
     AlreadyRefused,
+    ConfirmedBefore,
     ConfirmTooLate,
     HoldPending,
     LinesNotRefundable,
@@ -172,6 +173,8 @@ def refuse(order: Order, *, code: str, article: str, detail: str, now: datetime)
 
 def confirm(order: Order, *, now: datetime) -> tuple[Order, OrderConfirmed]:
     """The provider's transaction confirmation. Raises: Refusal naming the winner. Source: A19, R70, Q5, Q11."""
+    if order.state is OrderState.CONFIRMED:
+        raise ConfirmedBefore
     if order.state is not OrderState.AWAITING_CONFIRMATION:
         raise winner(order)
     if order.voucher_fen and now >= year_closes_at(order.year):
@@ -202,7 +205,7 @@ def request_refund(
         raise RefundOpen
     open_lines = {line.line for line in lines if not line.refunded}
     if not wanted or len(set(wanted)) != len(wanted) or not set(wanted) <= open_lines:
-        raise LinesNotRefundable(lines=sorted(wanted))
+        raise LinesNotRefundable(lines=sorted(wanted), lines_zh="、".join(str(line) for line in sorted(set(wanted))))
     after = replace(order, refund_state=RefundState.REQUESTED, version=order.version + 1)
     return after, RefundRequested(version=after.version, order_id=order.id, lines=tuple(sorted(wanted)))
 

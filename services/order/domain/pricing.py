@@ -20,6 +20,7 @@ from services.order.domain.refusals import (
     OrderTooLarge,
     ProductNotOnOffer,
     SeveralProviders,
+    VoucherNotTaken,
     VoucherOverMaximum,
 )
 from shared.contracts.policy import PolicyPack
@@ -182,11 +183,16 @@ def _voucher(wish: VoucherWish, *, maximum_fen: int, available_fen: int) -> int:
         case "none":
             return 0
         case "max":
+            if not maximum_fen:
+                # Who asks for a voucher is not sold the same at own cost unasked, so this is no order with 0.
+                raise VoucherNotTaken
             found_fen = min(maximum_fen, available_fen)
             if found_fen <= 0:
                 raise NoQuotaLeft
             return found_fen
         case "exact":
+            if wish.amount_fen and not maximum_fen:
+                raise VoucherNotTaken
             if wish.amount_fen > maximum_fen:
                 raise VoucherOverMaximum(maximum_fen=maximum_fen, maximum_yuan=format_yuan(Fen(maximum_fen)))
             return wish.amount_fen

@@ -142,8 +142,10 @@ def check_payment(order: Order, amount_fen: int, *, present: Iterable[Known]) ->
         raise PaymentAboveOwnPart(own_fen=order.own_fen, paid_fen=before_fen, own_yuan=own_yuan, paid_yuan=paid_yuan)
 
 
-def check_scores(scores: Mapping[str, int], *, axes: Iterable[str]) -> None:
-    """Each axis of the pack has a score of 1 to 5 and nothing else has. Raises: ScoresMissing. Source: R21."""
-    wanted = sorted(axes)
-    if sorted(scores) != wanted or not all(1 <= score <= SCORE_MAX for score in scores.values()):
-        raise ScoresMissing(axes="、".join(wanted))
+def check_scores(scores: Mapping[str, int], *, axes: Mapping[str, str]) -> None:
+    """Each axis of the pack has a score of 1 to 5 and nothing else has; `axes` are names by code.
+
+    Raises: ScoresMissing. Source: R21.
+    """
+    if set(scores) != set(axes) or not all(1 <= score <= SCORE_MAX for score in scores.values()):
+        raise ScoresMissing(axes="、".join(sorted(axes)), axes_zh="、".join(axes.values()))

@@ -161,6 +161,16 @@ class VoucherOverMaximum(Refusal):
     zh = "云使用券抵扣额超过支持比例：本订单最多可抵扣{maximum_yuan}元"
 
 
+class VoucherNotTaken(Refusal):
+    """Nothing in the order may be paid by voucher, whatever quota is left. Source: A17, R67."""
+
+    code = "order.voucher_not_taken"
+    kind = RefusalKind.RULE
+    momentary = True  # a copy may lag
+    article = "A17"
+    zh = "所选产品不支持使用云使用券，请选择自费购买"
+
+
 class NoQuotaLeft(Refusal):
     """Nothing is left to use as a voucher; the purchase goes on at own cost. Source: A21, R75."""
 
@@ -197,6 +207,13 @@ class AlreadyConfirmed(Refusal):
     kind = RefusalKind.STATE
     article = "A20"
     zh = "云服务商已完成交易确认，不能再取消；如需退回请发起退款申请"
+
+
+class ConfirmedBefore(AlreadyConfirmed):
+    """The provider confirms once; a second time changes nothing. Source: A19."""
+
+    article = "A19"
+    zh = "该订单已完成交易确认，无需再次确认"
 
 
 class AlreadyCancelled(Refusal):
@@ -287,7 +304,7 @@ class LinesNotRefundable(Refusal):
     code = "order.lines_not_refundable"
     kind = RefusalKind.RULE
     article = "A20"
-    zh = "所选行不存在、重复或已退款：{lines}"
+    zh = "所选行不存在、重复或已退款：第{lines_zh}行"
 
 
 class NothingToClaim(Refusal):
@@ -369,18 +386,9 @@ class TooManyRecords(Refusal):
     zh = "本订单的记录已达{maximum}条上限，不能再登记"
 
 
-class ComplaintNotOpen(Refusal):
-    """The complaint was answered already. Source: A9, Q24."""
-
-    code = "order.complaint_not_open"
-    kind = RefusalKind.STATE
-    article = "A9"
-    zh = "该投诉已答复"
-
-
 class ScoresMissing(Refusal):
     """An evaluation scores each axis of the scheme from 1 to 5. Source: R21."""
 
     code = "order.scores_missing"
     kind = RefusalKind.RULE
-    zh = "请对以下每个方面评分（1 至 5 分）：{axes}"
+    zh = "请对以下每个方面评分（1 至 5 分）：{axes_zh}"

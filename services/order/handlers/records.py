@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.order.domain import order as rules
+from services.order.domain.answer_refusals import ComplaintNotOpen
 from services.order.domain.order import Order
 from services.order.domain.records import (
     Known,
@@ -18,7 +19,7 @@ from services.order.domain.records import (
     former_of,
     standing,
 )
-from services.order.domain.refusals import ComplaintNotOpen, OrderNotFound, RecordNotFound
+from services.order.domain.refusals import OrderNotFound, RecordNotFound
 from services.order.handlers import telling
 from services.order.handlers.docket import Docket
 from services.order.store import records as store
@@ -105,7 +106,7 @@ async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
     if command.kind is RecordKind.PAYMENT:
         check_payment(order, command.amount_fen or 0, present=left)
     if command.kind is RecordKind.EVALUATION:
-        check_scores(command.scores, axes=[axis.code for axis in work.pack.evaluation_axes])
+        check_scores(command.scores, axes={axis.code: axis.text for axis in work.pack.evaluation_axes})
     record = Recorded(
         id=work.new_id(),
         order_id=order.id,

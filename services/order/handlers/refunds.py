@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.order.answers import OrderAnswer, answer
 from services.order.domain import order as rules
+from services.order.domain.answer_refusals import RefundNotOverdue
 from services.order.domain.order import Order
 from services.order.domain.refusals import NoRefundOpen, OrderNotFound
 from services.order.domain.saga import begin_refund
@@ -84,6 +85,8 @@ async def decide_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
     order = docket.find(command.order_id)
     if order is None:
         raise OrderNotFound
+    if order.refund_state is RefundState.REQUESTED and (refund := await refunds.find_open(work.connection, order.id)):
+        raise RefundNotOverdue(due_at=refund.due_at.isoformat())
     if order.refund_state is not RefundState.ESCALATED:
         raise NoRefundOpen
     return await _decide(docket, order, command)

@@ -22,6 +22,7 @@ from shared.kernel.money import MAX_FEN
 from shared.kernel.spreadsheet import BYTE_ORDER_MARK
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
+from shared.runtime.fields import Distinct
 from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
 from shared.runtime.paging import Cursor, Limit
 
@@ -39,7 +40,7 @@ Exporter = Annotated[Principal, Depends(require(Permission.SETTLEMENT_EXPORT_MAK
 class RequestBody(Body):
     """The passed claims, and the version of the truth declaration that is signed off."""
 
-    claim_ids: Annotated[list[UUID], Field(min_length=1, max_length=CLAIMS_MAX)]
+    claim_ids: Annotated[list[UUID], Field(min_length=1, max_length=CLAIMS_MAX), Distinct]
     declaration_version: Annotated[str, Field(min_length=1, max_length=32)]
 
 
@@ -64,10 +65,13 @@ class RefuseBody(Body):
 
 
 class ReturnBody(Body):
-    """Why what was approved is taken back, and for which orders; no orders named means all that may not be paid."""
+    """Why what was approved is taken back, and for which orders; without the field, all that may not be paid.
+
+    An empty list is refused: whoever chose nothing did not mean everything.
+    """
 
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
-    order_ids: Annotated[list[UUID], Field(default_factory=list, max_length=ITEMS_MAX)]
+    order_ids: Annotated[list[UUID], Field(default_factory=list, min_length=1, max_length=ITEMS_MAX), Distinct]
 
 
 class PaymentBody(Body):
@@ -177,6 +181,8 @@ async def read_appropriation(
         claims, orders = {item.claim_id for item in card.items}, {item.order_id for item in card.items}
         acts = await read_acts(connection, claim_ids=claims, order_ids=orders)
         card = card.model_copy(update={"acts": acts})
+    if not reader.sees_deciders:
+        card = card.without_persons()
     response.headers["ETag"] = f'"{card.version}"'
     return card
 

@@ -21,7 +21,7 @@ from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import day_closes_at
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require, runtime_of
-from shared.runtime.fields import Day
+from shared.runtime.fields import Day, Distinct
 from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of, reading_for_caller
 from shared.runtime.paging import Cursor, Limit
 from shared.runtime.work import Work
@@ -39,7 +39,7 @@ TaskReader = Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ)
 class DraftBody(Body):
     """The orders to be claimed."""
 
-    order_ids: Annotated[list[UUID], Field(min_length=1, max_length=ORDERS_MAX)]
+    order_ids: Annotated[list[UUID], Field(min_length=1, max_length=ORDERS_MAX), Distinct]
 
 
 class SubmitBody(Body):
@@ -49,10 +49,13 @@ class SubmitBody(Body):
 
 
 class WithdrawBody(Body):
-    """Why, and which orders; no orders named means the whole claim."""
+    """Why, and which orders; without the field, the whole claim.
+
+    An empty list is refused: whoever chose nothing did not mean everything.
+    """
 
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
-    order_ids: Annotated[list[UUID], Field(default_factory=list, max_length=ORDERS_MAX)]
+    order_ids: Annotated[list[UUID], Field(default_factory=list, min_length=1, max_length=ORDERS_MAX), Distinct]
 
 
 def _location(status: ClaimStatus) -> str:
@@ -128,7 +131,7 @@ async def read_claim(request: Request, claim_id: UUID, reader: ScopedReader, res
     else:
         async with runtime.work() as work:
             found = await views.read_claim(work.connection, claim_id, provider_id=None, now=work.now)
-            detail = await _with_acts(work, found, reader)
+            detail = await _with_acts(work, found if reader.sees_deciders else found.without_persons(), reader)
             await record_read(work, reader, what="claim", claim_id=claim_id)
     response.headers["ETag"] = f'"{detail.version}"'
     return detail

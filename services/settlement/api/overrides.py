@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from services.settlement.api.scopes import Reader
 from services.settlement.domain.states import OverrideState
 from services.settlement.handlers import overrides
 from services.settlement.handlers.overrides import DecideOverride, OverrideStatus, ProposeOverride
@@ -79,14 +80,14 @@ async def list_overrides(  # noqa: PLR0913 - the filters of a list
     *,
     request: Request,
     connection: Reading,
-    _reader: StaffReader,
+    reader: StaffReader,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
     claim_id: UUID | None = None,
     state: OverrideState | None = None,
 ) -> Page[views.OverrideCard]:
     """Overrides and proposals, newest first."""
-    return await views.list_overrides(
+    page = await views.list_overrides(
         connection,
         claim_id=claim_id,
         state=None if state is None else state.value,
@@ -94,13 +95,16 @@ async def list_overrides(  # noqa: PLR0913 - the filters of a list
         limit=limit,
         now=runtime_of(request).clock.now(),
     )
+    if Reader(reader, None).sees_deciders:
+        return page
+    return page.model_copy(update={"data": [card.without_persons() for card in page.data]})
 
 
 @router.get("/overrides/{override_id}", summary="特批")
 async def read_override(
-    *, request: Request, connection: Reading, override_id: UUID, _reader: StaffReader, response: Response
+    *, request: Request, connection: Reading, override_id: UUID, reader: StaffReader, response: Response
 ) -> views.OverrideCard:
     """One override or proposal."""
     card = await views.read_override(connection, override_id, now=runtime_of(request).clock.now())
     response.headers["ETag"] = f'"{card.version}"'
-    return card
+    return card if Reader(reader, None).sees_deciders else card.without_persons()

@@ -23,6 +23,11 @@ class Reader:
         """Whether the caller may see who acted and who read."""
         return Permission.SETTLEMENT_TRAIL_READ in self.principal.permissions
 
+    @property
+    def sees_deciders(self) -> bool:
+        """Whether the caller may see which person proposed and decided, as in every history. Source: R7, R8, R9."""
+        return Permission.PLATFORM_PERSON_READ in self.principal.permissions
+
 
 def read_scope(request: Request) -> Reader:
     """Everything for who holds read_all, else the own organisation's rows. Raises: PermissionMissing."""

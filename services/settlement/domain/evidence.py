@@ -12,6 +12,7 @@ from services.settlement.domain.refusals import (
     EvidenceDateInFuture,
     EvidenceIncomplete,
     EvidenceKindUnknown,
+    EvidenceOfTwoKinds,
     EvidenceReferenceMissing,
 )
 from shared.contracts.policy.schema import EvidenceKind
@@ -124,10 +125,18 @@ def check_unused(use: EvidenceUse, keys: Iterable[EvidenceKey], *, used: Mapping
     """Refuse a key that stands for another order, or for another kind of the same order.
 
     What a withdrawn or rejected item was filed with may be filed again for its own order, never for another one.
-    Raises: DuplicateEvidence. Source: A22, R10, Q13.
+    Raises: DuplicateEvidence, EvidenceOfTwoKinds. Source: A22, R10, Q13.
     """
     for key in keys:
-        if used.get(key, use) != use:
+        found = used.get(key, use)
+        if found != use and found.order_id == use.order_id:
+            raise EvidenceOfTwoKinds(
+                evidence_kind=use.evidence_kind,
+                kind_zh=_KIND_ZH.get(use.evidence_kind, "其他材料"),
+                earlier_kind=found.evidence_kind,
+                earlier_zh=_KIND_ZH.get(found.evidence_kind, "其他材料"),
+            )
+        if found != use:
             raise DuplicateEvidence(
                 evidence_kind=use.evidence_kind,
                 kind_zh=_KIND_ZH.get(use.evidence_kind, "材料"),

@@ -92,15 +92,6 @@ class NothingToOverride(Refusal):
     zh = "该申请项目前没有需要特批的情形。"
 
 
-class NothingToReturn(Refusal):
-    """What was approved is taken back only where something stands against paying it. Source: A24, R80."""
-
-    code = "settlement.nothing_to_return"
-    kind = RefusalKind.RULE
-    article = "A24"
-    zh = "所选订单目前没有不得拨付的情形，已核定的拨付不能退回。"
-
-
 class OverrideProposedAlready(Refusal):
     """One proposal of an item is decided before the next is made."""
 
@@ -180,6 +171,12 @@ class DuplicateEvidence(Refusal):
     kind = RefusalKind.RULE
     article = "A22"
     zh = "该材料（{kind_zh}）已在其他订单的兑现申请中使用，每份材料只能使用一次。"
+
+
+class EvidenceOfTwoKinds(DuplicateEvidence):
+    """One piece stands for one kind of an order's evidence; the order is the provider's own. Source: A22, R76."""
+
+    zh = "该材料已作为本订单的{earlier_zh}提交，不能再作为{kind_zh}提交；每份材料只能使用一次。"
 
 
 class EvidenceIncomplete(Refusal):
@@ -325,7 +322,7 @@ class AppropriationNotApproved(_StateRefusal):
     code = "settlement.appropriation_not_approved"
     kind = RefusalKind.STATE
     article = "A24"
-    zh = "该拨付申请当前状态为“{state}”，审核通过后方可登记拨付。"
+    zh = "该拨付申请当前状态为“{state}”，已核定且尚未拨付的方可登记拨付。"
 
 
 class ApprovedItemsDiffer(Refusal):

@@ -11,7 +11,12 @@ from uuid import UUID
 
 from services.settlement.domain.claims import Claim, Item
 from services.settlement.domain.persons import Part
-from services.settlement.domain.refusals import AppropriationNotApproved, ItemUnknown, NothingToReturn
+from services.settlement.domain.refusals import ItemUnknown
+from services.settlement.domain.return_refusals import (
+    AppropriationNotReturnable,
+    ItemReturnedAlready,
+    NothingToReturn,
+)
 from services.settlement.domain.standing import Mark, words_of
 from services.settlement.domain.states import AppropriationState, ItemState
 from services.settlement.handlers.checks import check_actor
@@ -49,16 +54,17 @@ async def return_approved(work: Work, command: ReturnApproved) -> AppropriationS
 
     Their orders are confirmed again, so that they can be claimed once nothing stands against them. Where no money is
     left in the request it is refused as a whole. Emits ClaimItemEnded for each order.
-    Raises: NotFound, VersionMismatch, AppropriationNotApproved, SamePerson, ItemUnknown, NothingToReturn.
+    Raises: NotFound, VersionMismatch, AppropriationNotReturnable, SamePerson, ItemUnknown, ItemReturnedAlready,
+    NothingToReturn.
     Source: A12, A24, R80.
     """
     row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     if row["state"] != AppropriationState.APPROVED:
-        raise AppropriationNotApproved(state=row["state"])
+        raise AppropriationNotReturnable(state=row["state"])
     items = all_items(concerned, row)
     await check_actor(work, Part.APPROVE, items, by=command.by)
     barring = await read_barring(work.connection, [item for item in items if item.approved_fen], now=work.now)
-    chosen = _chosen(command, items, barring=barring)
+    chosen = await _chosen(work, command, items, barring=barring)
     left_fen = sum(item.approved_fen or 0 for item in items if item.order_id not in chosen)
     if not left_fen:
         # Orders that were approved at nothing go with the last that were approved at something.
@@ -68,11 +74,14 @@ async def return_approved(work: Work, command: ReturnApproved) -> AppropriationS
     return await _save(work, row, command, left_fen=left_fen, barring=barring)
 
 
-def _chosen(command: ReturnApproved, items: Sequence[Item], *, barring: dict[UUID, tuple[Mark, ...]]) -> set[UUID]:
-    """Raises: ItemUnknown, NothingToReturn."""
+async def _chosen(
+    work: Work, command: ReturnApproved, items: Sequence[Item], *, barring: dict[UUID, tuple[Mark, ...]]
+) -> set[UUID]:
+    """Raises: ItemUnknown, ItemReturnedAlready, NothingToReturn."""
     wanted = set(command.order_ids)
-    if wanted - {item.order_id for item in items}:
-        raise ItemUnknown
+    if gone := wanted - {item.order_id for item in items}:
+        ended = await rows.orders_of(work.connection, command.appropriation_id)
+        raise ItemReturnedAlready if gone <= ended else ItemUnknown
     if not barring or wanted - barring.keys():
         raise NothingToReturn
     return wanted or set(barring)

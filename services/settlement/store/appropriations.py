@@ -48,6 +48,12 @@ async def claims_of(connection: Connection, appropriation_id: UUID) -> list[UUID
     return [row["claim_id"] for row in await fetch_all(connection, statement)]
 
 
+async def orders_of(connection: Connection, appropriation_id: UUID) -> set[UUID]:
+    """The orders of a request, ended ones included; withdrawn ones have left it."""
+    statement = select(ITEM.c.order_id).where(ITEM.c.appropriation_id == appropriation_id)
+    return {row["order_id"] for row in await fetch_all(connection, statement)}
+
+
 async def lock_appropriation(connection: Connection, appropriation_id: UUID) -> Record | None:
     """A request, locked; lock its claims first, as everybody does."""
     statement = select(APPROPRIATION).where(APPROPRIATION.c.id == appropriation_id).with_for_update()

@@ -98,6 +98,14 @@ class AppropriationCard(Resource):
     acts: Sequence[ActCard] = ()
     """Who had which part in each order; for auditors and the bureau's lead."""
 
+    def without_persons(self) -> "AppropriationCard":
+        """The same for whoever may not see which person proposed and decided overrides."""
+        plain = [
+            item.model_copy(update={"overrides": [card.without_persons() for card in item.overrides]})
+            for item in self.items
+        ]
+        return self.model_copy(update={"items": plain})
+
 
 class PaymentRow(Resource):
     """One order in the export for the finance system; amounts are fen."""

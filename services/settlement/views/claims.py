@@ -147,6 +147,14 @@ class ClaimDetail(ClaimCard):
     acts: Sequence[ActCard] = ()
     """Who had which part in each order; for auditors and the bureau's lead."""
 
+    def without_persons(self) -> "ClaimDetail":
+        """The same for whoever may not see which person proposed and decided overrides."""
+        plain = [
+            item.model_copy(update={"overrides": [card.without_persons() for card in item.overrides]})
+            for item in self.results
+        ]
+        return self.model_copy(update={"results": plain})
+
 
 class ClaimableOrder(Resource):
     """An order that its provider may claim now."""

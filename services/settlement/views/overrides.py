@@ -31,7 +31,10 @@ _OF_ITEMS = f"""
 
 
 class OverrideCard(Resource):
-    """What two people lifted for one item, or were asked to: for which amount in fen and which conditions."""
+    """What two people lifted for one item, or were asked to: for which amount in fen and which conditions.
+
+    `proposed_by` and `decided_by` are shown to supervisors and auditors only. Source: R7, R8, R9.
+    """
 
     id: UUID
     claim_id: UUID
@@ -44,12 +47,16 @@ class OverrideCard(Resource):
     in_force: bool
     version: int
     reason: str
-    proposed_by: UUID
+    proposed_by: UUID | None
     proposed_at: datetime
     decided_by: UUID | None
     decision_reason: str
     decided_at: datetime | None
     expires_at: datetime | None
+
+    def without_persons(self) -> "OverrideCard":
+        """The same card for whoever may not see which person acted."""
+        return self.model_copy(update={"proposed_by": None, "decided_by": None})
 
 
 def _card(row: Record, *, now: datetime) -> OverrideCard:

@@ -126,13 +126,22 @@ class PlanExists(Refusal):
     zh = "{year}年度发放计划已存在"
 
 
+class PlanOpensOutsideYear(Refusal):
+    """A plan opens within its own year. Source: A15."""
+
+    code = "voucher.plan_opens_outside_year"
+    kind = RefusalKind.RULE
+    article = "A15"
+    zh = "{year}年度发放计划的开放时间须在该年度内"
+
+
 class PlanYearOver(Refusal):
-    """A plan is for this year or a later one, and opens within it. Source: A15."""
+    """A plan is for this year or a later one. Source: A15."""
 
     code = "voucher.plan_year_over"
     kind = RefusalKind.RULE
     article = "A15"
-    zh = "{year}年度已结束，或开放时间不在该年度内，不能办理该年度发放计划"
+    zh = "{year}年度已结束，不能办理该年度发放计划"
 
 
 class PlanStateWrong(Refusal):

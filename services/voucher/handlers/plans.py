@@ -11,6 +11,7 @@ from services.voucher.domain.accounts import Posting
 from services.voucher.domain.allocation import EntryKind, Pool, enter
 from services.voucher.domain.refusals import (
     PlanExists,
+    PlanOpensOutsideYear,
     PlanStateWrong,
     PlanTooLarge,
     PlanYearOver,
@@ -69,11 +70,13 @@ class ApproveIncrease:
 async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
     """Draft the year's only plan. Emits voucher.plan_drafted. Source: A15, R26.
 
-    Raises: PlanYearOver, PlanExists.
+    Raises: PlanYearOver, PlanOpensOutsideYear, PlanExists.
     """
     closes_at = year_closes_at(command.year)
-    if command.year < business_year(work.now) or business_year(command.opens_at) != command.year:
+    if command.year < business_year(work.now):
         raise PlanYearOver(year=command.year)
+    if business_year(command.opens_at) != command.year:
+        raise PlanOpensOutsideYear(year=command.year, pointer="/opens_at")
     if await plans.plan_of_year(work.connection, command.year) is not None:
         raise PlanExists(year=command.year)
     lane = work.pack.priority_lane

@@ -15,6 +15,8 @@ from shared.kernel.money import Fen, format_yuan
 from shared.runtime.work import SYSTEM, Decision, Notice, Work
 
 BATCH_MAX = 500
+_YEAR_OVER_ZH = "年度结束"
+"""Why, as notices say it; facts and entries keep the code."""
 
 _NEXT_ACCOUNTS = "SELECT id FROM quota_account WHERE plan_id = $1 AND NOT closed ORDER BY id LIMIT $2"
 _CLOSE_ACCOUNTS = "UPDATE quota_account SET closed = true WHERE id = ANY($1::uuid[])"
@@ -142,7 +144,7 @@ def _tell(  # noqa: PLR0913, PLR0917 - the parts of a notice
             subject_id=subject_id,
             event=event,
             text=text,
-            reason="year_end",
+            reason=_YEAR_OVER_ZH,
             article="A9",
         )
     )

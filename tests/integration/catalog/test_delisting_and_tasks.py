@@ -64,6 +64,8 @@ async def test_a_second_person_delists_with_ground_and_evidence(catalog: Catalog
         "投诉核查报告第12号",
     )
     assert (detail["delistings"][0]["proposed_by"], detail["delistings"][0]["decided_by"]) == (str(CLERK), str(LEAD))
+    watched = (await catalog.call("GET", f"/products/{product_id}", role=Role.OPERATOR_LEAD)).json()["delistings"][0]
+    assert (watched["proposed_by"], watched["decided_by"]) == (None, None)
     notices = (await catalog.as_provider("GET", "/notices")).json()["data"]
     assert [(item["event"], item["reason"]) for item in notices[:2]] == [
         ("delisted", "证据充分"),

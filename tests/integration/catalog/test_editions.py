@@ -212,6 +212,8 @@ async def test_the_history_of_a_product_is_read_by_whoever_reads_it_and_names_pe
         decided = [item for item in items if item["source"] == "decision"]
         assert [item["name"] for item in decided] == acts
         assert [item["account_id"] is not None for item in decided] == [seen] * 4, role
+        reviews = (await catalog.call("GET", f"/products/{product_id}", role=role)).json()["reviews"]
+        assert [item["account_id"] is not None for item in reviews] == [seen] * 2, role
     own = (await catalog.as_provider("GET", path)).json()["data"]
     assert {item["account_id"] for item in own} == {None}
     assert {item["role"] for item in own if item["source"] == "decision"} == {

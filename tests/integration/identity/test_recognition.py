@@ -101,6 +101,25 @@ async def test_the_priority_list_keeps_its_source(office: Office) -> None:
 
 
 @pytest.mark.requirement("R63")
+async def test_whom_somebody_else_ties_alone_learns_who_did_and_how_to_object(office: Office) -> None:
+    enterprise = await office.party("enterprise", ENTERPRISE_CODE)
+    provider = await office.party("provider", PROVIDER_CODE)
+    body = {
+        "organisation_id": str(enterprise.id),
+        "counterpart_code": PROVIDER_CODE,
+        "kind": "property_tie",
+        "source": "自行申报",
+    }
+    assert (await office.post("/affiliations", body, office.own(enterprise))).status_code == 201
+    name = (await office.get(f"/organisations/{enterprise.id}", office.own(enterprise))).json()["name"]
+    told = (await office.get("/notices", office.own(provider))).json()["data"][0]
+    assert told["text"].startswith(f"上云企业“{name}”申报与贵单位存在关联关系")
+    assert "如有异议，请向系统运营方提出" in told["text"]
+    own = (await office.get("/notices", office.own(enterprise))).json()["data"][0]
+    assert own["text"] == "与贵单位有关的一项上云企业与云服务商的关联关系已登记。"
+
+
+@pytest.mark.requirement("R63")
 async def test_a_tie_is_declared_by_a_party_and_ended_by_the_operator(office: Office) -> None:
     enterprise = await office.party("enterprise", ENTERPRISE_CODE)
     provider = await office.party("provider", PROVIDER_CODE)

@@ -82,6 +82,23 @@ async def test_a_draft_has_1_to_200_orders(flow: Flow, count: int) -> None:
 
 
 @pytest.mark.requirement("R76")
+async def test_a_draft_names_each_order_once(flow: Flow) -> None:
+    order = str(await flow.an_order())
+    answer = await flow.call("POST", "/claims", json={"order_ids": [order, order]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+    assert "列表中有重复的项" in answer.json()["detail"]
+
+
+async def test_an_empty_list_of_orders_withdraws_nothing(flow: Flow) -> None:
+    """Q13: a claim is withdrawn as a whole only where the request names no orders at all."""
+    claim = await flow.a_draft([await flow.an_order()])
+    answer = await flow.call("POST", f"/claims/{claim}/withdraw", json={"reason": "漏选", "order_ids": []})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+    assert (await flow.claim(claim))["state"] == "draft"
+    assert (await flow.call("POST", f"/claims/{claim}/withdraw", json={"reason": "不再申请"})).status_code == 200
+
+
+@pytest.mark.requirement("R76")
 async def test_a_claim_without_all_four_kinds_of_evidence_is_not_taken(flow: Flow) -> None:
     order = await flow.an_order()
     claim = await flow.a_draft([order])

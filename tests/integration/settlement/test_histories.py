@@ -128,7 +128,7 @@ async def test_the_history_of_a_draft_is_its_providers_own_and_what_staff_read_i
 async def test_a_request_that_its_last_withdrawal_empties_says_who_emptied_it(flow: Flow) -> None:
     claim = await flow.a_passed([await flow.an_order()])
     request = await flow.a_request([claim])
-    body = {"reason": "改期申请", "order_ids": []}
+    body = {"reason": "改期申请"}
     assert (await flow.call("POST", f"/claims/{claim}/withdraw", json=body)).status_code == 200
     last = (await history(flow, f"/appropriations/{request}"))[-1]
     assert (last["name"], last["role"], last["before"], last["after"], last["ground"]) == (

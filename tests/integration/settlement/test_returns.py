@@ -20,7 +20,8 @@ async def flow(fresh_database: Callable[[], str]) -> AsyncIterator[Flow]:
 async def take_back(
     flow: Flow, request: UUID, *orders: UUID, role: Role = Role.BUREAU_LEAD, **others: Any
 ) -> httpx.Response:
-    body = {"reason": "已列入黑名单，不予拨付", "order_ids": [str(order) for order in orders]}
+    named = {"order_ids": [str(order) for order in orders]} if orders else {}
+    body = {"reason": "已列入黑名单，不予拨付", **named}
     return await flow.call("POST", f"/appropriations/{request}/return", role=role, json=body, **others)
 
 
@@ -80,8 +81,13 @@ async def test_the_rest_of_a_request_is_paid_with_its_lower_sum(flow: Flow) -> N
     assert (await take_back(flow, request, good)).json()["code"] == "settlement.nothing_to_return"
     answer = await take_back(flow, request)
     assert (answer.json()["state"], answer.json()["approved_fen"]) == ("approved", 300_000)
+    twice = await take_back(flow, request, bad)
+    assert (twice.status_code, twice.json()["code"]) == (409, "settlement.item_returned_already")
     assert (await flow.pay(request, amount_fen=500_000)).json()["code"] == "settlement.payment_amount_differs"
     assert (await flow.pay(request, amount_fen=300_000)).status_code == 200
+    paid_out = await take_back(flow, request, good)
+    assert (paid_out.status_code, paid_out.json()["code"]) == (409, "settlement.appropriation_not_returnable")
+    assert "退回核定" in paid_out.json()["detail"]
     states = {item["order_id"]: item["state"] for item in (await flow.claim(claim))["results"]}
     assert states == {str(good): "paid", str(bad): "rejected"}
     paid = [fact["data"] for fact in await flow.facts(claim) if fact["type"] == "settlement.claim_paid.v1"]
@@ -111,3 +117,15 @@ async def test_what_was_taken_back_is_filed_again_with_the_same_papers_once_noth
     again = await flow.a_submitted([order])
     await flow.open(again, order)
     assert (await flow.claim(again))["state"] == "accepted"
+
+
+async def test_an_empty_list_of_orders_takes_nothing_back(flow: Flow) -> None:
+    """R80: money that was approved is not taken back by whoever chose no order."""
+    _, request = await approved(flow, [await flow.an_order()])
+    await flow.stands(PROVIDER, suspended_since=START)
+    for nothing in ([], None):
+        body = {"reason": "漏选", "order_ids": nothing}
+        answer = await flow.call("POST", f"/appropriations/{request}/return", role=Role.BUREAU_LEAD, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "request.malformed")
+        assert answer.json()["errors"][0]["pointer"] == "/order_ids"
+    assert (await take_back(flow, request)).json()["state"] == "refused"

@@ -187,8 +187,19 @@ async def test_mark_and_override_are_shown_on_item_appropriation_and_export(flow
     assert [(mark["condition"], mark["overridden"]) for mark in card["marks"]] == [("tied", True)]
     (shown,) = card["overrides"]
     assert (shown["id"], shown["in_force"], shown["amount_fen"]) == (str(override), True, 300_000)
-    assert shown["proposed_by"] == str(ACCOUNTS[Role.BUREAU_OFFICER])
-    assert shown["decided_by"] == str(SECOND_LEAD)
+    people = (str(ACCOUNTS[Role.BUREAU_OFFICER]), str(SECOND_LEAD))
+    for role, seen in (
+        (Role.FINANCE, (None, None)),
+        (Role.OPERATOR_LEAD, (None, None)),
+        (Role.BUREAU_LEAD, people),
+        (Role.AUDITOR, people),
+    ):
+        in_claim = (await flow.call("GET", f"/claims/{claim}", role=role)).json()["results"][0]["overrides"]
+        in_request = (await flow.call("GET", f"/appropriations/{request}", role=role)).json()["items"][0]["overrides"]
+        listed = (await flow.call("GET", f"/overrides?claim_id={claim}", role=role)).json()["data"]
+        alone = (await flow.call("GET", f"/overrides/{override}", role=role)).json()
+        for card in (*in_claim, *in_request, *listed, alone):
+            assert (card["proposed_by"], card["decided_by"]) == seen, role
     (task,) = await flow.tasks(Role.FINANCE)
     assert task["title"].endswith("待拨付（交易双方存在关联关系）")
     assert (await flow.call("GET", f"/appropriations/{request}")).json()["items"][0]["overrides"] == []

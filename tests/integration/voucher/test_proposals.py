@@ -237,6 +237,14 @@ async def test_nothing_of_a_year_that_is_over_is_approved_published_or_raised(
     assert await voucher.value("SELECT total_fen FROM plan WHERE id = $1", plan_id) == 100_000
 
 
+async def test_a_plan_that_opens_in_another_year_is_told_so_and_not_that_its_year_is_over(voucher: Voucher) -> None:
+    """A15: the year to come is open to plans, so only the opening is wrong."""
+    body = PLAN | {"year": YEAR + 1}
+    answer = await voucher.post("/plans", body, Role.BUREAU_OFFICER, account_id=DRAFTER)
+    assert (answer.status_code, answer.json()["code"]) == (422, "voucher.plan_opens_outside_year")
+    assert answer.json()["detail"] == f"{YEAR + 1}年度发放计划的开放时间须在该年度内"
+
+
 async def test_a_draft_of_a_year_that_is_over_waits_for_nobody(
     voucher: Voucher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

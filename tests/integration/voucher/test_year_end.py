@@ -53,7 +53,7 @@ async def test_the_end_of_the_year_takes_back_what_is_unused_and_closes_everythi
     late = await voucher.apply(plan_id, await voucher.enterprise(), 1)
     assert late.json()["code"] == "voucher.plan_not_open"
     notices = (await voucher.get("/notices", Role.ENTERPRISE, organisation_id=UUID(waiting["enterprise_id"]))).json()
-    assert notices["data"][0]["event"] == "waiting_list.closed"
+    assert (notices["data"][0]["event"], notices["data"][0]["reason"]) == ("waiting_list.closed", "年度结束")
 
     async with voucher.runtime.work() as work:
         await ledger.run_commands(work, [ReleaseVoucher(order_id=held, reason="year_end")])

@@ -104,6 +104,13 @@ def test_the_last_moment_of_the_year_still_confirms_and_the_next_does_not() -> N
     assert rules.confirm(own_cost, now=closes_at)[0].state is OrderState.CONFIRMED
 
 
+def test_a_second_confirmation_is_told_that_there_is_one_and_not_how_to_cancel() -> None:
+    """A19: the provider who confirms again wants to confirm, so the sentence for cancelling does not answer it."""
+    with pytest.raises(refusals.AlreadyConfirmed) as caught:
+        rules.confirm(an_order(OrderState.CONFIRMED), now=NOW)
+    assert caught.value.detail == "该订单已完成交易确认，无需再次确认"
+
+
 def test_a_confirmation_at_its_due_time_is_too_late() -> None:
     order = an_order(OrderState.AWAITING_CONFIRMATION)
     with pytest.raises(refusals.ConfirmTooLate):

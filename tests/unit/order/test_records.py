@@ -28,7 +28,7 @@ from shared.kernel.refusals import Refusal
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AFTER_CONFIRMATION = [RecordKind.DELIVERY, RecordKind.ACCEPTANCE, RecordKind.EVALUATION]
 AT_ANY_TIME = [RecordKind.COMPLAINT, RecordKind.COMPLAINT_ANSWER, RecordKind.WITHDRAWAL]
-AXES = ["quality", "service", "price"]
+AXES = {"quality": "质量", "service": "服务", "price": "价格"}
 
 
 def an_order(state: OrderState, *, confirmed_at: datetime | None = None) -> Order:
@@ -154,7 +154,8 @@ def test_the_lowest_and_the_highest_score_count(score: int) -> None:
 def test_each_axis_has_a_score_and_nothing_else_has(scores: dict[str, int]) -> None:
     with pytest.raises(refusals.ScoresMissing) as caught:
         check_scores(scores, axes=AXES)
-    assert caught.value.facts == {"axes": "price、quality、service"}
+    assert caught.value.facts == {"axes": "price、quality、service", "axes_zh": "质量、服务、价格"}
+    assert caught.value.detail == "请对以下每个方面评分（1 至 5 分）：质量、服务、价格"
 
 
 # NOW is 8 in the morning of 1 March in Beijing, and still February nowhere but in the west.

@@ -76,6 +76,15 @@ def test_a_used_piece_serves_no_other_order_and_no_other_kind(use: EvidenceUse) 
     assert str(ORDER) not in refused.value.detail + str(refused.value.facts)
 
 
+@pytest.mark.requirement("R76")
+def test_a_piece_that_is_another_kind_of_its_own_order_is_not_said_to_be_another_orders() -> None:
+    key = EvidenceKey(KeyScheme.CONTENT, "aa")
+    with pytest.raises(DuplicateEvidence) as refused:
+        check_unused(EvidenceUse(ORDER, "transfer"), [key], used={key: EvidenceUse(ORDER, "invoice")})
+    said = "该材料已作为本订单的发票提交，不能再作为转账信息提交；每份材料只能使用一次。"
+    assert refused.value.detail == said
+
+
 def test_a_piece_may_be_filed_again_for_its_own_order() -> None:
     key, use = EvidenceKey(KeyScheme.INVOICE, "1"), EvidenceUse(ORDER, "invoice")
     check_unused(use, [key], used={key: use})
