@@ -44,23 +44,17 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
-PAIRED = {
-    "stack": ("e2e/test_faults.py", "e2e/test_stack.py", "e2e/test_year.py", "e2e/faults/"),
-    "compose": (
-        "e2e/test_compose.py",
-        "e2e/test_images.py",
-        "contract/test_bus_rabbitmq.py",
-        "contract/k8s/test_development_runs.py",
-        "contract/k8s/test_guide.py",
-    ),
-}
-"""Tests that fill half a machine with containers, by what they share: one half of them runs beside the other."""
-ALONE = ("integration/test_statement_counts.py",)
-"""Folders and files whose tests have narrow bounds of time or memory, or count what company would change.
+ALONE = (
+    "e2e/",
+    "contract/test_bus_rabbitmq.py",
+    "contract/k8s/test_development_runs.py",
+    "contract/k8s/test_guide.py",
+    "integration/test_statement_counts.py",
+)
+"""Folders and files whose tests have narrow bounds of time or memory, count what company would change, or build images.
 
 A single test of another file says so itself: `@pytest.mark.alone`.
 """
-
 LONG = (
     "saga/test_seeded_bugs.py",
     "integration/test_demonstration.py",
@@ -89,13 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs by itself, by its folder or file, and bring what is long to the front."""
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
     for item in items:
-        place = item.path.relative_to(TESTS).as_posix()
-        if place.startswith(ALONE):
+        if item.path.relative_to(TESTS).as_posix().startswith(ALONE):
             item.add_marker("alone")
-        for name, places in PAIRED.items():
-            if place.startswith(places):
-                item.add_marker("paired")
-                item.add_marker(pytest.mark.xdist_group(name))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

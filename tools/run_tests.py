@@ -1,4 +1,4 @@
-"""All tests in three runs: those that bear company on every core, those of containers in two halves, the rest alone.
+"""All tests in two runs: those that bear company on every core, then those that do not, alone.
 
     python -m tools.run_tests [PYTEST ARGUMENTS]
 
@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 RUNS: Mapping[str, Sequence[str]] = {
-    "not alone and not paired": ("--dist", "loadfile", "--no-loadscope-reorder"),
-    "paired and not alone": ("--dist", "loadgroup"),
+    "not alone": ("--dist", "loadfile", "--no-loadscope-reorder"),
     "alone": (),
 }
 """Which tests run together, and how they are dealt out to processes; without a word of it, one after the other."""

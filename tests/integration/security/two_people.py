@@ -350,3 +350,38 @@ class Letter(Desk):
     async def done(self, proposal: str) -> tuple[Any, Any]:
         row = await self.row("SELECT count(*) AS n FROM party WHERE organisation_id = $1", self.organisation_id)
         return row, {"n": 1}
+
+
+REVIEWS = {
+    "catalog POST /products/{product_id}/decision": (
+        "tests/integration/catalog/test_editions.py::test_one_person_never_does_both_reviews_whatever_roles_it_has"
+    ),
+    "settlement POST /claims/{claim_id}/items/{order_id}/bureau-review": (
+        "tests/integration/settlement/test_persons.py"
+        "::test_nobody_who_acted_on_the_money_acts_on_it_again_in_whatever_role"
+    ),
+    "settlement POST /appropriations/{appropriation_id}/approve": (
+        "tests/integration/settlement/test_reviews.py::test_the_bureau_reviewer_does_not_approve_the_money_too"
+    ),
+    "settlement POST /appropriations/{appropriation_id}/refuse": (
+        "tests/integration/settlement/test_reviews.py::test_a_refused_request_frees_every_order"
+    ),
+    "settlement POST /appropriations/{appropriation_id}/payments": (
+        "tests/integration/settlement/test_persons.py::test_who_approved_a_payment_does_not_record_it"
+    ),
+    "settlement POST /appropriations/{appropriation_id}/return": (
+        "tests/integration/settlement/test_returns.py"
+        "::test_what_may_not_be_paid_is_taken_back_with_a_reason_and_nothing_is_paid"
+    ),
+    "settlement POST /questions/{question_id}/urge": (
+        "tests/integration/settlement/test_reviews.py"
+        "::test_a_late_answer_is_flagged_escalated_and_counted_and_approves_nothing"
+    ),
+    "voucher POST /applications/{application_id}/urge": (
+        "tests/integration/voucher/test_year_end.py::test_a_late_review_is_flagged_and_decided_by_nobody"
+    ),
+}
+"""Reviews of what a party handed in, and what a supervisor does alone: nobody of the staff proposes them.
+
+Each names its test; a review's is the one of its second person.
+"""
