@@ -53,7 +53,7 @@ def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_every_test_is_in_exactly_one_run(alone: bool) -> None:
+def test_every_test_is_in_exactly_one_run(*, alone: bool) -> None:
     assert sum(eval(expression, {}, {"alone": alone}) for expression in run_tests.RUNS) == 1  # noqa: S307 - our own words
 
 
