@@ -1,16 +1,12 @@
 """Servers for the tests, chosen by the environment: an outside URL, a container, the bundled PostgreSQL."""
 
-import asyncio
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import Phase, settings
 
@@ -24,6 +20,7 @@ from tests.containers import (
     require_engine,
     sweep_leftovers,
 )
+from tests.factories.databases import DatabasePool, FreshDatabases, fresh
 
 # testcontainers reads its settings while it is imported.
 read_images_file()
@@ -67,8 +64,10 @@ LONG = (
 )
 """Files of few long tests: they are dealt out first, so that no process waits for another's last file."""
 
-_STATEMENT_TIMEOUT_SECONDS = 60
 _BROKER_PORT = 5672
+_MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+_MEMORY_NEEDED_BYTES = 4 * 1024**3
+"""What the servers of all workers take with room to spare; it is memory, too."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -97,7 +96,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def server_folder() -> Iterator[Callable[[], Path]]:
     """A factory of empty folders for PostgreSQL, which another user can enter when the tests run as root."""
     made: list[Path] = []
-    parent = default_folder() / "tests"
+    parent = _servers_parent()
     parent.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def make() -> Path:
@@ -111,6 +110,15 @@ def server_folder() -> Iterator[Callable[[], Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _servers_parent() -> Path:
+    """Where the servers of tests keep their files: in memory where there is room, since databases are made of files."""
+    try:
+        roomy = shutil.disk_usage(_MEMORY_FOLDER).free >= _MEMORY_NEEDED_BYTES and os.access(_MEMORY_FOLDER, os.W_OK)
+    except OSError:
+        roomy = False
+    return _MEMORY_FOLDER / "yunquan-tests" if roomy else default_folder() / "tests"
+
+
 @pytest.fixture(scope="session")
 def postgres_server(server_folder: Callable[[], Path]) -> Iterator[str]:
     """The admin URL of a PostgreSQL server: TEST_POSTGRES_URL, else the bundled one without fsync."""
@@ -122,20 +130,21 @@ def postgres_server(server_folder: Callable[[], Path]) -> Iterator[str]:
         yield server.admin_dsn
 
 
+@pytest.fixture(scope="session")
+def database_pool(postgres_server: str) -> Iterator[DatabasePool]:
+    """The databases of the server, which tests use one after the other."""
+    found = DatabasePool(postgres_server)
+    yield found
+    if "TEST_POSTGRES_URL" in os.environ:
+        # Our own server ends with them.
+        found.drop_idle()
+
+
 @pytest.fixture
-def fresh_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+def fresh_database(database_pool: DatabasePool) -> Iterator[FreshDatabases]:
     """A factory of empty databases: each call gives the admin's URL of a new one, dropped after the test."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"test_{uuid4().hex}"
-        _execute(postgres_server, f'CREATE DATABASE "{name}"')
-        made.append(name)
-        return urlunsplit(urlsplit(postgres_server)._replace(path=f"/{name}"))
-
-    yield make
-    for name in made:
-        _execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh(database_pool) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -168,27 +177,3 @@ def rabbitmq_url(container_labels: dict[str, str]) -> Iterator[str]:
     with container:
         host, port = container.get_container_host_ip(), container.get_exposed_port(_BROKER_PORT)
         yield f"amqp://test:{password}@{host}:{port}/"
-
-
-def _execute(dsn: str, statement: str) -> None:
-    """Run one statement outside any transaction, from a test with or without a running event loop."""
-    failure: list[BaseException] = []
-
-    async def run() -> None:
-        connection = await asyncpg.connect(dsn, timeout=_STATEMENT_TIMEOUT_SECONDS)
-        try:
-            await connection.execute(statement, timeout=_STATEMENT_TIMEOUT_SECONDS)
-        finally:
-            await connection.close()
-
-    def in_thread() -> None:
-        try:
-            asyncio.run(run())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            failure.append(error)
-
-    thread = threading.Thread(target=in_thread)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]

@@ -25,7 +25,7 @@ from shared.runtime.paging import Cursor, Limit
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Decision
 
-router = APIRouter()
+router = APIRouter(tags=["运行"])
 
 _LIST = """
 SELECT event_id, type, reason, attempts, dead_at, proposed_by IS NOT NULL AS proposed, replayed_at FROM dead_letter

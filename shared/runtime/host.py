@@ -237,11 +237,9 @@ def build_app(runtime: Runtime) -> FastAPI:
         # A redirect names a scheme and a host, and behind a proxy we know neither.
         redirect_slashes=False,
     )
-    if runtime.service.router is not None:
-        app.include_router(runtime.service.router)
-    app.include_router(operate_router, tags=["运行"])
-    app.include_router(dead_letter_router, tags=["运行"])
-
+    own = [] if runtime.service.router is None else runtime.service.router.routes
+    # As they were built when their modules were loaded: to include a router would build each of its routes anew.
+    app.router.routes.extend([*own, *operate_router.routes, *dead_letter_router.routes])
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
     describe_hot_routes(app, runtime.service.hot_routes)

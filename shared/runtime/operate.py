@@ -14,7 +14,7 @@ from shared.runtime.edge import require, runtime_of
 from shared.runtime.http import Reading
 from shared.runtime.paging import Cursor, Limit
 
-router = APIRouter()
+router = APIRouter(tags=["运行"])
 
 _QUIET = """
 SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1000) o) AS outbox,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,6 +35,7 @@ from shared.runtime.row_security import secure
 from shared.runtime.runtime import Runtime
 from shared.runtime.service import Service
 from shared.runtime.settings import ServiceSettings
+from tests.factories.databases import FreshDatabases
 
 configure(level="CRITICAL")
 
@@ -182,6 +184,16 @@ async def create_tables(dsn: str, metadata: MetaData, *, service: str | None = N
     await engine.dispose()
 
 
+async def with_tables(service: Service, fresh_database: Callable[[], str]) -> str:
+    """The admin's URL of a database with a service's tables and not a row."""
+    make_tables = partial(create_tables, metadata=service.metadata, service=service.name)
+    if isinstance(fresh_database, FreshDatabases):
+        return await asyncio.to_thread(fresh_database.with_tables, service.name, service.metadata, make_tables)
+    dsn = await asyncio.to_thread(fresh_database)
+    await make_tables(dsn)
+    return dsn
+
+
 @asynccontextmanager
 async def open_platform(
     services: Sequence[Service],
@@ -192,9 +204,7 @@ async def open_platform(
 ) -> AsyncIterator[Platform]:
     """Run services on fresh databases (or on `databases` left by an earlier run), until the block ends."""
     if databases is None:
-        databases = {service.name: await asyncio.to_thread(fresh_database) for service in services}
-        for service in services:
-            await create_tables(databases[service.name], service.metadata, service=service.name)
+        databases = {service.name: await with_tables(service, fresh_database) for service in services}
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     await _trust(databases.values(), private.public_key())
     exchange = MemoryExchange([service.wiring() for service in services])

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from shared.contracts.permissions import Role
 from shared.runtime.host import listen, serve
-from tests.factories.harness import create_tables, open_platform, repository
+from tests.factories.harness import open_platform, repository, with_tables
 
 START_S = 60.0
 
@@ -49,10 +49,9 @@ class Served:
 @asynccontextmanager
 async def serving(modules: Sequence[str], fresh_database: Callable[[], str]) -> AsyncIterator[Served]:
     """Serve the services of these modules (each has a SERVICE) in one process, until the block ends."""
-    databases = {module: await asyncio.to_thread(fresh_database) for module in modules}
-    for module, dsn in databases.items():
-        service = importlib.import_module(module).SERVICE
-        await create_tables(dsn, service.metadata, service=service.name)
+    databases = {
+        module: await with_tables(importlib.import_module(module).SERVICE, fresh_database) for module in modules
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, json.dumps(databases),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=repository(),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from embedded.papers import paper_png
 from shared.contracts.permissions import GRANTS, Role
 from shared.kernel.money import MAX_FEN
+from tests.factories.databases import DatabasePool
 from tests.integration.security.estate import NAMES, Estate, Operation, open_estate
 from tests.integration.security.files import PRETENDERS
 from tests.integration.security.schemas import (
@@ -37,8 +38,8 @@ BODY_LIMIT_BYTES = 256 * 1024
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def estate(postgres_server: str) -> AsyncIterator[Estate]:
-    async with open_estate(postgres_server) as running:
+async def estate(database_pool: DatabasePool) -> AsyncIterator[Estate]:
+    async with open_estate(database_pool) as running:
         yield running
 
 

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from embedded.platform import SERVICES
 from shared.contracts.permissions import Role
+from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
-from tests.integration.security.estate import databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,8 +19,8 @@ IDENTITY = {"first_admin_name": "platform-admin", "first_admin_password": "the f
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(postgres_server: str) -> AsyncIterator[Platform]:
-    with databases(postgres_server) as make:
+async def platform(database_pool: DatabasePool) -> AsyncIterator[Platform]:
+    with fresh(database_pool) as make:
         async with open_platform(SERVICES, make, settings={"identity": IDENTITY}) as running:
             await running.settle()
             yield running
@@ -91,8 +91,10 @@ async def test_one_call_moves_every_service_forward_and_in_the_end_back_to_real_
     assert await platform.dead_letters() == []
 
 
-async def test_a_moved_clock_is_kept_over_a_start_and_real_time_ignores_what_it_hears(postgres_server: str) -> None:
-    with databases(postgres_server) as make:
+async def test_a_moved_clock_is_kept_over_a_start_and_real_time_ignores_what_it_hears(
+    database_pool: DatabasePool,
+) -> None:
+    with fresh(database_pool) as make:
         settings = {"identity": IDENTITY, "order": {"movable_clock": False}}
         async with open_platform(SERVICES, make, settings=settings) as running:
             await running.settle()

@@ -4,8 +4,9 @@ from fastapi import APIRouter
 
 from services.settlement.api import appropriations, claims, evidence, histories, overrides, reads, reviews
 
-router = APIRouter()
-for part in (claims, evidence, reviews, overrides, appropriations, reads, histories):
-    router.include_router(part.router)
+PARTS = (claims, evidence, reviews, overrides, appropriations, reads, histories)
+
+# Routes as they were built: to include a router would build each of them anew.
+router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])
 
 __all__ = ["router"]

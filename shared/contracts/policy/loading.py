@@ -4,7 +4,7 @@ import hashlib
 import re
 import tomllib
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NoReturn
 
 import msgspec
@@ -112,6 +112,7 @@ class PolicyPack(PackDocument, frozen=True, kw_only=True, dict=True):
         return day_closes_at(next(day for day in closing_days if day >= filed_on))
 
 
+@lru_cache(maxsize=8)
 def load_pack(text: str, *, name: str) -> PolicyPack:
     """Parse and check a pack; `name` is the file's name in errors. Raises: PolicyPackInvalid."""
     document = _convert(_parse(text, name=name), text=text, name=name)

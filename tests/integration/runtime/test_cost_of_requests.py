@@ -17,9 +17,9 @@ import pytest_asyncio
 
 from shared.contracts.permissions import Role
 from shared.runtime.body_bounds import USUAL
+from tests.factories.databases import DatabasePool, fresh
 from tests.factories.serving import Served, serving
 from tests.integration.runtime.filing import FILE_BYTES_MAX
-from tests.integration.security.estate import databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,8 +36,8 @@ DOCUMENTS = "/api/order/v1/orders/01900000-0000-7000-8000-00000000dead/documents
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(postgres_server: str) -> AsyncIterator[Served]:
-    with databases(postgres_server) as make:
+async def served(database_pool: DatabasePool) -> AsyncIterator[Served]:
+    with fresh(database_pool) as make:
         async with serving(MODULES, make) as running:
             yield running
 

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.permissions import Role
+from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
 from tests.integration.runtime.toy import SERVICE
-from tests.integration.security.estate import databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -20,8 +20,8 @@ SUPERSCRIPTS = ("²", "٣", "１", "-1", "1.5", "1_0", "", "x")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(postgres_server: str) -> AsyncIterator[Platform]:
-    with databases(postgres_server) as make:
+async def platform(database_pool: DatabasePool) -> AsyncIterator[Platform]:
+    with fresh(database_pool) as make:
         async with open_platform([SERVICE], make) as running:
             yield running
 

@@ -15,9 +15,9 @@ from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
 from shared.runtime.idempotency import SHOWN_ONCE
 from shared.runtime.problems import NotFound, VersionMismatch
+from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
 from tests.integration.runtime.toy import GATE, SAYS, SERVICE, CopyLags
-from tests.integration.security.estate import databases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,8 +28,8 @@ SOMEBODY, SOMEBODY_ELSE = UUID(int=1), UUID(int=2)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(postgres_server: str) -> AsyncIterator[Platform]:
-    with databases(postgres_server) as make:
+async def running(database_pool: DatabasePool) -> AsyncIterator[Platform]:
+    with fresh(database_pool) as make:
         async with open_platform([SERVICE], make) as platform:
             yield platform
 

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest_asyncio
 
+from tests.factories.databases import DatabasePool
 from tests.integration.security.estate import Estate, open_estate
 from tests.integration.security.story import Story, Tenant
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def estate(postgres_server: str) -> AsyncIterator[Estate]:
-    async with open_estate(postgres_server) as running:
+async def estate(database_pool: DatabasePool) -> AsyncIterator[Estate]:
+    async with open_estate(database_pool) as running:
         yield running
 
 

@@ -1,16 +1,12 @@
 """All five services for a module of tests, every operation they serve, and calls in any role."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4, uuid5
 
-import asyncpg
 import httpx
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
@@ -20,6 +16,7 @@ from shared.contracts.permissions import Permission, Role
 from shared.runtime.edge import principal_of
 from shared.runtime.host import build_app
 from shared.runtime.runtime import Runtime
+from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
 from tests.factories.staff import ADMIN, ADMIN_PASSWORD, SETTINGS
 
@@ -147,39 +144,10 @@ class Estate:
         return found
 
 
-@contextmanager
-def databases(server: str) -> Iterator[Callable[[], str]]:
-    """A factory of empty databases that live as long as the block: one platform serves a whole module."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"test_{uuid4().hex}"
-        _execute(server, f'CREATE DATABASE "{name}"')
-        made.append(name)
-        return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-
-    yield make
-    for name in made:
-        _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _execute(dsn: str, statement: str) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(dsn, timeout=60)
-        try:
-            await connection.execute(statement, timeout=60)
-        finally:
-            await connection.close()
-
-    thread = threading.Thread(target=asyncio.run, args=[run()])
-    thread.start()
-    thread.join()
-
-
 @asynccontextmanager
-async def open_estate(server: str) -> AsyncIterator[Estate]:
+async def open_estate(databases: DatabasePool) -> AsyncIterator[Estate]:
     """All five services on fresh databases, until the block ends."""
-    with databases(server) as make:
+    with fresh(databases) as make:
         async with open_platform(SERVICES, make, settings={"identity": SETTINGS}) as platform:
             await platform.settle()
             yield Estate(platform)

@@ -15,7 +15,7 @@ import pytest
 
 from embedded.platform import SERVICES
 from shared.kernel.calendar import BEIJING
-from tests.factories.harness import Platform, create_tables, open_platform
+from tests.factories.harness import Platform, open_platform, with_tables
 from tests.factories.people import Acknowledged
 from tests.factories.staff import ADMIN, ADMIN_PASSWORD, SETTINGS
 from tests.factories.world import AGREEMENT, World
@@ -178,9 +178,7 @@ async def check_books(estate: Estate, told: World, log: list[Acknowledged]) -> N
 async def test_signing_and_encryption_keys_change_while_people_buy_and_read(
     fresh_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    databases = {service.name: await asyncio.to_thread(fresh_database) for service in SERVICES}
-    for service in SERVICES:
-        await create_tables(databases[service.name], service.metadata)
+    databases = {service.name: await with_tables(service, fresh_database) for service in SERVICES}
 
     def running(ring: tuple[str, str]) -> AbstractAsyncContextManager[Platform]:
         return open_platform(SERVICES, fresh_database, settings=settings(ring, tmp_path), databases=databases)

@@ -1,6 +1,5 @@
 """All services on fresh databases, and a collector of spans that speaks OTLP over HTTP like a real one."""
 
-import asyncio
 import gzip
 import secrets
 import threading
@@ -14,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.factories.harness import create_tables
+from tests.factories.harness import with_tables
 from tests.factories.world import SERVICES
 
 
@@ -118,7 +117,4 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 @pytest.fixture
 async def databases(fresh_database: Callable[[], str]) -> Mapping[str, str]:
     """An empty database with all tables for each service."""
-    made = {service.name: await asyncio.to_thread(fresh_database) for service in SERVICES}
-    for service in SERVICES:
-        await create_tables(made[service.name], service.metadata, service=service.name)
-    return made
+    return {service.name: await with_tables(service, fresh_database) for service in SERVICES}
