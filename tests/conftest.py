@@ -42,16 +42,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
 ALONE = (
-    "e2e/",
+    "e2e/test_faults.py",
+    "e2e/test_stack.py",
+    "e2e/test_year.py",
     "contract/test_bus_rabbitmq.py",
-    "contract/k8s/test_development_runs.py",
-    "contract/k8s/test_guide.py",
     "integration/test_statement_counts.py",
 )
-"""Folders and files whose tests have narrow bounds of time or memory, count what company would change, or build images.
+"""Folders and files whose tests have narrow bounds of time or memory, or count what company would change.
 
 A single test of another file says so itself: `@pytest.mark.alone`.
 """
+BESIDE = (
+    "e2e/",
+    "contract/k8s/test_development_runs.py",
+    "contract/k8s/test_guide.py",
+)
+"""What builds images and starts whole compositions of them, one after the other, but leaves a core to others."""
 LONG = (
     "saga/test_seeded_bugs.py",
     "integration/test_demonstration.py",
@@ -82,8 +88,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs by itself, by its folder or file, and bring what is long to the front."""
     items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
     for item in items:
-        if item.path.relative_to(TESTS).as_posix().startswith(ALONE):
+        path = item.path.relative_to(TESTS).as_posix()
+        if path.startswith(ALONE) or item.get_closest_marker("alone"):
             item.add_marker("alone")
+        elif path.startswith(BESIDE):
+            item.add_marker("beside")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

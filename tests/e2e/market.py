@@ -22,6 +22,8 @@ from tests.e2e.stack import SECRET, Stack
 from tests.e2e.traffic import Buyer, Request, offers_of
 
 QUIET_S = 90.0
+LOOK_LONGER = 1.3
+LOOK_S_MAX = 2.0
 SETTLED_S = 60.0
 READ_AT_ONCE = 20
 
@@ -125,12 +127,16 @@ class Market:
         return str((await self.provider.get(f"/api/order/v1/orders/{order_id}"))["state"])
 
     async def reached(self, order_ids: Sequence[str], wanted: set[str], *, look_s: float = 0.2) -> None:
-        """Wait until each order is in one of these states, looking every `look_s`."""
+        """Wait until each order is in one of these states, looking every `look_s`, and less often the longer it takes.
+
+        In a fault hundreds wait; looking as often as before they would take the machine from what is to recover.
+        """
         deadline = time.monotonic() + QUIET_S
         for order_id in order_ids:
             while (state := await self.state(order_id)) not in wanted:
                 assert time.monotonic() < deadline, f"order {order_id} stayed {state}"
                 await asyncio.sleep(look_s)
+                look_s = min(look_s * LOOK_LONGER, max(look_s, LOOK_S_MAX))
 
 
 @asynccontextmanager

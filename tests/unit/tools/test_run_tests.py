@@ -35,26 +35,44 @@ def test_the_total_counts_all_runs_and_an_error_as_a_failure() -> None:
 
 @pytest.mark.parametrize(
     ("codes", "wanted"),
-    [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((2, 1), 2), ((0, 5), 0), ((5, 3), 3)],
+    [
+        ((0, 0, 0), 0),
+        ((1, 0, 0), 1),
+        ((0, 1, 0), 1),
+        ((0, 0, 1), 1),
+        ((2, 1, 0), 2),
+        ((0, 0, 5), 0),
+        ((5, 3, 0), 3),
+    ],
 )
 def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
-    codes: tuple[int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    codes: tuple[int, int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[Sequence[str]] = []
+    order = [tests for group in run_tests.GROUPS for tests in group]
 
-    def run(arguments: Sequence[str]) -> tuple[int, Counter[str]]:
-        asked.append(arguments)
-        return codes[len(asked) - 1], Counter(passed=1)
+    def run(arguments: Sequence[str], *, told: bool) -> tuple[int, Counter[str]]:
+        del told
+        return codes[order.index(arguments[-1])], Counter(passed=1)
 
     monkeypatch.setattr(run_tests, "run", run)
 
     assert run_tests.main([]) == wanted
-    assert capsys.readouterr().out == "tests: 2 passed, 0 failed, 0 skipped\n"
+    assert capsys.readouterr().out == "tests: 3 passed, 0 failed, 0 skipped\n"
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_every_test_is_in_exactly_one_run(*, alone: bool) -> None:
-    assert sum(eval(expression, {}, {"alone": alone}) for expression in run_tests.RUNS) == 1  # noqa: S307 - our own words
+@pytest.mark.parametrize("marks", [{}, {"alone"}, {"beside"}], ids=str)
+def test_every_test_is_in_exactly_one_run(marks: set[str]) -> None:
+    names = {name: name in marks for name in ("alone", "beside")}
+    runs = [expression for group in run_tests.GROUPS for expression in group]
+    assert sum(eval(expression, {}, names) for expression in runs) == 1  # noqa: S307 - our own words
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_pytest_says_is_passed_on_and_counted(*, told: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    code, counted = run_tests.run(["--collect-only", "-q", "no_such_folder"], told=told)
+
+    assert (code, counted) == (4, Counter())
+    assert "no_such_folder" in capfd.readouterr().out
 
 
 def test_arguments_are_one_run_of_just_these(monkeypatch: pytest.MonkeyPatch) -> None:
