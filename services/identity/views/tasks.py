@@ -35,6 +35,10 @@ SELECT kind, title, subject_type, subject_id, since FROM (
     FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id
     WHERE $3 AND l.state = 'proposed' AND l.proposed_at > $16 AND l.proposed_by <> $8
     UNION ALL
+    SELECT 'affiliation.judge', '核实申报的关联关系：' || e.name || '与' || p.name, 'affiliation', a.id, a.recorded_at
+    FROM affiliation a JOIN organisation e ON e.id = a.enterprise_id JOIN organisation p ON p.id = a.provider_id
+    WHERE $17 AND a.ended_at IS NULL AND a.standing IN ('declared', 'repeated')
+    UNION ALL
     SELECT 'organisation.reinstate', '决定是否解除暂停：' || name, 'organisation', id, reinstatement_asked_at
     FROM organisation WHERE $13 AND reinstatement_asked_at IS NOT NULL AND blacklisted_since IS NULL
     UNION ALL
@@ -86,6 +90,7 @@ async def list_tasks(
         sorted(RESTORING_ACTS),
         approvable_roles(principal.roles, no_other_administrator=True),
         lapsed_before(now),
+        Permission.IDENTITY_AFFILIATION_RECORD in principal.permissions,
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])
