@@ -173,10 +173,19 @@ async def save_delisted_product(work: Work, after: Product, *, ground: str) -> N
     """Write the product off the directory and let open proposals lapse."""
     await execute(work.connection, delete(listing).where(listing.c.product_id == after.id))
     await save_product(work, after, delisted_at=work.now, delisting_ground=ground)
-    await execute(
+    await lapse_delistings(work, after.id, proposed_until=work.now)
+
+
+async def lapse_delistings(work: Work, product_id: UUID, *, proposed_until: datetime) -> int:
+    """Let open proposals lapse that were made at that moment or before; how many."""
+    return await execute(
         work.connection,
         update(delisting)
-        .where(delisting.c.product_id == after.id, delisting.c.state == DelistingState.PROPOSED)
+        .where(
+            delisting.c.product_id == product_id,
+            delisting.c.state == DelistingState.PROPOSED,
+            delisting.c.proposed_at <= proposed_until,
+        )
         .values(state=DelistingState.LAPSED, version=delisting.c.version + 1, decided_at=work.now),
     )
 
@@ -319,7 +328,7 @@ async def insert_delisting(work: Work, proposal: Delisting) -> bool:
         "ground": proposal.ground,
         "evidence": proposal.evidence,
         "proposed_by": proposal.proposed_by,
-        "proposed_at": work.now,
+        "proposed_at": proposal.proposed_at,
     }
     return await execute(work.connection, upsert(delisting).values(row).on_conflict_do_nothing()) == 1
 
@@ -345,6 +354,7 @@ async def find_delisting(work: Work, delisting_id: UUID) -> Delisting | None:
         ground=row["ground"],
         evidence=row["evidence"],
         proposed_by=row["proposed_by"],
+        proposed_at=row["proposed_at"],
         statement=row["statement"],
     )
 

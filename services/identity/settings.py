@@ -3,6 +3,7 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.kernel.proposals import PROPOSAL_DAYS
 from shared.runtime.sealed import DocumentSettings
 
 
@@ -34,7 +35,7 @@ class IdentitySettings(DocumentSettings):
     """How long a reset code for a party's account is good."""
     staff_code_hours: int = Field(default=72, ge=1, le=24 * 14)
     """How long a code of two parts for a staff account is good."""
-    proposal_days: int = Field(default=7, ge=1, le=60)
+    proposal_days: int = Field(default=PROPOSAL_DAYS, ge=1, le=60)
     """How long a proposal about a staff account waits for its second person, in days of business time."""
     key_lead_s: int = Field(default=30, ge=0, le=3_600)
     """How long a new signing key is published before tokens are signed with it."""

@@ -29,7 +29,7 @@ def contact_of(name: str, phone: str, email: str = "", *, at: str = "") -> Conta
     Raises: BadRequest. Source: A19.
     """
     if not is_seen(name):
-        raise BadRequest(reason="姓名须有文字，且不得含有不可见的字符", pointer=f"{at}/name")
+        raise BadRequest(reason="姓名须有文字，且不得含有尖括号或不可见的字符", pointer=f"{at}/name")
     if not is_shown(email):
         raise BadRequest(reason="电子邮箱不得含有不可见的字符", pointer=f"{at}/email")
     return Contact(name=name, phone=phone, email=email)

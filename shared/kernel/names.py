@@ -13,6 +13,8 @@ _IDEOGRAPHS: Final = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x2
 _VARIATIONS: Final = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 # Letters, marks and signs that show nothing though their category does not say so.
 _BLANK_SIGNS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159")
+_MARKUP: Final = frozenset("<>\ufe64\ufe65\uff1c\uff1e")
+"""Angle brackets in every width; the marks of Chinese titles are others."""
 _UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 _BRACKETS: Final = str.maketrans("〔〕【】〖〗［］[]｛｝{}﹙﹚⦅⦆", "()()()()()()()()()")
@@ -44,9 +46,14 @@ def is_shown(text: str) -> bool:
     return True
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name holds no angle brackets, and nothing that shows nothing."""
+    return _MARKUP.isdisjoint(name) and is_shown(name)
+
+
 def is_seen(name: str, *, letters_min: int = 1) -> bool:
-    """Whether a name has so many letters or ideographs, and nothing in it that shows nothing."""
-    return is_shown(name) and sum(is_ideograph(symbol) or symbol.isalpha() for symbol in name) >= letters_min
+    """Whether a name is plain, and has so many letters or ideographs."""
+    return is_plain(name) and sum(is_ideograph(symbol) or symbol.isalpha() for symbol in name) >= letters_min
 
 
 def fold(text: str) -> str:

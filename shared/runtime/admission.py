@@ -14,6 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from shared.contracts.http.lists import CURSOR, decode_place
 from shared.runtime.edge import principal_of, refuse_query, wait_preference, wait_preference_s
 from shared.runtime.fields import check_whole
 from shared.runtime.hot import HotRoute
@@ -123,6 +124,8 @@ def admit(request: Request, takes: Takes) -> None:
     That If-Match is missing where it is required is said after the body, as everything that asks for another state.
     """
     refuse_query(request.scope["query_string"], known=takes.query, lists=takes.lists, whole=takes.whole)
+    if CURSOR in takes.query and CURSOR in request.query_params:
+        decode_place(request.query_params[CURSOR])
     for name in takes.whole & request.path_params.keys():
         check_whole(name, request.path_params[name])
     for name in takes.headers:

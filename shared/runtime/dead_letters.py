@@ -5,7 +5,7 @@ command line are two doors to the same functions.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID, uuid5
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor, page_of
 from shared.contracts.permissions import Permission
+from shared.kernel.proposals import lapsed_before
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.consumer import ATTEMPTS_MAX, Applier
@@ -57,7 +58,6 @@ ON CONFLICT DO NOTHING RETURNING event_id
 
 REPLAY: Final = "replay"
 SKIP: Final = "skip"
-PROPOSAL_AGE_MAX = timedelta(days=7)
 UNREADABLE: Final = "unreadable"
 """The type of a letter that holds an envelope nobody could read; it can only be skipped."""
 NOBODY: Final = "nobody"
@@ -115,7 +115,7 @@ async def lock(connection: Connection, event_id: UUID) -> Letter:
 async def proposed_act(connection: Connection, event_id: UUID, *, now: datetime) -> str | None:
     """What somebody has proposed to do with a letter, REPLAY or SKIP, the newest of a week; None when nothing is."""
     acts = {f"propose_{act}": act for act in (REPLAY, SKIP)}
-    found = await connection.fetchval(_PROPOSED, event_id, list(acts), now - PROPOSAL_AGE_MAX)
+    found = await connection.fetchval(_PROPOSED, event_id, list(acts), lapsed_before(now))
     return acts.get(found)
 
 

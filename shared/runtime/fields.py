@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from shared.kernel.names import is_plain
 from shared.runtime.problems import BadRequest
 
 YEAR_MIN: Final = 1900
@@ -64,6 +65,14 @@ def _distinct(given: Sequence[_Item]) -> Sequence[_Item]:
     return given
 
 
+def _plain(given: str) -> str:
+    if not is_plain(given):
+        raise PydanticCustomError("name_form", "not a plain name")
+    return given
+
+
+PlainName = AfterValidator(_plain)
+"""A name that people type and read: no markup, and nothing that cannot be seen. Texts that tell a story keep both."""
 Distinct = AfterValidator(_distinct)
 """A list of a body in which nothing stands twice: what is named twice is a slip, and its meaning is not guessed."""
 

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.contracts.http.lists import ASKED
 from shared.kernel.refusals import invariant
 from shared.runtime.admission import admit, takes_of
 from shared.runtime.body_bounds import USUAL, BodyBounds, check_json
@@ -53,6 +54,13 @@ class Gates:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        asked = ASKED.set((scope["path"], scope["query_string"]))
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            ASKED.reset(asked)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             gate = self._find(scope)
             self._refuse_repeated(scope)

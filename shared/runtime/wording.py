@@ -34,6 +34,7 @@ BY_TYPE: Mapping[str, str] = {
     "uuid_type": "不是有效的标识（UUID）",
     "uuid_parsing": "不是有效的标识（UUID）",
     "control_character": "文字中不得含有控制字符",
+    "name_form": "名称不得含有尖括号或不可见的字符",
     "year_range": "年份须在 {first} 至 {last} 之间",
     "timezone_aware": "时间必须含时区",
     "model_attributes_type": "必须是 JSON 对象",

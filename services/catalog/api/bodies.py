@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from services.catalog.domain.product import COMPONENTS_MAX, Content
 from shared.contracts.messages.catalog import Component
 from shared.kernel.money import MAX_FEN
+from shared.runtime.fields import PlainName
 from shared.runtime.http import Body
 
 # PostgreSQL stores no NUL, and other control characters have no business in a name.
@@ -26,8 +27,8 @@ class ComponentBody(Body):
     """One price component."""
 
     code: Code
-    name: Line
-    unit: Unit
+    name: Annotated[Line, PlainName]
+    unit: Annotated[Unit, PlainName]
     price_fen: PriceFen
 
 

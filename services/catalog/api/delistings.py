@@ -11,7 +11,7 @@ from services.catalog.api.bodies import CorrectionBody, DecisionBody, DelistingB
 from shared.contracts.permissions import Permission
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.edge import require
-from shared.runtime.http import Run, actor_of
+from shared.runtime.http import Run, VersionedRun, actor_of
 
 router = APIRouter()
 
@@ -53,23 +53,39 @@ async def propose_delisting(run: Run, product_id: UUID, body: DelistingBody, pri
 
 
 @router.post("/delistings/{delisting_id}/statement", response_model=handlers.DelistingResult, summary="下架陈述意见")
-async def answer_delisting(run: Run, delisting_id: UUID, body: StatementBody, principal: Provider) -> Response:
+async def answer_delisting(run: VersionedRun, delisting_id: UUID, body: StatementBody, principal: Provider) -> Response:
     """Be heard before the decision."""
-    command = handlers.AnswerDelisting(delisting_id=delisting_id, statement=body.statement, by=actor_of(principal))
+    command = handlers.AnswerDelisting(
+        delisting_id=delisting_id,
+        statement=body.statement,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
+    )
     return await run.run(handlers.answer_delisting, command)
 
 
 @router.post("/delistings/{delisting_id}/decision", response_model=handlers.DelistingResult, summary="审批下架")
-async def decide_delisting(run: Run, delisting_id: UUID, body: DecisionBody, principal: Approver) -> Response:
+async def decide_delisting(run: VersionedRun, delisting_id: UUID, body: DecisionBody, principal: Approver) -> Response:
     """Approve or refuse as a second person."""
     command = handlers.DecideDelisting(
-        delisting_id=delisting_id, approve=body.approve, reason=body.reason, by=actor_of(principal)
+        delisting_id=delisting_id,
+        approve=body.approve,
+        reason=body.reason,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
     )
     return await run.run(handlers.decide_delisting, command)
 
 
 @router.post("/delistings/{delisting_id}/withdraw", response_model=handlers.DelistingResult, summary="撤回下架提议")
-async def withdraw_delisting(run: Run, delisting_id: UUID, body: WithdrawBody, principal: Operator) -> Response:
+async def withdraw_delisting(
+    run: VersionedRun, delisting_id: UUID, body: WithdrawBody, principal: Operator
+) -> Response:
     """Whoever proposed it takes it back, with a reason."""
-    command = handlers.WithdrawDelisting(delisting_id=delisting_id, reason=body.reason, by=actor_of(principal))
+    command = handlers.WithdrawDelisting(
+        delisting_id=delisting_id,
+        reason=body.reason,
+        by=actor_of(principal),
+        expected_version=run.expected_version,
+    )
     return await run.run(handlers.withdraw_delisting, command)

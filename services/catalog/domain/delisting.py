@@ -15,6 +15,7 @@ from services.catalog.domain.refusals import (
     NotProposer,
 )
 from shared.contracts.policy import DelistingGround, PolicyPack
+from shared.kernel.proposals import check_in_time
 from shared.kernel.states import Transitions
 
 WITHDRAWN = "withdrawn"
@@ -25,7 +26,7 @@ CORRECTION_MAX = timedelta(days=366)
 
 
 class DelistingState(StrEnum):
-    """Where a proposal stands. `lapsed`: the product was off the directory before anybody decided."""
+    """Where a proposal stands. `lapsed`: nobody decided it in time, or before the product was off."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -55,6 +56,7 @@ class Delisting:
     ground: str
     evidence: str
     proposed_by: UUID
+    proposed_at: datetime
     statement: str = ""
 
 
@@ -78,11 +80,16 @@ def check_correction(ground: DelistingGround, *, corrections_due_at: Iterable[da
         raise CorrectionFirst(ground=ground.code)
 
 
-def decide(delisting: Delisting, *, by: UUID, outcome: DelistingState) -> Delisting:
-    """The proposal approved or refused by a second person. Raises: DelistingDecided, DelistingSamePerson."""
+def decide(delisting: Delisting, *, by: UUID, outcome: DelistingState, now: datetime) -> Delisting:
+    """The proposal approved or refused by a second person.
+
+    Raises: DelistingDecided, DelistingSamePerson, ProposalLapsed.
+    """
     _check_open(delisting)
     if by == delisting.proposed_by:
         raise DelistingSamePerson
+    if outcome is DelistingState.APPROVED:
+        check_in_time(delisting.proposed_at, now=now)
     DELISTING_MOVES.check(delisting.state, outcome)
     return replace(delisting, state=outcome, version=delisting.version + 1)
 

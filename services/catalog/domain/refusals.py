@@ -47,7 +47,7 @@ class ProductNameMalformed(Refusal):
     code = "catalog.product_name_malformed"
     kind = RefusalKind.RULE
     article = "A11(4)"
-    zh = "产品名称应含有文字，且不得含有不可见字符。"
+    zh = "产品名称应含有文字，且不得含有尖括号或不可见字符。"
 
 
 class ProviderNotAuthenticated(Refusal):

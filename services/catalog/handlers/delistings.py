@@ -22,9 +22,10 @@ from services.catalog.handlers.loading import (
     result_of,
     tell_provider,
 )
+from shared.kernel.proposals import PROPOSAL_DAYS, lapsed_before
 from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 _RULE = "A12(2)"
 
@@ -84,6 +85,7 @@ class AnswerDelisting:
     delisting_id: UUID
     statement: str
     by: Actor
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class DecideDelisting:
     approve: bool
     reason: str
     by: Actor
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,7 @@ class WithdrawDelisting:
     delisting_id: UUID
     reason: str
     by: Actor
+    expected_version: int | None = None
 
 
 async def withdraw_product(work: Work, command: WithdrawProduct) -> ProductResult:
@@ -153,7 +157,11 @@ async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingR
         ground=ground.code,
         evidence=command.evidence,
         proposed_by=person_of(command.by),
+        proposed_at=work.now,
     )
+    if await store.lapse_delistings(work, product.id, proposed_until=lapsed_before(work.now)):
+        lapsed = f"{PROPOSAL_DAYS}日内未获批准"
+        work.decide(_decision(product, act="delisting_lapsed", by=SYSTEM, ground=lapsed, rule=_RULE))
     if not await store.insert_delisting(work, proposal):
         raise DelistingOpen
     work.decide(_decision(product, act="propose_delisting", by=command.by, ground=command.evidence, rule=_RULE))
@@ -163,10 +171,13 @@ async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingR
 
 
 async def answer_delisting(work: Work, command: AnswerDelisting) -> DelistingResult:
-    """Keep the provider's own words with the proposal. Raises: NotFound, DelistingDecided. Source: Q18."""
+    """Keep the provider's own words with the proposal.
+
+    Raises: NotFound, VersionMismatch, DelistingDecided. Source: Q18.
+    """
     product_id = await _product_of(work, command.delisting_id)
     product = await load_own_product(work, product_id, by=command.by, expected_version=None)
-    before = await _load_delisting(work, command.delisting_id)
+    before = await _load_delisting(work, command)
     after = proposals.answer(before, statement=command.statement)
     await store.save_delisting(work, after)
     work.decide(_decision(product, act="answer_delisting", by=command.by, ground=command.statement, rule=_RULE))
@@ -176,14 +187,14 @@ async def answer_delisting(work: Work, command: AnswerDelisting) -> DelistingRes
 async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingResult:
     """Approve or refuse as a second person; approval emits ProductDelisted, effective now.
 
-    Raises: NotFound, DelistingDecided, DelistingSamePerson. Source: Q18.
+    Raises: NotFound, VersionMismatch, DelistingDecided, DelistingSamePerson, ProposalLapsed. Source: Q18, R8.
     """
     # The product row is locked before the proposal, as everywhere, so that no two commands wait for each other.
     product = await load_product(work, await _product_of(work, command.delisting_id))
-    before = await _load_delisting(work, command.delisting_id)
+    before = await _load_delisting(work, command)
     by = person_of(command.by)
     outcome = DelistingState.APPROVED if command.approve else DelistingState.REFUSED
-    after = proposals.decide(before, by=by, outcome=outcome)
+    after = proposals.decide(before, by=by, outcome=outcome, now=work.now)
     await store.save_delisting(work, after, decided_by=by, reason=command.reason, decided_at=work.now)
     ground = proposals.ground_of(after.ground, pack=work.pack)
     name = product.newest.content.name
@@ -212,9 +223,12 @@ async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingRes
 
 
 async def withdraw_delisting(work: Work, command: WithdrawDelisting) -> DelistingResult:
-    """Take the own proposal back; the product stays. Raises: NotFound, DelistingDecided, NotProposer. Source: Q18."""
+    """Take the own proposal back; the product stays.
+
+    Raises: NotFound, VersionMismatch, DelistingDecided, NotProposer. Source: Q18.
+    """
     product = await load_product(work, await _product_of(work, command.delisting_id))
-    before = await _load_delisting(work, command.delisting_id)
+    before = await _load_delisting(work, command)
     after = proposals.withdraw(before, by=person_of(command.by))
     await store.save_delisting(work, after, reason=command.reason, decided_at=work.now)
     work.decide(_decision(product, act="delisting_withdrawn", by=command.by, ground=command.reason, rule=_RULE))
@@ -237,10 +251,13 @@ async def _product_of(work: Work, delisting_id: UUID) -> UUID:
     return product_id
 
 
-async def _load_delisting(work: Work, delisting_id: UUID) -> Delisting:
-    found = await store.find_delisting(work, delisting_id)
+async def _load_delisting(work: Work, command: AnswerDelisting | DecideDelisting | WithdrawDelisting) -> Delisting:
+    """The proposal in the version that was shown. Raises: NotFound, VersionMismatch."""
+    found = await store.find_delisting(work, command.delisting_id)
     if found is None:
         raise NotFound
+    if command.expected_version not in {None, found.version}:
+        raise VersionMismatch(version=found.version)
     return found
 
 

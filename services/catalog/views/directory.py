@@ -1,7 +1,5 @@
 """The public directory: published products of providers that may act now. Source: R15, R33-R35."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +13,7 @@ from services.catalog.domain.search import fold, like_pattern, words_of
 from services.catalog.tables import edition, listing, party
 from services.catalog.views.models import DirectoryDetail, DirectoryItem, ProviderItem
 from services.catalog.views.products import components_of
-from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, page_of
+from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, decode_place, encode_place, page_of
 from shared.contracts.policy import PolicyPack
 from shared.runtime.db import Connection, fetch_all, fetch_one
 from shared.runtime.paging import read_page
@@ -147,16 +145,13 @@ def _priced_page(items: Sequence[DirectoryItem], *, limit: int) -> Page[Director
     if has_more:
         last = items[limit - 1]
         place = last.lowest_price_fen.to_bytes(_PRICE_BYTES) + last.product_id.bytes
-        cursor = base64.urlsafe_b64encode(place).rstrip(b"=").decode()
+        cursor = encode_place(place)
     return Page(data=list(items[:limit]), has_more=has_more, next_cursor=cursor)
 
 
 def _decode_price_cursor(text: str) -> tuple[int, UUID]:
-    try:
-        place = base64.urlsafe_b64decode(text + "==")
-    except (ValueError, binascii.Error) as error:
-        raise CursorInvalid from error
-    if len(place) != _PRICE_BYTES + _ID_BYTES or place[0] > 0x7F:
+    place = decode_place(text, size=_PRICE_BYTES + _ID_BYTES)
+    if place[0] > 0x7F:
         raise CursorInvalid
     return int.from_bytes(place[:_PRICE_BYTES]), UUID(bytes=place[_PRICE_BYTES:])
 

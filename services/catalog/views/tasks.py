@@ -12,6 +12,7 @@ from services.catalog.tables import delisting, edition, product, review
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
+from shared.kernel.proposals import lapsed_before
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, fetch_all
 
@@ -33,7 +34,7 @@ async def list_tasks(  # noqa: PLR0913 - a list has a reader, a place and a time
 
     Reviews are due like those of applications: the scheme sets no other time for the operator's and bureau's desks.
     """
-    queries = _queries(principal)
+    queries = _queries(principal, now=now)
     if not queries:
         return page_of([], limit=limit, ids=[])
     waiting = union_all(*queries).subquery()
@@ -46,7 +47,7 @@ async def list_tasks(  # noqa: PLR0913 - a list has a reader, a place and a time
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])
 
 
-def _queries(principal: Principal) -> list[Select[Any]]:
+def _queries(principal: Principal, *, now: datetime) -> list[Select[Any]]:
     may, account_id = principal.permissions, principal.account_id
     found: list[Select[Any]] = []
     if Permission.CATALOG_PRODUCT_DRAFT in may and principal.organisation_id is not None:
@@ -55,13 +56,13 @@ def _queries(principal: Principal) -> list[Select[Any]]:
         # Rewritten is not handed in again: somebody still has to.
         rewritten = _editions("resubmit", EditionState.DRAFT)
         found.append(rewritten.where(own, edition.c.returned_digest != "", product.c.state != ProductState.DELISTED))
-        found.append(_delistings("answer_delisting").where(own, delisting.c.statement == ""))
+        found.append(_delistings("answer_delisting", now=now).where(own, delisting.c.statement == ""))
     if Permission.CATALOG_PRODUCT_OPERATOR_REVIEW in may:
         found.append(_others("review", EditionState.SUBMITTED, account_id, other=Stage.BUREAU))
     if Permission.CATALOG_PRODUCT_BUREAU_REVIEW in may:
         found.append(_others("decide", EditionState.REVIEWED, account_id, other=Stage.OPERATOR))
     if Permission.CATALOG_PRODUCT_DELIST in may:
-        found.append(_delistings("approve_delisting").where(delisting.c.proposed_by != account_id))
+        found.append(_delistings("approve_delisting", now=now).where(delisting.c.proposed_by != account_id))
     return found
 
 
@@ -95,7 +96,7 @@ def _others(kind: str, state: EditionState, account_id: UUID, *, other: Stage) -
     return _editions(kind, state).where(~mine, func.coalesce(edition.c.submitted_by != account_id, True))
 
 
-def _delistings(kind: str) -> Select[Any]:
+def _delistings(kind: str, *, now: datetime) -> Select[Any]:
     newest = (edition.c.product_id == product.c.id) & (edition.c.number == product.c.edition)
     return (
         select(
@@ -107,7 +108,7 @@ def _delistings(kind: str) -> Select[Any]:
         )
         .join_from(delisting, product, product.c.id == delisting.c.product_id)
         .join(edition, newest)
-        .where(delisting.c.state == DelistingState.PROPOSED)
+        .where(delisting.c.state == DelistingState.PROPOSED, delisting.c.proposed_at > lapsed_before(now))
     )
 
 

@@ -13,9 +13,12 @@ from services.identity.handlers.standing import RecognitionOutcome
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PartyKind
 from shared.runtime.auth.passwords import LENGTH_MAX
+from shared.runtime.fields import PlainName
 from shared.runtime.http import Body
 
 Line = Annotated[str, Field(min_length=1, max_length=200)]
+Titled = Annotated[Line, PlainName]
+"""The name of a firm or an office."""
 Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
 OptionalReason = Annotated[str, Field(max_length=2_000)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -160,8 +163,8 @@ class BlacklistBody(Body):
     """A code to be listed and the external decision behind it (Q19)."""
 
     credit_code: Name
-    organisation_name: Line
-    organ: Line
+    organisation_name: Titled
+    organ: Titled
     number: Line
     decided_on: date
     reason: Reason
@@ -170,7 +173,7 @@ class BlacklistBody(Body):
 class LiftingBody(Body):
     """The new external decision on which a listing ends (Q19)."""
 
-    organ: Line
+    organ: Titled
     number: Line
     decided_on: date
     reason: Reason
@@ -222,7 +225,7 @@ class MoveBody(Body):
 class DesignateBody(Body):
     """Who is designated as operator, by which act, from when to when."""
 
-    operator_name: Line
+    operator_name: Titled
     act: Line
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None

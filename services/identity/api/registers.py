@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from services.identity.api.asking import Reader, SealedRun
 from services.identity.api.bodies import AffiliationBody, ReasonBody, ResemblanceBody
-from services.identity.handlers import affiliations, resemblances
+from services.identity.handlers import affiliations, declared_ties, resemblances
 from services.identity.handlers.affiliations import AffiliationKind, AffiliationOutcome
+from services.identity.handlers.declared_ties import JudgeAffiliation
 from services.identity.handlers.resemblances import ResemblanceDecided
 from services.identity.views import registers
 from services.identity.views import resemblances as resemblance_views
@@ -67,6 +68,30 @@ async def record_affiliation(
         by=actor_of(principal),
     )
     return await run.run(affiliations.record_affiliation, command, status=201)
+
+
+@router.post("/affiliations/{affiliation_id}/confirm", response_model=AffiliationOutcome, summary="确认申报的关联关系")
+async def confirm_affiliation(
+    run: SealedRun,
+    affiliation_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AFFILIATION_RECORD))],
+) -> Response:
+    """Confirm what a party declared. Source: A13(4), R63."""
+    command = JudgeAffiliation(affiliation_id=affiliation_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(declared_ties.confirm_affiliation, command)
+
+
+@router.post("/affiliations/{affiliation_id}/dismiss", response_model=AffiliationOutcome, summary="驳回申报的关联关系")
+async def dismiss_affiliation(
+    run: SealedRun,
+    affiliation_id: UUID,
+    body: ReasonBody,
+    principal: Annotated[Principal, Depends(require(Permission.IDENTITY_AFFILIATION_RECORD))],
+) -> Response:
+    """Dismiss what a party declared; it is in force no more, and does not come back by that word alone."""
+    command = JudgeAffiliation(affiliation_id=affiliation_id, reason=body.reason, by=actor_of(principal))
+    return await run.run(declared_ties.dismiss_affiliation, command)
 
 
 @router.post("/affiliations/{affiliation_id}/end", response_model=AffiliationOutcome, summary="解除关联关系")

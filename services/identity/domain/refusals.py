@@ -36,7 +36,7 @@ class OrganisationNameMalformed(Refusal):
     code = "identity.organisation_name_malformed"
     kind = RefusalKind.RULE
     article = "A11(1), A14(1)"
-    zh = "单位名称应与营业执照一致：至少含两个文字，且不得含有不可见字符。"
+    zh = "单位名称应与营业执照一致：至少含两个文字，且不得含有尖括号或不可见字符。"
 
 
 class PersonNameMalformed(Refusal):
@@ -45,7 +45,7 @@ class PersonNameMalformed(Refusal):
     code = "identity.person_name_malformed"
     kind = RefusalKind.RULE
     article = "A14(2)"
-    zh = "姓名应含有文字，且不得含有不可见字符。"
+    zh = "姓名应含有文字，且不得含有尖括号或不可见字符。"
 
 
 class AuthenticationNotOpen(Refusal):

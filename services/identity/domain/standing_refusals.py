@@ -75,6 +75,15 @@ class AffiliationAutomatic(Refusal):
     zh = "双方统一社会信用代码相同，属同一单位，该关联关系不能解除。"
 
 
+class AffiliationJudgedAlready(Refusal):
+    """The tie was not declared by a party, or the operator has confirmed it before. Source: A13(4), R63."""
+
+    code = "identity.affiliation_judged_already"
+    kind = RefusalKind.STATE
+    article = "A13(4)"
+    zh = "该关联关系已经确认，无须再核实；不再存在的，请解除。"
+
+
 class SubmissionUnchanged(Refusal):
     """What went back comes again as it was, and nothing is said about it. Source: R45."""
 

@@ -19,6 +19,7 @@ from services.identity.store.organisations import ids_of_body, load_organisation
 from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
 from shared.kernel.calendar import business_date
+from shared.kernel.proposals import check_in_time, lapsed_before
 from shared.runtime.db import execute
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
@@ -97,6 +98,7 @@ async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> Blac
         "proposed_by": command.by.account_id,
         "proposed_at": work.now,
     }
+    await store.lapse_entry(work.connection, code, proposed_until=lapsed_before(work.now), now=work.now)
     try:
         await execute(work.connection, insert(BLACKLIST_ENTRY).values(**values))
     except asyncpg.UniqueViolationError as error:
@@ -108,10 +110,11 @@ async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> Blac
 async def approve_blacklisting(work: Work, command: Approve) -> BlacklistOutcome:
     """List a code, and stop at once whoever is registered with it.
 
-    Emits: OrganisationSuspended. Raises: NotFound, BlacklistEntryNotOpen, SamePerson. Source: A12, R58, Q19.
+    Emits: OrganisationSuspended. Raises: NotFound, BlacklistEntryNotOpen, SamePerson, ProposalLapsed.
+    Source: A12, R58, Q19.
     """
     entry = await store.lock_entry(work.connection, command.proposal_id)
-    _check_second(entry, command.by)
+    _check_second(work, entry, command.by)
     await store.approve_entry(work.connection, command.proposal_id, by=command.by.account_id, now=work.now)
     outcome = BlacklistOutcome(id=command.proposal_id, credit_code=entry.credit_code, state="approved")
     ground = f"{entry.organ} {entry.number}"
@@ -147,6 +150,8 @@ async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistOutco
         "proposed_by": command.by.account_id,
         "proposed_at": work.now,
     }
+    before = lapsed_before(work.now)
+    await store.lapse_lifting(work.connection, command.entry_id, proposed_until=before, now=work.now)
     try:
         await execute(work.connection, insert(BLACKLIST_LIFTING).values(**values))
     except asyncpg.UniqueViolationError as error:
@@ -158,10 +163,11 @@ async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistOutco
 async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
     """Take a code off the blacklist; a suspension of its own goes on.
 
-    Emits: OrganisationReinstated. Raises: NotFound, BlacklistEntryNotOpen, SamePerson. Source: A12, R58, Q19.
+    Emits: OrganisationReinstated. Raises: NotFound, BlacklistEntryNotOpen, SamePerson, ProposalLapsed.
+    Source: A12, R58, Q19.
     """
     lifting = await store.lock_lifting(work.connection, command.proposal_id)
-    _check_second(lifting, command.by)
+    _check_second(work, lifting, command.by)
     ground = f"{lifting.organ} {lifting.number}"
     approved = Ending(state="approved", reason=ground, by=command.by.account_id, at=work.now)
     await store.close_lifting(work.connection, command.proposal_id, approved)
@@ -228,12 +234,13 @@ async def _stop(work: Work, before: Organisation, *, by: Actor, ground: str) -> 
     await move(work, after, fact=OrganisationSuspended, by=by, telling=telling)
 
 
-def _check_second(proposal: Proposal, by: Actor) -> None:
-    """Raises: BlacklistEntryNotOpen, SamePerson."""
+def _check_second(work: Work, proposal: Proposal, by: Actor) -> None:
+    """Raises: BlacklistEntryNotOpen, SamePerson, ProposalLapsed."""
     if proposal.state != "proposed":
         raise BlacklistEntryNotOpen
     if proposal.proposed_by == by.account_id:
         raise SamePerson
+    check_in_time(proposal.proposed_at, now=work.now)
 
 
 def _tell_proposer(work: Work, outcome: BlacklistOutcome, proposal: Proposal, command: Close) -> None:

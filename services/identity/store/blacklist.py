@@ -31,6 +31,7 @@ class Proposal:
     decided_on: date
     state: str
     proposed_by: UUID
+    proposed_at: datetime
 
     @property
     def decision(self) -> ExternalDecision:
@@ -49,8 +50,8 @@ async def lock_entry(connection: Connection, entry_id: UUID) -> Proposal:
     """An entry, locked until the commit. Raises: NotFound."""
     return _proposal(
         await connection.fetchrow(
-            "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by FROM blacklist_entry"
-            " WHERE id = $1 FOR UPDATE",
+            "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by, proposed_at"
+            " FROM blacklist_entry WHERE id = $1 FOR UPDATE",
             entry_id,
         )
     )
@@ -60,7 +61,7 @@ async def lock_lifting(connection: Connection, lifting_id: UUID) -> Proposal:
     """A proposal to lift, and its entry, locked until the commit. Raises: NotFound."""
     return _proposal(
         await connection.fetchrow(
-            "SELECT l.entry_id, e.credit_code, l.organ, l.number, l.decided_on, l.state, l.proposed_by"
+            "SELECT l.entry_id, e.credit_code, l.organ, l.number, l.decided_on, l.state, l.proposed_by, l.proposed_at"
             " FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id WHERE l.id = $1 FOR UPDATE",
             lifting_id,
         )
@@ -70,8 +71,8 @@ async def lock_lifting(connection: Connection, lifting_id: UUID) -> Proposal:
 async def find_listed(connection: Connection, credit_code: str) -> Proposal | None:
     """The entry by which the body of a code is listed."""
     row = await connection.fetchrow(
-        "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by FROM blacklist_entry"
-        " WHERE left(credit_code, 17) = $1 AND state = 'approved'",
+        "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by, proposed_at"
+        " FROM blacklist_entry WHERE left(credit_code, 17) = $1 AND state = 'approved'",
         body_of(credit_code),
     )
     return None if row is None else _proposal(row)
@@ -81,6 +82,28 @@ async def listed_at_large(connection: Connection, *, limit: int) -> Sequence[tup
     """Organisations that are not stopped though their body is listed: id and code."""
     rows = await connection.fetch(_LISTED_AT_LARGE, limit)
     return [(row["id"], row["credit_code"]) for row in rows]
+
+
+async def lapse_entry(connection: Connection, credit_code: str, *, proposed_until: datetime, now: datetime) -> None:
+    """A proposal to list this body that nobody approved in time stands in the way of no other."""
+    await connection.execute(
+        "UPDATE blacklist_entry SET state = 'lapsed', closed_at = $3"
+        " WHERE left(credit_code, 17) = $1 AND state = 'proposed' AND proposed_at <= $2",
+        body_of(credit_code),
+        proposed_until,
+        now,
+    )
+
+
+async def lapse_lifting(connection: Connection, entry_id: UUID, *, proposed_until: datetime, now: datetime) -> None:
+    """A proposal to lift this entry that nobody approved in time stands in the way of no other."""
+    await connection.execute(
+        "UPDATE blacklist_lifting SET state = 'lapsed', closed_at = $3"
+        " WHERE entry_id = $1 AND state = 'proposed' AND proposed_at <= $2",
+        entry_id,
+        proposed_until,
+        now,
+    )
 
 
 async def approve_entry(connection: Connection, entry_id: UUID, *, by: UUID | None, now: datetime) -> None:

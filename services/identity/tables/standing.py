@@ -19,6 +19,9 @@ from services.identity.tables.base import METADATA, TASK
 from shared.runtime.row_security import own, party_rows
 from shared.runtime.tables import moment
 
+WAITING_TIES = "ended_at IS NULL AND standing IN ('declared', 'repeated')"
+"""Ties that a party declared and nobody has judged yet."""
+
 BLACKLIST_ENTRY = Table(
     "blacklist_entry",
     METADATA,
@@ -45,7 +48,7 @@ BLACKLIST_ENTRY = Table(
         unique=True,
         postgresql_where=text("state IN ('proposed', 'approved')"),
     ),
-    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused', 'lifted')", name="state"),
+    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused', 'lifted', 'lapsed')", name="state"),
     CheckConstraint("(state IN ('approved', 'lifted')) = (approved_by IS NOT NULL)", name="approved"),
     CheckConstraint("(state IN ('withdrawn', 'refused', 'lifted')) = (closed_by IS NOT NULL)", name="closed"),
     CheckConstraint("approved_by <> proposed_by", name="four_eyes"),
@@ -69,8 +72,8 @@ BLACKLIST_LIFTING = Table(
     Column("closed_by", Uuid),
     moment("closed_at", nullable=True),
     Index("blacklist_lifting_open", "entry_id", unique=True, postgresql_where=text("state = 'proposed'")),
-    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused')", name="state"),
-    CheckConstraint("(state = 'proposed') = (closed_by IS NULL)", name="closed"),
+    CheckConstraint("state IN ('proposed', 'approved', 'withdrawn', 'refused', 'lapsed')", name="state"),
+    CheckConstraint("(state IN ('proposed', 'lapsed')) = (closed_by IS NULL)", name="closed"),
     CheckConstraint("state <> 'approved' OR closed_by <> proposed_by", name="four_eyes"),
     info=TASK,
 )
@@ -84,6 +87,8 @@ AFFILIATION = Table(
     Column("kind", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("origin", Text, nullable=False, server_default=text("'recorded'")),
+    # What became of a party's own word: what staff or the platform recorded is confirmed from the first.
+    Column("standing", Text, nullable=False, server_default=text("'confirmed'")),
     Column("recorded_by", Uuid),
     moment("recorded_at"),
     Column("ended_reason", Text, nullable=False, server_default=text("''")),
@@ -95,8 +100,18 @@ AFFILIATION = Table(
         "provider_id",
         "kind",
         unique=True,
-        postgresql_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL AND standing <> 'repeated'"),
     ),
+    # Declared once more after a dismissal: it waits for the operator beside whatever is in force.
+    Index(
+        "affiliation_repeated",
+        "enterprise_id",
+        "provider_id",
+        "kind",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL AND standing = 'repeated'"),
+    ),
+    Index("affiliation_waiting", "id", postgresql_where=text(WAITING_TIES)),
     Index("affiliation_provider_id", "provider_id"),
     CheckConstraint(
         "kind IN ('subordination', 'joint_establishment', 'property_tie', 'same_code', 'same_party')", name="kind"
@@ -105,7 +120,16 @@ AFFILIATION = Table(
     CheckConstraint("(origin = 'automatic') = (kind = 'same_code')", name="automatic"),
     CheckConstraint("origin = 'automatic' OR recorded_by IS NOT NULL", name="recorded"),
     CheckConstraint("kind <> 'same_code' OR ended_at IS NULL", name="one_body_for_ever"),
-    CheckConstraint("version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END", name="version"),
+    CheckConstraint("standing IN ('declared', 'repeated', 'confirmed', 'dismissed')", name="standing"),
+    CheckConstraint("standing = 'confirmed' OR origin = 'declared'", name="judged"),
+    CheckConstraint("standing = 'confirmed' OR (standing = 'dismissed') = (ended_at IS NOT NULL)", name="dismissed"),
+    # What was never in force has said no fact, so it has no version.
+    CheckConstraint(
+        "version = CASE WHEN ended_at IS NULL THEN 1 ELSE 2 END"
+        " OR (version = 0 AND standing IN ('repeated', 'dismissed'))",
+        name="version",
+    ),
+    CheckConstraint("standing <> 'repeated' OR version = 0", name="not_in_force"),
     info=party_rows(own("enterprise_id", "provider_id")),
 )
 

@@ -7,6 +7,7 @@ from services.identity.domain.accounts import RESTORING_ACTS, acts_for_bureau, a
 from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import EXCLUSIVE_ROLES, Permission
+from shared.kernel.proposals import lapsed_before
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection
 
@@ -27,12 +28,16 @@ SELECT kind, title, subject_type, subject_id, since FROM (
     FROM organisation o WHERE $2 AND o.recognition = 'requested' AND o.reviewed_by IS DISTINCT FROM $8
     UNION ALL
     SELECT 'blacklist.approve', '批准列入黑名单：' || organisation_name, 'blacklist', id, proposed_at
-    FROM blacklist_entry WHERE $3 AND state = 'proposed' AND proposed_by <> $8
+    FROM blacklist_entry WHERE $3 AND state = 'proposed' AND proposed_at > $16 AND proposed_by <> $8
     UNION ALL
     SELECT 'blacklist.approve_lifting', '批准移出黑名单：' || e.organisation_name, 'blacklist_lifting', l.id,
            l.proposed_at
     FROM blacklist_lifting l JOIN blacklist_entry e ON e.id = l.entry_id
-    WHERE $3 AND l.state = 'proposed' AND l.proposed_by <> $8
+    WHERE $3 AND l.state = 'proposed' AND l.proposed_at > $16 AND l.proposed_by <> $8
+    UNION ALL
+    SELECT 'affiliation.judge', '核实申报的关联关系：' || e.name || '与' || p.name, 'affiliation', a.id, a.recorded_at
+    FROM affiliation a JOIN organisation e ON e.id = a.enterprise_id JOIN organisation p ON p.id = a.provider_id
+    WHERE $17 AND a.ended_at IS NULL AND a.standing IN ('declared', 'repeated')
     UNION ALL
     SELECT 'organisation.reinstate', '决定是否解除暂停：' || name, 'organisation', id, reinstatement_asked_at
     FROM organisation WHERE $13 AND reinstatement_asked_at IS NOT NULL AND blacklisted_since IS NULL
@@ -84,6 +89,8 @@ async def list_tasks(
         Permission.IDENTITY_ORGANISATION_REINSTATE in principal.permissions and acts_for_bureau(principal.roles),
         sorted(RESTORING_ACTS),
         approvable_roles(principal.roles, no_other_administrator=True),
+        lapsed_before(now),
+        Permission.IDENTITY_AFFILIATION_RECORD in principal.permissions,
     )
     tasks = [Task(**dict(row)) for row in rows]
     return page_of(tasks, limit=limit, ids=[task.subject_id for task in tasks])

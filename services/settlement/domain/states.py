@@ -49,12 +49,13 @@ class AppropriationState(StrEnum):
 
 
 class OverrideState(StrEnum):
-    """Where a proposal to lift what stands against an item is."""
+    """Where a proposal to lift what stands against an item is; `lapsed` when nobody decided it in time."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
 
 
 ENDED_ITEMS = frozenset({ItemState.REFUSED, ItemState.REJECTED, ItemState.WITHDRAWN})

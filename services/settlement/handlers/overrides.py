@@ -27,6 +27,7 @@ from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of, tell_provider
 from services.settlement.store import overrides as rows
 from services.settlement.views.standing import read_lifted, read_marks
+from shared.kernel.proposals import check_in_time, lapsed_before
 from shared.kernel.refusals import bug
 from shared.runtime.db import Record
 from shared.runtime.http import Resource
@@ -100,6 +101,8 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
         "proposed_by": command.by.account_id,
         "proposed_at": work.now,
     }
+    late = lapsed_before(work.now)
+    await rows.lapse_override(work.connection, claim.id, item.order_id, proposed_until=late, now=work.now)
     try:
         await rows.insert_override(work.connection, values)
     except asyncpg.UniqueViolationError as error:
@@ -120,10 +123,14 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
 
 
 async def approve_override(work: Work, command: DecideOverride) -> OverrideStatus:
-    """Approve a proposal, by somebody without any part in the order. Raises: OverrideNotOpen, SamePerson."""
+    """Approve a proposal, by somebody without any part in the order.
+
+    Raises: OverrideNotOpen, SamePerson, ProposalLapsed.
+    """
     claim, row = await _lock(work, command)
     item = claim.item(row["order_id"])
     await check_actor(work, Part.APPROVE_OVERRIDE, [item], by=command.by)
+    check_in_time(row["proposed_at"], now=work.now)
     if not await _still_meant(work, item, row):
         raise OverrideNotOpen
     expires_at = work.now + timedelta(days=work.pack.deadlines.override_days)

@@ -17,6 +17,16 @@ async def insert_override(connection: Connection, values: dict[str, object]) -> 
     await execute(connection, insert(OVERRIDE).values(**values))
 
 
+async def lapse_override(
+    connection: Connection, claim_id: UUID, order_id: UUID, *, proposed_until: datetime, now: datetime
+) -> None:
+    """A proposal for this item that nobody approved in time stands in the way of no other; lock its claim first."""
+    open_one = (OVERRIDE.c.claim_id == claim_id) & (OVERRIDE.c.order_id == order_id)
+    late = (OVERRIDE.c.state == OverrideState.PROPOSED.value) & (OVERRIDE.c.proposed_at <= proposed_until)
+    ended = {"state": OverrideState.LAPSED.value, "version": OVERRIDE.c.version + 1, "decided_at": now}
+    await execute(connection, update(OVERRIDE).where(open_one & late).values(**ended))
+
+
 async def claim_of(connection: Connection, override_id: UUID) -> UUID | None:
     """The claim of an override; it is locked first, as by every act on it."""
     found: UUID | None = await fetch_value(connection, select(OVERRIDE.c.claim_id).where(OVERRIDE.c.id == override_id))

@@ -11,6 +11,7 @@ from services.settlement.views.standing import BODY_PLACES, read_barring, read_w
 from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
+from shared.kernel.proposals import lapsed_before
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.db import Connection, Record
 from shared.runtime.urging import quiet
@@ -62,7 +63,8 @@ def _all(part: Part, *, of: str) -> str:
 
 # One row a task: what kind, what about, since when, due when, which claims. $1 is the caller's organisation, $2 the
 # kinds the caller's permissions open, $3 the cursor, $4 the caller's account,
-# $5 how many, $6 the time, $7 the approved requests against which something stands.
+# $5 how many, $6 the time, $7 the approved requests against which something stands, $8 when a proposal was made that
+# lapses now.
 _TASKS = f"""
 SELECT * FROM (
     SELECT 'submit_claim' AS kind, 'claim' AS subject_type, c.id, c.serial, c.created_at, c.state_since AS since,
@@ -97,7 +99,8 @@ SELECT * FROM (
     SELECT 'approve_override', 'override', v.id, c.serial, c.created_at, v.proposed_at, NULL, ARRAY[c.id]
     FROM override v JOIN claim c ON c.id = v.claim_id
     JOIN claim_item i ON i.claim_id = v.claim_id AND i.order_id = v.order_id
-    WHERE v.state = 'proposed' AND {_LIVE} AND i.state <> 'paid' AND NOT ({_barred(Part.APPROVE_OVERRIDE)})
+    WHERE v.state = 'proposed' AND v.proposed_at > $8 AND {_LIVE} AND i.state <> 'paid'
+      AND NOT ({_barred(Part.APPROVE_OVERRIDE)})
     UNION ALL
     SELECT CASE a.state WHEN 'requested' THEN 'approve_appropriation' ELSE 'record_payment' END, 'appropriation',
            a.id, a.serial, a.requested_at, a.state_since, NULL,
@@ -173,7 +176,7 @@ async def list_tasks(
     """A page of what waits for the caller, newest first."""
     kinds = [kind for permission in principal.permissions for kind in _KINDS.get(permission, ())]
     barred = await _barred_requests(connection, now=now) if _ON_APPROVED & set(kinds) else []
-    asked = (principal.organisation_id, kinds, after, principal.account_id, limit + 1, now, barred)
+    asked = (principal.organisation_id, kinds, after, principal.account_id, limit + 1, now, barred, lapsed_before(now))
     rows = await connection.fetch(_TASKS, *asked)
     marked = {claim_id for row in rows if row["kind"] in _MARKED for claim_id in row["claims"]}
     words = await read_words_of_claims(connection, marked, now=now) if marked else {}

@@ -21,11 +21,13 @@ from services.voucher.domain.refusals import (
 from services.voucher.domain.states import PLAN_MOVES, Account, IncreaseState, Movement, PlanState
 from services.voucher.store import ledger, plans, queue
 from services.voucher.views.models import IncreaseView, PlanView
-from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanIncreased, PlanPublished
+from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanIncreased, PlanPublished, PlanWithdrawn
 from shared.kernel.calendar import business_year, day_closes_at, year_closes_at
+from shared.kernel.ids import made_at
 from shared.kernel.money import MAX_FEN
+from shared.kernel.proposals import PROPOSAL_DAYS, check_in_time, lapsed_before
 from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 YEAR_END_TIMER = "voucher.year_end"
 
@@ -77,8 +79,7 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
         raise PlanYearOver(year=command.year)
     if business_year(command.opens_at) != command.year:
         raise PlanOpensOutsideYear(year=command.year, pointer="/opens_at")
-    if await plans.plan_of_year(work.connection, command.year) is not None:
-        raise PlanExists(year=command.year)
+    await _make_room(work, command.year)
     lane = work.pack.priority_lane
     share_bp = lane.share_bp if command.lane_share_bp is None else command.lane_share_bp
     plan_id = work.new_id()
@@ -102,16 +103,33 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
     return await _view(work, plan_id)
 
 
+async def _make_room(work: Work, year: int) -> None:
+    """Give a draft up that nobody approved in time; the year may have another one. Raises: PlanExists.
+
+    Emits voucher.plan_withdrawn.
+    """
+    plan_id = await plans.plan_of_year(work.connection, year)
+    if plan_id is None:
+        return
+    row = await lock(work, plan_id)
+    if row["state"] != PlanState.DRAFT or made_at(plan_id) > lapsed_before(work.now):
+        raise PlanExists(year=year)
+    ended = {"ended_reason": f"{PROPOSAL_DAYS}日内未获批准", "ended_at": work.now}
+    await advance(work, row, PlanState.WITHDRAWN, SYSTEM, PlanWithdrawn, ended, ground="lapsed")
+
+
 async def approve_plan(work: Work, command: DecidePlan) -> PlanView:
     """A second person approves. Emits voucher.plan_approved. Source: A15, R8.
 
-    Raises: SamePerson, PlanStateWrong, PlanYearOver.
+    Raises: SamePerson, ProposalLapsed, PlanStateWrong, PlanYearOver.
     """
     row = await lock(work, command.plan_id)
     if work.now >= row["closes_at"]:
         raise PlanYearOver(year=row["year"])
     if row["drafted_by"] == command.by.account_id:
         raise SamePerson
+    if row["state"] == PlanState.DRAFT:
+        check_in_time(made_at(command.plan_id), now=work.now)
     return await advance(
         work, row, PlanState.APPROVED, command.by, PlanApproved, {"approved_by": command.by.account_id}
     )
@@ -174,7 +192,7 @@ async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
 async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView:
     """Raise the plan; the waiting list is served first. Emits voucher.plan_increased. Source: A15, Q3.
 
-    Raises: SamePerson, ProposalDecided, PlanStateWrong, PlanYearOver.
+    Raises: SamePerson, ProposalDecided, ProposalLapsed, PlanStateWrong, PlanYearOver.
     """
     found = await plans.find_increase(work.connection, command.increase_id)
     if found is None:
@@ -186,6 +204,8 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
         raise PlanStateWrong(state="" if plan is None else plan.state.value)
     if work.now >= plan.closes_at:
         raise PlanYearOver(year=plan.year)
+    if found["state"] == IncreaseState.PROPOSED:
+        check_in_time(found["drafted_at"], now=work.now)
     if not await plans.decide_increase(work.connection, command.increase_id, approved_by=command.by.account_id):
         raise ProposalDecided
     amount_fen = found["amount_fen"]

@@ -13,6 +13,7 @@ from services.voucher.store import ledger, plans, queue
 from services.voucher.store.queue import PlanRow
 from services.voucher.views.models import RevocationView
 from shared.kernel.money import Fen, format_yuan
+from shared.kernel.proposals import check_in_time
 from shared.kernel.refusals import invariant
 from shared.runtime.problems import NotFound
 from shared.runtime.work import Actor, Decision, Notice, Work
@@ -62,13 +63,15 @@ async def propose_revocation(work: Work, command: ProposeRevocation) -> Revocati
 async def approve_revocation(work: Work, command: ApproveRevocation) -> RevocationView:
     """Available to left while the year is open, else to taken back. Emits voucher.quota_moved. Source: A9, R36.
 
-    Raises: NotFound, SamePerson, ProposalDecided, RevocationTooLarge.
+    Raises: NotFound, SamePerson, ProposalDecided, ProposalLapsed, RevocationTooLarge.
     """
     case = await plans.find_revocation(work.connection, command.revocation_id)
     if case is None:
         raise NotFound
     if case["proposed_by"] == command.by.account_id:
         raise SamePerson
+    if case["state"] == IncreaseState.PROPOSED:
+        check_in_time(case["proposed_at"], now=work.now)
     plan_id = await work.connection.fetchval(
         "SELECT plan_id FROM quota_account WHERE id = $1", case["quota_account_id"]
     )

@@ -33,6 +33,13 @@ ENDS: Mapping[str, tuple[Permission, tuple[str, ...]]] = {
         P.IDENTITY_BLACKLIST_APPROVE,
         ("identity POST /blacklist/liftings/{lifting_id}/approve",),
     ),
+    "affiliation.judge": (
+        P.IDENTITY_AFFILIATION_RECORD,
+        (
+            "identity POST /affiliations/{affiliation_id}/confirm",
+            "identity POST /affiliations/{affiliation_id}/dismiss",
+        ),
+    ),
     "organisation.reinstate": (
         P.IDENTITY_ORGANISATION_REINSTATE,
         (

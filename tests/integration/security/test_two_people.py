@@ -120,7 +120,7 @@ def ways(place: str, *names: str) -> frozenset[str]:
     return frozenset(f"{place}/{name}" for name in names)
 
 
-WAITS = "the external decision behind it does not age, and the proposer may withdraw it at any time"
+WAITS = "the external decision behind it does not age; what waits longer than a week is proposed again"
 LIFTING = "identity POST /blacklist/liftings/{lifting_id}"
 ENTRY = "identity POST /blacklist/{entry_id}"
 PLAN, INCREASE = "voucher POST /plans/{plan_id}", "voucher POST /increases/{increase_id}"

@@ -249,6 +249,10 @@ class Delisting(Desk):
 
     async def propose(self) -> str:
         self.product_id = await self.catalog.publish()
+        return await self.propose_again()
+
+    async def propose_again(self) -> str:
+        """What FIRST proposes of the same product once more; its id."""
         body = {"ground": "g3_false_service", "evidence": "投诉核查报告第12号"}
         return await self.made(f"/products/{self.product_id}/delistings", body, role=Role.OPERATOR_CLERK)
 

@@ -46,6 +46,7 @@ from services.catalog.domain.rules import Provider
 from shared.contracts.messages.catalog import Component, ProductFact
 from shared.contracts.policy import load_pack
 from shared.kernel.ids import ProductId
+from shared.kernel.proposals import ProposalLapsed
 from shared.kernel.refusals import Bug, Refusal
 from tests.factories.harness import repository
 
@@ -284,15 +285,20 @@ def test_a_proposal_is_decided_once_by_a_second_person() -> None:
         ground="g1_illegal",
         evidence="处罚决定书",
         proposed_by=OPERATOR,
+        proposed_at=NOW,
     )
     with pytest.raises(DelistingSamePerson):
-        delisting.decide(proposal, by=OPERATOR, outcome=DelistingState.APPROVED)
+        delisting.decide(proposal, by=OPERATOR, outcome=DelistingState.APPROVED, now=NOW)
     heard = delisting.answer(proposal, statement="请复核")
     assert (heard.state, heard.version, heard.statement) == (DelistingState.PROPOSED, 2, "请复核")
-    decided = delisting.decide(proposal, by=BUREAU, outcome=DelistingState.REFUSED)
+    week_over = NOW + timedelta(days=7)
+    with pytest.raises(ProposalLapsed):
+        delisting.decide(proposal, by=BUREAU, outcome=DelistingState.APPROVED, now=week_over)
+    assert delisting.decide(proposal, by=BUREAU, outcome=DelistingState.REFUSED, now=week_over).version == 2
+    decided = delisting.decide(proposal, by=BUREAU, outcome=DelistingState.REFUSED, now=NOW)
     assert (decided.state, decided.version) == (DelistingState.REFUSED, 2)
     with pytest.raises(DelistingDecided):
-        delisting.decide(decided, by=BUREAU, outcome=DelistingState.APPROVED)
+        delisting.decide(decided, by=BUREAU, outcome=DelistingState.APPROVED, now=NOW)
     with pytest.raises(DelistingDecided):
         delisting.answer(decided, statement="不服")
 

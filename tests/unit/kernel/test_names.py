@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kernel.names import fold, fold_name, fold_phone, is_ideograph, is_seen
+from shared.kernel.names import fold, fold_name, fold_phone, is_ideograph, is_plain, is_seen
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,17 @@ def test_a_chosen_form_of_an_ideograph_is_a_name_and_folds_to_the_character() ->
     assert is_seen("葛\U000e0100城", letters_min=2)
     assert not is_seen("\U000e0100葛城", letters_min=2)
     assert fold_name("葛\U000e0100城") == fold_name("葛城")
+
+
+@pytest.mark.parametrize("bracket", "<>＜＞﹤﹥")
+def test_an_angle_bracket_of_any_width_makes_a_name_refused(bracket: str) -> None:
+    assert not is_seen(f"贵州{bracket}云有限公司", letters_min=2)
+    assert not is_plain(bracket)
+
+
+@pytest.mark.parametrize("name", ["《数据法》咨询", "云〈一〉号", "〔甲〕公司", "R&D（贵阳）", "a=b"])
+def test_the_marks_of_titles_and_other_signs_stay_in_a_name(name: str) -> None:
+    assert is_seen(name)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "12345", "（）", "——", "\u3000\u3000"])

@@ -191,6 +191,8 @@ class AffiliationItem(Resource):
     source: str
     origin: str
     """Declared by a party, recorded by the operator, or automatic."""
+    standing: str
+    """Declared (in force), repeated (declared again after a dismissal, not in force), confirmed or dismissed."""
     recorded_at: datetime
     ended_reason: str
     ended_at: datetime | None
