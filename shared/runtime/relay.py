@@ -43,7 +43,7 @@ WORTH_BYTES = 4_000
 """So much (some eight messages) is worth a publication: whoever has it waits for no more."""
 DELETE_QUIET_S = 0.1
 DELETE_EACH_S = 0.5
-BACKOFF_S_MAX = 5.0
+BACKOFF_S_MAX = 2.0
 
 # How every event begins; inside a text its quotes would be escaped. A row written in bulk holds several events.
 _EVENT_MARK = f'"specversion":"{EVENT_SPECIFICATION}"'.encode()
