@@ -208,6 +208,7 @@ async def test_a_revocation_after_the_years_end_goes_to_taken_back_and_not_to_th
 ) -> None:
     plan_id = await voucher.plan(100_000)
     await granted(voucher, plan_id, 40_000)
+    await voucher.platform.move_clock(year_closes_at(YEAR) - timedelta(days=1))
     case = (await revoke(voucher, 15_000)).json()
     before = await voucher.value("SELECT left_fen FROM plan WHERE id = $1", plan_id)
     await past_year_end(voucher, monkeypatch)
