@@ -1,4 +1,4 @@
-"""Orders and their purchase sagas: loaded under the order row's lock; as what they are written is declared here.
+"""Orders, read with their sagas under the order row's lock; how orders and lines are written is declared here.
 
 No index holds a column that changes, so a step of an order stays on its page (HOT).
 """
@@ -56,7 +56,8 @@ ORDERS: Rows[Order] = Rows(
 )
 """Orders; a new one is a `NewOrder`."""
 _PRICED = (
-    *("line", "component", "unit", "quantity", "price_fen", "fee_fen", "rate_bp", "voucher_max_fen", "voucher_fen"),
+    *("line", "component", "unit", "quantity"),
+    *("price_fen", "fee_fen", "rate_bp", "voucher_max_fen", "voucher_fen"),
 )
 _OFFERED = ("product_id", "edition", "product_name", "class_code", "service_standard")
 LINES: Rows[NewLine] = Rows(
