@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 from shared.runtime.service import Service
 
 PAGE = 1_000
@@ -58,7 +58,7 @@ class Books(Protocol):
         """The service."""
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[Connection]:
+    def reading(self) -> AbstractAsyncContextManager[DriverConnection]:
         """A connection to its database."""
         ...
 

@@ -14,7 +14,7 @@ import dotenv
 import msgspec
 
 import services
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 from shared.runtime.ports import Ports
 from shared.runtime.service import Service
 from shared.runtime.work import Work
@@ -71,7 +71,7 @@ def bus_url(service: str) -> str:
     return os.environ.get(f"{service.upper()}_BUS_URL") or variable("BUS_URL")
 
 
-async def _prepare(connection: Connection) -> None:
+async def _prepare(connection: DriverConnection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -88,7 +88,7 @@ class Database:
     pool: asyncpg.Pool
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def reading(self) -> AsyncIterator[DriverConnection]:
         """A connection for looking."""
         async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
             yield connection

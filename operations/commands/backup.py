@@ -23,7 +23,7 @@ from operations.journal import record
 from operations.places import CONNECT_TIMEOUT_S, NotConfigured, WrongUse, database_url, open_database, service_names
 from operations.programs import find_program, run_program, without_password
 from operations.report import Report, is_folder
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 
 _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_database() AS name,
@@ -178,7 +178,7 @@ def _dump(source: Path, service: str) -> Dump:
 
 
 @asynccontextmanager
-async def _maintenance(url: str) -> AsyncIterator[Connection]:
+async def _maintenance(url: str) -> AsyncIterator[DriverConnection]:
     """A connection beside the service's database, by POSTGRES_ADMIN_URL or the owner's role. Raises: NotConfigured."""
     admin = os.environ.get("POSTGRES_ADMIN_URL") or urlunsplit(urlsplit(url)._replace(path="/postgres"))
     try:
@@ -191,7 +191,7 @@ async def _maintenance(url: str) -> AsyncIterator[Connection]:
         await connection.close(timeout=CONNECT_TIMEOUT_S)
 
 
-async def _refuse_running(connection: Connection, name: str, service: str) -> None:
+async def _refuse_running(connection: DriverConnection, name: str, service: str) -> None:
     rows = await connection.fetch(_SESSIONS, name)
     if rows:
         who = ", ".join(f"{row['sessions']} of {row['application_name'] or row['usename']}" for row in rows)
@@ -203,7 +203,7 @@ def _quoted(name: str) -> str:
 
 
 @asynccontextmanager
-async def _dropped_on_failure(connection: Connection, name: str) -> AsyncIterator[None]:
+async def _dropped_on_failure(connection: DriverConnection, name: str) -> AsyncIterator[None]:
     """Whatever ends the block early takes the new database with it."""
     try:
         yield
@@ -213,7 +213,7 @@ async def _dropped_on_failure(connection: Connection, name: str) -> AsyncIterato
 
 
 async def _restore(  # noqa: PLR0913 - the parts of one restore
-    call: Call, connection: Connection, dump: Dump, *, url: str, fresh: str, like: str, owner: str | None
+    call: Call, connection: DriverConnection, dump: Dump, *, url: str, fresh: str, like: str, owner: str | None
 ) -> None:
     """A new database with the dump's contents, its owner and its grants."""
     major = await connection.fetchval("SELECT current_setting('server_version_num')::int / 10000")
@@ -244,7 +244,7 @@ async def _check_restored(call: Call, dump: Dump, target: str) -> None:
         raise WrongUse(f"the restored schema is {about['schema']}, the manifest says {dump.manifest['schema']}")
 
 
-async def _copy_grants(connection: Connection, *, like: str, to: str) -> None:
+async def _copy_grants(connection: DriverConnection, *, like: str, to: str) -> None:
     """Who may connect: a dump holds what is in a database, not what may be done with it."""
     rows = [row for row in await connection.fetch(_GRANTS, like) if row["said"]]
     if rows:
@@ -254,7 +254,7 @@ async def _copy_grants(connection: Connection, *, like: str, to: str) -> None:
         await connection.execute(f"GRANT {row['privilege']} ON DATABASE {_quoted(to)} TO {grantee}")
 
 
-async def _swap(connection: Connection, *, name: str, fresh: str, aside: str | None) -> None:
+async def _swap(connection: DriverConnection, *, name: str, fresh: str, aside: str | None) -> None:
     """Both names change in one transaction. A session that came in between makes it fail, and nothing changes."""
     async with connection.transaction():
         if aside is not None:

@@ -15,7 +15,7 @@ from operations.commands.base import Call, Subparsers, add_service, command
 from operations.orders import PAGE
 from operations.places import Database, WrongUse, open_estate
 from operations.report import Report
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 
 # Each section is in the order of its ids, which follow time, so the same data make the same bytes.
 _FACTS = """
@@ -128,7 +128,9 @@ async def _write(call: Call, database: Database, sums: _Sums) -> dict[str, Any]:
     return {"pack_versions": [row["pack_version"] for row in packs], "left_out": sorted(tables - set(_SECTIONS))}
 
 
-async def _write_section(call: Call, connection: Connection, sums: _Sums, *, section: str, statement: str) -> None:
+async def _write_section(
+    call: Call, connection: DriverConnection, sums: _Sums, *, section: str, statement: str
+) -> None:
     after, done = UUID(int=0), 0
     while rows := await connection.fetch(statement, after, PAGE):
         for row in rows:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from services.order.handlers import ending, facts, refunds
-from services.order.handlers.docket import CONFIRM_TIMER, REFUND_TIMER
 from services.order.handlers.facts import AFFILIATION_TIMER, CANCEL_MAX, DELISTING_TIMER, SUSPENSION_TIMER
+from services.order.handlers.moves import CONFIRM_TIMER, REFUND_TIMER
 from services.order.store.sagas import SWEEP_MAX
 from shared.runtime.service import Job, TimerHandler
 

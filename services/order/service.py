@@ -2,7 +2,7 @@
 
 from services.order.api import router
 from services.order.contacts import ContactSeal
-from services.order.handlers.docket import read_news, read_present
+from services.order.handlers.order_batch import read_news, read_present
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
 from services.order.metrics import LOOKS

@@ -137,7 +137,8 @@ class _Batch:
     def __init__(self, work: Work, plan: PlanRow, accounts: Sequence[QuotaAccount]) -> None:
         self._work = work
         self._plan = plan
-        self._accounts = {account.enterprise_id: account for account in accounts}
+        self._locked = {account.enterprise_id: account for account in accounts}
+        self._accounts = dict(self._locked)
         self._regions: dict[UUID, str] = {}
         self._touched: set[UUID] = set()
         self._postings: list[Earmark] = []
@@ -174,8 +175,8 @@ class _Batch:
         opened = [(self._accounts[owner], region) for owner, region in self._regions.items()]
         if opened:
             await earmarks.copy_accounts(self._work.connection, opened)
-        changed = sorted((self._accounts[owner] for owner in self._touched), key=lambda account: account.id)
-        await ledger.save_accounts(self._work, changed, [])
+        changed = [(self._locked[owner], self._accounts[owner]) for owner in self._touched]
+        ledger.move(self._work, sorted(changed, key=lambda pair: pair[0].id), [])
         if self._postings:
             await earmarks.copy_postings(self._work, self._plan.id, self._postings)
         await queue.save_plan(self._work.connection, self._plan.after(pool, earmarked_fen=self._earmarked_fen))

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.domain.states import NEVER_PUBLISHED, Account
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 
 Row = Mapping[str, Any]
 
@@ -213,7 +213,7 @@ class _Findings:
         ][: DIFFERENCES_MAX - len(found)]
 
 
-async def prove(connection: Connection, *, told: Callable[[int, int], None] | None = None) -> Proof:
+async def prove(connection: DriverConnection, *, told: Callable[[int, int], None] | None = None) -> Proof:
     """Prove I1, I2 and I4 in one snapshot, a page of accounts at a time. Opens a transaction of its own.
 
     `told` hears how many accounts were proved, and how many there are.
@@ -237,7 +237,7 @@ async def prove(connection: Connection, *, told: Callable[[int, int], None] | No
 
 
 async def _prove_accounts(
-    connection: Connection, found: _Findings, *, told: Callable[[int, int], None] | None, total: int
+    connection: DriverConnection, found: _Findings, *, told: Callable[[int, int], None] | None, total: int
 ) -> None:
     done, after = 0, UUID(int=0)
     while page := [row["id"] for row in await connection.fetch(_PAGE, after, PAGE_ACCOUNTS)]:
@@ -250,7 +250,7 @@ async def _prove_accounts(
     found.add("account_balance_equals_postings", await connection.fetch(_STRAYS, DIFFERENCES_MAX))
 
 
-async def _prove_plans(connection: Connection, found: _Findings, plans: Iterable[PlanSum]) -> None:
+async def _prove_plans(connection: DriverConnection, found: _Findings, plans: Iterable[PlanSum]) -> None:
     found.add_posted(await connection.fetch(_POSTED_BY_PLANS))
     found.differences["plan_total"] = [
         Difference(

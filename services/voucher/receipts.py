@@ -10,7 +10,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from services.voucher.domain.receipts import Receipt, with_signature
-from shared.runtime.db import Connection
+from shared.runtime.db import DriverConnection
 
 _NONCE_BYTES = 12
 # Any number serves that nothing else in this database locks; it keeps two first starts from making two keys.
@@ -41,7 +41,7 @@ class ReceiptSigner:
         return True
 
 
-async def open_signer(connection: Connection, *, secret: str) -> ReceiptSigner:
+async def open_signer(connection: DriverConnection, *, secret: str) -> ReceiptSigner:
     """The signer with the newest key; the first start makes one. Raises: InvalidTag when the secret is wrong."""
     sealing = AESGCM(_sealing_key(secret))
     async with connection.transaction():
@@ -57,7 +57,7 @@ async def open_signer(connection: Connection, *, secret: str) -> ReceiptSigner:
     return ReceiptSigner(newest["kid"], SigningKey(raw), known)
 
 
-async def _make_key(connection: Connection, sealing: AESGCM) -> Mapping[str, object]:
+async def _make_key(connection: DriverConnection, sealing: AESGCM) -> Mapping[str, object]:
     private_key = SigningKey.generate()
     public = bytes(private_key.verify_key)
     kid = base64.urlsafe_b64encode(hashlib.sha256(public).digest()[:9]).decode()

@@ -2,12 +2,12 @@
 
 asyncpg looks at every element of an array twice and asks an abstract class what it is; most columns of a batch hold the
 same state, moment or version in every row, and one value costs nothing. Which columns may become one value is the
-caller's choice: each that may doubles the statements that can occur, so it names those that agree together.
+declaration's choice: each that may doubles the statements that can occur, so it names those that agree together.
 """
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Shape: TypeAlias = tuple[tuple[str, bool], ...]
 """The columns of a batch, each with whether it is one value."""
@@ -20,11 +20,11 @@ class Packed(NamedTuple):
     values: Sequence[object]
 
 
-def pack(names: Sequence[str], rows: Sequence[Sequence[object]], *, common: AbstractSet[str]) -> Packed:
-    """Turn rows (at least one, as long as `names`) into parameters; columns of `common` may become one value."""
+def pack(names: Sequence[str], columns: Sequence[Sequence[Any]], *, common: AbstractSet[str]) -> Packed:
+    """Turn the columns of a batch (of at least one row) into parameters; those of `common` may become one value."""
     shape: list[tuple[str, bool]] = []
     values: list[object] = []
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+    for name, column in zip(names, columns, strict=True):
         one = name in common and column.count(column[0]) == len(column)
         shape.append((name, one))
         values.append(column[0] if one else column)
@@ -32,23 +32,16 @@ def pack(names: Sequence[str], rows: Sequence[Sequence[object]], *, common: Abst
 
 
 class Source:
-    """A batch inside a statement: `rows` is a FROM item named `alias`, `of` the expression of each column.
+    """A batch inside a statement: `rows` is a FROM item named `n`, `of` the expression of each column.
 
     >>> batch = Source((("id", False), ("state", True)), {"id": "uuid", "state": "text"}, first=3)
     >>> batch.rows, batch.of["state"]
     ('unnest($3::uuid[]) AS n(id)', '$4::text')
     """
 
-    def __init__(self, shape: Shape, types: Mapping[str, str], *, first: int, alias: str = "n") -> None:
+    def __init__(self, shape: Shape, types: Mapping[str, str], *, first: int) -> None:
         arrays = [(name, f"${first + place}::{types[name]}[]") for place, (name, one) in enumerate(shape) if not one]
-        self.rows = f"unnest({', '.join(array for _, array in arrays)}) AS {alias}({', '.join(n for n, _ in arrays)})"
+        self.rows = f"unnest({', '.join(array for _, array in arrays)}) AS n({', '.join(name for name, _ in arrays)})"
         self.of = {
-            name: f"${first + place}::{types[name]}" if one else f"{alias}.{name}"
-            for place, (name, one) in enumerate(shape)
+            name: f"${first + place}::{types[name]}" if one else f"n.{name}" for place, (name, one) in enumerate(shape)
         }
-        self.after = first + len(shape)
-        """The number of the first parameter behind this batch's."""
-
-    def insert(self, table: str) -> str:
-        """The INSERT of all columns into a table that names them alike."""
-        return f"INSERT INTO {table} ({', '.join(self.of)}) SELECT {', '.join(self.of.values())} FROM {self.rows}"  # noqa: S608 - names of our own

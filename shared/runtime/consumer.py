@@ -10,7 +10,7 @@ bad message never fails 99 good ones.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -65,23 +65,26 @@ class Applier:
         self._runtime = runtime
         self.routes = Routes(subscriptions)
 
-    async def settle(self, events: Sequence[Event], *, attempts: int = 0, more: More | None = None) -> None:
-        """Make every event applied, duplicate, parked, set for retry or dead-lettered, durably.
+    async def settle(self, events: Sequence[Event], *, attempts: int = 0, more: More | None = None) -> Sequence[Event]:
+        """Make every event applied, duplicate, parked, set for retry or dead-lettered, durably; says which these were.
 
-        `more` adds to `events` what came while the transaction began; that is settled with them.
+        With `more`, what came while the transaction began is settled with them.
 
         Raises: the fault itself when it is transient; then the whole call may be repeated.
         """
         if 0 < len(events) <= BATCH_EVENTS_MAX:
-            await self._settle(events, attempts=attempts, more=more)
-            return
+            return await self._settle(events, attempts=attempts, more=more)
         for start in range(0, len(events), BATCH_EVENTS_MAX):
             await self._settle(events[start : start + BATCH_EVENTS_MAX], attempts=attempts)
+        return events
 
-    async def _settle(self, events: Sequence[Event], *, attempts: int, more: More | None = None) -> None:
+    async def _settle(self, events: Sequence[Event], *, attempts: int, more: More | None = None) -> Sequence[Event]:
         try:
-            if attempts or not await self._applied(events, more=more):
-                await self._apply(events, asking=True, retried=attempts > 0)
+            applied = False
+            if not attempts:
+                events, applied = await self._first_try(events, more=more)
+            if not applied:
+                await self._apply(events, retried=attempts > 0)
         except ParkedFault as fault:
             # The parked fact leaves the way; what came before it is good and is applied again without it.
             await self._set_parked_aside(fault.event, fault.__cause__ or fault)
@@ -91,40 +94,50 @@ class Applier:
                 raise
             if len(events) == 1:
                 await self._set_aside(events[0], error, attempts=attempts + 1)
-                return
-            half = len(events) // 2
-            await self._settle(events[:half], attempts=attempts)
-            await self._settle(events[half:], attempts=attempts)
+            else:
+                half = len(events) // 2
+                await self._settle(events[:half], attempts=attempts)
+                await self._settle(events[half:], attempts=attempts)
+        return events
 
-    async def _applied(self, events: Sequence[Event], *, more: More | None) -> bool:
-        """Whether a batch could be applied without asking the inbox, whose key refuses what it holds.
+    async def _first_try(self, events: Sequence[Event], *, more: More | None) -> tuple[Sequence[Event], bool]:
+        """All events of a batch, and whether they could be applied without asking the inbox, whose key refuses others.
 
         Nearly every event is new. A batch with one that is not runs again without it, as after any other fault.
         """
         try:
-            await self._apply(events, asking=False, more=more)
+            async with self._runtime.processing(events, more=more) as (work, found):
+                events = found
+                fresh = _received(work, events)
+                await self._apply_fresh(work, fresh)
         except Exception as error:
             if is_transient(error):
                 raise
             log.info("events.again", service=self._runtime.service.name, events=len(events), error=type(error).__name__)
-            return False
-        return True
+            return events, False
+        self._count(events, fresh)
+        return events, True
 
-    async def _apply(
-        self, events: Sequence[Event], *, asking: bool, retried: bool = False, more: More | None = None
-    ) -> None:
-        async with self._runtime.processing(events, more=more) as work:
-            fresh = await self._first_seen(work, events) if asking else _received(work, events)
+    async def _apply(self, events: Sequence[Event], *, retried: bool) -> None:
+        """Apply those of the events that the inbox does not hold."""
+        async with self._runtime.processing(events) as (work, _):
+            fresh = await self._first_seen(work, events)
             if retried:
                 await work.connection.execute(
                     "DELETE FROM retry WHERE event_id = ANY($1::uuid[])", [event.id for event in events]
                 )
-            facts = [event for event in fresh if event.aggregatetype]
-            if facts:
-                await Cursors(work, self.routes, self._run).apply(facts)
-            messages = [event for event in fresh if not event.aggregatetype]
-            for batch in rounds(messages, key=lambda event: event.subject):
-                await self._run(work, batch)
+            await self._apply_fresh(work, fresh)
+        self._count(events, fresh)
+
+    async def _apply_fresh(self, work: Work, fresh: Sequence[Event]) -> None:
+        facts = [event for event in fresh if event.aggregatetype]
+        if facts:
+            await Cursors(work, self.routes, self._run).apply(facts)
+        messages = [event for event in fresh if not event.aggregatetype]
+        for batch in rounds(messages, key=lambda event: event.subject):
+            await self._run(work, batch)
+
+    def _count(self, events: Sequence[Event], fresh: Sequence[Event]) -> None:
         self._runtime.flow.apply(fresh)
         self._runtime.counts["applied"] += len(fresh)
         self._runtime.counts["duplicates"] += len(events) - len(fresh)
@@ -137,7 +150,6 @@ class Applier:
 
     async def _run(self, work: Work, events: Sequence[Event]) -> None:
         for route, group in by_handler(events, self.routes):
-            await work.write_deferred()
             outcomes = await route.handler(work, [self.routes.read(event) for event in group])
             if outcomes is None:
                 continue
@@ -226,32 +238,40 @@ class Consumer:
                     await inlet.close()
 
     async def _handle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
-        batch = _Batch([], [])
-        await self._read(inlet, deliveries, batch)
+        batch = await self._read(inlet, deliveries)
         self._runtime.flow.take(self._queue)
-
-        async def more() -> None:
-            await self._read(inlet, inlet.take(bytes_max=MORE_BYTES_MAX), batch)
-
-        await self._settle(inlet, batch, more)
+        batch = await self._settle(inlet, batch)
         self._runtime.flow.settle(self._queue)
         await inlet.acknowledge(batch.readable)
 
-    async def _read(self, inlet: Inlet, deliveries: Sequence[Delivery], batch: "_Batch") -> None:
-        """Add deliveries and their events to a batch; reject what cannot be read."""
+    async def _read(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> "_Batch":
+        """Deliveries and their events; what cannot be read is rejected."""
+        readable: list[Delivery] = []
+        events: list[Event] = []
         for delivery in deliveries:
             try:
-                batch.events.extend(vouched(read_batch(delivery.body), sender=delivery.sender))
-                batch.readable.append(delivery)
+                events += vouched(read_batch(delivery.body), sender=delivery.sender)
+                readable.append(delivery)
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
                 await inlet.reject(delivery)
+        return _Batch(readable, events)
 
-    async def _settle(self, inlet: Inlet, batch: "_Batch", more: More) -> None:
-        """Apply; hold what waits for the database, because the broker counts what is given back and gives it up."""
+    async def _settle(self, inlet: Inlet, batch: "_Batch") -> "_Batch":
+        """Apply a batch and what comes while its transaction begins; gives all that was applied.
+
+        What waits for the database is held, because the broker counts what is given back and gives it up.
+        """
         clock = asyncio.get_running_loop()
         hold_until = clock.time() + HOLD_S
         pause_s = 0.1
+
+        async def more() -> Sequence[Event]:
+            nonlocal batch
+            come = await self._read(inlet, inlet.take(bytes_max=MORE_BYTES_MAX))
+            batch = _Batch([*batch.readable, *come.readable], [*batch.events, *come.events])
+            return come.events
+
         while True:
             try:
                 await self._applier.settle(batch.events, more=more)
@@ -263,15 +283,14 @@ class Consumer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, BACKOFF_S_MAX)
             else:
-                return
+                return batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(NamedTuple):
     """What is settled together: deliveries, and all their events."""
 
-    readable: list[Delivery]
-    events: list[Event]
+    readable: Sequence[Delivery]
+    events: Sequence[Event]
 
 
 async def run_retries(runtime: Runtime, applier: Applier, *, every_s: float = 1.0) -> None:

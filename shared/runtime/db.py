@@ -4,18 +4,44 @@ Hot paths write SQL with arrays and call asyncpg directly. Everything else build
 functions here, so that both kinds share the transaction of one Work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import asyncpg
 import msgspec
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement
 
-Connection: TypeAlias = asyncpg.Connection
 Record: TypeAlias = asyncpg.Record
+DriverConnection: TypeAlias = asyncpg.Connection
+"""For whoever opens transactions and cursors of its own; handlers and stores do not."""
+
+
+class Connection(Protocol):
+    """What stores ask of a connection: the driver's own, or that of a Work."""
+
+    async def fetch(self, query: str, /, *arguments: Any) -> list[Record]:  # noqa: ANN401 - values of any column
+        """All rows of a statement."""
+
+    async def fetchrow(self, query: str, /, *arguments: Any) -> Any:  # noqa: ANN401 - as above
+        """The first row of a statement, or None."""
+
+    async def fetchval(self, query: str, /, *arguments: Any) -> Any:  # noqa: ANN401 - as above
+        """The first column of the first row, or None."""
+
+    async def execute(self, query: str, /, *arguments: Any) -> str:  # noqa: ANN401 - as above
+        """Run a statement; answers with its command tag."""
+
+    async def executemany(self, command: str, arguments: Iterable[Sequence[Any]], /) -> None:
+        """Run a statement for each sequence of arguments."""
+
+    async def copy_records_to_table(
+        self, table: str, /, *, records: Iterable[Sequence[Any]], columns: Sequence[str]
+    ) -> str:
+        """Add many rows by COPY; answers with its command tag."""
+
 
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
@@ -25,7 +51,7 @@ COMMAND_TIMEOUT_S = 40.0
 _DIALECT = asyncpg_dialect()
 
 
-async def _prepare(connection: Connection) -> None:
+async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -34,7 +60,7 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-async def _keep(connection: Connection) -> None:
+async def _keep(connection: asyncpg.Connection) -> None:
     """Nothing to reset: no session state is ever set, and the default reset costs a statement each release."""
     del connection
 
@@ -72,7 +98,7 @@ def compile_statement(statement: ClauseElement) -> tuple[str, list[Any]]:
 async def fetch_all(connection: Connection, statement: ClauseElement) -> list[Record]:
     """All rows of a Core statement."""
     sql, arguments = compile_statement(statement)
-    return cast("list[Record]", await connection.fetch(sql, *arguments))
+    return await connection.fetch(sql, *arguments)
 
 
 async def fetch_one(connection: Connection, statement: ClauseElement) -> Record | None:

@@ -11,7 +11,7 @@ process has written and not committed is waited for, KEY_WAIT_MS at most; its ca
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,72 +96,82 @@ class Gatherer:
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch: list[Call] = []
-            try:
-                await self._settle(batch)
-            except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
-                _fail(batch, error)
+            await self._serve()
 
-    async def _gather(self, batch: list[Call], *, since_s: float) -> None:
-        """Fill a batch with what waits, or with as many calls as came together lately, LINGER_S after `since_s`."""
+    async def _serve(self) -> None:
+        """Commit the next batch: its calls come together while its transaction begins, which is most of their wait."""
+        since_s = asyncio.get_running_loop().time()
+        batch: Sequence[Call] = ()
+        outcomes: Sequence[Outcome] = ()
+        try:
+            async with self._runtime.work() as work:
+                batch = await self._gather(since_s=since_s)
+                outcomes = await self._run(work, batch)
+        except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
+            self._forget(outcomes)
+            if batch:
+                await self._settle(batch, failed=error)
+            elif await _may_try_again(error, tried=1):
+                # It did not even begin: whoever came during the pause belongs to the batch as well.
+                await self._settle(self._take())
+            else:
+                _fail(self._take(), error)
+        else:
+            _tell(batch, outcomes)
+
+    async def _gather(self, *, since_s: float) -> Sequence[Call]:
+        """What waits, or as many calls as came together lately, at the latest LINGER_S after `since_s`."""
         loop = asyncio.get_running_loop()
         if len(self._waiting) < self._expected and loop.time() < since_s + LINGER_S:
             self._enough.clear()
             alarm = loop.call_at(since_s + LINGER_S, self._enough.set)
             await self._enough.wait()
             alarm.cancel()
-        self._take(batch)
+        return self._take()
 
-    def _take(self, batch: list[Call]) -> None:
-        batch += [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
+    def _take(self) -> Sequence[Call]:
+        batch = [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
         self._expected = min(GATHER_MAX, max(len(batch), self._expected * 3 // 4))
+        return batch
 
-    async def _settle(self, batch: list[Call]) -> None:
-        """Commit a batch, the next one when it is empty.
+    async def _settle(self, batch: Sequence[Call], *, failed: Exception | None = None) -> None:
+        """Commit a batch, whose first try may have failed.
 
         A fault of one call is found by halving, a fault of the moment runs the whole batch again.
         """
         try:
-            outcomes = await self._try(batch)
+            outcomes = await self._try_again(batch, failed=failed)
         except Exception as error:  # noqa: BLE001 - the callers get the fault, the route goes on
-            if not batch:
-                self._take(batch)
             if is_transient(error) or len(batch) == 1:
                 _fail(batch, error)
                 return
             half = len(batch) // 2
             await self._settle(batch[:half])
             await self._settle(batch[half:])
-            return
-        for call, outcome in zip(batch, outcomes, strict=True):
-            if not call.done.done():
-                call.done.set_result(outcome)
+        else:
+            _tell(batch, outcomes)
 
-    async def _try(self, batch: list[Call]) -> Sequence[Outcome]:
-        since_s = asyncio.get_running_loop().time()
-        locked = False
-        for attempt in range(1, TRIES_MAX + 1):
-            waited: list[Outcome] = []
+    async def _try_again(self, batch: Sequence[Call], *, failed: Exception | None) -> Sequence[Outcome]:
+        """Try to commit a batch, TRIES_MAX times with a try that failed before. Raises: the fault that stands."""
+        tried = 0 if failed is None else 1
+        while True:
+            if failed is not None and not await _may_try_again(failed, tried=tried):
+                raise failed
+            tried += 1
             try:
-                async with self._runtime.work() as work:
-                    if not batch:
-                        # While the transaction began, more calls came: its beginning is most of the wait for them.
-                        await self._gather(batch, since_s=since_s)
-                    return await self._commit(work, batch, waited, repeated=attempt > 1, locked=locked)
-            except Exception as error:
-                self._forget(waited)
-                locked = isinstance(error, asyncpg.LockNotAvailableError)
-                if is_transient(error):
-                    pause_s = 0.02 * 4**attempt
-                elif attempt == 1 or isinstance(error, asyncpg.UniqueViolationError):
-                    # A key may have been used before, here or just now in another process: the repeat replays it.
-                    pause_s = 0.0 if attempt == 1 else 0.02
-                else:
-                    raise
-                if attempt == TRIES_MAX:
-                    raise
-                await asyncio.sleep(pause_s)
-        raise Unavailable
+                return await self._try(batch, repeated=tried > 1, locked=_is_locked(failed))
+            except Exception as error:  # noqa: BLE001 - it is raised when no other try may help
+                failed = error
+
+    async def _try(self, batch: Sequence[Call], *, repeated: bool, locked: bool) -> Sequence[Outcome]:
+        outcomes: Sequence[Outcome] = ()
+        try:
+            async with self._runtime.work() as work:
+                outcomes = await self._run(work, batch, repeated=repeated, locked=locked)
+        except BaseException:
+            self._forget(outcomes)
+            raise
+        return outcomes
 
     def _forget(self, outcomes: Sequence[Outcome]) -> None:
         """Nobody waits for news of what was rolled back."""
@@ -169,9 +179,10 @@ class Gatherer:
             if outcome.news_key is not None and outcome.news is not None:
                 self._runtime.waiters.forget(outcome.news_key, outcome.news)
 
-    async def _commit(
-        self, work: Work, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool, locked: bool
+    async def _run(
+        self, work: Work, batch: Sequence[Call], *, repeated: bool = False, locked: bool = False
     ) -> Sequence[Outcome]:
+        """Run a batch in one transaction; a repeat looks its keys up, and leaves out what is under way elsewhere."""
         stored = dict(await find_answers(work.connection, [call.key for call in batch])) if repeated else {}
         fresh: dict[tuple[str, str], Call] = {}
         for call in batch:
@@ -184,15 +195,25 @@ class Gatherer:
         ran: dict[tuple[str, str], Outcome] = {}
         for calls in _by_handler(fresh.values()):
             results = await calls[0].route.handler(work, [call.command for call in calls])
+            # The other handlers serve concurrent callers: they do not read what this one has changed.
+            work.set_apart()
             for call, result in zip(calls, results, strict=True):
-                outcome = self._outcome(call, result)
+                outcome = _outcome(call, result)
                 ran[call.key.scope, call.key.key] = outcome
-                waited.append(outcome)
                 if outcome.refusal is None or is_kept(outcome.refusal):
                     keep_answer(work, call.key, outcome.answer)
         if fresh:
             work.contexts = contexts_of((call.traceparent, ran[key].answer.body or b"") for key, call in fresh.items())
+        self._register(fresh, ran)
         return [self._answer(call, fresh, ran, stored) for call in batch]
+
+    def _register(self, fresh: Mapping[tuple[str, str], Call], ran: Mapping[tuple[str, str], Outcome]) -> None:
+        """Let callers wait for the next state; before the commit, because that state may come right behind it."""
+        for identity, call in fresh.items():
+            outcome = ran[identity]
+            if call.wants_news and call.route.awaits is not None and outcome.refusal is None:
+                outcome.news_key = call.route.awaits(outcome.result)
+                outcome.news = self._runtime.waiters.register(outcome.news_key)
 
     def _answer(
         self,
@@ -214,16 +235,13 @@ class Gatherer:
         except Refusal as refusal:
             return _refused(refusal)
 
-    def _outcome(self, call: Call, result: Any) -> Outcome:  # noqa: ANN401 - any answer
-        if isinstance(result, Refusal):
-            return _refused(result)
-        route = call.route
-        resource = route.location(result) if route.location else ""
-        outcome = Outcome(Answer(route.status, _ENCODER.encode(result), resource), result=result)
-        if call.wants_news and route.awaits is not None:
-            outcome.news_key = route.awaits(result)
-            outcome.news = self._runtime.waiters.register(outcome.news_key)
-        return outcome
+
+def _outcome(call: Call, result: Any) -> Outcome:  # noqa: ANN401 - any answer
+    if isinstance(result, Refusal):
+        return _refused(result)
+    route = call.route
+    resource = route.location(result) if route.location else ""
+    return Outcome(Answer(route.status, _ENCODER.encode(result), resource), result=result)
 
 
 def _refused(refusal: Refusal) -> Outcome:
@@ -246,6 +264,30 @@ def _by_handler(calls: Iterable[Call]) -> list[list[Call]]:
     for call in calls:
         groups.setdefault(call.route.handler, []).append(call)
     return list(groups.values())
+
+
+def _is_locked(error: Exception | None) -> bool:
+    return isinstance(error, asyncpg.LockNotAvailableError)
+
+
+async def _may_try_again(error: Exception, *, tried: int) -> bool:
+    """Whether another try may help after this fault; waits until it is time for it."""
+    if tried >= TRIES_MAX:
+        return False
+    if is_transient(error):
+        await asyncio.sleep(0.02 * 4**tried)
+        return True
+    # A key may have been used before, here or just now in another process: the repeat replays it.
+    if tried == 1 or isinstance(error, asyncpg.UniqueViolationError):
+        await asyncio.sleep(0.0 if tried == 1 else 0.02)
+        return True
+    return False
+
+
+def _tell(batch: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+    for call, outcome in zip(batch, outcomes, strict=True):
+        if not call.done.done():
+            call.done.set_result(outcome)
 
 
 def _fail(batch: Sequence[Call], error: Exception) -> None:

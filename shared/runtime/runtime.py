@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -32,8 +32,15 @@ _BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL ena
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
 
 
-More: TypeAlias = Callable[[], Awaitable[None]]
-"""Adds to the events of a batch, in place, what came meanwhile; it waits for nothing that has not come."""
+More: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
+"""The events that came meanwhile; it waits for nothing that has not come."""
+
+
+class Processing(NamedTuple):
+    """A transaction that applies events, and all of these: those that it began for, and what came meanwhile."""
+
+    work: Work
+    events: Sequence[Event]
 
 
 class JobRecord:
@@ -111,21 +118,21 @@ class Runtime:
             call()
 
     @asynccontextmanager
-    async def processing(self, events: Sequence[Event], *, more: More | None = None) -> AsyncIterator[Work]:
+    async def processing(self, events: Sequence[Event], *, more: More | None = None) -> AsyncIterator[Processing]:
         """Open one transaction that applies events: what it says carries on the traces of what it was told.
 
-        `more` adds to these events what came while the transaction began.
+        With `more`, what came while the transaction began belongs to it as well.
         """
         batch: Batch | None = None
         try:
             async with self.work() as work:
                 if more is not None:
-                    await more()
+                    events = [*events, *await more()]
                 if self.tracing is not None:
                     batch = self.tracing.process(events)
                 work.contexts = contexts_of_events(events) if batch is None else batch.contexts
                 work.tracing = None
-                yield work
+                yield Processing(work, events)
         except BaseException as error:
             if batch is not None:
                 batch.end(error)

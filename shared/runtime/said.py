@@ -1,21 +1,24 @@
 """How what a Work leaves is written: one statement for all kinds of it, whatever their number.
 
-A round trip costs client, server and scheduler more than a row does. The statement is put together from the kinds that
-a Work has said something of and from the rows that a service has deferred, and the few combinations that occur stay
-prepared.
+A round trip costs client, server and scheduler more than a row does. The statement is put together from the changes of
+a service's own tables (`rows`) and from the kinds that a Work has said something of; the few combinations that occur
+stay prepared.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import Table
 
 from shared.kernel.refusals import invariant
-from shared.runtime.batch import Packed
+from shared.runtime.batch import Shape
 from shared.runtime.db import Connection, Record
+from shared.runtime.rows import Change, Rows, column_types
+from shared.runtime.tables import attach, new_metadata
 
 Row: TypeAlias = tuple[object, ...]
 
@@ -47,107 +50,39 @@ class Kind:
         )
 
 
+def _kind(table: Table, *columns: str, shared: Sequence[str] = (), **how: Any) -> Kind:  # noqa: ANN401 - as Kind takes them
+    types = column_types(table)
+    return Kind(table.name, {name: types[name] for name in columns}, {name: types[name] for name in shared}, **how)
+
+
+_TABLES = attach(new_metadata())
 # A unique violation here means that an event was received before: the batch runs again and asks first.
-INBOX = Kind("inbox", {"event_id": "uuid"}, {})
-FACT = Kind(
-    "fact",
-    {"event_id": "uuid", "aggregate_type": "text", "aggregate_id": "uuid", "version": "int", "body": "bytea"},
-    {},
+INBOX = _kind(_TABLES.inbox, "event_id")
+FACT = _kind(_TABLES.fact, "event_id", "aggregate_type", "aggregate_id", "version", "body", bulk=True)
+OUTBOX = _kind(_TABLES.outbox, "partition", "routing_key", "body", tail="RETURNING id, partition")
+TIMER = _kind(
+    _TABLES.timer, "kind", "key", "due_at", tail="ON CONFLICT (kind, key) DO UPDATE SET due_at = EXCLUDED.due_at"
+)
+NOTICE = _kind(
+    _TABLES.notice,
+    *("id", "recipient", "subject_type", "subject_id", "event", "text", "reason", "article"),
+    shared=("at",),
     bulk=True,
 )
-OUTBOX = Kind(
-    "outbox",
-    {"partition": "smallint", "routing_key": "text", "body": "bytea"},
-    {},
-    tail="RETURNING id, partition",
-)
-TIMER = Kind(
-    "timer",
-    {"kind": "text", "key": "uuid", "due_at": "timestamptz"},
-    {},
-    tail="ON CONFLICT (kind, key) DO UPDATE SET due_at = EXCLUDED.due_at",
-)
-NOTICE = Kind(
-    "notice",
-    {
-        "id": "uuid",
-        "recipient": "text",
-        "subject_type": "text",
-        "subject_id": "uuid",
-        "event": "text",
-        "text": "text",
-        "reason": "text",
-        "article": "text",
-    },
-    {"at": "timestamptz"},
-    bulk=True,
-)
-DECISION = Kind(
-    "decision",
-    {
-        "id": "uuid",
-        "subject_type": "text",
-        "subject_id": "uuid",
-        "act": "text",
-        "account_id": "uuid",
-        "role": "text",
-        "ground": "text",
-        "rule": "text",
-        "before": "text",
-        "after": "text",
-        "facts": "jsonb",
-    },
-    {"pack_version": "text", "at": "timestamptz"},
+DECISION = _kind(
+    _TABLES.decision,
+    *("id", "subject_type", "subject_id", "act", "account_id", "role", "ground", "rule", "before", "after", "facts"),
+    shared=("pack_version", "at"),
 )
 KEY_WAIT_MS = 2_000
 """How long a repeat waits for the first request with its key before it is told to come again."""
 # A unique violation here means a parallel first call with the same key: its transaction runs again and replays. While
 # that one has not ended its key is waited for, no longer than above: other calls of the batch wait as well.
-ANSWER = Kind(
-    "idempotency",
-    {
-        "scope": "text",
-        "key": "text",
-        "request_hash": "bytea",
-        "status": "smallint",
-        "body": "bytea",
-        "resource": "text",
-    },
-    {},
+ANSWER = _kind(
+    _TABLES.idempotency,
+    *("scope", "key", "request_hash", "status", "body", "resource"),
     beside=f", (SELECT set_config('lock_timeout', '{KEY_WAIT_MS}', true)) AS patience",
 )
-
-
-class Part(NamedTuple):
-    """A data-modifying statement inside a larger one, and whether the rows it touches are counted."""
-
-    sql: str
-    counted: bool = False
-
-
-Render: TypeAlias = Callable[[Any, int], Sequence[Part]]
-"""The parts of a batch of some shape, whose parameters begin with a number. The parts of one statement all see the
-tables as they were before it."""
-
-
-class Deferred(NamedTuple):
-    """Rows of a service's own tables that wait to be written with whatever else the Work leaves."""
-
-    render: Render
-    shape: Hashable
-    values: Sequence[object]
-    updates: int
-    """How many rows the counted parts have to touch; every other number is a bug."""
-    conflicts: frozenset[str] = frozenset()
-    """Tables in which a unique violation means that a parallel transaction was first: this one runs again."""
-
-
-def deferred(
-    render: Render, packed: Sequence[Packed], *, updates: int = 0, conflicts: frozenset[str] = frozenset()
-) -> Deferred:
-    """Batches to be written by the parts that `render` makes of their shapes."""
-    shapes, values = tuple(part.shape for part in packed), [value for part in packed for value in part.values]
-    return Deferred(render, shapes, values, updates, conflicts)
 
 
 class Written(NamedTuple):
@@ -162,27 +97,30 @@ _COUNTED = -1
 _NO_ROWS = "SELECT NULL::bigint AS id, NULL::smallint AS partition WHERE false"
 
 
-@lru_cache(maxsize=512)
-def _statement(deferred: tuple[tuple[Render, Hashable, int], ...], kinds: tuple[str, ...], earlier: bool) -> str:  # noqa: FBT001 - positional for the cache
-    """Deferred rows first, then the kinds; answers with ids and partitions of outbox rows, and with what was counted.
+Part: TypeAlias = tuple[Rows[Any], Shape, bool]
+"""A change without its values: table, shape, and whether it updates rows, which are counted then."""
 
-    With `earlier` it also reads facts that were written before, in no further trip.
+
+@lru_cache(maxsize=512)
+def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...], earlier: bool) -> str:  # noqa: FBT001 - positional for the cache
+    """Changes first, then the kinds; answers with ids and partitions of outbox rows, and with what was counted.
+
+    With `earlier` it also reads facts that were written before, in no further trip. All parts of the statement see the
+    tables as they were before it.
     """
-    parts: list[Part] = []
+    parts: list[str] = []
     first = 1
-    for render, shape, width in deferred:
-        parts += render(shape, first)
-        first += width
-    parts += [Part(kind.insert(first=at)) for kind, at in _placed(kinds, first=first)]
+    for rows, shape, updates in changes:
+        parts.append(rows.statement(shape, updates=updates, first=first) + (" RETURNING 1" if updates else ""))
+        first += len(shape)
+    parts += [kind.insert(first=at) for kind, at in _placed(kinds, first=first)]
     first += sum(_width(_BY_TABLE[table]) for table in kinds)
-    written = ", ".join(
-        f"w{place} AS ({part.sql}{' RETURNING 1' if part.counted else ''})" for place, part in enumerate(parts)
-    )
+    written = ", ".join(f"w{place} AS ({sql})" for place, sql in enumerate(parts))
     tail = ", NULL::uuid AS subject, NULL::bytea AS body" if earlier else ""
     answers = []
     if kinds and kinds[-1] == OUTBOX.table:
         answers.append(f"SELECT id, partition{tail} FROM w{len(parts) - 1}")  # noqa: S608 - names from this module
-    counts = [f"(SELECT count(*) FROM w{place})" for place, part in enumerate(parts) if part.counted]  # noqa: S608
+    counts = [f"(SELECT count(*) FROM w{place})" for place, (_, _, updates) in enumerate(changes) if updates]  # noqa: S608
     if counts:
         answers.append(f"SELECT {' + '.join(counts)} AS id, {_COUNTED}::smallint AS partition{tail}")
     if earlier:
@@ -208,36 +146,38 @@ async def write(
     connection: Connection,
     said: Sequence[tuple[Kind, Sequence[Row], Row]],
     *,
-    deferred: Sequence[Deferred] = (),
+    changes: Sequence[Change] = (),
     earlier: Sequence[tuple[UUID, int]] = (),
 ) -> Written:
-    """Write deferred rows, and add rows of several kinds, with one statement.
+    """Write changes, and add rows of several kinds, with one statement.
 
     Each entry of `said` is a kind, its rows, and its shared values; the outbox comes last. `earlier` are facts by
     aggregate and version that are read along.
 
-    Raises: Bug when deferred rows were not all there; SerializationError when a parallel transaction was first.
+    Raises: Bug when a changed row was not as it was loaded; SerializationError when a parallel transaction was first.
     """
     present = [entry for entry in said if entry[1]]
-    if not present and not deferred:
+    if not present and not changes:
         return Written()
-    values: list[object] = [value for part in deferred for value in part.values]
+    values: list[object] = []
+    for change in changes:
+        values += change.values
     for _, added, same in present:
         values.extend(list(column) for column in zip(*added, strict=True))
         values.extend(same)
     if earlier:
         values.extend(list(column) for column in zip(*earlier, strict=True))
-    parts = tuple((part.render, part.shape, len(part.values)) for part in deferred)
+    parts = tuple((change.rows, change.shape, change.updates > 0) for change in changes)
     statement = _statement(parts, tuple(kind.table for kind, _, _ in present), bool(earlier))
     try:
         rows = await connection.fetch(statement, *values)
     except asyncpg.UniqueViolationError as error:
-        if any(error.table_name in part.conflicts for part in deferred):
+        if any(change.rows.retry_on_conflict and error.table_name == change.rows.name for change in changes):
             # Run again as a whole, the transaction finds the row and answers by its state.
             raise asyncpg.SerializationError(str(error)) from error
         raise
     touched = sum(row["id"] for row in rows if row["partition"] == _COUNTED)
-    invariant(touched == sum(part.updates for part in deferred), "every row was still as it was decided on")
+    invariant(touched == sum(change.updates for change in changes), "every row was still as it was decided on")
     return Written(
         outbox=[row for row in rows if row["partition"] is not None and row["partition"] != _COUNTED],
         earlier=[row for row in rows if row["partition"] is None],

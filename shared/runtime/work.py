@@ -1,7 +1,8 @@
 """One transaction of one service: what a handler reads the time from, writes through, and speaks with.
 
 A handler never commits and never talks to another party inside its Work. What it says (facts, commands, replies) is
-kept in memory until `flush`, then written with one statement whatever its number, and leaves with the commit.
+kept in memory until `flush`, then written with one statement whatever its number, and leaves with the commit. The rows
+that it adds and changes go with it, unless something is read before: then they are written first.
 """
 
 import secrets
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -26,7 +28,9 @@ from shared.runtime.bus.base import (
 )
 from shared.runtime.db import Connection, Record
 from shared.runtime.handover import Unit, unit_of
+from shared.runtime.pending import WorkConnection
 from shared.runtime.ports import Ports
+from shared.runtime.rows import Rows, Stamp
 from shared.runtime.said import (
     ANSWER,
     DECISION,
@@ -35,7 +39,6 @@ from shared.runtime.said import (
     NOTICE,
     OUTBOX,
     TIMER,
-    Deferred,
     Kind,
     Row,
     copy,
@@ -45,6 +48,8 @@ from shared.runtime.said import (
 from shared.runtime.watching.contexts import Contexts
 from shared.runtime.watching.ties import before
 from shared.runtime.watching.tracing import Tracing
+
+R = TypeVar("R")
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -127,7 +132,8 @@ class Work:
         ports: Ports,
         traceparent: str = "",
     ) -> None:
-        self.connection = connection
+        self.connection = WorkConnection(connection)
+        """Reads, and runs other statements; what is pending is written before."""
         self.service = service
         self.now = now
         self.ports = ports
@@ -138,7 +144,6 @@ class Work:
         self.handed: list[tuple[int, Unit]] = []
         self.after_commit: list[Callable[[], object]] = []
         self._said = _Said()
-        self._deferred: list[Deferred] = []
         self._wire_time = now.isoformat()
         self._id_head = b""
         self._id_tail = 0
@@ -233,42 +238,57 @@ class Work:
         """Put events into the inbox at the flush; a unique violation there means that one was received before."""
         self._said.received.extend((event_id,) for event_id in event_ids)
 
-    def defer(self, rows: Deferred) -> None:
-        """Write rows of the service at the flush, with what is said: for handlers after which nothing reads them.
+    def insert(self, rows: Rows[R], new: Sequence[R]) -> None:
+        """Add rows to a declared table; they are written before the next read, or with what is said."""
+        if new:
+            stamps = {name: self._stamps(stamp, len(new)) for name, stamp in rows.stamped.items()}
+            self.connection.add(rows.inserted(new, stamps))
 
-        Whoever runs several handlers in one Work calls `write_deferred` before one that may read what another wrote.
+    def update(self, rows: Rows[R], pairs: Sequence[tuple[R, R]]) -> None:
+        """Change rows of a declared table, each given as it was loaded and as it is now; written as new ones are.
+
+        A row that is not there any more as it was loaded is a Bug of whoever held no lock. One statement changes a row
+        once: whoever changes it again reads it before.
         """
-        self._deferred.append(rows)
+        if pairs:
+            self.connection.add(rows.updated(pairs))
 
-    async def write_deferred(self) -> None:
-        """Write what was deferred so far. Raises: as `flush`."""
-        if self._deferred:
-            deferred, self._deferred = self._deferred, []
-            await write(self.connection, (), deferred=deferred)
+    def _stamps(self, stamp: Stamp, count: int) -> Sequence[object]:
+        match stamp:
+            case Stamp.NEW_ID:
+                return [self.new_id() for _ in range(count)]
+            case Stamp.NOW:
+                return [self.now] * count
+            case Stamp.PACK_VERSION:
+                return [self.pack.version] * count
+
+    def set_apart(self) -> None:
+        """Keep the changes so far for the flush: what comes next serves concurrent callers and does not read them."""
+        self.connection.set_apart()
 
     async def flush(self) -> None:
-        """Write what was deferred and said with one statement; what is said in bulk goes by COPY before it.
+        """Write what is pending and what was said with one statement; what is said in bulk goes by COPY before it.
 
-        Raises: Bug when deferred rows were not as they were decided on; SerializationError, UniqueViolationError when
-        a parallel transaction was first.
+        Raises: Bug when changed rows were not as they were loaded; SerializationError, UniqueViolationError when a
+        parallel transaction was first.
         """
         said, self._said = self._said, _Said()
-        deferred, self._deferred = self._deferred, []
+        connection, changes = self.connection.raw, self.connection.take()
         if self.contexts is not None:
             said.facts, said.outbox = self.contexts.stamp_rows(said.facts, said.outbox)
         outbox = joined(said.outbox)
         dropping = [timer for timer, due_at in said.timers.items() if due_at is None]
         if dropping:
             columns = zip(*dropping, strict=True)
-            await self.connection.execute(_DROP_TIMERS, *(list(column) for column in columns))
+            await connection.execute(_DROP_TIMERS, *(list(column) for column in columns))
         small = []
         for kind, rows, same in self._rows_of(said, outbox):
             if kind.bulk and len(rows) >= BULK_MIN:
-                await copy(self.connection, kind, rows, same)
+                await copy(connection, kind, rows, same)
             else:
                 small.append((kind, rows, same))
         tracing, earlier = self.tracing, () if self.tracing is None else before(said.facts)
-        written = await write(self.connection, small, deferred=deferred, earlier=earlier)
+        written = await write(connection, small, changes=changes, earlier=earlier)
         if tracing is not None and earlier:
             self.after_commit.append(lambda: tracing.tie(said.facts, written.earlier))
         if outbox:

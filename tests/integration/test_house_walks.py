@@ -17,6 +17,7 @@ COPY = 3
 GOALS: Mapping[str, int] = {
     "HoldVoucher in voucher": COMMAND,
     "CommitVoucher in voucher": COMMAND,
+    "VoucherHeld in order": REPLY,
     "VoucherCommitted in order": REPLY,
     "QuotaMoved copied by order": COPY,
     ORDER_FACTS: COPY,
@@ -24,9 +25,8 @@ GOALS: Mapping[str, int] = {
 """What holds, and stays so."""
 
 NOT_YET: Mapping[str, NotYet] = {
-    PLACE: NotYet(today=10, goal=REQUEST),
-    CONFIRM: NotYet(today=10, goal=REQUEST),
-    "VoucherHeld in order": NotYet(today=8, goal=REPLY),
+    PLACE: NotYet(today=8, goal=REQUEST),
+    CONFIRM: NotYet(today=8, goal=REQUEST),
 }
 """What does not hold yet: a figure may only fall, and what it has fallen to is written down."""
 

@@ -23,12 +23,12 @@ GOALS: Mapping[str, int] = {
 
 NOT_YET: Mapping[str, NotYet] = {
     # A service knows a few doors of the runtime and the shared documents, not its rooms.
-    RUNTIME_MODULES: NotYet(today=34, goal=8),
+    RUNTIME_MODULES: NotYet(today=33, goal=8),
     # As for those of loading: such modules cannot be understood one by one either.
     CIRCLES_FOR_TYPES: NotYet(today=1, goal=0),
     CIRCLES_IN_FUNCTIONS: NotYet(today=1, goal=0),
     # A word of the runtime means the same thing wherever it is read.
-    TYPES_ELSEWHERE: NotYet(today=23, goal=0),
+    TYPES_ELSEWHERE: NotYet(today=22, goal=0),
 }
 """What does not hold yet: a figure may only fall, and what it has fallen to is written down."""
 

@@ -21,7 +21,7 @@ from tools.house.sizes import CHECKOUT, RUNTIME
 
 SERVICES = "services"
 MODULE_BODY = "<module>"
-Settle: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
+Settle: TypeAlias = Callable[..., Coroutine[Any, Any, Sequence[Event]]]
 
 
 @dataclass(eq=False)
@@ -90,11 +90,12 @@ class Recorder:
             applier.settle = self._followed(service, applier.settle)  # type: ignore[method-assign]
 
     def _followed(self, service: str, settle: Settle) -> Settle:
-        async def followed(events: Sequence[Event], **options: Any) -> None:  # noqa: ANN401 - whatever it takes
+        async def followed(events: Sequence[Event], **options: Any) -> Sequence[Event]:  # noqa: ANN401 - whatever it takes
             with self.walk(service) as walk:
-                await settle(events, **options)
-                # Events that came while the transaction began are among them by now.
-                walk.events = frozenset(event.type for event in events)
+                settled = await settle(events, **options)
+                # Events that came while the transaction began are among them.
+                walk.events = frozenset(event.type for event in settled)
+            return settled
 
         return followed
 

@@ -101,6 +101,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.voucher_fen > 0 and now >= year_closes_at(self.year)
 
 
+class NewOrder(Order, frozen=True, kw_only=True, gc=False):
+    """An order as it is placed: who placed it, and the versions of what it rests on."""
+
+    agreement_version: str
+    pack_version: str
+    enterprise_version: int
+    provider_version: int
+    placed_by: UUID | None
+
+
 class RefundableLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line as a refund sees it; amounts in fen."""
 

@@ -142,6 +142,12 @@ def check_pair(act: Act, pair: Pair, *, voucher: bool, small_firms_only: bool, n
             raise refusal
 
 
+def check_both(act: Act, pair: Pair, *, voucher: bool, small_firms_only: bool, now: datetime) -> None:
+    """Whether the parties of an order may do this act as they stand now. Raises: Refusal. Source: A13(4), R63."""
+    check_enterprise(act, pair.enterprise, now=now)
+    check_pair(act, pair, voucher=voucher, small_firms_only=small_firms_only, now=now)
+
+
 def _broken(pair: Pair, *, voucher: bool, small_firms_only: bool, now: datetime) -> list[tuple[Condition, Refusal]]:
     """The conditions that do not hold, in the order of the questions."""
     provider = pair.provider

@@ -90,6 +90,18 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     voucher_max_fen: int
     voucher_fen: int = 0
 
+    @property
+    def unit(self) -> str:
+        """What is counted, for example a month."""
+        return self.offer.components[self.component].unit
+
+
+class NewLine(msgspec.Struct, frozen=True, gc=False):
+    """A line of an order that is placed."""
+
+    order_id: UUID
+    priced: PricedLine
+
 
 class Priced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole order, priced; own part + voucher part = fee. Source: A19, R69."""

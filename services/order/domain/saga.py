@@ -32,7 +32,7 @@ from shared.contracts.messages.voucher import (
     VoucherReply,
     VoucherUnclaimed,
 )
-from shared.kernel.refusals import bug
+from shared.kernel.refusals import bug, invariant
 
 
 class Kind(StrEnum):
@@ -92,6 +92,11 @@ class Saga(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_event: str = ""
     claim_id: UUID | None = None
     paid_fen: int | None = None
+
+    @property
+    def pending_name(self) -> str:
+        """The type of the command without an answer; empty when there is none."""
+        return "" if self.pending is None else self.pending.type_name()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -238,6 +243,21 @@ RESTING = frozenset(
     {Step.HELD, Step.REFUSED, Step.COMMITTED, Step.RELEASED, Step.RETURNED, Step.OPEN, Step.ENDED, Step.REDEEMED}
 )
 """States in which nothing is under way: every saga reaches one of them (I11)."""
+UNDER_WAY = frozenset({Step.HOLDING, Step.COMMITTING, Step.RELEASING})
+"""States of a purchase in which a command of it is under way."""
+
+
+def is_settled(saga: Saga | None) -> bool:
+    """Whether a caller that waits would call this the end: no command of the purchase is under way."""
+    return saga is None or saga.kind is not Kind.PURCHASE or saga.state not in UNDER_WAY
+
+
+def check_rest(saga: Saga) -> None:
+    """A saga rests, or waits for an answer or for another saga. Raises: Bug (I11)."""
+    invariant(
+        (saga.state in RESTING) == (saga.pending is None) or saga.state is Step.WAITING_FOR_COMMIT,
+        "a saga rests or waits",
+    )
 
 
 def begin(saga: Saga, command: Command | None) -> Stepped:

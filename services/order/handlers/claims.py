@@ -6,10 +6,10 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from services.order.domain import order as rules
-from services.order.domain.parties import Act, Pair
+from services.order.domain.parties import Act, Pair, check_both
 from services.order.domain.saga import ItemEnded, ItemPaid, Kind, Saga, Signal, Step, begin
-from services.order.handlers import telling
-from services.order.handlers.docket import Docket, check_both
+from services.order.handlers import moves
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import sagas as store
 from shared.contracts.messages.settlement import ClaimItemEnded, ClaimPaid, ClaimSubmitted, RefuseItem
 from shared.contracts.messages.voucher import ClaimVoucher
@@ -23,16 +23,16 @@ async def file_claims(work: Work, facts: Sequence[ClaimSubmitted]) -> None:
     The parties are looked at again as they stand now. Emits OrderClaimed. Source: A13(4), A20, A22, R63, R74, R76.
     """
     order_ids = [order_id for fact in facts for order_id in fact.order_ids]
-    docket, pairs = await Docket.open_with_parties(work, order_ids)
+    batch, pairs = await OrderBatch.open_with_parties(work, order_ids)
     for fact in facts:
         # A claim that names an order twice has one item of it.
         for order_id in dict.fromkeys(fact.order_ids):
-            _file(docket, pairs, fact, order_id)
-    await docket.save()
+            _file(batch, pairs, fact, order_id)
+    batch.write()
 
 
-def _file(docket: Docket, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, order_id: UUID) -> None:
-    work = docket.work
+def _file(batch: OrderBatch, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, order_id: UUID) -> None:
+    work = batch.work
     saga = Saga(
         id=work.new_id(),
         kind=Kind.CLAIM,
@@ -41,24 +41,32 @@ def _file(docket: Docket, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, orde
         claim_id=fact.claim_id,
         last_event=fact.name,
     )
-    before = docket.find(order_id)
+    before = batch.find(order_id)
     try:
         after, claimed = rules.claim(before, claim_id=fact.claim_id, provider_id=fact.provider_id)
-        check_both(work, pairs[after.id], after, act=Act.CLAIM)
+        check_both(
+            Act.CLAIM,
+            pairs[after.id],
+            voucher=after.voucher_fen > 0,
+            small_firms_only=work.pack.limited_to_small_firms,
+            now=work.now,
+        )
     except Refusal as refusal:
         if before is not None and before.provider_id == fact.provider_id:
-            docket.refused(before, refusal, act="order.claim_refused", by=SYSTEM, claim_id=str(fact.claim_id))
-        docket.begin(begin(replace(saga, state=Step.REFUSING), _refusal_of(fact.claim_id, order_id, refusal)))
+            moves.record_refusal(
+                work, before, refusal, act="order.claim_refused", by=SYSTEM, claim_id=str(fact.claim_id)
+            )
+        batch.step(begin(replace(saga, state=Step.REFUSING), _refusal_of(fact.claim_id, order_id, refusal)))
         return
-    docket.put(after, claimed)
-    docket.decide(before or after, after, act="order.claim", by=SYSTEM, rule="A22")
-    telling.tell_claimed(work, after)
-    purchase = docket.purchase(order_id)
+    batch.put(after, claimed)
+    moves.decide(work, before or after, after, act="order.claim", by=SYSTEM, rule="A22")
+    moves.tell_claimed(work, after)
+    purchase = batch.purchase(order_id)
     if purchase is not None and purchase.state is Step.COMMITTED:
-        docket.begin(begin(saga, ClaimVoucher(order_id=order_id, claim_id=fact.claim_id)))
+        batch.step(begin(saga, ClaimVoucher(order_id=order_id, claim_id=fact.claim_id)))
     else:
         # The confirmation stands, voucher's answer to the commit does not yet: the claim waits for it.
-        docket.begin(begin(replace(saga, state=Step.WAITING_FOR_COMMIT), None))
+        batch.step(begin(replace(saga, state=Step.WAITING_FOR_COMMIT), None))
 
 
 def _refusal_of(claim_id: UUID, order_id: UUID, refusal: Refusal) -> RefuseItem:
@@ -79,12 +87,12 @@ async def pay_claims(work: Work, facts: Sequence[ClaimPaid]) -> None:
 
 
 async def _signal(work: Work, items: Sequence[tuple[UUID, UUID, Signal]]) -> None:
-    docket = await Docket.open(work, [order_id for _, order_id, _ in items])
+    batch = await OrderBatch.open(work, [order_id for _, order_id, _ in items])
     found = await store.find_claim_sagas(work.connection, [(claim_id, order_id) for claim_id, order_id, _ in items])
-    docket.take(found)
+    batch.add_sagas(found)
     ids = {(saga.claim_id, saga.order_id): saga.id for saga in found}
     for claim_id, order_id, signal in items:
-        saga = docket.saga(ids[claim_id, order_id])
+        saga = batch.saga(ids[claim_id, order_id])
         if saga is not None:
-            docket.signal(saga, signal)
-    await docket.save()
+            moves.signal(batch, saga, signal)
+    batch.write()

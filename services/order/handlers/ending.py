@@ -5,8 +5,10 @@ from uuid import UUID
 
 from services.order.domain.saga import CommitKnown, Step
 from services.order.domain.states import CancelReason
-from services.order.handlers.docket import CONFIRM_TIMER, Docket
+from services.order.handlers import moves
 from services.order.handlers.facts import CANCEL_MAX, cancel_all
+from services.order.handlers.moves import CONFIRM_TIMER
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import orders as store
 from services.order.store import sagas
 from services.order.store.sagas import SWEEP_MAX
@@ -17,17 +19,17 @@ from shared.runtime.work import Work
 
 async def end_unconfirmed(work: Work, order_ids: Sequence[UUID]) -> None:
     """The provider was silent to the end of its time, or to the end of the year. Source: Q5, Q11."""
-    docket = await Docket.open(work, order_ids)
+    batch = await OrderBatch.open(work, order_ids)
     for order_id in order_ids:
-        order = docket.find(order_id)
+        order = batch.find(order_id)
         if order is None or not order.unconfirmed or order.confirm_due_at is None:
             continue
         if work.now < order.confirm_due_at:
             work.set_timer(CONFIRM_TIMER, key=order.id, due_at=order.confirm_due_at)
             continue
         closed = order.voucher_fen > 0 and work.now >= year_closes_at(order.year)
-        docket.cancel(order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
-    await docket.save()
+        moves.cancel(batch, order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
+    batch.write()
 
 
 async def end_years(work: Work) -> int:
@@ -57,12 +59,12 @@ async def _wake_claims(work: Work) -> None:
     waiting = await sagas.find_waiting(work.connection)
     if not waiting:
         return
-    docket = await Docket.open(work, [order_id for _, order_id in waiting])
-    docket.take(await sagas.find_sagas(work.connection, [saga_id for saga_id, _ in waiting]))
+    batch = await OrderBatch.open(work, [order_id for _, order_id in waiting])
+    batch.add_sagas(await store.find_sagas(work.connection, [saga_id for saga_id, _ in waiting]))
     for saga_id, order_id in waiting:
-        purchase, claim = docket.purchase(order_id), docket.saga(saga_id)
+        purchase, claim = batch.purchase(order_id), batch.saga(saga_id)
         if claim is None or claim.state is not Step.WAITING_FOR_COMMIT:
             continue
         if purchase is not None and purchase.state is Step.COMMITTED:
-            docket.signal(claim, CommitKnown())
-    await docket.save()
+            moves.signal(batch, claim, CommitKnown())
+    batch.write()

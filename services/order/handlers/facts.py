@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.order.domain.states import CancelReason
-from services.order.handlers.docket import Docket
+from services.order.handlers import moves
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import copies
 from services.order.store import orders as store
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
@@ -105,9 +106,9 @@ async def cancel_all(work: Work, order_ids: Sequence[UUID], *, reason: CancelRea
     """Cancel those of the orders that are still unconfirmed under their locks; returns how many were."""
     if not order_ids:
         return 0
-    docket = await Docket.open(work, order_ids)
-    going = [order for order_id in order_ids if (order := docket.find(order_id)) is not None and order.unconfirmed]
+    batch = await OrderBatch.open(work, order_ids)
+    going = [order for order_id in order_ids if (order := batch.find(order_id)) is not None and order.unconfirmed]
     for order in going:
-        docket.cancel(order, reason=reason)
-    await docket.save()
+        moves.cancel(batch, order, reason=reason)
+    batch.write()
     return len(going)

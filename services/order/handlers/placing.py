@@ -1,31 +1,28 @@
 """Quotes and new orders: one pure path prices both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from services.order.answers import OrderAnswer, answer
+from services.order.answers import OrderAnswer
 from services.order.contacts import Contact, ContactSeal
 from services.order.domain import order as rules
-from services.order.domain.order import Order
+from services.order.domain.order import NewOrder
 from services.order.domain.parties import Act
-from services.order.domain.pricing import Buyer, Offer, Priced, PricedLine, VoucherWish, Wanted, price
+from services.order.domain.pricing import Buyer, Offer, Priced, VoucherWish, Wanted, price
 from services.order.domain.refusals import AgreementNotCurrent
-from services.order.domain.saga import Kind, Saga, Step, begin
+from services.order.domain.saga import Kind, Saga, Step, Stepped, begin
 from services.order.domain.states import OrderState
-from services.order.handlers import telling
-from services.order.handlers.docket import CONFIRM_TIMER, tell_all
+from services.order.handlers import moves
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import copies
-from services.order.store import orders as store
+from services.order.store.contacts import SealedContact
 from shared.contracts.messages.order import OrderLine, OrderPlaced
 from shared.contracts.messages.voucher import HoldVoucher, LineAmount
 from shared.kernel.calendar import business_year
 from shared.kernel.refusals import Refusal
 from shared.runtime.problems import BadRequest
-from shared.runtime.waiters import Waiters
 from shared.runtime.work import Actor, Work
 
 
@@ -72,16 +69,6 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offers: Mapping[UUID, Sequence[Offer]]
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What a batch writes."""
-
-    orders: list[tuple[Any, ...]]
-    sagas: list[Saga]
-    lines: list[tuple[Any, ...]]
-    contacts: list[tuple[Any, ...]]
-
-
 async def _market(work: Work, commands: Sequence[PlaceOrder | MakeQuote]) -> _Market:
     enterprises = {command.by.organisation_id for command in commands if command.by.organisation_id is not None}
     products = {want.product_id for command in commands for want in command.wanted}
@@ -118,57 +105,34 @@ async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[O
     With a voucher the hold is asked for, without one the provider is asked at once. Source: A18, R63, R67-R69, R75.
     """
     market = await _market(work, commands)
-    batch = _Batch([], [], [], [])
+    batch = OrderBatch(work)
     answers: list[OrderAnswer | Refusal] = []
-    awaiting: list[tuple[UUID, dict[str, object]]] = []
     for command in commands:
         try:
-            order, saga = _place(work, command, market, batch)
+            answers.append(_place(batch, command, market))
         except Refusal as refusal:
             answers.append(refusal)
-            continue
-        answers.append(answer(order, saga))
-        if saga is None:
-            awaiting.append((order.id, {}))
-    if batch.orders:
-        work.defer(store.inserted(orders=batch.orders, sagas=batch.sagas, lines=batch.lines, contacts=batch.contacts))
-    if awaiting:
-        # Nothing is under way for these: a caller that waits is answered at once.
-        waiters = work.ports.get(Waiters)
-        work.after_commit.append(lambda: tell_all(waiters, awaiting))
+    batch.write()
     return answers
 
 
-def _place(work: Work, command: PlaceOrder, market: _Market, batch: _Batch) -> tuple[Order, Saga | None]:
+def _place(batch: OrderBatch, command: PlaceOrder, market: _Market) -> OrderAnswer:
+    work = batch.work
     if command.agreement_version != work.pack.agreement.version:
         raise AgreementNotCurrent(current=work.pack.agreement.version)
     buyer, priced = _price(work, command, market)
-    order = _new_order(work, buyer, priced)
-    work.emit(_placed(order, priced, agreement_version=command.agreement_version))
-    saga = None
+    order = _new_order(work, buyer, priced, by=command.by)
+    batch.place(order, _fact(order, priced), lines=priced.lines, contact=_sealed(work, order, command))
     if order.voucher_fen:
-        saga = _hold(work, order, priced)
-        batch.sagas.append(saga)
+        batch.step(_hold(order, priced))
     else:
-        order = _ask_provider(work, order)
-    extra = {
-        "agreement_version": command.agreement_version,
-        "pack_version": work.pack.version,
-        "enterprise_version": buyer.party.version,
-        "provider_version": priced.provider.version,
-        "placed_by": command.by.account_id,
-    }
-    batch.orders.append(tuple(extra[name] if name in extra else getattr(order, name) for name in store.PLACED_COLUMNS))
-    batch.lines.extend(_line_row(order.id, line) for line in priced.lines)
-    if command.contact is not None:
-        sealed = work.ports.get(ContactSeal).close(command.contact, subject_id=order.id)
-        batch.contacts.append((order.id, sealed, command.by.account_id, work.now))
-    return order, saga
+        moves.await_confirmation(batch, order)
+    return batch.answer(order.id)
 
 
-def _new_order(work: Work, buyer: Buyer, priced: Priced) -> Order:
+def _new_order(work: Work, buyer: Buyer, priced: Priced, *, by: Actor) -> NewOrder:
     order_id, year = work.new_id(), business_year(work.now)
-    return Order(
+    return NewOrder(
         id=order_id,
         number=rules.order_number(order_id=order_id, year=year),
         enterprise_id=buyer.party.id,
@@ -180,29 +144,29 @@ def _new_order(work: Work, buyer: Buyer, priced: Priced) -> Order:
         fee_fen=priced.fee_fen,
         voucher_fen=priced.voucher_fen,
         placed_at=work.now,
+        agreement_version=work.pack.agreement.version,
+        pack_version=work.pack.version,
+        enterprise_version=buyer.party.version,
+        provider_version=priced.provider.version,
+        placed_by=by.account_id,
     )
 
 
-def _hold(work: Work, order: Order, priced: Priced) -> Saga:
+def _sealed(work: Work, order: NewOrder, command: PlaceOrder) -> SealedContact | None:
+    if command.contact is None:
+        return None
+    sealed = work.ports.get(ContactSeal).close(command.contact, subject_id=order.id)
+    return SealedContact(subject_id=order.id, sealed=sealed, given_by=command.by.account_id, given_at=work.now)
+
+
+def _hold(order: NewOrder, priced: Priced) -> Stepped:
     shares = tuple(LineAmount(line=line.line, amount_fen=line.voucher_fen) for line in priced.lines if line.voucher_fen)
     command = HoldVoucher(order_id=order.id, enterprise_id=order.enterprise_id, year=order.year, lines=shares)
     saga = Saga(id=order.id, kind=Kind.PURCHASE, order_id=order.id, state=Step.HOLDING, last_event="placed")
-    stepped = begin(saga, command)
-    work.send(command, saga=order.id, number=stepped.saga.number)
-    return stepped.saga
+    return begin(saga, command)
 
 
-def _ask_provider(work: Work, order: Order) -> Order:
-    days = work.pack.deadlines.confirm_timeout_days
-    due_at = rules.confirm_due_at(order, now=work.now, timeout_days=days)
-    after, fact = rules.await_confirmation(order, due_at=due_at)
-    work.emit(fact)
-    work.set_timer(CONFIRM_TIMER, key=order.id, due_at=due_at)
-    telling.tell_awaiting(work, after)
-    return after
-
-
-def _placed(order: Order, priced: Priced, *, agreement_version: str) -> OrderPlaced:
+def _fact(order: NewOrder, priced: Priced) -> OrderPlaced:
     lines = tuple(
         OrderLine(
             line=line.line,
@@ -226,20 +190,6 @@ def _placed(order: Order, priced: Priced, *, agreement_version: str) -> OrderPla
         lines=lines,
         fee_fen=order.fee_fen,
         voucher_fen=order.voucher_fen,
-        agreement_version=agreement_version,
+        agreement_version=order.agreement_version,
         placed_at=order.placed_at,
     )
-
-
-def _line_row(order_id: UUID, line: PricedLine) -> tuple[Any, ...]:
-    values = {
-        "order_id": order_id,
-        "product_id": line.offer.product_id,
-        "edition": line.offer.edition,
-        "offer_version": line.offer.version,
-        "product_name": line.offer.product_name,
-        "class_code": line.offer.class_code,
-        "unit": line.offer.components[line.component].unit,
-        "service_standard": line.offer.service_standard,
-    }
-    return tuple(values[name] if name in values else getattr(line, name) for name in store.LINE_COLUMNS)

@@ -20,8 +20,8 @@ from services.order.domain.records import (
     standing,
 )
 from services.order.domain.refusals import OrderNotFound, RecordNotFound
-from services.order.handlers import telling
-from services.order.handlers.docket import Docket
+from services.order.handlers import moves
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import records as store
 from services.order.store.records import Recorded
 from shared.runtime.work import Actor, Work
@@ -95,9 +95,9 @@ _RULES: Mapping[RecordKind, str] = {
 
 async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
     """Record something by the party whose act it is. Raises: Refusal. Source: A19, Q16, R10, R21, R69, R71."""
-    docket = await Docket.open(work, [command.order_id])
+    batch = await OrderBatch.open(work, [command.order_id])
     side = "provider_id" if command.kind in _BY_PROVIDER else "enterprise_id"
-    order = docket.of(command.order_id, version=command.version, **{side: command.by.organisation_id})
+    order = batch.of(command.order_id, version=command.version, **{side: command.by.organisation_id})
     present = await store.find_known(work.connection, order.id)
     former = _former(present, command.corrects, organisation_id=command.by.organisation_id)
     check_recordable(order, command.kind, present=present, voids=former)
@@ -122,8 +122,8 @@ async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
         due_at=_due_at(work, command.kind),
         **_voiding(former, command.corrects),
     )
-    _decide(docket, order, record, by=command.by, rule=_RULES[command.kind])
-    return await _keep(docket, order, record)
+    _decide(batch, order, record, by=command.by, rule=_RULES[command.kind])
+    return await _keep(batch, order, record)
 
 
 async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordAnswer:
@@ -131,8 +131,8 @@ async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordAnswer:
     order_id = await store.find_order_of(work.connection, command.corrects.record_id)
     if order_id is None or command.by.organisation_id is None:
         raise RecordNotFound
-    docket = await Docket.open(work, [order_id])
-    order = docket.of(order_id, version=None)
+    batch = await OrderBatch.open(work, [order_id])
+    order = batch.of(order_id, version=None)
     present = await store.find_known(work.connection, order.id)
     former = former_of(present, command.corrects.record_id, organisation_id=command.by.organisation_id)
     check_recordable(order, RecordKind.WITHDRAWAL, present=present, voids=former)
@@ -145,8 +145,8 @@ async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordAnswer:
         recorded_at=work.now,
         **_voiding(former, command.corrects),
     )
-    _decide(docket, order, record, by=command.by, rule=_RULES[former.kind])
-    return await _keep(docket, order, record)
+    _decide(batch, order, record, by=command.by, rule=_RULES[former.kind])
+    return await _keep(batch, order, record)
 
 
 def _former(present: Sequence[Known], corrects: Correction | None, *, organisation_id: UUID | None) -> Known | None:
@@ -160,9 +160,10 @@ def _voiding(former: Known | None, corrects: Correction | None) -> dict[str, Any
     return {"voids_id": former.id, "correction_reason": corrects.reason}
 
 
-def _decide(docket: Docket, order: Order, record: Recorded, *, by: Actor, rule: str) -> None:
+def _decide(batch: OrderBatch, order: Order, record: Recorded, *, by: Actor, rule: str) -> None:
     """Who recorded what, for the order's history; the words of the record stay with the record."""
-    docket.decide(order, order, act=f"record.{record.kind}", by=by, rule=rule, ground=record.correction_reason)
+    act, ground = f"record.{record.kind}", record.correction_reason
+    moves.decide(batch.work, order, order, act=act, by=by, rule=rule, ground=ground)
 
 
 def _due_at(work: Work, kind: RecordKind) -> datetime | None:
@@ -181,8 +182,8 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
     found = await store.find_complaint(work.connection, command.complaint_id)
     if found is None:
         raise OrderNotFound
-    docket = await Docket.open(work, [found.order_id])
-    order = docket.of(found.order_id, version=None)
+    batch = await OrderBatch.open(work, [found.order_id])
+    order = batch.of(found.order_id, version=None)
     complaint = await store.find_complaint(work.connection, command.complaint_id)
     former = None
     if command.corrects is not None:
@@ -205,18 +206,18 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
         answers_id=command.complaint_id,
         **_voiding(former, command.corrects),
     )
-    docket.decide(order, order, act="complaint.answer", by=command.by, rule="A9", ground=command.text)
+    moves.decide(batch.work, order, order, act="complaint.answer", by=command.by, rule="A9", ground=command.text)
     text = f"关于订单{order.number}的投诉已答复：{command.text}"
-    telling.tell(work, order.enterprise_id, order, event="complaint.answered", text=text, article="A9")
-    return await _keep(docket, order, record)
+    moves.tell(work, order.enterprise_id, order, event="complaint.answered", text=text, article="A9")
+    return await _keep(batch, order, record)
 
 
-async def _keep(docket: Docket, order: Order, record: Recorded) -> RecordAnswer:
-    work = docket.work
+async def _keep(batch: OrderBatch, order: Order, record: Recorded) -> RecordAnswer:
+    work = batch.work
     if record.voids_id is not None:
         await store.void(work.connection, record.voids_id, now=work.now)
     await store.add(work.connection, record)
-    after = docket.put(
+    after = batch.put(
         *rules.record(
             order,
             kind=record.kind.value,
@@ -226,7 +227,7 @@ async def _keep(docket: Docket, order: Order, record: Recorded) -> RecordAnswer:
         )
     )
     _tell(work, after, record)
-    await docket.save()
+    batch.write()
     return RecordAnswer(
         id=record.id,
         order_id=order.id,
@@ -243,13 +244,13 @@ def _tell(work: Work, order: Order, record: Recorded) -> None:
         text = f"订单{order.number}的一项记录已更正或撤回。"
         own = record.organisation_id
         for party in {order.enterprise_id, order.provider_id} - ({own} if own is not None else set()):
-            telling.tell(
+            moves.tell(
                 work, party, order, event="record.corrected", text=text, reason=record.correction_reason, article="A19"
             )
         return
     if record.kind is RecordKind.DELIVERY:
         text = f"订单{order.number}已登记交付，请按约定标准验收。"
-        telling.tell(work, order.enterprise_id, order, event="order.delivered", text=text, article="A19")
+        moves.tell(work, order.enterprise_id, order, event="order.delivered", text=text, article="A19")
     if record.kind is RecordKind.COMPLAINT:
         text = f"订单{order.number}收到上云企业投诉，系统运营方将跟进处理。"
-        telling.tell(work, order.provider_id, order, event="complaint.filed", text=text, article="A9")
+        moves.tell(work, order.provider_id, order, event="complaint.filed", text=text, article="A9")

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.order.answers import OrderAnswer, answer
+from services.order.answers import OrderAnswer
 from services.order.domain import order as rules
 from services.order.domain.answer_refusals import RefundNotOverdue
 from services.order.domain.order import Order
 from services.order.domain.refusals import NoRefundOpen, OrderNotFound
 from services.order.domain.saga import begin_refund
 from services.order.domain.states import RefundState
-from services.order.handlers import telling
-from services.order.handlers.docket import REFUND_TIMER, Docket
+from services.order.handlers import moves
+from services.order.handlers.moves import REFUND_TIMER
+from services.order.handlers.order_batch import OrderBatch
 from services.order.store import orders as store
 from services.order.store import refunds
 from services.order.store.refunds import Refund
@@ -47,11 +48,11 @@ async def request_refund(work: Work, command: RequestRefund) -> OrderAnswer:
 
     Emits RefundRequested.
     """
-    docket = await Docket.open(work, [command.order_id])
-    order = docket.of(command.order_id, version=command.version, enterprise_id=command.by.organisation_id)
+    batch = await OrderBatch.open(work, [command.order_id])
+    order = batch.of(command.order_id, version=command.version, enterprise_id=command.by.organisation_id)
     lines = await store.find_lines(work.connection, order.id)
     after, fact = rules.request_refund(order, lines=lines, wanted=command.lines)
-    docket.put(after, fact)
+    batch.put(after, fact)
     due_at = work.now + timedelta(days=work.pack.deadlines.refund_silence_days)
     refund = Refund(
         id=work.new_id(),
@@ -64,96 +65,96 @@ async def request_refund(work: Work, command: RequestRefund) -> OrderAnswer:
     )
     await refunds.add(work.connection, refund)
     work.set_timer(REFUND_TIMER, key=order.id, due_at=due_at)
-    docket.decide(order, after, act="refund.request", by=command.by, rule="A20", ground=command.reason)
+    moves.decide(work, order, after, act="refund.request", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}收到退款申请，请在期限内答复。"
-    telling.tell(
+    moves.tell(
         work, order.provider_id, after, event="refund.requested", text=text, reason=command.reason, article="A20"
     )
-    return await _answer(docket, after)
+    return _answer(batch, after)
 
 
 async def answer_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
     """The provider consents or refuses. Raises: Refusal. Emits OrderRefunded or RefundRefused. Source: A20, R73."""
-    docket = await Docket.open(work, [command.order_id])
-    order = docket.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
-    return await _decide(docket, order, command)
+    batch = await OrderBatch.open(work, [command.order_id])
+    order = batch.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
+    return await _decide(batch, order, command)
 
 
 async def decide_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
     """The operator decides what the provider was silent on. Raises: Refusal. Source: Q11."""
-    docket = await Docket.open(work, [command.order_id])
-    order = docket.find(command.order_id)
+    batch = await OrderBatch.open(work, [command.order_id])
+    order = batch.find(command.order_id)
     if order is None:
         raise OrderNotFound
     if order.refund_state is RefundState.REQUESTED and (refund := await refunds.find_open(work.connection, order.id)):
         raise RefundNotOverdue(due_at=refund.due_at.isoformat())
     if order.refund_state is not RefundState.ESCALATED:
         raise NoRefundOpen
-    return await _decide(docket, order, command)
+    return await _decide(batch, order, command)
 
 
-async def _decide(docket: Docket, order: Order, command: AnswerRefund) -> OrderAnswer:
-    work = docket.work
+async def _decide(batch: OrderBatch, order: Order, command: AnswerRefund) -> OrderAnswer:
+    work = batch.work
     if order.refund_state not in {RefundState.REQUESTED, RefundState.ESCALATED}:
         raise NoRefundOpen
     refund = await refunds.find_open(work.connection, order.id)
     if refund is None:
         raise NoRefundOpen
     after = (
-        await _consent(docket, order, refund, command)
+        await _consent(batch, order, refund, command)
         if command.consent
-        else await _refuse(docket, order, refund, command)
+        else await _refuse(batch, order, refund, command)
     )
     work.drop_timer(REFUND_TIMER, key=order.id)
-    return await _answer(docket, after)
+    return _answer(batch, after)
 
 
-async def _consent(docket: Docket, order: Order, refund: Refund, command: AnswerRefund) -> Order:
+async def _consent(batch: OrderBatch, order: Order, refund: Refund, command: AnswerRefund) -> Order:
     """The lines are refunded on the row at once; their voucher returns by a saga that is retried until it does."""
-    work = docket.work
+    work = batch.work
     lines = await store.find_lines(work.connection, order.id)
     after, fact = rules.consent_refund(order, lines=lines, wanted=refund.lines)
-    docket.put(after, fact)
+    batch.put(after, fact)
     with_voucher = tuple(line.line for line in lines if line.line in refund.lines and line.voucher_fen)
     if with_voucher:
-        docket.begin(begin_refund(refund_id=refund.id, order_id=order.id, lines=with_voucher))
+        batch.step(begin_refund(refund_id=refund.id, order_id=order.id, lines=with_voucher))
     state = "returning" if with_voucher else "returned"
     await refunds.close(work.connection, refund.id, state=state, answer=command.reason, now=work.now)
     await store.mark_refunded(work.connection, order.id, refund_id=refund.id, lines=refund.lines)
-    docket.decide(order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
-    telling.tell_refunded(work, after, voucher_fen=fact.voucher_fen, reason=command.reason)
+    moves.decide(work, order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
+    moves.tell_refunded(work, after, voucher_fen=fact.voucher_fen, reason=command.reason)
     return after
 
 
-async def _refuse(docket: Docket, order: Order, refund: Refund, command: AnswerRefund) -> Order:
-    work = docket.work
-    after = docket.put(*rules.refuse_refund(order))
+async def _refuse(batch: OrderBatch, order: Order, refund: Refund, command: AnswerRefund) -> Order:
+    work = batch.work
+    after = batch.put(*rules.refuse_refund(order))
     await refunds.close(work.connection, refund.id, state="refused", answer=command.reason, now=work.now)
-    docket.decide(order, after, act="refund.refuse", by=command.by, rule="A20", ground=command.reason)
+    moves.decide(work, order, after, act="refund.refuse", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}的退款申请未获同意：{command.reason}"
-    telling.tell_both(work, after, event="refund.refused", text=text, reason=command.reason, article="A20")
+    moves.tell_both(work, after, event="refund.refused", text=text, reason=command.reason, article="A20")
     return after
 
 
 async def escalate_silent(work: Work, order_ids: Sequence[UUID]) -> None:
     """The provider was silent: the operator is asked, nothing is consented. Source: Q11. Emits RefundEscalated."""
-    docket = await Docket.open(work, order_ids)
+    batch = await OrderBatch.open(work, order_ids)
     for order_id in order_ids:
-        order = docket.find(order_id)
+        order = batch.find(order_id)
         refund = await refunds.find_open(work.connection, order_id)
         if order is None or refund is None or order.refund_state is not RefundState.REQUESTED:
             continue
         if work.now < refund.due_at:
             work.set_timer(REFUND_TIMER, key=order_id, due_at=refund.due_at)
             continue
-        after = docket.put(*rules.escalate_refund(order))
+        after = batch.put(*rules.escalate_refund(order))
         await refunds.escalate(work.connection, refund.id)
-        docket.decide(order, after, act="refund.escalate", by=SYSTEM, rule="A20", ground="silence")
+        moves.decide(work, order, after, act="refund.escalate", by=SYSTEM, rule="A20", ground="silence")
         text = work.pack.notice("refund_escalated").body.format(order_number=order.number)
-        telling.tell_both(work, after, event="refund.escalated", text=text, article="A20")
-    await docket.save()
+        moves.tell_both(work, after, event="refund.escalated", text=text, article="A20")
+    batch.write()
 
 
-async def _answer(docket: Docket, order: Order) -> OrderAnswer:
-    await docket.save()
-    return answer(order, docket.purchase(order.id))
+def _answer(batch: OrderBatch, order: Order) -> OrderAnswer:
+    batch.write()
+    return batch.answer(order.id)

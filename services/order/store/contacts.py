@@ -3,12 +3,26 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from services.order.tables import CONTACT, CONTACT_READ
 from shared.runtime.db import Connection, execute
+from shared.runtime.rows import Rows
 from shared.runtime.work import Actor
+
+
+class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The contact person of an order or of an enterprise (`subject_id`), sealed for its parties."""
+
+    subject_id: UUID
+    sealed: bytes
+    given_by: UUID | None
+    given_at: datetime
+
+
+CONTACTS: Rows[SealedContact] = Rows(CONTACT)
 
 
 async def keep(connection: Connection, subject_id: UUID, *, sealed: bytes, by: UUID | None, now: datetime) -> None:

@@ -1,86 +1,73 @@
-"""Orders and their sagas: loaded under the order row's lock, saved in one statement that writes what changed.
+"""Orders, read with their sagas under the order row's lock; how orders and lines are written is declared here.
 
-The statement is put together from the columns that a batch has changed; few combinations occur and stay prepared. No
-index holds a column that changes, so a step of an order stays on its page (HOT).
+No index holds a column that changes, so a step of an order stays on its page (HOT).
 """
 
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from services.order.domain.order import Order, RefundableLine
-from services.order.domain.saga import Saga
+from services.order.domain.parties import Pair, Standing
+from services.order.domain.pricing import NewLine
+from services.order.domain.saga import Kind, Saga, Step
 from services.order.domain.states import OrderState, RefundState
-from services.order.store import sagas as saga_store
+from services.order.tables import LINE, ORDER
+from shared.contracts.messages.base import Command
+from shared.contracts.messages.settlement import OpenItem, RefuseItem
+from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.kernel.refusals import invariant
-from shared.runtime.batch import Packed, Shape, Source, pack
 from shared.runtime.db import Connection, Record
-from shared.runtime.said import Deferred, Part, deferred
+from shared.runtime.rows import WAS, Insert, Rows, Update
 
 _ORDER_FIELDS = Order.__struct_fields__
-_MUTABLE = {
-    "state": "text",
-    "version": "int",
-    "refunded_fee_fen": "bigint",
-    "refunded_voucher_fen": "bigint",
-    "refund_state": "text",
-    "confirm_due_at": "timestamptz",
-    "confirmed_at": "timestamptz",
-    "ended_at": "timestamptz",
-    "reason": "text",
-    "refusal_code": "text",
-    "refusal_article": "text",
-    "refusal_detail": "text",
-    "claim_id": "uuid",
-    "paid_fen": "bigint",
+SAGA_FIELDS = (
+    *("id", "kind", "order_id", "state", "number", "pending_name", "pending", "version", "late", "last_event"),
+    *("claim_id", "paid_fen"),
+)
+"""The columns of a saga that `saga_of` reads."""
+_WIDTH = len(SAGA_FIELDS)
+_COMMANDS: tuple[type[Command], ...] = (*VOUCHER_COMMANDS, OpenItem, RefuseItem)
+_DECODERS: Mapping[str, msgspec.json.Decoder[Command]] = {
+    kind.type_name(): msgspec.json.Decoder(kind) for kind in _COMMANDS
 }
-_PLACED = {
-    "id": "uuid",
-    "number": "text",
-    "enterprise_id": "uuid",
-    "provider_id": "uuid",
-    "region": "text",
-    "year": "int",
-    "state": "text",
-    "version": "int",
-    "fee_fen": "bigint",
-    "voucher_fen": "bigint",
-    "agreement_version": "text",
-    "pack_version": "text",
-    "enterprise_version": "int",
-    "provider_version": "int",
-    "placed_by": "uuid",
-    "placed_at": "timestamptz",
-    "confirm_due_at": "timestamptz",
-}
-_LINE = {
-    "order_id": "uuid",
-    "line": "int",
-    "product_id": "uuid",
-    "edition": "int",
-    "offer_version": "int",
-    "product_name": "text",
-    "class_code": "text",
-    "component": "text",
-    "unit": "text",
-    "service_standard": "text",
-    "quantity": "int",
-    "price_fen": "bigint",
-    "fee_fen": "bigint",
-    "rate_bp": "int",
-    "voucher_max_fen": "bigint",
-    "voucher_fen": "bigint",
-}
+_STANDING_FIELDS = Standing.__struct_fields__
+_BEGIN_EMPTY = frozenset(
+    {
+        *("refunded_fee_fen", "refunded_voucher_fen", "refund_state", "confirmed_at", "ended_at", "reason"),
+        *("refusal_code", "refusal_article", "refusal_detail", "claim_id", "paid_fen"),
+    }
+)
+_CHANGING = _BEGIN_EMPTY | {"state", "version", "confirm_due_at"}
 
-
-_CONTACT = {"subject_id": "uuid", "sealed": "bytea", "given_by": "uuid", "given_at": "timestamptz"}
-_MUTABLE_OF = attrgetter(*_MUTABLE)
-_MOVED_TYPES = {"id": "uuid", "was": "int", **_MUTABLE}
-# What the orders of one batch have in common: they are of one moment, and most take the same step.
-_MOVED_COMMON = frozenset({"was", *_MUTABLE})
-_PLACED_COMMON = frozenset(
-    {"year", "state", "version", "agreement_version", "pack_version", "placed_at", "confirm_due_at"}
+ORDERS: Rows[Order] = Rows(
+    ORDER,
+    guard="version",
+    insert=Insert(
+        omit=_BEGIN_EMPTY,
+        common=frozenset(
+            {"year", "state", "version", "agreement_version", "pack_version", "placed_at", "confirm_due_at"}
+        ),
+    ),
+    # What the orders of one batch have in common: they are of one moment, and most take the same step.
+    update=Update(columns=_CHANGING, common=_CHANGING | {WAS}),
+)
+"""Orders; a new one is a `NewOrder`."""
+_PRICED = (
+    *("line", "component", "unit", "quantity"),
+    *("price_fen", "fee_fen", "rate_bp", "voucher_max_fen", "voucher_fen"),
+)
+_OFFERED = ("product_id", "edition", "product_name", "class_code", "service_standard")
+LINES: Rows[NewLine] = Rows(
+    LINE,
+    insert=Insert(omit=frozenset({"refund_id"})),
+    fields={
+        **{name: f"priced.{name}" for name in _PRICED},
+        **{name: f"priced.offer.{name}" for name in _OFFERED},
+        "offer_version": "priced.offer.version",
+    },
 )
 
 # The order row's lock also guards all sagas of the order; a statement that had to wait for the lock joins the row as it
@@ -91,10 +78,24 @@ SELECT {", ".join(_ORDER_FIELDS)} FROM cloud_order WHERE id = ANY($1::uuid[]) OR
 """  # noqa: S608 - column names from this module
 _LOCK = f"{_FIND} FOR UPDATE"
 _LOCK_WITH_SAGAS = f"""
-SELECT {saga_store.COLUMNS}, {", ".join(f"o.{name} AS order_{name}" for name in _ORDER_FIELDS)}
+SELECT {", ".join(f"s.{name}" for name in SAGA_FIELDS)},
+       {", ".join(f"o.{name} AS order_{name}" for name in _ORDER_FIELDS)}
 FROM saga s JOIN cloud_order o ON o.id = s.order_id
 WHERE s.id = ANY(ARRAY(SELECT unnest($1::uuid[]) UNION SELECT order_id FROM saga WHERE id = ANY($1::uuid[])))
 ORDER BY o.id FOR UPDATE OF o, s
+"""  # noqa: S608 - as above
+_SAGAS = f"SELECT {', '.join(SAGA_FIELDS)} FROM saga WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
+_WITH_PARTIES = f"""
+SELECT {", ".join(f"s.{name}" for name in SAGA_FIELDS)}, o.id AS decided_id,
+       (SELECT a.kind FROM affiliation a WHERE a.enterprise_id = o.enterprise_id AND a.provider_id = o.provider_id
+            AND NOT a.ended LIMIT 1),
+       (SELECT min(f.delisted_at) FROM order_line l JOIN offer f ON f.product_id = l.product_id
+            AND f.edition = l.edition WHERE l.order_id = o.id),
+       {", ".join(f"e.{name}" for name in _STANDING_FIELDS)},
+       {", ".join(f"p.{name}" for name in _STANDING_FIELDS)}
+FROM cloud_order o JOIN party e ON e.organisation_id = o.enterprise_id JOIN party p ON p.organisation_id = o.provider_id
+LEFT JOIN saga s ON s.id = o.id
+WHERE o.id = ANY($1::uuid[])
 """  # noqa: S608 - as above
 _LINES = """
 SELECT order_id, line, fee_fen, voucher_fen, refund_id FROM order_line WHERE order_id = ANY($1::uuid[])
@@ -119,42 +120,6 @@ _UNCONFIRMED_OF_CLOSED_YEARS = """
 SELECT id FROM cloud_order WHERE state IN ('placed', 'awaiting_confirmation') AND voucher_fen > 0 AND year < $1
 ORDER BY id LIMIT $2
 """
-
-
-def _save_parts(shapes: tuple[Shape, Shape, Shape], first: int) -> list[Part]:
-    """Update orders and sagas, and insert new sagas; one without a shape is left out."""
-    moved, stepped, begun = shapes
-    parts: list[Part] = []
-    if moved:
-        n = Source(moved, _MOVED_TYPES, first=first)
-        assignments = ", ".join(f"{name} = {value}" for name, value in n.of.items() if name not in {"id", "was"})
-        guard = f"o.id = n.id AND o.version = {n.of['was']}"
-        parts.append(Part(f"UPDATE cloud_order o SET {assignments} FROM {n.rows} WHERE {guard}", counted=True))  # noqa: S608 - names from this module
-        first = n.after
-    if stepped:
-        parts.append(Part(saga_store.step_statement(stepped, first=first), counted=True))
-        first += len(stepped)
-    if begun:
-        parts.append(Part(saga_store.begin_statement(begun, first=first)))
-    return parts
-
-
-def _insert_parts(shapes: tuple[Shape, Shape, Shape, Shape], first: int) -> list[Part]:
-    """Insert orders, their sagas and contacts where there are any, and their lines."""
-    placed, begun, lines, contacts = shapes
-    order = Source(placed, _PLACED, first=first)
-    parts, first = [Part(order.insert("cloud_order"))], order.after
-    if begun:
-        parts.append(Part(saga_store.begin_statement(begun, first=first)))
-        first += len(begun)
-    line = Source(lines, _LINE, first=first)
-    parts.append(Part(line.insert("order_line")))
-    if contacts:
-        parts.append(Part(Source(contacts, _CONTACT, first=line.after).insert("contact")))
-    return parts
-
-
-_NOTHING = Packed((), ())
 
 
 def order_of(row: Record) -> Order:
@@ -182,56 +147,51 @@ async def lock(connection: Connection, ids: Sequence[UUID]) -> list[Order]:
 async def lock_by_saga(connection: Connection, saga_ids: Sequence[UUID]) -> tuple[list[Order], list[Saga]]:
     """The orders that sagas of any kind are about, locked in id order, with these sagas and the purchase sagas."""
     rows = await connection.fetch(_LOCK_WITH_SAGAS, saga_ids)
-    width = len(saga_store.SAGA_COLUMNS)
-    orders = {row["order_id"]: row[width:] for row in rows}
-    return [_order(values) for values in orders.values()], [saga_store.saga_of(row) for row in rows]
+    orders = {row["order_id"]: row[_WIDTH:] for row in rows}
+    return [_order(values) for values in orders.values()], [saga_of(row) for row in rows]
 
 
-def saved(
-    *, orders: Sequence[tuple[Order, Order]], sagas: Sequence[tuple[Saga, Saga]], begun: Sequence[Saga]
-) -> Deferred:
-    """Orders and sagas to be written, each as loaded and as decided, and new sagas; guarded by their versions."""
-    packed = (_moved(orders), saga_store.stepped(sagas), saga_store.begun(begun))
-    return deferred(_save_parts, packed, updates=len(orders) + len(sagas))
-
-
-def _moved(orders: Sequence[tuple[Order, Order]]) -> Packed:
-    """The columns that differ in any of the orders, and always the version."""
-    if not orders:
-        return _NOTHING
-    pairs = [(_MUTABLE_OF(before), _MUTABLE_OF(after)) for before, after in orders]
-    changed = [
-        place
-        for place, name in enumerate(_MUTABLE)
-        if name == "version" or any(before[place] != after[place] for before, after in pairs)
-    ]
-    rows = [
-        (before.id, before.version, *(values[place] for place in changed))
-        for (before, _), (_, values) in zip(orders, pairs, strict=True)
-    ]
-    names = tuple(_MUTABLE)
-    return pack(("id", "was", *(names[place] for place in changed)), rows, common=_MOVED_COMMON)
-
-
-def inserted(
-    *,
-    orders: Sequence[tuple[Any, ...]],
-    sagas: Sequence[Saga],
-    lines: Sequence[tuple[Any, ...]],
-    contacts: Sequence[tuple[Any, ...]],
-) -> Deferred:
-    """New orders to be written (values of PLACED_COLUMNS), their sagas, lines (LINE_COLUMNS) and sealed contacts."""
-    packed = (
-        pack(PLACED_COLUMNS, orders, common=_PLACED_COMMON),
-        saga_store.begun(sagas),
-        pack(LINE_COLUMNS, lines, common=frozenset()),
-        pack(tuple(_CONTACT), contacts, common=frozenset()) if contacts else _NOTHING,
+def saga_of(row: Record) -> Saga:
+    """The saga of a row that begins with its columns."""
+    saga_id, kind, order_id, state, number, name, body, version, late, last_event, claim_id, paid_fen = row[:_WIDTH]
+    return Saga(
+        id=saga_id,
+        kind=Kind(kind),
+        order_id=order_id,
+        state=Step(state),
+        number=number,
+        pending=_DECODERS[name].decode(body) if name else None,
+        version=version,
+        late=late,
+        last_event=last_event,
+        claim_id=claim_id,
+        paid_fen=paid_fen,
     )
-    return deferred(_insert_parts, packed)
 
 
-PLACED_COLUMNS = tuple(_PLACED)
-LINE_COLUMNS = tuple(_LINE)
+async def find_sagas(connection: Connection, ids: Sequence[UUID]) -> list[Saga]:
+    """Sagas by id; the caller holds the locks of their orders."""
+    return [saga_of(row) for row in await connection.fetch(_SAGAS, ids)]
+
+
+async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> tuple[list[Saga], dict[UUID, Pair]]:
+    """The purchase sagas of orders and what conditions ask of their parties; the caller holds the orders' locks."""
+    rows = await connection.fetch(_WITH_PARTIES, order_ids)
+    pairs: dict[UUID, Pair] = {}
+    for row in rows:
+        order_id, tie, delisted_at, *standings = row[_WIDTH:]
+        width = len(_STANDING_FIELDS)
+        pairs[order_id] = Pair(
+            enterprise=_standing(standings[:width]),
+            provider=_standing(standings[width:]),
+            tie=tie or "",
+            delisted_at=delisted_at,
+        )
+    return [saga_of(row) for row in rows if row["id"] is not None], pairs
+
+
+def _standing(columns: Sequence[Any]) -> Standing:
+    return Standing(**dict(zip(_STANDING_FIELDS, columns, strict=True)))
 
 
 async def find_lines(connection: Connection, order_id: UUID) -> list[RefundableLine]:

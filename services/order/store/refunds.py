@@ -1,15 +1,16 @@
 """Refund requests: one open at a time for each order."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import insert, select, update
 
 from services.order.tables import REFUND
 from shared.kernel.refusals import invariant
 from shared.runtime.db import Connection, execute, fetch_one
+from shared.runtime.rows import Rows, Update
 
 OPEN = ("requested", "escalated")
 
@@ -60,11 +61,17 @@ async def close(connection: Connection, refund_id: UUID, *, state: str, answer: 
     invariant(touched == 1, "a request is answered once")
 
 
-async def finish(connection: Connection, refund_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Voucher has returned the lines of these requests."""
-    await execute(
-        connection,
-        update(REFUND)
-        .where(REFUND.c.id.in_(refund_ids), REFUND.c.state == "returning")
-        .values(state="returned", returned_at=now),
-    )
+class Returning(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An answered request whose voucher shares are under way, or back since `returned_at`."""
+
+    id: UUID
+    state: str = "returning"
+    returned_at: datetime | None = None
+
+
+REFUNDS: Rows[Returning] = Rows(REFUND, guard="state", update=Update(always=frozenset({"state", "returned_at"})))
+
+
+def returned(refund_id: UUID, *, now: datetime) -> tuple[Returning, Returning]:
+    """A request before and after voucher has returned its lines."""
+    return Returning(id=refund_id), Returning(id=refund_id, state="returned", returned_at=now)

@@ -27,7 +27,7 @@ from services.voucher.domain.refusals import (
     YearClosed,
 )
 from services.voucher.domain.states import HOLD_MOVES, LINE_MOVES, Account, HoldState, LineState, Movement
-from shared.contracts.messages.voucher import HoldVoucher, LineAmount
+from shared.contracts.messages.voucher import HoldVoucher
 from shared.kernel.money import Fen, allocate
 from shared.kernel.refusals import Refusal, invariant
 
@@ -35,6 +35,7 @@ from shared.kernel.refusals import Refusal, invariant
 class HoldLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line's share; `paid_fen` + `short_fen` = `amount_fen` once redeemed."""
 
+    order_id: UUID
     line: int
     amount_fen: int
     state: LineState
@@ -78,7 +79,7 @@ def place(account: QuotaAccount | None, hold: Hold | None, *, command: HoldVouch
     available_fen = account.available_fen if account else 0
     if account is None or required_fen > available_fen:
         raise InsufficientQuota(required_fen=required_fen, available_fen=available_fen)
-    fresh = Hold(order_id=command.order_id, account_id=account.id, state=HoldState.HELD, lines=_lines(command.lines))
+    fresh = Hold(order_id=command.order_id, account_id=account.id, state=HoldState.HELD, lines=_lines(command))
     made = shift(
         account,
         movement=Movement.HOLD,
@@ -336,10 +337,10 @@ def _parts(hold: Hold, lines: Iterable[HoldLine], tail: str) -> list[Part]:
     return [Part(f"{hold.order_id}/{line.line}/{tail}", line.amount_fen, line.line) for line in lines]
 
 
-def _lines(lines: Iterable[LineAmount]) -> tuple[HoldLine, ...]:
+def _lines(command: HoldVoucher) -> tuple[HoldLine, ...]:
     made = tuple(
-        HoldLine(line=line.line, amount_fen=line.amount_fen, state=LineState.HELD)
-        for line in sorted(lines, key=lambda line: line.line)
+        HoldLine(order_id=command.order_id, line=line.line, amount_fen=line.amount_fen, state=LineState.HELD)
+        for line in sorted(command.lines, key=lambda line: line.line)
     )
     invariant(len({line.line for line in made}) == len(made), "an order names each line once")
     invariant(all(line.amount_fen >= 0 for line in made), "a line's share is not negative")

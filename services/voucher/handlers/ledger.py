@@ -9,7 +9,7 @@ import asyncpg
 
 from services.voucher.domain import holds as rules
 from services.voucher.domain.accounts import Moved, Posting, QuotaAccount
-from services.voucher.domain.holds import Hold, Step
+from services.voucher.domain.holds import Hold, HoldLine, Step
 from services.voucher.domain.refusals import REPEATED_REFUSALS
 from services.voucher.store import ledger as store
 from shared.contracts.messages.base import Reply
@@ -38,7 +38,7 @@ HoldCommand = ReleaseVoucher | CommitVoucher | RefundVoucher | ClaimVoucher | Un
 OrderCommand = HoldVoucher | HoldCommand
 
 
-class Book:
+class LedgerBatch:
     """Accounts and holds of one batch; each command sees what the commands before it left."""
 
     def __init__(self, accounts: Sequence[QuotaAccount], holds: dict[UUID, Hold]) -> None:
@@ -77,22 +77,27 @@ class Book:
         self._postings.extend(step.postings)
         self._moved.extend(step.moved)
 
-    def save(self, work: Work) -> None:
-        """Leave what changed to be written with what is said, and tell it."""
-        accounts = [(self._locked[key], self._accounts[key]) for key in sorted(self._touched)]
+    def write(self, work: Work) -> None:
+        """Write what changed, and tell it."""
         holds = sorted(self._holds.items())
-        kept = store.Kept(
-            accounts=accounts,
-            postings=self._postings,
-            fresh=[hold for key, hold in holds if key not in self._stored],
-            changed=[
-                (before, hold)
-                for key, hold in holds
-                if (before := self._stored.get(key)) is not None and hold is not before
-            ],
-        )
-        store.save(work, kept)
+        new = [hold for key, hold in holds if key not in self._stored]
+        changed = [
+            (before, hold)
+            for key, hold in holds
+            if (before := self._stored.get(key)) is not None and hold is not before
+        ]
+        work.update(store.ACCOUNTS, [(self._locked[key], self._accounts[key]) for key in sorted(self._touched)])
+        work.update(store.HOLDS, changed)
+        work.update(store.HOLD_LINES, [lines for pair in changed for lines in _changed_lines(*pair)])
+        work.insert(store.POSTINGS, self._postings)
+        work.insert(store.HOLDS, new)
+        work.insert(store.HOLD_LINES, [line for hold in new for line in hold.lines])
         store.tell(work, self._moved)
+
+
+def _changed_lines(before: Hold, after: Hold) -> list[tuple[HoldLine, HoldLine]]:
+    pairs = zip(before.lines, after.lines, strict=True)
+    return [(was, line) for was, line in pairs if line is not was]
 
 
 async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes:
@@ -104,21 +109,21 @@ async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes
     orders = [command.order_id for command in commands]
     owners = [(command.enterprise_id, command.year) for command in commands if isinstance(command, HoldVoucher)]
     accounts = await store.lock_accounts_for_orders(work.connection, orders, owners=owners)
-    book = Book(accounts, await store.read_holds(work.connection, orders))
+    batch = LedgerBatch(accounts, await store.read_holds(work.connection, orders))
     outcomes: list[Reply | Refusal] = []
     for command in commands:
-        before = book.hold_of(command.order_id)
+        before = batch.hold_of(command.order_id)
         try:
-            step = _step(book, before, command, work.now)
+            step = _step(batch, before, command, work.now)
         except Refusal as refusal:
             if isinstance(command, HoldVoucher) and before is None and refusal.code in REPEATED_REFUSALS:
                 kept = rules.refused_hold(command.order_id, refusal)
-                book.keep(Step(account=None, hold=kept, amount_fen=0))
+                batch.keep(Step(account=None, hold=kept, amount_fen=0))
             outcomes.append(refusal)
         else:
-            book.keep(step)
+            batch.keep(step)
             outcomes.append(_REPLIES[type(command)](order_id=command.order_id, amount_fen=step.amount_fen))
-    book.save(work)
+    batch.write(work)
     return outcomes
 
 
@@ -133,12 +138,12 @@ _REPLIES: Mapping[type[OrderCommand], type[VoucherReply]] = {
 }
 
 
-def _step(book: Book, hold: Hold | None, command: OrderCommand, now: datetime) -> Step:
+def _step(batch: LedgerBatch, hold: Hold | None, command: OrderCommand, now: datetime) -> Step:
     """What the rules make of one command. Raises: Refusal."""
     if isinstance(command, HoldVoucher):
-        owner = book.account_of_owner(command.enterprise_id, command.year)
+        owner = batch.account_of_owner(command.enterprise_id, command.year)
         return rules.place(owner, hold, command=command, now=now)
-    return _step_of_hold(book.account_of_hold(hold), hold, command, now)
+    return _step_of_hold(batch.account_of_hold(hold), hold, command, now)
 
 
 def _step_of_hold(account: QuotaAccount | None, hold: Hold | None, command: HoldCommand, now: datetime) -> Step:

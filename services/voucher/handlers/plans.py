@@ -160,7 +160,7 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
     plan = await queue.lock_plan(work.connection, command.plan_id)
     if plan is not None:
         await queue.insert_entries(work, plan, [entry])
-    await _post(work, command.plan_id, Movement.OPEN, f"{command.plan_id}/open", row["total_fen"], "plan")
+    _post(work, command.plan_id, Movement.OPEN, f"{command.plan_id}/open", row["total_fen"], "plan")
     work.set_timer(YEAR_END_TIMER, key=command.plan_id, due_at=row["closes_at"])
     return await _view(work, command.plan_id)
 
@@ -213,7 +213,7 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
     after = plan.after(pool, total_fen=plan.total_fen + amount_fen, version=plan.version + 1)
     await queue.insert_entries(work, plan, [entry])
     await queue.save_plan(work.connection, after)
-    await _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
+    _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
     work.emit(PlanIncreased(version=after.version, plan_id=plan.id, year=plan.year, total_fen=after.total_fen))
     _decided(work, plan.id, "approve_increase", command.by, ground=found["reason"])
     work.after_commit.append(work.ports.get(AllocatorSeat).wake)
@@ -268,7 +268,7 @@ def _decided(  # noqa: PLR0913 - the parts of a decision
         )  # fmt: skip
 
 
-async def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
+def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
     work: Work, plan_id: UUID, movement: Movement, key: str, amount_fen: int, reason: str
 ) -> None:
     posting = Posting(
@@ -282,7 +282,7 @@ async def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
         reason=reason,
         rule="A15",
     )
-    await ledger.save_accounts(work, [], [posting])
+    ledger.move(work, [], [posting])
 
 
 async def _view(work: Work, plan_id: UUID) -> PlanView:

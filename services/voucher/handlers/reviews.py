@@ -63,7 +63,7 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
         parts=[Part(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
         reason=command.reason or "granted", rule="A16",
     )  # fmt: skip
-    await ledger.save_accounts(work, [moved.account], moved.postings)
+    ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
     earmarked_fen = plan.earmarked_fen - amount_fen
     await queue.save_plan(work.connection, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
@@ -177,7 +177,7 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
             parts=[Part(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
             reason=act, rule="A16",
         )  # fmt: skip
-        await ledger.save_accounts(work, [moved.account], moved.postings)
+        ledger.move(work, [(account, moved.account)], moved.postings)
     earmarked_fen = plan.earmarked_fen - ticket.earmarked_fen
     await queue.insert_entries(work, plan, [entry])
     await queue.save_plan(work.connection, plan.after(pool, earmarked_fen=earmarked_fen))

@@ -106,7 +106,7 @@ async def _move(work: Work, plan: PlanRow, account: QuotaAccount, case: Any) -> 
         credit=Account.TAKEN_BACK if over else Account.LEFT,
         parts=[Part(f"{case['id']}/revoke", amount_fen)], reason=case["reason"], rule="A9",
     )  # fmt: skip
-    await ledger.save_accounts(work, [moved.account], moved.postings)
+    ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
     if not over:
         pool, entry = enter(

@@ -71,7 +71,8 @@ async def _finish(work: Work, plan: PlanRow) -> bool:
 async def _close_tickets(work: Work, plan: PlanRow, tickets: Sequence[TicketRow]) -> None:
     earmarked = [ticket for ticket in tickets if ticket.earmarked_fen]
     owners = [(ticket.enterprise_id, ticket.year) for ticket in earmarked]
-    accounts = {a.enterprise_id: a for a in await ledger.lock_accounts_of(work.connection, owners)}
+    before = {a.enterprise_id: a for a in await ledger.lock_accounts_of(work.connection, owners)}
+    accounts = dict(before)
     postings: list[Posting] = []
     for ticket in earmarked:
         moved = shift(
@@ -83,7 +84,7 @@ async def _close_tickets(work: Work, plan: PlanRow, tickets: Sequence[TicketRow]
         accounts[ticket.enterprise_id] = moved.account
         postings.extend(moved.postings)
         ledger.tell(work, moved.moved)
-    await ledger.save_accounts(work, list(accounts.values()), postings)
+    ledger.move(work, [(before[owner], account) for owner, account in accounts.items()], postings)
     earmarked_fen = plan.earmarked_fen - sum(ticket.earmarked_fen for ticket in earmarked)
     await queue.save_plan(
         work.connection, msgspec.structs.replace(plan, state=PlanState.CLOSING, earmarked_fen=earmarked_fen)
@@ -115,7 +116,7 @@ def _closed(work: Work, ticket: TicketRow) -> TicketRow:
 
 
 async def _recover(work: Work, accounts: Sequence[QuotaAccount]) -> None:
-    after: list[QuotaAccount] = []
+    moves: list[tuple[QuotaAccount, QuotaAccount]] = []
     postings: list[Posting] = []
     for account in accounts:
         moved = shift(
@@ -124,13 +125,13 @@ async def _recover(work: Work, accounts: Sequence[QuotaAccount]) -> None:
         )  # fmt: skip
         if not moved.postings:
             continue
-        after.append(moved.account)
+        moves.append((account, moved.account))
         postings.extend(moved.postings)
         ledger.tell(work, moved.moved)
         amount_yuan = format_yuan(Fen(account.available_fen))
         text = work.pack.notice("quota_recovered").body.format(year=account.year, amount_yuan=amount_yuan)
         _tell(work, account.enterprise_id, "quota_account", account.id, "quota.recovered", text)
-    await ledger.save_accounts(work, after, postings)
+    ledger.move(work, moves, postings)
     await work.connection.execute(_CLOSE_ACCOUNTS, [account.id for account in accounts])
 
 

@@ -164,7 +164,7 @@ async def test_one_batch_holds_for_many_orders_with_few_statements(books: Ledger
     assert [isinstance(outcome, Refusal) for outcome in outcomes] == [False] * 100 + [True]
     statements: list[str] = []
     async with books.runtime.work() as work:
-        work.connection.add_query_logger(lambda query: statements.append(query.query))
+        work.connection.raw.add_query_logger(lambda query: statements.append(query.query))
         orders = [CommitVoucher(order_id=command.order_id) for command in commands[:100]]
         await ledger.run_commands(work, orders)
         await work.flush()

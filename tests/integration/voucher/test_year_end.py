@@ -57,7 +57,6 @@ async def test_the_end_of_the_year_takes_back_what_is_unused_and_closes_everythi
 
     async with voucher.runtime.work() as work:
         await ledger.run_commands(work, [ReleaseVoucher(order_id=held, reason="year_end")])
-        await work.write_deferred()
         await ledger.run_commands(work, [RefundVoucher(order_id=confirmed, lines=(1,))])
     account = (await voucher.rows("SELECT * FROM quota_account WHERE enterprise_id = $1", owner))[0]
     assert (account["available_fen"], account["held_fen"], account["taken_back_fen"]) == (0, 0, 3_000_000)

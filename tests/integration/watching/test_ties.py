@@ -68,7 +68,7 @@ async def statements_of(runtime: Runtime, product_id: UUID, *, version: int, tra
             asked.append(said.query)
 
     async with runtime.work(traceparent=traceparent) as work:
-        work.connection.add_query_logger(heard)
+        work.connection.raw.add_query_logger(heard)
         fact = a_product(product_id, provider_id=uuid4())
         work.emit(msgspec.structs.replace(fact, version=version, effective_at=datetime.now().astimezone()))
     return asked

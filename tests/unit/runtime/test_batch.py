@@ -6,13 +6,13 @@ TYPES = {"id": "int", "state": "text", "at": "text"}
 
 
 def test_a_column_that_all_rows_agree_on_is_one_value_when_it_may_be() -> None:
-    packed = pack(tuple(TYPES), [(1, "held", "x"), (2, "held", "x")], common=frozenset({"state"}))
+    packed = pack(tuple(TYPES), [(1, 2), ("held", "held"), ("x", "x")], common=frozenset({"state"}))
     assert packed.shape == (("id", False), ("state", True), ("at", False))
     assert packed.values == [(1, 2), "held", ("x", "x")]
 
 
 def test_rows_that_differ_keep_their_arrays_though_they_might_agree() -> None:
-    packed = pack(("id", "state"), [(1, "held"), (2, None)], common=frozenset({"state"}))
+    packed = pack(("id", "state"), [(1, 2), ("held", None)], common=frozenset({"state"}))
     assert packed.values == [(1, 2), ("held", None)]
 
 
@@ -20,5 +20,3 @@ def test_the_expressions_of_a_statement_follow_the_shape() -> None:
     source = Source((("id", False), ("state", True), ("at", False)), TYPES, first=4)
     assert source.rows == "unnest($4::int[], $6::text[]) AS n(id, at)"
     assert source.of == {"id": "n.id", "state": "$5::text", "at": "n.at"}
-    assert source.after == 7
-    assert source.insert("t").startswith("INSERT INTO t (id, state, at) SELECT n.id, $5::text, n.at FROM unnest(")

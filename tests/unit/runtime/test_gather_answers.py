@@ -41,7 +41,7 @@ async def handle(work: Any, commands: Sequence[int]) -> Sequence[Numbered | Refu
 @asynccontextmanager
 async def work() -> AsyncIterator[Any]:
     """A transaction that keeps nothing."""
-    yield SimpleNamespace(contexts=None, keep_answer=lambda _: None, connection=None)
+    yield SimpleNamespace(contexts=None, keep_answer=lambda _: None, set_apart=lambda: None, connection=None)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ class Counted(Gatherer):
         super().__init__(runtime)
         self.batches: list[int] = []
 
-    async def _settle(self, batch: list[Call]) -> None:
-        await self._gather(batch, since_s=asyncio.get_running_loop().time())
+    async def _serve(self) -> None:
+        batch = await self._gather(since_s=asyncio.get_running_loop().time())
         self.batches.append(len(batch))
         answer: Any = None
         for call in batch:
@@ -93,10 +93,8 @@ class Slow(Gatherer):
             raise ConnectionError("the database is away")
         yield None
 
-    async def _commit(
-        self, work: Any, batch: Sequence[Call], waited: list[Outcome], *, repeated: bool, locked: bool
-    ) -> Any:
-        del work, waited, repeated, locked
+    async def _run(self, work: Any, batch: Sequence[Call], *, repeated: bool = False, locked: bool = False) -> Any:
+        del work, repeated, locked
         self.batches.append(len(batch))
         return [Outcome(Answer(200, b"", "")) for _ in batch]
 
