@@ -15,7 +15,7 @@ from bench.processes import SERVICES, NotStarted
 from bench.report import Report
 from bench.scenarios import Options
 from embedded.postgres import PostgresNotStarted
-from shared.runtime.loop import new_loop
+from shared.runtime.host.loop import new_loop
 
 Scenario: TypeAlias = Callable[[Report, Options], Coroutine[None, None, None]]
 

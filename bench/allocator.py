@@ -16,8 +16,8 @@ from bench.seed import CAP_FEN, REGIONS, Money, fund, new_id, plan_year, populat
 from services.voucher.allocator import allocate_batch, take_office
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.db import create_pool
-from shared.runtime.runtime import Runtime
+from shared.runtime.database.sql import create_pool
+from shared.runtime.service.runtime import Runtime
 
 TICKETS = 60_000
 ASKED_FEN = CAP_FEN // 2

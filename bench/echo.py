@@ -6,7 +6,7 @@ import sys
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from shared.runtime.loop import new_loop
+from shared.runtime.host.loop import new_loop
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,9 +12,9 @@ from bench.processes import find_service, settings_values
 from bench.seed import parties, publish
 from embedded.child import HOST
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.host import listen, open_host, serve, stop_on_signals
-from shared.runtime.logging import configure
-from shared.runtime.loop import new_loop
+from shared.runtime.host.host import listen, open_host, serve, stop_on_signals
+from shared.runtime.host.loop import new_loop
+from shared.runtime.observability.logging import configure
 
 
 async def run(setup: Setup, *, told: Path) -> None:

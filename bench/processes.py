@@ -26,7 +26,7 @@ from bench.load import connect, get
 from embedded.binaries import default_folder
 from embedded.child import HOST, die_with_parent, free_port
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 
 SERVICES = ("identity", "catalog", "voucher", "order", "settlement")
 ROOT = Path(__file__).resolve().parents[1]

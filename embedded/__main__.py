@@ -10,8 +10,8 @@ from embedded.demonstration.client import StoryFailed
 from embedded.postgres import PostgresNotStarted
 from embedded.run import EmbeddedSettings, run
 from shared.contracts.policy import PolicyPackInvalid
-from shared.runtime.host import PortInUse
-from shared.runtime.loop import new_loop
+from shared.runtime.host.host import PortInUse
+from shared.runtime.host.loop import new_loop
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -20,11 +20,10 @@ from services.order.service import SERVICE as ORDER
 from services.settlement.service import SERVICE as SETTLEMENT
 from services.voucher.service import SERVICE as VOUCHER
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.grants import Account, ensure_database
-from shared.runtime.host import Host, open_host
-from shared.runtime.migrate import upgrade
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.deploy.migrate import upgrade
+from shared.runtime.host.host import Host, open_host
+from shared.runtime.service import Service, ServiceSettings
 
 SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
 SECRET_BYTES = 32

@@ -22,8 +22,8 @@ from embedded.platform import PlatformSettings, Secrets, open_platform, prepare_
 from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSettings
 from embedded.proof import Proof, print_proof, read_proof
 from shared.contracts.policy import load_pack
-from shared.runtime.host import Host, listen, serve, stop_on_signals
-from shared.runtime.logging import configure
+from shared.runtime.host.host import Host, listen, serve, stop_on_signals
+from shared.runtime.observability.logging import configure
 
 DEMONSTRATION_MARK = "demonstration-played"
 LOG_FILE = "platform.log"

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from operations.places import WrongUse
-from shared.runtime.db import Connection
+from shared.runtime.sql import Connection
 from shared.runtime.work import Work
 
 _OPERATORS = UUID("6f0d6a8e-5d0b-5e0e-9a30-5a8e6d4b7c11")

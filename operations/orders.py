@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared.runtime.db import DriverConnection
 from shared.runtime.service import Service
+from shared.runtime.sql import DriverConnection
 
 PAGE = 1_000
 Row = Mapping[str, Any]

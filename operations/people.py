@@ -20,9 +20,9 @@ import httpx
 from operations.journal import Operator
 from operations.places import Database, NotConfigured, WrongUse
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import TokenVerifier
-from shared.runtime.edge import PermissionMissing
-from shared.runtime.keys import load_keys
+from shared.runtime.auth import TokenVerifier
+from shared.runtime.operator.keys import load_keys
+from shared.runtime.work import PermissionMissing
 
 SESSIONS: Final = "/api/identity/v1/sessions"
 TIMEOUT_S: Final = 10.0

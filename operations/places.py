@@ -14,10 +14,9 @@ import dotenv
 import msgspec
 
 import services
-from shared.runtime.db import DriverConnection
-from shared.runtime.ports import Ports
 from shared.runtime.service import Service
-from shared.runtime.work import Work
+from shared.runtime.sql import DriverConnection
+from shared.runtime.work import Ports, Work
 
 STATEMENT_TIMEOUT_S = 600
 LOCK_TIMEOUT_S = 10

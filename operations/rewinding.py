@@ -14,7 +14,7 @@ from operations.cursors import Reading, readings
 from operations.differences import LISTED_MAX, Difference
 from operations.journal import record
 from operations.places import Estate
-from shared.runtime.resend import resend_after
+from shared.runtime.messaging.resend import resend_after
 
 BATCH = 500
 CARRY_STATE = frozenset(

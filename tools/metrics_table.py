@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embedded.platform import SERVICES
-from shared.runtime.watching.gauges import KEEP_S, RUNTIME_LOOKS, Gauge
-from shared.runtime.watching.metrics import KEPT
-from shared.runtime.watching.readiness import NOT_READY
+from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.readiness import NOT_READY
+from shared.runtime.service.gauges import KEEP_S, RUNTIME_LOOKS, Gauge
 
 FILE = Path(__file__).resolve().parents[1] / "docs/operations/metrics.md"
 ALL = "all"

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
-from shared.runtime.migrate import migration_config
+from shared.runtime.deploy.migrate import migration_config
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -23,7 +23,7 @@ from operations.journal import record
 from operations.places import CONNECT_TIMEOUT_S, NotConfigured, WrongUse, database_url, open_database, service_names
 from operations.programs import find_program, run_program, without_password
 from operations.report import Report, is_folder
-from shared.runtime.db import DriverConnection
+from shared.runtime.sql import DriverConnection
 
 _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_database() AS name,

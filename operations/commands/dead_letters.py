@@ -15,7 +15,7 @@ from operations.report import Code, Report, table
 from shared.contracts.permissions import Permission
 from shared.runtime.bus.rabbitmq import BROKER_FAULTS, RabbitBus
 from shared.runtime.bus.topology import dead_queue
-from shared.runtime.dead_letters import (
+from shared.runtime.operator.dead_letters import (
     REPLAY,
     SKIP,
     UNREADABLE,

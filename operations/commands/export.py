@@ -15,7 +15,7 @@ from operations.commands.base import Call, Subparsers, add_service, command
 from operations.orders import PAGE
 from operations.places import Database, WrongUse, open_estate
 from operations.report import Report
-from shared.runtime.db import DriverConnection
+from shared.runtime.sql import DriverConnection
 
 # Each section is in the order of its ids, which follow time, so the same data make the same bytes.
 _FACTS = """

@@ -10,7 +10,7 @@ from operations.report import Report, table
 from services.identity.sealing import Vault
 from services.identity.settings import IdentitySettings
 from services.identity.signing import SigningKeys, publish_key
-from shared.runtime.sealed import key_ring, secret_key
+from shared.documents.settings import key_ring, secret_key
 
 _LIST = """
 SELECT kid, usable_from, retired_at,

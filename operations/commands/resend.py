@@ -11,7 +11,7 @@ from operations.journal import last, record
 from operations.places import Database, Estate, WrongUse, open_estate, service_names
 from operations.report import Code, Report, table
 from operations.rewinding import CARRY_STATE, renew
-from shared.runtime.resend import Place, Selection, count_facts, has_room, resend_after, resend_batch
+from shared.runtime.messaging.resend import Place, Selection, count_facts, has_room, resend_after, resend_batch
 
 ACT = "resend_facts"
 ROOM_TIMEOUT_S = 60.0

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from operations.commands.base import Call, Subparsers, command
 from operations.places import Database, open_estate, service_names
 from operations.report import Code, Report, table
-from shared.runtime.migrate import migration_config
+from shared.runtime.deploy.migrate import migration_config
 
 COUNTED_MAX = 100_000
 ASK_TIMEOUT_S = 3.0

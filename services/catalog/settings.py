@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.service import ServiceSettings
 
 
 class CatalogSettings(ServiceSettings):

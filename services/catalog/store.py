@@ -27,7 +27,7 @@ from services.catalog.tables import correction, delisting, edition, listed_price
 from shared.contracts.messages.identity import OrganisationFact
 from shared.kernel.ids import ProductId
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Record, execute, fetch_all, fetch_one
+from shared.runtime.sql import Record, execute, fetch_all, fetch_one
 from shared.runtime.work import Work
 
 _COPY_PARTIES = """

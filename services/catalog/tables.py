@@ -20,8 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.catalog.domain.delisting import DelistingState
 from services.catalog.domain.product import EditionState, ProductState, Stage, Verdict
 from shared.kernel.money import MAX_FEN
-from shared.runtime.row_security import Of, own, party_rows, public_rows
-from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, Of, attach, moment, new_metadata, own, party_rows, public_rows
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA, decisions=[Of("subject_id", "product")], facts=[Of("aggregate_id", "product")])

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
+from services.identity.auth.passwords import LoginsBusy, Passwords
+from services.identity.auth.throttle import ACCOUNT_RULE, NETWORK_RULE, count_failure, login_delay, wait_of
 from services.identity.domain.account_refusals import SignInThrottled
 from services.identity.sealing import Vault
 from services.identity.store import counters
 from services.identity.store.accounts import Account, find_account
 from services.identity.store.counters import Scope
-from shared.runtime.auth.passwords import LoginsBusy, Passwords
-from shared.runtime.auth.throttle import ACCOUNT_RULE, NETWORK_RULE, count_failure, login_delay, wait_of
-from shared.runtime.db import Connection
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
+from shared.runtime.sql import Connection
 
 _FIELDS: Final = 3
 _DAY: Final = timedelta(days=1)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.identity.auth.passwords import Passwords, check_password_rule
 from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.store.accounts import Account, add_account, find_account
 from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
-from shared.runtime.auth.passwords import Passwords, check_password_rule
-from shared.runtime.db import Connection
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
+from shared.runtime.sql import Connection
 from shared.runtime.work import SYSTEM, Decision, Work
 
 ADMINS_MIN: Final = 2

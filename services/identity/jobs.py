@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from services.identity.auth.throttle import SECOND_FACTOR_RULE
 from services.identity.handlers.affiliations import tie_body
 from services.identity.handlers.blacklist import stop_listed
 from services.identity.handlers.registration import EXPIRED_BATCH_MAX, expire_unused
@@ -13,9 +14,8 @@ from services.identity.sessions import SessionRules
 from services.identity.signing import retire_outlived_keys
 from services.identity.store.documents import remove_unfiled
 from services.identity.store.organisations import load_organisation
+from shared.documents.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.kernel.names import fold_name
-from shared.runtime.auth.throttle import SECOND_FACTOR_RULE
-from shared.runtime.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job
 from shared.runtime.work import Work
 

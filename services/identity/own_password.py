@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.identity import admission
 from services.identity.admission import Attempt, Lane, lane_of
+from services.identity.auth.passwords import Passwords, check_password_rule
 from services.identity.codes import fits
 from services.identity.domain.account_refusals import PasswordWrong, ResetCodeWrong
 from services.identity.sealing import Vault
@@ -17,8 +18,7 @@ from services.identity.store.accounts import Account
 from services.identity.store.sessions import revoke_sessions
 from shared.contracts.messages.identity import AccountEnded
 from shared.kernel.refusals import Refusal
-from shared.runtime.auth.passwords import Passwords, check_password_rule
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
 from shared.runtime.work import Actor, Decision, Work
 
 

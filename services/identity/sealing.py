@@ -5,8 +5,8 @@ import hmac
 from typing import Final
 from uuid import UUID
 
+from shared.documents.encryption import KeyRing, seal, unseal
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
-from shared.runtime.envelopes import KeyRing, seal, unseal
 
 _MAGIC: Final = b"YQV1"
 

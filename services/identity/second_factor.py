@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.auth.throttle import SECOND_FACTOR_RULE, count_failure, wait_of
 from services.identity.codes import fresh_recovery_codes, plain, recovery_index
 from services.identity.domain.account_refusals import (
     SecondFactorForStaff,
@@ -25,8 +26,7 @@ from services.identity.store import counters, credentials
 from services.identity.store.accounts import Account
 from services.identity.store.credentials import SecondFactor
 from shared.kernel.refusals import Refusal
-from shared.runtime.auth.throttle import SECOND_FACTOR_RULE, count_failure, wait_of
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
 from shared.runtime.work import Actor, Decision, Work
 
 _FIELD = "second_factor"

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from services.identity.admission import DeviceRules
 from services.identity.api import router
+from services.identity.auth.passwords import Passwords
+from services.identity.auth.throttle import ThrottleRule
 from services.identity.bootstrap import FirstAdmin, ensure_first_admins
 from services.identity.handlers.accounts import ResetRules
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
@@ -17,16 +19,13 @@ from services.identity.sessions import SessionRules
 from services.identity.settings import IdentitySettings
 from services.identity.signing import SigningKeys, ensure_key
 from services.identity.tables import METADATA
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.loose_files import FileRules
+from shared.documents.settings import file_rules, key_ring, open_documents, open_transfers, secret_key
+from shared.documents.transfers import Transfers
+from shared.documents.uploads import Inspections
 from shared.kernel.refusals import bug
-from shared.runtime.auth.passwords import Passwords
-from shared.runtime.auth.throttle import ThrottleRule
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.loose_files import FileRules
-from shared.runtime.runtime import Runtime
-from shared.runtime.sealed import file_rules, key_ring, open_documents, open_transfers, secret_key
-from shared.runtime.service import Service
-from shared.runtime.transfers import Transfers
-from shared.runtime.uploads import Inspections
+from shared.runtime.service import Runtime, Service
 
 
 async def prepare(runtime: Runtime) -> None:

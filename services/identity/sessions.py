@@ -13,6 +13,17 @@ import structlog
 
 from services.identity import admission
 from services.identity.admission import Attempt, fingerprint, lane_of
+from services.identity.auth.passwords import Passwords
+from services.identity.auth.refresh_tokens import (
+    RefreshState,
+    RefreshToken,
+    Repeat,
+    ReuseDetected,
+    Rotate,
+    StoredRefreshToken,
+    hash_refresh_token,
+    judge_refresh,
+)
 from services.identity.domain.account_refusals import SecondFactorNeeded, SessionEnded, SignInFailed
 from services.identity.domain.accounts import audiences_of, effective_roles
 from services.identity.endings import end_session, end_sessions
@@ -26,18 +37,7 @@ from services.identity.store.sessions import Exchange, HeldToken
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Refusal
-from shared.runtime.auth.passwords import Passwords
-from shared.runtime.auth.tokens import (
-    RefreshState,
-    RefreshToken,
-    Repeat,
-    ReuseDetected,
-    Rotate,
-    StoredRefreshToken,
-    hash_refresh_token,
-    judge_refresh,
-)
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
 from shared.runtime.work import Work
 
 log = structlog.get_logger()

@@ -3,8 +3,8 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.documents.settings import DocumentSettings
 from shared.kernel.proposals import PROPOSAL_DAYS
-from shared.runtime.sealed import DocumentSettings
 
 
 class IdentitySettings(DocumentSettings):

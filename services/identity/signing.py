@@ -12,8 +12,8 @@ from services.identity.sealing import Vault
 from services.identity.tables import ISSUING_KEY
 from shared.contracts.messages.identity import KeyPublished, KeyRetired
 from shared.kernel.refusals import bug
-from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S, TTL_MAX_S, TokenSigner
-from shared.runtime.db import Connection, execute
+from shared.runtime.auth import CLOCK_SKEW_MAX_S, TTL_MAX_S, TokenSigner
+from shared.runtime.sql import Connection, execute
 from shared.runtime.work import Work
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('identity.issuing_key'))"

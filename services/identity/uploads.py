@@ -10,15 +10,15 @@ from starlette.responses import Response
 from services.identity.domain.refusals import DocumentKindUnknown, DocumentSideTooLong
 from services.identity.handlers.documents import RecordDocument, record_document
 from shared.contracts.policy import DocumentKind, PartyKind, PolicyPack
+from shared.documents import loose_files
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.inspection import DocumentLimits, InspectedDocument
+from shared.documents.spool import Spool
+from shared.documents.transfers import Transfers
+from shared.documents.uploads import Inspections, keep_if_recorded
 from shared.kernel.ids import uuid7
-from shared.runtime import loose_files
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.documents import DocumentLimits, InspectedDocument
 from shared.runtime.http import Commands
-from shared.runtime.runtime import Runtime
-from shared.runtime.spool import Spool
-from shared.runtime.transfers import Transfers
-from shared.runtime.uploads import Inspections, keep_if_recorded
+from shared.runtime.service import Runtime
 from shared.runtime.work import Actor
 
 _PIXELS_MAX: Final = 40_000_000

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from shared.documents.encryption import KeyRing, seal, unseal
 from shared.kernel.names import is_seen, is_shown
-from shared.runtime.envelopes import KeyRing, seal, unseal
-from shared.runtime.problems import BadRequest
+from shared.runtime.work import BadRequest
 
 _MAGIC = b"YQC1"
 

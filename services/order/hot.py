@@ -15,8 +15,7 @@ from services.order.handlers.deciding import Act, OrderCommand, decide_orders
 from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.hot import HotCall, HotRoute, whole
-from shared.runtime.http import actor_of
+from shared.runtime.http import HotCall, HotRoute, actor_of, whole
 
 # A word at least, and nothing that a database does not store or a terminal obeys.
 _SAID = whole(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")

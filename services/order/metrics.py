@@ -6,7 +6,7 @@ time at which the sweeper looks at it, which is what the index finds; a few that
 
 from collections.abc import Sequence
 
-from shared.runtime.watching.gauges import COUNTED_MAX, Gauge, Look
+from shared.runtime.gauges import COUNTED_MAX, Gauge, Look
 
 STUCK_S = 900
 _UNDER_WAY = "resend_at IS NOT NULL AND (pending IS NOT NULL OR state = 'waiting_for_commit')"

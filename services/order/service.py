@@ -9,10 +9,9 @@ from services.order.metrics import LOOKS
 from services.order.settings import OrderSettings
 from services.order.subscriptions import SUBSCRIPTIONS
 from services.order.tables import METADATA
+from shared.documents.settings import key_ring
 from shared.kernel.refusals import bug
-from shared.runtime.runtime import Runtime
-from shared.runtime.sealed import key_ring
-from shared.runtime.service import Service
+from shared.runtime.service import Runtime, Service
 
 
 async def prepare(runtime: Runtime) -> None:

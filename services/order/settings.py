@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.sealed import SealingSettings
+from shared.documents.settings import SealingSettings
 
 
 class OrderSettings(SealingSettings):

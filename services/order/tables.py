@@ -21,8 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.order.domain.records import RecordKind
 from services.order.domain.saga import Kind, Step
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState, RefundState
-from shared.runtime.row_security import Of, own, party_rows, staff_rows
-from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, Of, attach, moment, new_metadata, own, party_rows, staff_rows
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA, decisions=[Of("subject_id", "cloud_order")], facts=[Of("aggregate_id", "cloud_order")])

@@ -7,7 +7,7 @@ from services.settlement.handlers.claims import WINDOW_TIMER
 from services.settlement.handlers.items import close_windows
 from services.settlement.handlers.questions import QUESTION_TIMER, escalate_questions
 from services.settlement.store.evidence import remove_unfiled
-from shared.runtime.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
+from shared.documents.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job, TimerHandler
 from shared.runtime.work import Work
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.runtime.watching.gauges import COUNTED_MAX, Asked, Gauge, Look
+from shared.runtime.gauges import COUNTED_MAX, Asked, Gauge, Look
 
 LOOKS: Sequence[Look] = (
     Look(

@@ -8,12 +8,12 @@ from services.settlement.metrics import LOOKS
 from services.settlement.settings import SettlementSettings
 from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.loose_files import FileRules
-from shared.runtime.sealed import file_rules, open_documents, open_transfers
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.loose_files import FileRules
+from shared.documents.settings import file_rules, open_documents, open_transfers
+from shared.documents.transfers import Transfers
+from shared.documents.uploads import Inspections
 from shared.runtime.service import Service
-from shared.runtime.transfers import Transfers
-from shared.runtime.uploads import Inspections
 
 
 async def register_documents(runtime: Any) -> None:  # noqa: ANN401 - the running service

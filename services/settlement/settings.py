@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.sealed import DocumentSettings
+from shared.documents.settings import DocumentSettings
 
 
 class SettlementSettings(DocumentSettings):

@@ -25,9 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.settlement.domain.states import LIVE_ITEMS, AppropriationState, ClaimState, ItemState, OverrideState
-from shared.runtime.loose_files import loose_files
-from shared.runtime.row_security import Of, own, party_rows, staff_rows
-from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
+from shared.documents.loose_files import loose_files
+from shared.runtime.tables import APPEND_ONLY, Of, attach, moment, new_metadata, own, party_rows, staff_rows
 
 METADATA = new_metadata()
 RUNTIME = attach(

@@ -21,7 +21,7 @@ from services.voucher.store.queue import PlanRow, QueuedTicket, TicketRow
 from services.voucher.store.queue_earmarks import Earmark
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationDecided
 from shared.kernel.money import Fen, format_yuan
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
 from shared.runtime.work import Notice, Work
 
 log = structlog.get_logger()

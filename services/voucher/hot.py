@@ -10,8 +10,7 @@ from services.voucher.domain.receipts import Request
 from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.hot import HotCall, HotRoute, whole
-from shared.runtime.http import actor_of
+from shared.runtime.http import HotCall, HotRoute, actor_of, whole
 
 PositiveFen = Annotated[int, msgspec.Meta(ge=1, le=MAX_FEN)]
 # Nothing that a database does not store or a terminal obeys.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from services.voucher.proof import Difference, prove
-from shared.runtime.db import Connection
-from shared.runtime.watching.gauges import COUNTED_MAX, Asked, Audit, Gauge, Look, Reading
+from shared.runtime.gauges import COUNTED_MAX, Asked, Audit, Gauge, Look, Reading
+from shared.runtime.sql import Connection
 
 AUDIT_S = 300.0
 

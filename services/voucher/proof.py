@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.domain.states import NEVER_PUBLISHED, Account
-from shared.runtime.db import DriverConnection
+from shared.runtime.sql import DriverConnection
 
 Row = Mapping[str, Any]
 

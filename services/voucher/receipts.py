@@ -10,7 +10,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from services.voucher.domain.receipts import Receipt, with_signature
-from shared.runtime.db import DriverConnection
+from shared.runtime.sql import DriverConnection
 
 _NONCE_BYTES = 12
 # Any number serves that nothing else in this database locks; it keeps two first starts from making two keys.

@@ -10,8 +10,7 @@ from services.voucher.settings import VoucherSettings
 from services.voucher.subscriptions import SUBSCRIPTIONS
 from services.voucher.tables import METADATA
 from shared.kernel.refusals import invariant
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import Service
+from shared.runtime.service import Runtime, Service
 
 
 async def prepare(runtime: Runtime) -> None:

@@ -34,8 +34,7 @@ from services.voucher.domain.states import (
     LineState,
     PlanState,
 )
-from shared.runtime.row_security import Of, Where, own, party_rows, staff_rows
-from shared.runtime.tables import APPEND_ONLY, attach, moment, new_metadata
+from shared.runtime.tables import APPEND_ONLY, Of, Where, attach, moment, new_metadata, own, party_rows, staff_rows
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA, decisions=[Of("subject_id", "application")], facts=[Of("aggregate_id", "application")])

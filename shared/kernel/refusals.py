@@ -12,7 +12,7 @@ class Bug(Exception):
 
 
 class RefusalKind(StrEnum):
-    """What sort of "no" it is; the HTTP status is mapped once, in shared.runtime.problems."""
+    """What sort of "no" it is; the HTTP status is mapped once, in shared.runtime.validation.problems."""
 
     MALFORMED = "malformed"
     UNAUTHENTICATED = "unauthenticated"

@@ -9,8 +9,8 @@ import pytest
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Delivery, fact_queue
-from shared.runtime.consumer import Applier, Consumer
-from shared.runtime.work import Work
+from shared.runtime.messaging.consumer import Applier, Consumer
+from shared.runtime.unit_of_work.work import Work
 from tests.contract.conftest import Wire
 from tests.contract.toys import POISON, Stage, cut_connections, open_stage
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from shared.runtime.bus.base import Bus
-from shared.runtime.incoming import read_batch
-from shared.runtime.runtime import Runtime
+from shared.runtime.messaging.routing import read_batch
+from shared.runtime.service.runtime import Runtime
 from tests.contract.around import Counting, Failing, Stalling, Twice
 from tests.contract.conftest import Wire
 from tests.contract.toys import (

@@ -18,14 +18,14 @@ from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, U
 from shared.contracts.messages.base import Command, Event, Fact, Reply
 from shared.kernel.refusals import Bug
 from shared.runtime.bus.base import Bus, Envelope, command_queue, fact_key, fact_queue
-from shared.runtime.consumer import Applier, Consumer, run_retries
-from shared.runtime.db import create_pool
-from shared.runtime.relay import Relay
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import SagaReply, Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.sql import create_pool
+from shared.runtime.database.tables import attach
+from shared.runtime.messaging.consumer import Applier, Consumer, run_retries
+from shared.runtime.messaging.relay import Relay
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import SagaReply, Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
 from tests.contract.conftest import Wire, Wires
 from tests.factories.harness import create_tables
 

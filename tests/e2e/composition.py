@@ -15,8 +15,8 @@ import httpx
 
 from embedded.child import free_port
 from embedded.platform import SERVICES
-from shared.runtime.db import Connection
-from shared.runtime.service import Service
+from shared.runtime.database.sql import Connection
+from shared.runtime.service.service import Service
 from tests.containers import _is_gone, owner_of_this_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,8 +16,8 @@ from embedded.demonstration import play
 from embedded.front import SignIn
 from embedded.platform import SERVICES
 from embedded.proof import Proof, read_proof
-from shared.runtime.db import Connection
-from shared.runtime.service import Service
+from shared.runtime.database.sql import Connection
+from shared.runtime.service.service import Service
 from tests.e2e.stack import SECRET, Stack
 from tests.e2e.traffic import Buyer, Request, offers_of
 

@@ -26,8 +26,8 @@ from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.declare import MANAGEMENT_PORT, declare, grant
 from shared.runtime.bus.topology import topology
-from shared.runtime.grants import Account, ensure_database
-from shared.runtime.service import Service
+from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.service.service import Service
 from tests.containers import image
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -28,13 +28,13 @@ from shared.kernel.ids import AccountId, OrganisationId
 from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.bus.base import Envelope, fact_key
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.grants import make_tenant_role
-from shared.runtime.host import Host, open_host
-from shared.runtime.logging import configure
-from shared.runtime.row_security import secure
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.database.row_security import secure
+from shared.runtime.deploy.grants import make_tenant_role
+from shared.runtime.host.host import Host, open_host
+from shared.runtime.observability.logging import configure
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
 from tests.factories.databases import FreshDatabases
 
 configure(level="CRITICAL")

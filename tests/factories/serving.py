@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from shared.contracts.permissions import Role
-from shared.runtime.host import listen, serve
+from shared.runtime.host.host import listen, serve
 from tests.factories.harness import open_platform, repository, with_tables
 
 START_S = 60.0

@@ -25,10 +25,10 @@ from shared.contracts.messages.order import OrderConfirmed, OrderLine, OrderPlac
 from shared.contracts.messages.settlement import ItemOpened, ItemRefused, OpenItem, RefuseItem
 from shared.contracts.permissions import Role
 from shared.runtime.bus.base import command_key
-from shared.runtime.service import SagaReply, Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.tables import attach
+from shared.runtime.service.service import SagaReply, Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.harness import Platform, open_platform
 
 BASE = "/api/settlement/v1"

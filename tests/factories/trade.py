@@ -18,10 +18,10 @@ from shared.contracts.messages.settlement import OpenItem, RefuseItem
 from shared.contracts.messages.voucher import VOUCHER_COMMANDS, QuotaMoved, VoucherCommitted, VoucherHeld
 from shared.contracts.permissions import Role
 from shared.runtime.bus.base import command_key
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.tables import attach
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.harness import Platform
 
 AGREEMENT = "1.0.0"

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from services.voucher.domain.states import Account, Movement
 from shared.contracts.messages.identity import Party
 from shared.kernel.calendar import year_closes_at
-from shared.runtime.db import Connection
+from shared.runtime.database.sql import Connection
 
 _PLAN = """
 INSERT INTO plan (id, year, state, total_fen, left_fen, lane_share_bp, cap_fen, opens_at, closes_at, pack_version,

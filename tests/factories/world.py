@@ -28,10 +28,10 @@ from shared.contracts.permissions import Role
 from shared.kernel.calendar import BEIJING, year_closes_at
 from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.db import is_transient
-from shared.runtime.host import open_host
-from shared.runtime.schedule import run_job
-from shared.runtime.service import Service
+from shared.runtime.database.sql import is_transient
+from shared.runtime.host.host import open_host
+from shared.runtime.schedule.scheduler import run_job
+from shared.runtime.service.service import Service
 from tests.factories.harness import ISSUER, Platform, _trust, settings_for
 from tests.factories.people import DECLARATION, People
 

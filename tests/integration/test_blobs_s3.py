@@ -9,14 +9,9 @@ from uuid import UUID
 import pytest
 from moto.server import ThreadedMotoServer
 
-from shared.runtime.blobs import (
-    BlobKeyMalformed,
-    BlobNotFound,
-    BlobsUnavailable,
-    EncryptedBlobs,
-)
-from shared.runtime.blobs_s3 import S3Blobs, S3Settings
-from shared.runtime.envelopes import KeyRing
+from shared.documents.blobs import BlobKeyMalformed, BlobNotFound, BlobsUnavailable, EncryptedBlobs
+from shared.documents.blobs_s3 import S3Blobs, S3Settings
+from shared.documents.encryption import KeyRing
 
 
 def settings_for(endpoint: str, *, bucket: str = "documents") -> S3Settings:

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from embedded.platform import SERVICES
-from shared.runtime.migrate import upgrade
-from shared.runtime.service import Service
+from shared.runtime.deploy.migrate import upgrade
+from shared.runtime.service.service import Service
 
 
 def differences(connection: Connection, service: Service) -> list[object]:

@@ -21,7 +21,7 @@ from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from services.catalog.service import SERVICE as CATALOG
 from shared.contracts.messages.identity import OrganisationAuthenticated
 from shared.contracts.permissions import Role
-from shared.runtime.migrate import upgrade
+from shared.runtime.deploy.migrate import upgrade
 from tests.factories.catalog import PROVIDER_A, a_content
 from tests.factories.harness import open_platform, repository
 from tests.factories.world import a_party

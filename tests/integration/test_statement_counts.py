@@ -14,8 +14,10 @@ from bench.seed import CAP_FEN, Money, Population, fund, new_id, parties, popula
 from services.order.service import SERVICE as ORDER
 from services.voucher.service import SERVICE as VOUCHER
 from shared.contracts.permissions import Role
-from shared.runtime import consumer, host, relay, schedule
 from shared.runtime.bus.base import FACT_PARTITION
+from shared.runtime.host import host
+from shared.runtime.messaging import consumer, relay
+from shared.runtime.schedule import scheduler as schedule
 from tests.factories.harness import UNDER_WAY, Platform, open_platform
 
 PURCHASES = 64

@@ -42,10 +42,10 @@ from shared.contracts.messages.voucher import (
     VoucherReleased,
 )
 from shared.contracts.permissions import Role
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import SagaReply
-from shared.runtime.tables import attach, new_metadata
-from shared.runtime.work import Actor, Work
+from shared.runtime.database.tables import attach, new_metadata
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import SagaReply
+from shared.runtime.unit_of_work.work import Actor, Work
 from tests.factories.harness import open_platform
 from tests.factories.trade import AGREEMENT, Market, listeners
 from tests.factories.voucher import a_plan, a_quota_account

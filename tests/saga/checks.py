@@ -8,7 +8,7 @@ from services.order.domain.saga import RESTING
 from services.voucher.domain.allocation import Entry, EntryKind, Ticket, canonical
 from services.voucher.domain.replay import INPUTS, Rules, replay
 from services.voucher.proof import prove
-from shared.runtime.runtime import Runtime
+from shared.runtime.service.runtime import Runtime
 from tests.factories.people import Acknowledged
 from tests.factories.world import World
 

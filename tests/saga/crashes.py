@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.runtime.runtime import Runtime
-from shared.runtime.work import Work
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.harness import Platform
 
 # Only a transaction that changed something has an id.

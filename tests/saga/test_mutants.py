@@ -16,9 +16,9 @@ from services.voucher.store import queue
 from shared.contracts.messages.base import Event
 from shared.kernel.refusals import Bug
 from shared.runtime.bus.base import Delivery, Inlet
-from shared.runtime.consumer import Applier, Consumer
-from shared.runtime.incoming import read_batch
-from shared.runtime.work import Work
+from shared.runtime.messaging.consumer import Applier, Consumer
+from shared.runtime.messaging.routing import read_batch
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.world import SERVICES, open_world
 from tests.saga.checks import check_quiet
 from tests.saga.hostile import RecordingExchange

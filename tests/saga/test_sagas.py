@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from shared.runtime.incoming import read_batch
+from shared.runtime.messaging.routing import read_batch
 from tests.factories.world import SERVICES, World, ended, open_world
 from tests.saga.checks import assert_quiet
 from tests.saga.crashes import Crash

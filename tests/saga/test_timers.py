@@ -11,7 +11,7 @@ from services.identity.store.accounts import Account, add_account
 from shared.contracts.messages.catalog import ProductDelisted
 from shared.contracts.messages.identity import AccountOpened, OrganisationSuspended
 from shared.contracts.permissions import Role
-from shared.runtime.runtime import Runtime
+from shared.runtime.service.runtime import Runtime
 from tests.factories.world import SERVICES, World, a_party, open_world
 
 Databases = Mapping[str, str]

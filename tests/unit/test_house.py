@@ -14,6 +14,8 @@ TYPES_ELSEWHERE = "types of the runtime that others define as well"
 LONGEST_FILE = "lines of the longest file"
 
 GOALS: Mapping[str, int] = {
+    # A service knows a few doors of the runtime and the shared documents, not its rooms.
+    RUNTIME_MODULES: 8,
     # Whoever reads one module does not have to read another one that needs the first.
     CIRCLES: 0,
     # A file that outgrows this is split by subject.
@@ -22,8 +24,6 @@ GOALS: Mapping[str, int] = {
 """What holds, and stays so."""
 
 NOT_YET: Mapping[str, NotYet] = {
-    # A service knows a few doors of the runtime and the shared documents, not its rooms.
-    RUNTIME_MODULES: NotYet(today=33, goal=8),
     # As for those of loading: such modules cannot be understood one by one either.
     CIRCLES_FOR_TYPES: NotYet(today=1, goal=0),
     CIRCLES_IN_FUNCTIONS: NotYet(today=1, goal=0),

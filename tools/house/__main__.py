@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared.runtime.logging import configure
+from shared.runtime.observability.logging import configure
 from tools.house.coupling import Coupling, coupling
 from tools.house.purchase import measure_here
 from tools.house.sizes import GROUPS, PRODUCTION, Sizes, sizes, sources, within

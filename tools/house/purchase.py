@@ -17,7 +17,7 @@ from shared.contracts.messages.base import Message
 from shared.contracts.messages.voucher import CommitVoucher, HoldVoucher, QuotaMoved, VoucherCommitted, VoucherHeld
 from shared.contracts.permissions import Role
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.host import Host, open_host
+from shared.runtime.host.host import Host, open_host
 from tools.house.walks import Recorder, Walk, Walked, walked
 
 SERVICES = ("voucher", "order", "settlement")

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from shared.contracts.messages.base import Event
-from shared.runtime.host import Host
+from shared.runtime.host.host import Host
 from tools.house.sizes import CHECKOUT, RUNTIME
 
 SERVICES = "services"

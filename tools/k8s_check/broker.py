@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.runtime.bus.topology import Topology, topology
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tools.k8s_check.documents import Document
 
 API = "rabbitmq.com/v1beta1"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.runtime.row_security import tenant_role
-from shared.runtime.service import Service
+from shared.runtime.database.row_security import tenant_role
+from shared.runtime.service.service import Service
 from tools.k8s_check.documents import Document
 
 API = "postgresql.cnpg.io/v1"

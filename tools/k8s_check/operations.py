@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tools.k8s_check.databases import DATABASE_CA_FOLDER, certificate_secret
 from tools.k8s_check.documents import Document
 

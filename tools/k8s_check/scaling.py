@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.runtime.bus.base import command_queue, fact_queue
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tools.k8s_check.documents import Document
 
 REPLICAS_MIN = 2

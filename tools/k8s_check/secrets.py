@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from embedded.platform import SERVICES
-from shared.runtime.sealed import DocumentSettings, SealingSettings
-from shared.runtime.service import Service
+from shared.documents.settings import DocumentSettings, SealingSettings
+from shared.runtime.service.service import Service
 from tools.k8s_check.broker import SCALER, broker_user_secret
 from tools.k8s_check.databases import (
     BACKUP_SECRET,

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tools.k8s_check.documents import CHECKOUT, Document
 
 SUFFIX_OF_A_FULL_STOP = "-"

@@ -7,8 +7,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from services.catalog.domain.product import COMPONENTS_MAX, Content
 from shared.contracts.messages.catalog import Component
 from shared.kernel.money import MAX_FEN
-from shared.runtime.fields import PlainName
-from shared.runtime.http import Body
+from shared.runtime.http import Body, PlainName
 
 # PostgreSQL stores no NUL, and other control characters have no business in a name.
 _LINE = r"^[^\x00-\x1f\x7f]+$"

@@ -21,9 +21,7 @@ from services.catalog.views.models import (
 from shared.contracts.http.lists import LIMIT_DEFAULT, LIMIT_MAX, Page
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import business_date
-from shared.runtime.edge import runtime_of
-from shared.runtime.http import Reading
-from shared.runtime.paging import CURSOR_MAX_CHARACTERS, Cursor, Limit
+from shared.runtime.http import CURSOR_MAX_CHARACTERS, Cursor, Limit, Reading, runtime_of
 
 router = APIRouter()
 

@@ -15,11 +15,20 @@ from services.catalog.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.history import HistoryItem
-from shared.runtime.http import Reading, Run, VersionedRun, VersionRequiredRun, actor_of
-from shared.runtime.paging import AskedPlace, Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import (
+    AskedPlace,
+    Cursor,
+    Limit,
+    Reading,
+    Run,
+    VersionedRun,
+    VersionRequiredRun,
+    actor_of,
+    require,
+    runtime_of,
+)
+from shared.runtime.work import HistoryItem
 
 router = APIRouter()
 

@@ -9,9 +9,8 @@ from starlette.responses import Response
 from services.catalog import handlers
 from services.catalog.api.bodies import DecisionBody, OpinionBody, SendBackBody
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
-from shared.runtime.http import VersionedRun, actor_of
+from shared.runtime.auth import Principal
+from shared.runtime.http import VersionedRun, actor_of, require
 
 router = APIRouter()
 

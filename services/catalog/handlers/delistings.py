@@ -22,10 +22,9 @@ from services.catalog.handlers.loading import (
     result_of,
     tell_provider,
 )
+from shared.contracts.http.resources import Resource
 from shared.kernel.proposals import PROPOSAL_DAYS, lapsed_before
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 _RULE = "A12(2)"
 

@@ -4,10 +4,9 @@ from uuid import UUID
 
 from services.catalog import store
 from services.catalog.domain.product import EditionState, Product, ProductState
+from shared.contracts.http.resources import Resource
 from shared.kernel.refusals import bug
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.work import Actor, Notice, Work
+from shared.runtime.work import Actor, NotFound, Notice, VersionMismatch, Work
 
 
 class ProductResult(Resource):

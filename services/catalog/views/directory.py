@@ -15,9 +15,8 @@ from services.catalog.views.models import DirectoryDetail, DirectoryItem, Provid
 from services.catalog.views.products import components_of
 from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, decode_place, encode_place, page_of
 from shared.contracts.policy import PolicyPack
-from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.paging import read_page
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, fetch_all, fetch_one, read_page
+from shared.runtime.work import NotFound
 
 _PRICE_BYTES = 8
 _ID_BYTES = 16

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.catalog.domain.delisting import DelistingState
 from services.catalog.domain.product import EditionState, ProductState, Stage, Verdict
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
 
 
 class PriceComponent(Resource):

@@ -9,7 +9,7 @@ from services.catalog.domain.product import Content
 from services.catalog.domain.search import fold
 from services.catalog.tables import listed_price
 from shared.contracts.policy import PolicyPack
-from shared.runtime.db import Connection, fetch_all
+from shared.runtime.sql import Connection, fetch_all
 
 
 async def price_outliers(

@@ -22,11 +22,9 @@ from services.catalog.views.prices import price_outliers
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PolicyPack
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.paging import Place, read_page
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Place, fetch_all, fetch_one, read_page
+from shared.runtime.work import HistoryItem, NotFound, history_of
 
 _AUTHORITIES = frozenset({Role.OPERATOR_CLERK, Role.OPERATOR_LEAD, Role.BUREAU_OFFICER, Role.BUREAU_LEAD, Role.AUDITOR})
 

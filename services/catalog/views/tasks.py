@@ -13,8 +13,8 @@ from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.kernel.proposals import lapsed_before
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, fetch_all
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, fetch_all
 
 _TITLES = {
     "revise": "产品“{name}”被退回，请修改后重新提交",

@@ -6,10 +6,8 @@ from fastapi import Depends, Path, Request
 
 from services.identity.sealing import Vault
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require_any, runtime_of
-from shared.runtime.http import Commands, VersionedCommands
-from shared.runtime.network import Proxies
+from shared.runtime.auth import Principal
+from shared.runtime.http import Commands, Proxies, VersionedCommands, require_any, runtime_of
 
 KindCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 

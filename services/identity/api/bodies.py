@@ -7,14 +7,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, Secret, StringConstraints
 
+from services.identity.auth.passwords import LENGTH_MAX
 from services.identity.domain.organisations import SizeClass
 from services.identity.domain.resemblance import ResemblanceOutcome
 from services.identity.handlers.standing import RecognitionOutcome
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PartyKind
-from shared.runtime.auth.passwords import LENGTH_MAX
-from shared.runtime.fields import PlainName
-from shared.runtime.http import Body
+from shared.runtime.http import Body, PlainName
 
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 Titled = Annotated[Line, PlainName]

@@ -7,10 +7,8 @@ from fastapi import APIRouter, Depends, Request
 
 from services.identity.handlers.clock import MoveClock, move_clock
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, actor_of
-from shared.runtime.operate import ClockReading, reading_of
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, ClockReading, actor_of, reading_of, require, runtime_of
 
 router = APIRouter()
 

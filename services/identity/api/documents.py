@@ -12,12 +12,11 @@ from services.identity.handlers.documents import DocumentRecorded, DocumentRight
 from services.identity.uploads import Upload, upload
 from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PartyKind
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.edge import PermissionMissing, principal_of, require, runtime_of
-from shared.runtime.http import actor_of
-from shared.runtime.problems import NotFound
-from shared.runtime.transfers import Delivery, IncomingFile, file_body
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.transfers import Delivery, IncomingFile, file_body
+from shared.runtime.auth import Principal
+from shared.runtime.http import actor_of, principal_of, require, runtime_of
+from shared.runtime.work import NotFound, PermissionMissing
 
 router = APIRouter()
 

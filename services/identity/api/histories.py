@@ -11,10 +11,8 @@ from services.identity.views.histories import DecisionFilter, ReadFilter
 from services.identity.views.models.people import AccountItem, AccountView, DocumentReadItem, HistoryItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
-from shared.runtime.http import Reading
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, require
 
 router = APIRouter()
 

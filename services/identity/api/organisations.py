@@ -19,11 +19,9 @@ from services.identity.views.organisations import OrganisationFilter, Viewing
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Reading, actor_of
-from shared.runtime.paging import Cursor, Limit
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, actor_of, require, runtime_of
+from shared.runtime.work import NotFound
 
 router = APIRouter(prefix="/organisations")
 

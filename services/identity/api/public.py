@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.identity.api.asking import Network, SealedRun
 from services.identity.api.bodies import RegisterBody
+from services.identity.auth.passwords import check_password_rule
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers.registration import (
     Register,
@@ -21,10 +22,7 @@ from services.identity.views.models.parties import BlacklistItem, DirectoryItem,
 from services.identity.views.models.people import JsonWebKeys
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
-from shared.runtime.auth.passwords import check_password_rule
-from shared.runtime.edge import require_any, runtime_of
-from shared.runtime.http import Reading
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.http import Cursor, Limit, Reading, require_any, runtime_of
 
 router = APIRouter()
 

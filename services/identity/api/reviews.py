@@ -16,10 +16,8 @@ from services.identity.views.models.parties import OrganisationItem
 from services.identity.views.organisations import OrganisationFilter, list_organisations
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import allow, require
-from shared.runtime.http import Reading, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, actor_of, allow, require
 
 router = APIRouter()
 

@@ -21,10 +21,8 @@ from services.identity.views.models.people import Me
 from services.identity.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import principal_of, require, runtime_of
-from shared.runtime.http import Reading, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, actor_of, principal_of, require, runtime_of
 
 router = APIRouter()
 

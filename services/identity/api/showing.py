@@ -12,7 +12,7 @@ from starlette.responses import Response
 from services.identity.codes import code_part
 from services.identity.handlers.staff_acts import CODE_GIVEN_BY
 from services.identity.sealing import Vault
-from shared.runtime.edge import runtime_of
+from shared.runtime.http import runtime_of
 
 OK_MAX = 299
 

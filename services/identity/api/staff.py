@@ -27,10 +27,8 @@ from services.identity.views import registers
 from services.identity.views.models.people import DesignationItem, ProposalItem, StaffItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, require_any, runtime_of
-from shared.runtime.http import Reading, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, actor_of, require, require_any, runtime_of
 
 router = APIRouter()
 

@@ -11,9 +11,8 @@ from services.identity.store.accounts import Account
 from services.identity.store.credentials import Reset
 from services.identity.store.sessions import revoke_sessions
 from shared.contracts.messages.identity import AccountEnded
-from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.auth import CLOCK_SKEW_MAX_S
+from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,8 @@ from services.identity.store.organisations import find_by_code, load_organisatio
 from services.identity.tables import AFFILIATION, ORGANISATION
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.policy import PartyKind
-from shared.runtime.db import Record, execute, fetch_all, fetch_one
-from shared.runtime.problems import NotFound
-from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
+from shared.runtime.sql import Record, execute, fetch_all, fetch_one
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, Work
 
 
 class AffiliationKind(StrEnum):

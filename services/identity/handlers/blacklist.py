@@ -20,7 +20,7 @@ from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
 from shared.kernel.calendar import business_date
 from shared.kernel.proposals import check_in_time, lapsed_before
-from shared.runtime.db import execute
+from shared.runtime.sql import execute
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from shared.contracts.messages.identity import ClockMoved
-from shared.runtime.clock import BusinessClock
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.work import Actor, BusinessClock, Decision, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from services.identity.handlers.affiliations import (
     tell_parties,
 )
 from services.identity.tables import AFFILIATION
-from shared.runtime.db import Record, execute
+from shared.runtime.sql import Record, execute
 from shared.runtime.work import Actor, Work
 
 

@@ -13,9 +13,8 @@ from services.identity.domain.standing_refusals import DesignationEnded, Designa
 from services.identity.store import accounts as store
 from services.identity.tables import DESIGNATION
 from shared.contracts.messages.identity import AccountEnded
-from shared.runtime.db import execute, fetch_one
-from shared.runtime.problems import NotFound
-from shared.runtime.work import SYSTEM, Actor, Decision, Work
+from shared.runtime.sql import execute, fetch_one
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Work
 
 DESIGNATION_ENDS = "designation_ends"
 """The timer that ends operator rights with the designation."""

@@ -16,10 +16,10 @@ from services.identity.domain.refusals import (
 from services.identity.store import documents as store
 from services.identity.store.organisations import load_organisation
 from services.identity.tables import DOCUMENT
-from shared.runtime import loose_files
-from shared.runtime.db import fetch_one
-from shared.runtime.documents import InspectedDocument
-from shared.runtime.loose_files import FileRules
+from shared.documents import loose_files
+from shared.documents.inspection import InspectedDocument
+from shared.documents.loose_files import FileRules
+from shared.runtime.sql import fetch_one
 from shared.runtime.work import Actor, Decision, Work
 
 UPLOADS_MAX: Final = 50

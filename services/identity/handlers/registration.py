@@ -11,6 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
+from services.identity.auth.passwords import LoginsBusy, Passwords
+from services.identity.auth.throttle import ThrottleRule, count_failure, wait_of
 from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import role_of_party
 from services.identity.domain.organisations import Organisation, expire
@@ -35,9 +37,7 @@ from shared.contracts.messages.identity import AccountOpened, OrganisationRegist
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import CreditCodeCheckDigit, examine
 from shared.kernel.names import is_seen
-from shared.runtime.auth.passwords import LoginsBusy, Passwords
-from shared.runtime.auth.throttle import ThrottleRule, count_failure, wait_of
-from shared.runtime.runtime import Runtime
+from shared.runtime.service import Runtime
 from shared.runtime.work import SYSTEM, Actor, Notice, Work
 
 EXPIRED_BATCH_MAX = 100

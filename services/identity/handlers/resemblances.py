@@ -12,8 +12,7 @@ from services.identity.store import resemblances as store
 from shared.contracts.policy import PartyKind
 from shared.kernel.names import fold_phone
 from shared.kernel.refusals import invariant
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.work import Actor, Decision, NotFound, Work
 
 
 def index_phone(vault: Vault, phone: str) -> bytes:

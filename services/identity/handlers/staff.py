@@ -33,8 +33,7 @@ from services.identity.store.accounts import Account
 from services.identity.store.proposals import Proposal
 from shared.contracts.permissions import Role
 from shared.kernel.names import is_seen
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from services.identity.store.proposals import Proposal
 from services.identity.store.sessions import revoke_sessions
 from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Work
+from shared.runtime.work import Actor, NotFound, Work
 
 
 class StaffAct(StrEnum):

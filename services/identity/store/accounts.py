@@ -10,8 +10,8 @@ from sqlalchemy import insert, select, update
 
 from services.identity.tables import ACCOUNT
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, execute, fetch_one
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, execute, fetch_one
+from shared.runtime.work import NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from sqlalchemy import Table, Update, update
 from services.identity.domain.blacklist import ExternalDecision
 from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.kernel.credit_code import body_of
-from shared.runtime.db import Connection, Record, execute
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, Record, execute
+from shared.runtime.work import NotFound
 
 _LISTED_AT_LARGE = """
 SELECT o.id, o.credit_code FROM organisation o

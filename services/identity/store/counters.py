@@ -2,8 +2,8 @@
 
 from typing import Literal, TypeAlias
 
-from shared.runtime.auth.throttle import FailureCounter
-from shared.runtime.db import Connection
+from services.identity.auth.throttle import FailureCounter
+from shared.runtime.sql import Connection
 
 Scope: TypeAlias = Literal["account", "network", "lane", "device", "second_factor", "registration"]
 

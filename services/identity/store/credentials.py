@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.runtime.db import Connection, Record
+from shared.runtime.sql import Connection, Record
 
 _ADD_RESET = """
 INSERT INTO password_reset (id, account_id, parts, issued_by, ground, issued_at, expires_at)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.identity.domain.reviewing import FiledDocument, is_legible
 from services.identity.tables import DOCUMENT
-from shared.runtime.db import Connection, execute, fetch_all, fetch_value
+from shared.runtime.sql import Connection, execute, fetch_all, fetch_value
 
 # A submission names the documents that it hands in by their ids.
 _UNFILED = """

@@ -13,8 +13,8 @@ from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import body_of
 from shared.kernel.names import fold_name
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_one, fetch_value
-from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_one, fetch_value
+from shared.runtime.work import NotFound, VersionMismatch
 
 _HELD = """
 SELECT EXISTS (SELECT FROM organisation

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from shared.runtime.db import Connection, Record
+from shared.runtime.sql import Connection, Record
 
 PAIRS_MAX: Final = 20
 """Pairs that one hand-in leaves: somebody who registers for many firms must not bury the reviewers."""

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
+from services.identity.auth.refresh_tokens import RefreshState, StoredRefreshToken
 from services.identity.tables import REFRESH_TOKEN
-from shared.runtime.auth.tokens import RefreshState, StoredRefreshToken
-from shared.runtime.db import Connection, execute
+from shared.runtime.sql import Connection, execute
 
 _LOAD = "SELECT * FROM refresh_token WHERE token_hash = $1 FOR UPDATE"
 # A statement of its own: the one that waited for the row's lock sees nothing that was inserted meanwhile.

@@ -1,7 +1,6 @@
 """What all tables of identity share."""
 
-from shared.runtime.row_security import Of, hidden_rows, own, party_rows
-from shared.runtime.tables import attach, new_metadata
+from shared.runtime.tables import Of, attach, hidden_rows, new_metadata, own, party_rows
 
 METADATA = new_metadata()
 RUNTIME = attach(METADATA, decisions=[own("subject_id"), Of("subject_id", "affiliation")])

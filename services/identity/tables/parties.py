@@ -18,9 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.identity.tables.base import METADATA, OF_PARTY
-from shared.runtime.loose_files import loose_files
-from shared.runtime.row_security import Of, own, party_rows
-from shared.runtime.tables import APPEND_ONLY, moment
+from shared.documents.loose_files import loose_files
+from shared.runtime.tables import APPEND_ONLY, Of, moment, own, party_rows
 
 ORGANISATION = Table(
     "organisation",

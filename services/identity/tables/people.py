@@ -17,8 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.identity.tables.base import METADATA, OF_PARTY, TASK
-from shared.runtime.row_security import staff_rows
-from shared.runtime.tables import moment
+from shared.runtime.tables import moment, staff_rows
 
 DESIGNATION = Table(
     "designation",

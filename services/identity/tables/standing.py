@@ -16,8 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.identity.tables.base import METADATA, TASK
-from shared.runtime.row_security import own, party_rows
-from shared.runtime.tables import moment
+from shared.runtime.tables import moment, own, party_rows
 
 WAITING_TIES = "ended_at IS NULL AND standing IN ('declared', 'repeated')"
 """Ties that a party declared and nobody has judged yet."""

@@ -30,10 +30,9 @@ from services.identity.views.organisations import scope_of
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.kernel.credit_code import body_of
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.paging import read_page
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, fetch_all, fetch_one, read_page
+from shared.runtime.work import NotFound
 
 _ACTS_MAX: Final = 100
 _DECISION = RUNTIME.decision

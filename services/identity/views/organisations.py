@@ -24,11 +24,9 @@ from shared.contracts.policy import PartyKind, PolicyPack
 from shared.kernel.credit_code import examine, normalise
 from shared.kernel.names import fold_name
 from shared.kernel.resident_id import mask
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.clock import BusinessClock
-from shared.runtime.db import Connection, Record, fetch_all, fetch_one, fetch_value
-from shared.runtime.paging import read_page
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Record, fetch_all, fetch_one, fetch_value, read_page
+from shared.runtime.work import BusinessClock, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,10 +46,9 @@ from services.identity.views.organisations import scope_of
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.clock import BusinessClock
-from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.paging import read_page
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, fetch_all, fetch_one, read_page
+from shared.runtime.work import BusinessClock
 
 
 async def list_directory(

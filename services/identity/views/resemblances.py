@@ -9,9 +9,8 @@ from services.identity.tables import ORGANISATION, RESEMBLANCE
 from services.identity.views.models.parties import ResemblanceItem, SameAs
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection
-from shared.runtime.paging import read_page
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, read_page
 
 REVIEWERS: Final = (Permission.IDENTITY_AUTHENTICATION_REVIEW, Permission.IDENTITY_RECOGNITION_DECIDE)
 _SAME_AS_MAX: Final = 100

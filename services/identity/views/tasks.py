@@ -8,8 +8,8 @@ from services.identity.views.first_steps import first_steps
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import EXCLUSIVE_ROLES, Permission
 from shared.kernel.proposals import lapsed_before
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection
 
 # Only what the caller can do: not a second act on what the same person did first, nor an act of a party that may not
 # act now.

@@ -12,11 +12,10 @@ from services.order.contacts import ContactSeal, contact_of
 from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
 from services.order.handlers import contacts
 from shared.contracts.http.lists import Page
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Resource, Run, actor_of
-from shared.runtime.paging import AskedPlace
+from shared.runtime.auth import Principal
+from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require, runtime_of
 
 router = APIRouter(tags=["联系人"])
 

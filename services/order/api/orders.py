@@ -17,14 +17,23 @@ from services.order.domain.states import OrderState
 from services.order.handlers.placing import MakeQuote, Quote, make_quote, wish_of
 from services.order.store import contacts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of, wait_preference
-from shared.runtime.fields import Moment
-from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, Resource, actor_of, reading_for_caller, to_json
-from shared.runtime.paging import AskedPlace
+from shared.runtime.auth import Principal
+from shared.runtime.http import (
+    AskedPlace,
+    Body,
+    Moment,
+    Reading,
+    actor_of,
+    reading_for_caller,
+    require,
+    runtime_of,
+    to_json,
+    wait_preference,
+)
+from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["订单"])
 

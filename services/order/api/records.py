@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from services.order.domain.records import RecordKind
 from services.order.handlers import records
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, require_any
-from shared.runtime.http import Body, Resource, Run, VersionedRun, actor_of
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, Run, VersionedRun, actor_of, require, require_any
 
 router = APIRouter(tags=["订单记录"])
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from services.order.domain.pricing import LINES_MAX
 from services.order.handlers import refunds
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
-from shared.runtime.http import Body, Resource, VersionedRun, actor_of
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, VersionedRun, actor_of, require
 
 router = APIRouter(tags=["退款"])
 

@@ -6,8 +6,8 @@ from fastapi import Depends, Query
 
 from shared.contracts.http.lists import LIMIT_MAX
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require_any
+from shared.runtime.auth import Principal
+from shared.runtime.http import require_any
 
 Reader = Annotated[
     Principal,

@@ -9,9 +9,8 @@ from services.order.api.scopes import Cursor, Limit
 from services.order.domain.saga import Kind, Step
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Reading
+from shared.runtime.auth import Principal
+from shared.runtime.http import Reading, require, runtime_of
 
 router = APIRouter(tags=["待办与监看"])
 

@@ -13,10 +13,9 @@ from services.order.store import orders as store
 from services.order.store.contacts import CONTACTS, SealedContact
 from services.order.store.sagas import SAGAS
 from shared.contracts.messages.order import OrderFact
-from shared.runtime.db import Connection
-from shared.runtime.problems import VersionMismatch
-from shared.runtime.waiters import Waiters
-from shared.runtime.work import Work
+from shared.runtime.service import Waiters
+from shared.runtime.sql import Connection
+from shared.runtime.work import VersionMismatch, Work
 
 
 class OrderBatch:

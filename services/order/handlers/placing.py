@@ -22,8 +22,7 @@ from shared.contracts.messages.order import OrderLine, OrderPlaced
 from shared.contracts.messages.voucher import HoldVoucher, LineAmount
 from shared.kernel.calendar import business_year
 from shared.kernel.refusals import Refusal
-from shared.runtime.problems import BadRequest
-from shared.runtime.work import Actor, Work
+from shared.runtime.work import Actor, BadRequest, Work
 
 
 def wish_of(voucher: str | None, voucher_fen: int | None) -> VoucherWish:

@@ -8,8 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from services.order.tables import CONTACT, CONTACT_READ
-from shared.runtime.db import Connection, execute
-from shared.runtime.rows import Rows
+from shared.runtime.sql import Connection, Rows, execute
 from shared.runtime.work import Actor
 
 

@@ -10,7 +10,7 @@ from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.voucher import QuotaMoved
 from shared.kernel.credit_code import normalise
-from shared.runtime.db import Connection, Record
+from shared.runtime.sql import Connection, Record
 
 _PARTIES = """
 INSERT INTO party (organisation_id, version, kind, name, credit_code, size_class, region, authenticated, recognised,

@@ -19,8 +19,7 @@ from shared.contracts.messages.base import Command
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
 from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record
-from shared.runtime.rows import WAS, Insert, Rows, Update
+from shared.runtime.sql import WAS, Connection, Insert, Record, Rows, Update
 
 _ORDER_FIELDS = Order.__struct_fields__
 SAGA_FIELDS = (

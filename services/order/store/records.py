@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from services.order.domain.records import Known, RecordKind
 from services.order.tables import RECORD
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, execute, fetch_all, fetch_one
+from shared.runtime.sql import Connection, execute, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,7 @@ from sqlalchemy import insert, select, update
 
 from services.order.tables import REFUND
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, execute, fetch_one
-from shared.runtime.rows import Rows, Update
+from shared.runtime.sql import Connection, Rows, Update, execute, fetch_one
 
 OPEN = ("requested", "escalated")
 

@@ -25,8 +25,7 @@ from services.order.domain.saga import Saga, Step
 from services.order.store.orders import SAGA_FIELDS, saga_of
 from services.order.tables import SAGA
 from shared.contracts.messages.base import Refused
-from shared.runtime.db import Connection
-from shared.runtime.rows import WAS, Insert, Rows, Update
+from shared.runtime.sql import WAS, Connection, Insert, Rows, Update
 
 RESEND_S = 20.0
 REFUSED_S = 1.0

@@ -7,9 +7,8 @@ from sqlalchemy import select
 
 from services.order.tables import CONTACT_READ
 from shared.contracts.http.lists import Page, page_of
-from shared.runtime.db import Connection, fetch_all
-from shared.runtime.http import Resource
-from shared.runtime.paging import Place
+from shared.contracts.http.resources import Resource
+from shared.runtime.sql import Connection, Place, fetch_all
 
 
 class ContactReadItem(Resource):

@@ -14,12 +14,11 @@ from services.order.domain.refusals import OrderNotFound
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState
 from services.order.tables import CONTACT, LINE, ORDER, PARTY, RECORD, REFUND, RUNTIME, SAGA
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission, Role
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, Record, fetch_all, fetch_one
-from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.http import Resource
-from shared.runtime.paging import Place
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Place, Record, fetch_all, fetch_one
+from shared.runtime.work import HistoryItem, history_of
 
 PARTS_MAX = 500
 """Lines, refunds and records of one order that are shown, each; the oldest come first."""

@@ -9,8 +9,8 @@ from sqlalchemy import func, literal_column, select
 from services.order.domain.saga import Kind, Step
 from services.order.tables import SAGA
 from shared.contracts.http.lists import Page, page_of
-from shared.runtime.db import Connection, fetch_all
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
+from shared.runtime.sql import Connection, fetch_all
 
 
 class SagaItem(Resource):

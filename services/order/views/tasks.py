@@ -5,8 +5,8 @@ from uuid import UUID
 
 from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection
 
 _CONFIRM = """
 SELECT o.id AS key, 'order.confirm' AS kind, '确认订单 ' || o.number AS title, 'order' AS subject_type,

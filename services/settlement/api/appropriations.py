@@ -20,11 +20,8 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.kernel.spreadsheet import BYTE_ORDER_MARK
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.fields import Distinct
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, Cursor, Distinct, Limit, Reading, Run, VersionedRun, actor_of, require, runtime_of
 
 router = APIRouter(tags=["资金拨付"])
 

@@ -19,11 +19,21 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import day_closes_at
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.fields import Day, Distinct
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of, reading_for_caller
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import (
+    Body,
+    Cursor,
+    Day,
+    Distinct,
+    Limit,
+    Reading,
+    Run,
+    VersionedRun,
+    actor_of,
+    reading_for_caller,
+    require,
+    runtime_of,
+)
 from shared.runtime.work import Work
 
 router = APIRouter(tags=["兑现申请"])

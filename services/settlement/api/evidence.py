@@ -14,16 +14,14 @@ from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.evidence import FileEvidence, file_evidence
 from services.settlement.views import claims as views
 from shared.contracts.permissions import Permission
+from shared.documents import loose_files
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.inspection import DocumentLimits
+from shared.documents.transfers import Delivery, IncomingFile, Transfers, file_body
+from shared.documents.uploads import Inspections, keep_if_recorded
 from shared.kernel.money import MAX_FEN
-from shared.runtime import loose_files
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.documents import DocumentLimits
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.fields import Day
-from shared.runtime.http import Run, actor_of, reading_for_caller
-from shared.runtime.transfers import Delivery, IncomingFile, Transfers, file_body
-from shared.runtime.uploads import Inspections, keep_if_recorded
+from shared.runtime.auth import Principal
+from shared.runtime.http import Day, Run, actor_of, reading_for_caller, require, runtime_of
 
 router = APIRouter(tags=["兑现材料"])
 

@@ -10,11 +10,9 @@ from services.settlement.api.scopes import ScopedReader
 from services.settlement.views import histories as views
 from shared.contracts.http.lists import Page
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.history import HistoryItem
-from shared.runtime.http import Reading
-from shared.runtime.paging import AskedPlace
+from shared.runtime.auth import Principal
+from shared.runtime.http import AskedPlace, Reading, require, runtime_of
+from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["监督"])
 

@@ -14,10 +14,8 @@ from services.settlement.handlers.overrides import DecideOverride, OverrideStatu
 from services.settlement.views import overrides as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, Cursor, Limit, Reading, Run, VersionedRun, actor_of, require, runtime_of
 
 router = APIRouter(tags=["特批"])
 

@@ -10,10 +10,8 @@ from services.settlement.store.overrides import insert_read
 from services.settlement.views import reads as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
-from shared.runtime.http import Reading
-from shared.runtime.paging import Cursor, Limit
+from shared.runtime.auth import Principal
+from shared.runtime.http import Cursor, Limit, Reading, require
 from shared.runtime.work import Work
 
 router = APIRouter(tags=["监督"])

@@ -13,11 +13,9 @@ from services.settlement.views import questions as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
-from shared.runtime.paging import Cursor, Limit
-from shared.runtime.urging import Urge, Urged
+from shared.runtime.auth import Principal
+from shared.runtime.http import Body, Cursor, Limit, Reading, Run, VersionedRun, actor_of, require, runtime_of
+from shared.runtime.service import Urge, Urged
 
 router = APIRouter(tags=["审核"])
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import allow, principal_of
+from shared.runtime.auth import Principal
+from shared.runtime.http import allow, principal_of
 
 
 @dataclass(frozen=True, slots=True)

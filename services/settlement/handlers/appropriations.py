@@ -34,9 +34,8 @@ from services.settlement.store import appropriations as rows
 from services.settlement.store import claims
 from shared.kernel.calendar import business_year
 from shared.kernel.refusals import bug
-from shared.runtime.db import Record
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Work
+from shared.runtime.sql import Record
+from shared.runtime.work import Actor, NotFound, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

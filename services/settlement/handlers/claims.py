@@ -33,8 +33,7 @@ from services.settlement.handlers.requests import decide
 from services.settlement.store import appropriations, claims, copies, evidence
 from shared.contracts.messages.settlement import ClaimSubmitted
 from shared.kernel.calendar import business_year
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Work
+from shared.runtime.work import Actor, Decision, NotFound, Work
 
 WINDOW_TIMER = "window_closes"
 DRAFTS_MAX = 100

@@ -20,10 +20,10 @@ from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.progress import lock_claim
 from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, unfiled, uses_of
 from services.settlement.views.claims import EvidenceCard
+from shared.documents import loose_files
+from shared.documents.inspection import InspectedDocument
+from shared.documents.loose_files import FileRules
 from shared.kernel.calendar import business_date
-from shared.runtime import loose_files
-from shared.runtime.documents import InspectedDocument
-from shared.runtime.loose_files import FileRules
 from shared.runtime.work import Actor, Decision, Work
 
 

@@ -27,12 +27,11 @@ from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of, tell_provider
 from services.settlement.store import overrides as rows
 from services.settlement.views.standing import read_lifted, read_marks
+from shared.contracts.http.resources import Resource
 from shared.kernel.proposals import check_in_time, lapsed_before
 from shared.kernel.refusals import bug
-from shared.runtime.db import Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.sql import Record
+from shared.runtime.work import Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 OVERRIDABLE = frozenset({ItemState.OPEN, ItemState.PASSED, ItemState.ENDORSED, ItemState.APPROVED})
 

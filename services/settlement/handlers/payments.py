@@ -31,7 +31,7 @@ from services.settlement.store import claims
 from shared.contracts.messages.settlement import ClaimPaid, ItemPayment
 from shared.kernel.calendar import business_date
 from shared.kernel.refusals import bug
-from shared.runtime.db import Record
+from shared.runtime.sql import Record
 from shared.runtime.work import Actor, Work
 
 

@@ -7,11 +7,10 @@ from uuid import UUID
 from services.settlement.domain.claims import Claim, Item, claim_number
 from services.settlement.domain.states import CLAIM_MOVES, ClaimState, claim_after
 from services.settlement.store import claims as claim_rows
+from shared.contracts.http.resources import Resource
 from shared.contracts.messages.settlement import ClaimAdvanced, ClaimItemEnded
 from shared.kernel.calendar import business_year
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.work import Notice, Work
+from shared.runtime.work import NotFound, Notice, VersionMismatch, Work
 
 REVIEWERS = {
     ClaimState.IN_REVIEW: ("operator_clerk", "兑现申请{number}已到兑现节点，请集中初审。"),

@@ -12,12 +12,11 @@ from services.settlement.domain.states import CLAIM_MOVES, QUESTION_STATES
 from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of
 from services.settlement.store import appropriations as rows
+from shared.contracts.http.resources import Resource
 from shared.kernel.refusals import bug
-from shared.runtime.db import Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
-from shared.runtime.urging import NotLate, Urge, Urged, urge
-from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
+from shared.runtime.service import NotLate, Urge, Urged, urge
+from shared.runtime.sql import Record
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, Work
 
 QUESTION_TIMER = "question_due"
 

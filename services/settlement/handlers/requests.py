@@ -7,12 +7,11 @@ from services.settlement.domain.claims import Claim, Item, appropriation_number
 from services.settlement.domain.states import AppropriationState
 from services.settlement.store import appropriations as rows
 from services.settlement.store import claims
+from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year
 from shared.kernel.money import Fen, format_yuan
-from shared.runtime.db import Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.sql import Record
+from shared.runtime.work import Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 
 class AppropriationStatus(Resource):

@@ -34,7 +34,7 @@ from services.settlement.handlers.requests import (
 )
 from services.settlement.store import appropriations as rows
 from services.settlement.views.standing import read_barring
-from shared.runtime.db import Record
+from shared.runtime.sql import Record
 from shared.runtime.work import Actor, Work
 
 

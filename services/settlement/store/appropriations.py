@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.settlement.domain.states import APPROPRIATION_MOVES, AppropriationState
 from services.settlement.tables import APPROPRIATION, ITEM, QUESTION
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_one, fetch_value
+from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_one, fetch_value
 
 
 async def insert_question(connection: Connection, values: dict[str, object]) -> None:

@@ -12,7 +12,7 @@ from services.settlement.domain.claims import Claim, Item
 from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.tables import CLAIM, ITEM
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_value
+from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_value
 
 _ITEM_COLUMNS = (
     "claim_id", "order_id", "state", "voucher_fen", "refusal_code", "refusal_article", "refusal_detail",

@@ -12,7 +12,7 @@ from services.settlement.domain.states import LIVE_ITEMS
 from services.settlement.tables import ITEM, ORDER
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.order import OrderLine, OrderPlaced
-from shared.runtime.db import Connection, Record, fetch_all
+from shared.runtime.sql import Connection, Record, fetch_all
 
 _SAVE_PARTIES = """
 INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted, closed,

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.settlement.domain.evidence import EvidenceKey, EvidenceUse, KeyScheme
 from services.settlement.domain.papers import stated_of
 from services.settlement.tables import EVIDENCE, EVIDENCE_KEY
-from shared.runtime.db import Connection, Record, execute, fetch_all
+from shared.runtime.sql import Connection, Record, execute, fetch_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.settlement.domain.states import OverrideState
 from services.settlement.tables import EVIDENCE_READ, OVERRIDE
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_one, fetch_value
+from shared.runtime.sql import Connection, Record, execute, fetch_one, fetch_value
 
 
 async def insert_override(connection: Connection, values: dict[str, object]) -> None:

@@ -13,11 +13,11 @@ from services.settlement.views.overrides import Against, OverrideCard, read_agai
 from services.settlement.views.persons import ActCard, read_acted_by_order
 from services.settlement.views.standing import MarkCard
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year, year_closes_at
 from shared.kernel.spreadsheet import Amount, Cell, csv_text
-from shared.runtime.db import Connection, Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, Record
+from shared.runtime.work import NotFound
 
 EXPORT_ROWS_MAX = 50_000
 

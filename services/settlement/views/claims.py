@@ -12,10 +12,10 @@ from services.settlement.views.overrides import OverrideCard, read_against
 from services.settlement.views.persons import ActCard
 from services.settlement.views.standing import MarkCard
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year
-from shared.runtime.db import Connection, Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, Record
+from shared.runtime.work import NotFound
 
 _ENDED = f"i.state IN ({listed(ENDED_ITEMS)})"
 _CLAIMS = f"""

@@ -9,11 +9,9 @@ from sqlalchemy import literal, select, true, union_all
 
 from services.settlement.tables import APPROPRIATION, CLAIM, ITEM, OVERRIDE, QUESTION, RUNTIME
 from shared.contracts.http.lists import Page
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, fetch_all, fetch_one, fetch_value
-from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.paging import Place
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Place, fetch_all, fetch_one, fetch_value
+from shared.runtime.work import HistoryItem, NotFound, history_of
 
 _OVERRIDE_ID = RUNTIME.decision.c.facts["override_id"].astext
 

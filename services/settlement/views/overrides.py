@@ -10,10 +10,10 @@ from services.settlement.domain.standing import CONDITION_ZH, Condition, Mark, O
 from services.settlement.domain.states import OverrideState
 from services.settlement.views.standing import MarkCard, mark_cards, read_marks, read_overrides_in_force
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year
-from shared.runtime.db import Connection, Record
-from shared.runtime.http import Resource
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, Record
+from shared.runtime.work import NotFound
 
 _COLUMNS = """
 SELECT v.id, v.claim_id, v.order_id, c.serial, c.created_at, v.amount_fen, v.marks, v.state, v.version, v.reason,

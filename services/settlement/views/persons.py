@@ -4,8 +4,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from services.settlement.domain.persons import Acted, Part
-from shared.runtime.db import Connection
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
+from shared.runtime.sql import Connection
 
 # $1 are the claims, $2 the orders of theirs that are looked at.
 _ACTED = """

@@ -7,9 +7,9 @@ from uuid import UUID
 from services.settlement.domain.claims import claim_number
 from services.settlement.domain.windows import closing_day
 from shared.contracts.http.lists import Page, page_of
+from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year, year_closes_at
-from shared.runtime.db import Connection, Record
-from shared.runtime.http import Resource
+from shared.runtime.sql import Connection, Record
 
 _QUESTIONS = """
 SELECT q.id, q.claim_id, c.serial, c.created_at, q.text, q.asked_at, q.due_at, q.answer, q.answered_at, q.late,

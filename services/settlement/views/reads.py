@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.http.lists import Page, page_of
-from shared.runtime.db import Connection
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
+from shared.runtime.sql import Connection
 
 _READS = """
 SELECT id, what, claim_id, order_id, kind, account_id, organisation_id, role, read_at FROM evidence_read

@@ -16,8 +16,8 @@ from services.settlement.domain.standing import (
     uncovered,
     words_of,
 )
-from shared.runtime.db import Connection, Record
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
+from shared.runtime.sql import Connection, Record
 
 BODY_PLACES = 17
 """The first places of a credit code name the body; the last one is computed from them."""

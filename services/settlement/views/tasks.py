@@ -12,9 +12,9 @@ from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.calendar import business_year
 from shared.kernel.proposals import lapsed_before
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, Record
-from shared.runtime.urging import quiet
+from shared.runtime.auth import Principal
+from shared.runtime.service import quiet
+from shared.runtime.sql import Connection, Record
 
 # Whether the caller ($4) had a part in the order of `i`.
 _DID: dict[Part, str] = {

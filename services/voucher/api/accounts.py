@@ -14,9 +14,8 @@ from services.voucher.views.models import AccountView, MovementView
 from services.voucher.views.scope import NOTHING, account_scope
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import principal_of, require
-from shared.runtime.http import Reading
+from shared.runtime.auth import Principal
+from shared.runtime.http import Reading, principal_of, require
 
 router = APIRouter(tags=["accounts"])
 

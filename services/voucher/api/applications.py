@@ -19,12 +19,21 @@ from services.voucher.views.models import ApplicationView, QueuePage, ReceiptChe
 from services.voucher.views.scope import NOTHING, application_scope
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import principal_of, require, require_any, runtime_of
-from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, Run, VersionedRun, actor_of
-from shared.runtime.paging import AskedPlace
-from shared.runtime.urging import Urge, Urged
+from shared.runtime.auth import Principal
+from shared.runtime.http import (
+    AskedPlace,
+    Body,
+    Reading,
+    Run,
+    VersionedRun,
+    actor_of,
+    principal_of,
+    require,
+    require_any,
+    runtime_of,
+)
+from shared.runtime.service import Urge, Urged
+from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["applications"])
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.voucher.handlers.proposals import EndProposal
-from shared.runtime.auth.tokens import Principal
+from shared.runtime.auth import Principal
 from shared.runtime.http import Body, actor_of
 
 

@@ -16,11 +16,9 @@ from services.voucher.views.models import IncreaseView, PlanView
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN, RATE_SCALE
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import require
-from shared.runtime.history import HistoryItem
-from shared.runtime.http import Body, Reading, Run, actor_of
-from shared.runtime.paging import AskedPlace
+from shared.runtime.auth import Principal
+from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require
+from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["plans"])
 

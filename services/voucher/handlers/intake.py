@@ -21,8 +21,7 @@ from services.voucher.store import parties, queue
 from services.voucher.store.queue import Counter, NewTicket
 from shared.kernel.calendar import business_date
 from shared.kernel.refusals import Refusal
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Work
+from shared.runtime.work import Actor, NotFound, Work
 
 
 class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):

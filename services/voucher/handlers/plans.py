@@ -26,8 +26,7 @@ from shared.kernel.calendar import business_year, day_closes_at, year_closes_at
 from shared.kernel.ids import made_at
 from shared.kernel.money import MAX_FEN
 from shared.kernel.proposals import PROPOSAL_DAYS, check_in_time, lapsed_before
-from shared.runtime.problems import NotFound
-from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, Work
 
 YEAR_END_TIMER = "voucher.year_end"
 

@@ -10,8 +10,7 @@ from services.voucher.handlers.plans import advance, lock
 from services.voucher.store import plans, queue
 from services.voucher.views.models import IncreaseView, PlanView, RevocationView
 from shared.contracts.messages.voucher import PlanRefused, PlanWithdrawn
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,8 @@ from services.voucher.views.models import ApplicationView
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationReviewed
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import invariant
-from shared.runtime.problems import NotFound, VersionMismatch
-from shared.runtime.urging import NotLate, Urge, Urged, urge
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.service import NotLate, Urge, Urged, urge
+from shared.runtime.work import Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,7 @@ from services.voucher.views.models import RevocationView
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.proposals import check_in_time
 from shared.kernel.refusals import invariant
-from shared.runtime.problems import NotFound
-from shared.runtime.work import Actor, Decision, Notice, Work
+from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from services.voucher.domain.holds import Hold, HoldLine
 from services.voucher.domain.states import HoldState, LineState
 from services.voucher.tables import HOLD, HOLD_LINE, POSTING, QUOTA_ACCOUNT
 from shared.contracts.messages.voucher import QuotaMoved
-from shared.runtime.db import Connection, Record
-from shared.runtime.rows import Insert, Rows, Stamp, Update
+from shared.runtime.sql import Connection, Insert, Record, Rows, Stamp, Update
 from shared.runtime.work import Work
 
 ACCOUNT_FIELDS = QuotaAccount.__struct_fields__

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.voucher.domain.eligibility import Applicant
-from shared.runtime.db import Connection
+from shared.runtime.sql import Connection
 
 _READ = """
 SELECT organisation_id, kind, region, authenticated, legal_person, established_on, size_class, priority_listed,

@@ -9,7 +9,7 @@ from sqlalchemy import Table, insert, select, update
 from services.voucher.domain.states import PLAN_GIVEN_UP, IncreaseState
 from services.voucher.tables import INTAKE_COUNTER, PLAN, PLAN_INCREASE, QUOTA_ACCOUNT, REVOCATION_CASE
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record, execute, fetch_all, fetch_one
+from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_one
 
 
 async def insert_plan(connection: Connection, values: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from services.voucher.domain.allocation import Entry, Pool
 from services.voucher.domain.states import CUT_SHOWN, ApplicationState, PlanState
 from shared.kernel.refusals import invariant
-from shared.runtime.db import Connection, Record
+from shared.runtime.sql import Connection, Record
 from shared.runtime.work import Work
 
 _STATES = {state.value: state for state in ApplicationState}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.voucher.domain.accounts import QuotaAccount
 from services.voucher.domain.states import Account, Movement
-from shared.runtime.db import Connection
+from shared.runtime.sql import Connection
 from shared.runtime.work import Work
 
 _ACCOUNT_COLUMNS = ("id", "plan_id", "enterprise_id", "year", "region", "cap_fen", "earmarked_fen")

@@ -8,8 +8,8 @@ from services.voucher.tables import PARTY, POSTING, QUOTA_ACCOUNT
 from services.voucher.views.models import AccountView, MovementView
 from services.voucher.views.scope import Scope
 from shared.contracts.http.lists import Page, page_of
-from shared.runtime.db import Connection, Record, fetch_all, fetch_one
-from shared.runtime.problems import NotFound
+from shared.runtime.sql import Connection, Record, fetch_all, fetch_one
+from shared.runtime.work import NotFound
 
 
 def _base() -> Select[tuple[object, ...]]:

@@ -11,11 +11,9 @@ from services.voucher.views.models import ApplicationView, QueueItem, QueuePage
 from services.voucher.views.scope import Scope
 from shared.contracts.http.lists import Page, page_of
 from shared.contracts.permissions import Role
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, Record, fetch_all, fetch_one
-from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.paging import Place
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Place, Record, fetch_all, fetch_one
+from shared.runtime.work import HistoryItem, NotFound, history_of
 
 _QUEUE = """
 SELECT ticket_no, encode(request_hash, 'hex') AS request_sha256, received_at, state, requested_fen, earmarked_fen,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
 
 
 class PlanView(Resource):

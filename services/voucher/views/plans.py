@@ -8,11 +8,9 @@ from services.voucher.domain.states import PLAN_PUBLIC, PlanState
 from services.voucher.tables import PLAN, PLAN_INCREASE, REVOCATION_CASE, RUNTIME
 from services.voucher.views.models import IncreaseView, PlanView, RevocationView
 from shared.contracts.http.lists import Page, page_of
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection, fetch_all, fetch_one
-from shared.runtime.history import HistoryItem, history_of
-from shared.runtime.paging import Place
-from shared.runtime.problems import NotFound
+from shared.runtime.auth import Principal
+from shared.runtime.sql import Connection, Place, fetch_all, fetch_one
+from shared.runtime.work import HistoryItem, NotFound, history_of
 
 _PUBLIC = tuple(state.value for state in PLAN_PUBLIC)
 _PLAN_COLUMNS = [PLAN.c[name] for name in PlanView.model_fields]

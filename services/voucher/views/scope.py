@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, true
 
 from shared.contracts.permissions import Permission
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.edge import PermissionMissing
+from shared.runtime.auth import Principal
+from shared.runtime.work import PermissionMissing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from shared.contracts.http.lists import Page, Task, page_of
 from shared.contracts.permissions import Permission
 from shared.kernel.ids import made_at, uuid7
 from shared.kernel.proposals import lapsed_before
-from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection
-from shared.runtime.urging import quiet
+from shared.runtime.auth import Principal
+from shared.runtime.service import quiet
+from shared.runtime.sql import Connection
 
 _TASKS = {
     Permission.VOUCHER_APPLICATION_REVIEW: """

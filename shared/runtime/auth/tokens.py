@@ -1,16 +1,13 @@
-"""Access tokens (JWT, EdDSA, typ at+jwt) and refresh tokens (opaque, rotated, reuse is noticed).
+"""Access tokens: JWT, EdDSA, typ at+jwt.
 
 PyJWT signs; shared.runtime.auth.compact verifies the one form there is: one algorithm, one type, three header fields.
 All times here are machine time; the business clock never moves a token.
 """
 
-import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -262,115 +259,3 @@ def _rights(names: tuple[str, ...]) -> tuple[frozenset[Role], frozenset[Permissi
     # A role that only a newer release knows gives no rights here, and does not lock its bearer out.
     roles = frozenset(Role(name) for name in names if name in _KNOWN_ROLES)
     return roles, permissions_of(roles)
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """An opaque refresh token: the text goes to the caller once, only `token_hash` is stored."""
-
-    text: str
-    token_hash: bytes
-
-    @classmethod
-    def new(cls) -> "RefreshToken":
-        """32 random bytes and their SHA-256."""
-        text = secrets.token_urlsafe(32)
-        return cls(text=text, token_hash=hash_refresh_token(text))
-
-    def __repr__(self) -> str:
-        return "RefreshToken(...)"
-
-
-def hash_refresh_token(text: str) -> bytes:
-    """The SHA-256 a refresh token is stored under; a fast hash is fine for 256 random bits."""
-    return hashlib.sha256(text.encode()).digest()
-
-
-class RefreshState(StrEnum):
-    """The states of a stored refresh token."""
-
-    ACTIVE = "active"
-    ROTATED = "rotated"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRefreshToken:
-    """One row of a family: all tokens that came by rotation from the same login."""
-
-    family_id: UUID
-    token_hash: bytes
-    state: RefreshState
-    expires_at: datetime
-    rotated_at: datetime | None = None
-    client: bytes = b""
-    """A keyed hash of the user agent and network that exchanged it."""
-    newest_before: bool = False
-    """Whether the token that it was exchanged for is the family's present one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rotate:
-    """The token is good: mark this row rotated and give a new one of the same family."""
-
-    row: StoredRefreshToken
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """Another tab of the same client exchanged the token a moment ago: it gets the token that came of that."""
-
-    row: StoredRefreshToken
-
-
-@dataclass(frozen=True, slots=True)
-class ReuseDetected:
-    """A token that was already exchanged came back, so two parties hold it: revoke the whole family."""
-
-    family_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshExpired:
-    """The token was never used and its time is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshUnknown:
-    """No such token, or its family was revoked."""
-
-
-RefreshVerdict = Rotate | Repeat | ReuseDetected | RefreshExpired | RefreshUnknown
-
-
-def judge_refresh(
-    rows: Sequence[StoredRefreshToken],
-    *,
-    presented: str,
-    now: datetime,
-    client: bytes = b"",
-    grace: timedelta = timedelta(0),
-) -> RefreshVerdict:
-    """What to do with a presented refresh token, given the rows that may hold it.
-
-    Within `grace` of its exchange the family's last token may come again from the `client` that exchanged it: two tabs
-    refreshed at once. Anything else that comes twice is in two hands. Source: RFC 9700, 4.14.2.
-    """
-    presented_hash = hash_refresh_token(presented)
-    row = next((row for row in rows if secrets.compare_digest(row.token_hash, presented_hash)), None)
-    if row is None or row.state is RefreshState.REVOKED:
-        return RefreshUnknown()
-    # Reuse is judged before age: a stolen old token still says that its family is in two hands.
-    if row.state is RefreshState.ROTATED:
-        if _is_second_tab(row, now=now, client=client, grace=grace):
-            return RefreshExpired() if row.expires_at <= now else Repeat(row=row)
-        return ReuseDetected(family_id=row.family_id)
-    if row.expires_at <= now:
-        return RefreshExpired()
-    return Rotate(row=row)
-
-
-def _is_second_tab(row: StoredRefreshToken, *, now: datetime, client: bytes, grace: timedelta) -> bool:
-    if row.rotated_at is None or not row.newest_before or not row.client:
-        return False
-    return now - row.rotated_at <= grace and secrets.compare_digest(row.client, client)

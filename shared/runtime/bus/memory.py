@@ -10,15 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.runtime.bus.base import (
-    Delivery,
-    Envelope,
-    Inlet,
-    Wiring,
-    command_queue,
-    fact_queue,
-    sender_of,
-)
+from shared.runtime.bus.base import Delivery, Envelope, Inlet, Wiring, command_queue, fact_queue, sender_of
 
 QUEUE_ENVELOPES_MAX = 10_000
 

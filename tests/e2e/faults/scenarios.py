@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from embedded.platform import SERVICES
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tests.e2e.faults.load import Load
 from tests.e2e.faults.operating import operate
 from tests.e2e.faults.previous import Previous

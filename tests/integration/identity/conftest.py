@@ -15,7 +15,7 @@ import structlog.testing
 from embedded.papers import paper_png
 from services.identity.service import SERVICE
 from shared.contracts.permissions import Role
-from shared.runtime.logging import configure
+from shared.runtime.observability.logging import configure
 from tests.factories import staff
 from tests.factories.harness import Platform, open_platform
 from tests.factories.staff import ADMIN, ADMIN_PASSWORD, PASSWORD, SETTINGS

@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shared.runtime.migrate import migration_config, upgrade
+from shared.runtime.deploy.migrate import migration_config, upgrade
 
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
 BODY, OTHER_BODY = "91520100MA6DK0X17", "91520300MA6H2B7C7"

@@ -11,10 +11,10 @@ from pydantic import SecretStr, ValidationError
 from services.identity.service import SERVICE
 from services.identity.settings import IdentitySettings
 from shared.contracts.permissions import Role
+from shared.documents.blobs import LocalBlobs
+from shared.documents.blobs_s3 import S3Blobs
+from shared.documents.settings import blobs_of, key_ring
 from shared.kernel.refusals import Bug
-from shared.runtime.blobs import LocalBlobs
-from shared.runtime.blobs_s3 import S3Blobs
-from shared.runtime.sealed import blobs_of, key_ring
 from tests.factories.harness import Platform, open_platform
 from tests.factories.staff import SETTINGS
 from tests.integration.identity.conftest import ADMIN, ADMIN_PASSWORD, BASE, Office
@@ -144,7 +144,7 @@ async def test_the_id_of_a_denied_request_is_found_in_the_log(office: Office, lo
 async def test_whoever_floods_does_not_fill_the_log_and_what_was_left_out_is_counted(
     office: Office, log_lines: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.runtime.denials.SparingLog.left_out", iter([0, None, None, 2]).__next__)
+    monkeypatch.setattr("shared.runtime.http.denials.SparingLog.left_out", iter([0, None, None, 2]).__next__)
     for _ in range(4):
         assert (await office.client.get(f"{BASE}/nowhere")).status_code == 404
     assert [line["left_out"] for line in log_lines if line["event"] == "request.refused"] == [0, 2]

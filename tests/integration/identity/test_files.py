@@ -5,8 +5,8 @@ from pathlib import Path
 
 from services.identity.jobs import remove_unfiled_documents
 from shared.contracts.permissions import Role
-from shared.runtime import loose_files
-from shared.runtime.loose_files import FileRules
+from shared.documents import loose_files
+from shared.documents.loose_files import FileRules
 from tests.factories.documents import paper_pdf, paper_png
 from tests.integration.identity.conftest import ENTERPRISE_CODE, OTHER_ENTERPRISE_CODE, PROVIDER_CODE, Office
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.identity.service import SERVICE
 from shared.contracts.permissions import Role
-from shared.runtime.schedule import run_job
+from shared.runtime.schedule.scheduler import run_job
 from tests.integration.identity.conftest import (
     BASE,
     CONTACT_NAME,

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from services.identity.auth.passwords import Passwords
 from services.identity.jobs import forget_successors
 from services.identity.service import SERVICE
 from services.identity.signing import retire_outlived_keys
 from shared.contracts.permissions import Role
-from shared.runtime.auth.passwords import Passwords
 from shared.runtime.auth.tokens import TokenVerifier
-from shared.runtime.keys import load_keys
+from shared.runtime.operator.keys import load_keys
 from tests.factories.harness import open_platform
 from tests.factories.staff import SETTINGS
 from tests.integration.identity.conftest import (

@@ -20,7 +20,7 @@ from operations.command_line import main
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId
 from shared.runtime.auth.tokens import TokenSigner
-from shared.runtime.migrate import migration_config
+from shared.runtime.deploy.migrate import migration_config
 from tests.factories.harness import ISSUER
 from tests.factories.world import World, open_world
 

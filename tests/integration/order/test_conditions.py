@@ -21,7 +21,7 @@ from shared.contracts.messages.voucher import QuotaMoved
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import business_date, year_closes_at
-from shared.runtime import schedule
+from shared.runtime.schedule import scheduler as schedule
 from tests.factories.harness import Platform, open_platform, repository
 from tests.factories.trade import CREDIT_CODES, EPOCH, Market, a_party, listeners
 

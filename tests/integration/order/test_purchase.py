@@ -18,7 +18,7 @@ from shared.contracts.messages.voucher import (
 )
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import year_closes_at
-from shared.runtime.work import Actor
+from shared.runtime.unit_of_work.work import Actor
 from tests.factories.trade import Market, a_party
 
 QUOTA_SHORT = Refused(code="voucher.quota_short", kind="rule", article="A16", detail="额度不足")

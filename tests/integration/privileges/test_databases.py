@@ -17,11 +17,11 @@ from sqlalchemy.pool import NullPool
 from embedded.platform import SERVICES
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from services.order.store import orders
-from shared.runtime.grants import Account, ensure_database, grant
-from shared.runtime.migrate import upgrade, wait_for_schema
-from shared.runtime.row_security import RowSecurity, protected_tables, rows_of, secure, tenant_role
-from shared.runtime.service import Service
-from shared.runtime.tables import APPEND_ONLY
+from shared.runtime.database.row_security import RowSecurity, protected_tables, rows_of, secure, tenant_role
+from shared.runtime.database.tables import APPEND_ONLY
+from shared.runtime.deploy.grants import Account, ensure_database, grant
+from shared.runtime.deploy.migrate import upgrade, wait_for_schema
+from shared.runtime.service.service import Service
 
 REFUSED = asyncpg.InsufficientPrivilegeError
 NAMES = [service.name for service in SERVICES]

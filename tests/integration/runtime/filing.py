@@ -10,14 +10,14 @@ from sqlalchemy import MetaData
 from starlette.responses import Response
 
 from shared.contracts.permissions import Permission
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.settings import DocumentSettings, open_documents, open_transfers
+from shared.documents.transfers import Delivery, IncomingFile, Transfers, file_body
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.edge import require, runtime_of
-from shared.runtime.runtime import Runtime
-from shared.runtime.sealed import DocumentSettings, open_documents, open_transfers
-from shared.runtime.service import Service
-from shared.runtime.tables import attach
-from shared.runtime.transfers import Delivery, IncomingFile, Transfers, file_body
+from shared.runtime.database.tables import attach
+from shared.runtime.http.edge import require, runtime_of
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import Service
 
 METADATA = MetaData()
 attach(METADATA)

@@ -16,12 +16,12 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.kernel.refusals import Bug
-from shared.runtime.rows import WAS, Insert, Rows, Stamp, Update
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach, moment
-from shared.runtime.work import Notice, Work
+from shared.runtime.database.tables import attach, moment
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.rows import WAS, Insert, Rows, Stamp, Update
+from shared.runtime.unit_of_work.work import Notice, Work
 from tests.factories.harness import open_platform
 
 METADATA = MetaData()

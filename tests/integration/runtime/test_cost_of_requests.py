@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.permissions import Role
-from shared.runtime.body_bounds import USUAL
+from shared.runtime.validation.body_bounds import USUAL
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.serving import Served, serving
 from tests.integration.runtime.filing import FILE_BYTES_MAX

@@ -11,10 +11,10 @@ from sqlalchemy import Column, Integer, MetaData, Table, Uuid
 from shared.contracts.messages.base import Event, Fact
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Bug
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.tables import attach
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.harness import Platform, open_platform
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from shared.contracts.permissions import Role
-from shared.runtime.edge import BODY_BYTES_MAX
+from shared.runtime.http.edge import BODY_BYTES_MAX
 from tests.factories.harness import Platform, open_platform
 from tests.integration.runtime.toy import SERVICE
 

@@ -11,9 +11,9 @@ from sqlalchemy import MetaData
 from shared.contracts.messages.identity import AccountEnded, KeyRetired, SessionEnded
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId, OrganisationId
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
+from shared.runtime.database.tables import attach
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
 from tests.factories.harness import Platform, open_platform
 
 METADATA = MetaData()

@@ -13,8 +13,8 @@ from asyncpg.transaction import Transaction
 
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
-from shared.runtime.idempotency import SHOWN_ONCE
-from shared.runtime.problems import NotFound, VersionMismatch
+from shared.runtime.http.idempotency import SHOWN_ONCE
+from shared.runtime.validation.refusals import NotFound, VersionMismatch
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
 from tests.integration.runtime.toy import GATE, SAYS, SERVICE, CopyLags

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid
 
-from shared.runtime import schedule
-from shared.runtime.runtime import Runtime
-from shared.runtime.schedule import fire_timers, take_lease
-from shared.runtime.service import Job, Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.tables import attach
+from shared.runtime.schedule import scheduler as schedule
+from shared.runtime.schedule.scheduler import fire_timers, take_lease
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import Job, Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
 from tests.factories.harness import open_platform
 
 METADATA = MetaData()

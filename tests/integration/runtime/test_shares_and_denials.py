@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared.contracts.permissions import Role
-from shared.runtime import denials, edge
+from shared.runtime.http import denials, edge
 from tests.factories.harness import Platform, open_platform
 from tests.integration.runtime.toy import SERVICE
 

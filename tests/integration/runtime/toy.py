@@ -16,18 +16,18 @@ from starlette.responses import Response
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.db import Connection
-from shared.runtime.edge import require
-from shared.runtime.fields import Day, Moment
-from shared.runtime.hot import HotRoute
-from shared.runtime.http import Body, Run, VersionedRun
-from shared.runtime.problems import VersionMismatch
-from shared.runtime.row_security import public_rows
-from shared.runtime.runtime import Waiters
-from shared.runtime.service import Service
-from shared.runtime.settings import ServiceSettings
-from shared.runtime.tables import attach
-from shared.runtime.work import Work
+from shared.runtime.database.row_security import public_rows
+from shared.runtime.database.sql import Connection
+from shared.runtime.database.tables import attach
+from shared.runtime.http.commands import Body, Run, VersionedRun
+from shared.runtime.http.edge import require
+from shared.runtime.service.hot_routes import HotRoute
+from shared.runtime.service.runtime import Waiters
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.work import Work
+from shared.runtime.validation.fields import Day, Moment
+from shared.runtime.validation.refusals import VersionMismatch
 
 METADATA = MetaData()
 RUNTIME = attach(METADATA)

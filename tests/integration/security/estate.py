@@ -13,9 +13,9 @@ from fastapi.routing import iter_route_contexts
 
 from embedded.platform import SERVICES
 from shared.contracts.permissions import Permission, Role
-from shared.runtime.edge import principal_of
-from shared.runtime.host import build_app
-from shared.runtime.runtime import Runtime
+from shared.runtime.host.host import build_app
+from shared.runtime.http.edge import principal_of
+from shared.runtime.service.runtime import Runtime
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
 from tests.factories.staff import ADMIN, ADMIN_PASSWORD, SETTINGS

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
-from shared.runtime.headers import ONCE
-from shared.runtime.media_types import JSON_TYPES
+from shared.runtime.validation.headers import ONCE
+from shared.runtime.validation.media_types import JSON_TYPES
 from tests.integration.security.estate import NAMES, Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
 

@@ -26,11 +26,9 @@ from services.settlement.views.claims import list_claims
 from services.voucher.views.scope import Scope as VoucherScope
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId, OrganisationId
-from shared.runtime import row_security
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.callers import NO_ORGANISATION, PRINCIPAL_KEY
-from shared.runtime.http import reading_for_caller
-from shared.runtime.row_security import (
+from shared.runtime.database import row_security
+from shared.runtime.database.row_security import (
     SETTING,
     Condition,
     Of,
@@ -42,8 +40,10 @@ from shared.runtime.row_security import (
     rows_of,
     tenant_role,
 )
-from shared.runtime.runtime import Runtime
-from shared.runtime.service import Service
+from shared.runtime.http.callers import NO_ORGANISATION, PRINCIPAL_KEY
+from shared.runtime.http.commands import reading_for_caller
+from shared.runtime.service.runtime import Runtime
+from shared.runtime.service.service import Service
 from tests.integration.security.estate import Estate
 from tests.integration.security.story import Tenant
 

@@ -20,7 +20,7 @@ from services.identity.signing import SigningKeys
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId
 from shared.runtime.auth.tokens import TokenSigner
-from shared.runtime.schedule import run_job
+from shared.runtime.schedule.scheduler import run_job
 from tests.factories.harness import ISSUER
 from tests.factories.staff import approved, hire
 from tests.integration.security.estate import ADMIN, ADMIN_PASSWORD, NAMES, Estate

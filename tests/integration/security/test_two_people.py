@@ -17,7 +17,7 @@ from services.identity.handlers.staff import StaffAct
 from services.identity.service import SERVICE as IDENTITY
 from services.voucher.service import SERVICE as VOUCHER
 from shared.contracts.permissions import FOUR_EYES, Permission, Role
-from shared.runtime.service import Service
+from shared.runtime.service.service import Service
 from tests.factories.catalog import PROVIDER_A, Catalog
 from tests.factories.harness import open_platform
 from tests.factories.settlement import a_flow

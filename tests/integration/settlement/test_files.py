@@ -9,10 +9,10 @@ import pytest
 
 from services.settlement.jobs import remove_unfiled_evidence
 from shared.contracts.permissions import Role
-from shared.runtime import loose_files
-from shared.runtime.blobs import EncryptedBlobs
-from shared.runtime.loose_files import FileNoteGone, FileRules
-from shared.runtime.runtime import Runtime
+from shared.documents import loose_files
+from shared.documents.blobs import EncryptedBlobs
+from shared.documents.loose_files import FileNoteGone, FileRules
+from shared.runtime.service.runtime import Runtime
 from tests.factories.documents import a_jpeg_segment, an_exif, paper_jpeg, paper_pdf, with_segments
 from tests.factories.settlement import OTHER_PROVIDER, PROVIDER, Flow, a_flow
 

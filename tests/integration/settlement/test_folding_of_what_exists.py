@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from services.settlement.domain.evidence import EvidenceKey, KeyScheme
 from services.settlement.domain.references import normalise_reference
-from shared.runtime.migrate import migration_config, upgrade
+from shared.runtime.deploy.migrate import migration_config, upgrade
 
 START = dt.datetime(2029, 5, 4, tzinfo=dt.UTC)
 PROVIDER = UUID(int=1)

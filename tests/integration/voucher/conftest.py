@@ -18,7 +18,7 @@ from services.voucher.service import SERVICE
 from shared.contracts.messages.identity import OrganisationAuthenticated, Party
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
-from shared.runtime.runtime import Runtime
+from shared.runtime.service.runtime import Runtime
 from tests.factories.harness import Platform, open_platform
 from tests.factories.voucher import an_enterprise
 

@@ -26,7 +26,7 @@ from shared.contracts.messages.voucher import (
 )
 from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import Refusal
-from shared.runtime.runtime import Runtime
+from shared.runtime.service.runtime import Runtime
 from tests.factories.harness import open_platform
 from tests.factories.voucher import a_plan, a_quota_account
 

@@ -12,7 +12,7 @@ from services.voucher.service import SERVICE
 from shared.contracts.messages.identity import OrganisationAuthenticated
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import BEIJING, year_closes_at
-from shared.runtime import schedule
+from shared.runtime.schedule import scheduler as schedule
 from tests.factories.harness import open_platform, repository
 from tests.factories.voucher import an_enterprise
 from tests.integration.voucher.conftest import APPROVER, DRAFTER, YEAR, Voucher

@@ -11,7 +11,7 @@ from shared.contracts.messages.voucher import CommitVoucher, HoldVoucher, LineAm
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
 from shared.runtime.bus.base import command_key
-from shared.runtime.db import is_transient
+from shared.runtime.database.sql import is_transient
 from tests.integration.voucher.conftest import YEAR, Voucher
 
 

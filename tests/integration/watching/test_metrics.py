@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.voucher.metrics import CHECKS, audit_ledger
 from shared.contracts.permissions import Role
-from shared.runtime import dead_letters
-from shared.runtime.watching import gauges
-from shared.runtime.watching.gauges import RUNTIME_LOOKS, UNREADABLE, Asked, Sampler
-from shared.runtime.watching.metrics import KEPT
+from shared.runtime.observability.metrics import KEPT
+from shared.runtime.operator import dead_letters
+from shared.runtime.service import gauges
+from shared.runtime.service.gauges import RUNTIME_LOOKS, UNREADABLE, Asked, Sampler
 from tests.factories.world import SERVICES, World, open_world
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]

@@ -17,8 +17,8 @@ from shared.runtime.bus.declare import declare
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.bus.rabbitmq import RabbitBus
 from shared.runtime.bus.topology import topology
-from shared.runtime.host import open_host
-from shared.runtime.service import Service
+from shared.runtime.host.host import open_host
+from shared.runtime.service.service import Service
 from tests.containers import image, require_engine
 from tests.factories.harness import ISSUER, Platform, _trust, settings_for
 from tests.factories.world import SERVICES, World

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from shared.contracts.permissions import Role
-from shared.runtime import logging as logs
+from shared.runtime.observability import logging as logs
 from tests.factories.harness import configure
 from tests.factories.world import World, open_world
 from tests.integration.identity.conftest import (

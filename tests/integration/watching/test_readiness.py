@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from services.catalog.service import SERVICE as CATALOG
-from shared.runtime import host as hosting
 from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.bus.memory import MemoryBus
-from shared.runtime.migrate import upgrade
-from shared.runtime.watching import readiness
-from shared.runtime.watching.readiness import NOT_READY, revisions
+from shared.runtime.deploy.migrate import upgrade
+from shared.runtime.host import host as hosting
+from shared.runtime.observability import readiness
+from shared.runtime.observability.readiness import NOT_READY, revisions
 from tests.factories.harness import Platform, open_platform
 
 
@@ -140,7 +140,7 @@ async def test_a_process_that_is_told_to_end_says_so_and_goes_on_serving_for_a_w
 def test_the_newest_revision_is_read_from_the_files_as_alembic_reads_them(tmp_path: Path) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - this test alone compares with it
 
-    from shared.runtime.migrate import migration_config  # noqa: PLC0415 - as above
+    from shared.runtime.deploy.migrate import migration_config  # noqa: PLC0415 - as above
 
     for service in ("identity", "catalog", "voucher", "order", "settlement"):
         scripts = ScriptDirectory.from_config(migration_config(service))

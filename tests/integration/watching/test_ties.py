@@ -9,7 +9,7 @@ import msgspec
 from asyncpg.connection import LoggedQuery
 
 from shared.contracts.permissions import Role
-from shared.runtime.runtime import Runtime
+from shared.runtime.service.runtime import Runtime
 from tests.factories.world import World, a_product, open_world
 from tests.integration.watching.conftest import Receiver, a_traceparent
 from tests.integration.watching.test_traces import awaiting, place_traced

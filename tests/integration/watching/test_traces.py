@@ -14,8 +14,8 @@ import pytest
 from shared.contracts.messages.base import Event
 from shared.contracts.messages.identity import OrganisationAuthenticated
 from shared.contracts.permissions import Role
-from shared.runtime.watching.spans import CLOSE_S
-from shared.runtime.watching.tracing import open_tracing
+from shared.runtime.tracing.spans import CLOSE_S
+from shared.runtime.tracing.tracing import open_tracing
 from tests.factories.harness import repository
 from tests.factories.world import World, a_party, open_world
 from tests.integration.watching.conftest import Receiver, a_traceparent, kinds
@@ -184,7 +184,7 @@ def test_a_collector_that_never_answers_does_not_hold_up_the_end(monkeypatch: py
 
 
 def test_a_process_without_a_collector_loads_no_tracer() -> None:
-    asked = "import sys, services.order.service, services.voucher.service, shared.runtime.main;"
+    asked = "import sys, services.order.service, services.voucher.service, shared.runtime.host.main;"
     # FastAPI loads the interfaces by itself; what costs memory is behind them.
     asked += "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter')) for name in sys.modules))"
     ended = subprocess.run(  # noqa: S603 - our own interpreter

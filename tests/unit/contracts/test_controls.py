@@ -40,7 +40,7 @@ CLIENTS = {"httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.cl
 MAY_CALL = {
     "shared/runtime/bus/declare.py": "asks the broker's own management interface, at deployment",
     "shared/runtime/healthcheck.py": "asks its own process, on its own address",
-    "shared/runtime/host.py": "listens",
+    "shared/runtime/host/host.py": "listens",
 }
 
 
@@ -124,12 +124,14 @@ def test_every_file_of_security_tests_holds_a_control() -> None:
 A_TEST = "`tests/unit/contracts/test_controls.py::test_no_control_is_written_twice`"
 BROKEN = {
     "a file that is gone": Row("Files", "It is so (`shared/runtime/gone.py`).", A_TEST),
-    "a test that is gone": Row("Files", "It is so (`shared/runtime/blobs.py`).", A_TEST.replace("twice", "thrice")),
-    "a test of a file that is gone": Row("Files", "It is so (`shared/runtime/blobs.py`).", "`tests/gone.py::test_it`"),
-    "a fixture for a test": Row("Files", "It is so (`shared/runtime/blobs.py`).", A_TEST.replace("test_no_c", "c")),
-    "no test": Row("Files", "It is so (`shared/runtime/blobs.py`).", ""),
+    "a test that is gone": Row("Files", "It is so (`shared/documents/blobs.py`).", A_TEST.replace("twice", "thrice")),
+    "a test of a file that is gone": Row(
+        "Files", "It is so (`shared/documents/blobs.py`).", "`tests/gone.py::test_it`"
+    ),
+    "a fixture for a test": Row("Files", "It is so (`shared/documents/blobs.py`).", A_TEST.replace("test_no_c", "c")),
+    "no test": Row("Files", "It is so (`shared/documents/blobs.py`).", ""),
     "a gap without a reason": Row("Files", "It is so.", "gap: none."),
-    "a test named twice": Row("Files", "It is so (`shared/runtime/blobs.py`).", f"{A_TEST}, {A_TEST}"),
+    "a test named twice": Row("Files", "It is so (`shared/documents/blobs.py`).", f"{A_TEST}, {A_TEST}"),
     "no file": Row("Files", "It is so.", A_TEST),
 }
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from embedded.platform import SERVICES
-from shared.runtime.host import build_app
-from shared.runtime.service import Service
+from shared.runtime.host.host import build_app
+from shared.runtime.service.service import Service
 from tests.integration.security.estate import Operation, operations_of
 from tests.integration.security.written import ANY_ACCOUNT, WrittenOperation, written_operations
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.identity.sealing import ValueUnreadable, Vault
-from shared.runtime.envelopes import KeyRing
+from shared.documents.encryption import KeyRing
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from shared.runtime.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
-from shared.runtime.service import Job, Service
-from shared.runtime.watching.gauges import RUNTIME_LOOKS
-from shared.runtime.watching.metrics import KEPT
-from shared.runtime.watching.requests import BUCKETS_S
+from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.requests import BUCKETS_S
+from shared.runtime.schedule.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
+from shared.runtime.service.gauges import RUNTIME_LOOKS
+from shared.runtime.service.service import Job, Service
 from tests.unit.observability.material import components, queries, rule_tests, rules
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -1,6 +1,6 @@
 """The rows of a batch as parameters of one statement."""
 
-from shared.runtime.batch import Source, pack
+from shared.runtime.unit_of_work.packing import Source, pack
 
 TYPES = {"id": "int", "state": "text", "at": "text"}
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kernel.refusals import Bug, RefusalKind
-from shared.runtime.blobs import (
+from shared.documents.blobs import (
     BlobKeyMalformed,
     BlobNotFound,
     BlobsUnavailable,
@@ -18,8 +17,9 @@ from shared.runtime.blobs import (
     EncryptedBlobs,
     LocalBlobs,
 )
-from shared.runtime.blobs_s3 import S3Settings
-from shared.runtime.envelopes import KeyRing, seal, unseal
+from shared.documents.blobs_s3 import S3Settings
+from shared.documents.encryption import KeyRing, seal, unseal
+from shared.kernel.refusals import Bug, RefusalKind
 
 RECORD = UUID(int=1)
 OTHER_RECORD = UUID(int=2)

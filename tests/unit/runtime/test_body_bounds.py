@@ -3,8 +3,8 @@
 import pytest
 
 from shared.kernel.refusals import Refusal
-from shared.runtime.body_bounds import BodyBounds, JsonTooDeep, JsonTooManyElements, check_json
-from shared.runtime.problems import BadRequest
+from shared.runtime.validation.body_bounds import BodyBounds, JsonTooDeep, JsonTooManyElements, check_json
+from shared.runtime.validation.refusals import BadRequest
 
 BOUNDS = BodyBounds(depth_max=3, elements_max=6)
 

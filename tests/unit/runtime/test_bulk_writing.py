@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.db import Connection
-from shared.runtime.ports import Ports
-from shared.runtime.relay import pack
-from shared.runtime.said import OUTBOX_BYTES_MAX, joined
-from shared.runtime.work import Work
+from shared.runtime.database.sql import Connection
+from shared.runtime.messaging.relay import pack
+from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.statement import OUTBOX_BYTES_MAX, joined
+from shared.runtime.unit_of_work.work import Work
 
 NOW = datetime(2018, 7, 1, 4, 0, tzinfo=UTC)
 NOW_MS = 1_530_417_600_000

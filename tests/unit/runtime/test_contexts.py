@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from shared.contracts.messages.base import Event
-from shared.runtime.incoming import read_batch
-from shared.runtime.watching.contexts import Contexts, contexts_of, contexts_of_events
-from shared.runtime.watching.current import is_sampled, read_traceparent
+from shared.runtime.messaging.routing import read_batch
+from shared.runtime.tracing.contexts import Contexts, contexts_of, contexts_of_events
+from shared.runtime.tracing.current import is_sampled, read_traceparent
 
 FIRST = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SECOND = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"

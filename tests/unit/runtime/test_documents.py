@@ -9,8 +9,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
-from shared.kernel.refusals import Bug, Refusal
-from shared.runtime.documents import (
+from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
     DocumentEncrypted,
@@ -25,6 +24,7 @@ from shared.runtime.documents import (
     MediaType,
     inspect_document,
 )
+from shared.kernel.refusals import Bug, Refusal
 from tests.factories.documents import (
     a_blank_png,
     a_png_chunk,

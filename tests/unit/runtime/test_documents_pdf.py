@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, NumberObject
 
-from shared.runtime.documents import (
+from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
     DocumentLimits,
@@ -19,7 +19,7 @@ from shared.runtime.documents import (
     InspectedDocument,
     inspect_document,
 )
-from shared.runtime.documents_pdf import _OBJECTS_MAX
+from shared.documents.pdf import _OBJECTS_MAX
 from tests.factories.documents import a_pdf, a_stream, paper_pdf, revised
 
 FIELD = b"<< /FT /Tx /T (name) /Type /Annot /Subtype /Widget /Rect [0 0 9 9] /AA << /F 11 0 R >> >>"

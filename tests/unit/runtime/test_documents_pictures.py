@@ -5,7 +5,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from shared.runtime.documents import (
+from shared.documents.images import _exif, _orientation
+from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
     DocumentLimits,
@@ -15,7 +16,6 @@ from shared.runtime.documents import (
     LegibilityReason,
     inspect_document,
 )
-from shared.runtime.documents_images import _exif, _orientation
 from tests.factories.documents import (
     a_jpeg_segment,
     a_picture,

@@ -13,9 +13,8 @@ from typing import Self
 
 import pytest
 
-from shared.kernel.refusals import Refusal
-from shared.runtime import documents_judging as judging
-from shared.runtime.documents import (
+from shared.documents import judging
+from shared.documents.inspection import (
     DocumentBroken,
     DocumentEncrypted,
     DocumentLimits,
@@ -23,8 +22,9 @@ from shared.runtime.documents import (
     DocumentTooLarge,
     inspect_document,
 )
-from shared.runtime.documents_worker import DocumentJudge, DocumentNotJudged, DocumentsWaiting, _ended
-from shared.runtime.uploads import INSPECTIONS_WAITING_MAX, Inspections
+from shared.documents.uploads import INSPECTIONS_WAITING_MAX, Inspections
+from shared.documents.worker import DocumentJudge, DocumentNotJudged, DocumentsWaiting, _ended
+from shared.kernel.refusals import Refusal
 from tests.factories.documents import (
     a_png_chunk,
     an_encrypted_pdf,

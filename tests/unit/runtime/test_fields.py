@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from shared.runtime.fields import Day, Moment
-from shared.runtime.http import Body as StrictBody
+from shared.runtime.http.commands import Body as StrictBody
+from shared.runtime.validation.fields import Day, Moment
 
 
 class Body(StrictBody):

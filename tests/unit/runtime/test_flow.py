@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.runtime.watching import flow as flows
-from shared.runtime.watching.flow import Flow
+from shared.runtime.service import lag as flows
+from shared.runtime.service.lag import Flow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

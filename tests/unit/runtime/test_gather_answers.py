@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from shared.kernel.refusals import Refusal, RefusalKind
-from shared.runtime import gather
-from shared.runtime.gather import Gatherer, Outcome
-from shared.runtime.idempotency import CallKey
+from shared.runtime.http.batching import batcher as gather
+from shared.runtime.http.batching.batcher import Gatherer, Outcome
+from shared.runtime.http.idempotency import CallKey
 
 PATIENCE_S = 10.0
 CALLERS = 12

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.runtime import gather
-from shared.runtime.gather import Call, Gatherer, Outcome
-from shared.runtime.idempotency import Answer
-from shared.runtime.problems import Unavailable
+from shared.runtime.http.batching import batcher as gather
+from shared.runtime.http.batching.batcher import Call, Gatherer, Outcome
+from shared.runtime.http.idempotency import Answer
+from shared.runtime.validation.refusals import Unavailable
 
 PATIENCE_S = 10.0
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.handover import HANDED_ROWS_MAX, Handover, Unit, unit_of
+from shared.runtime.unit_of_work.outbox_queue import HANDED_ROWS_MAX, Handover, Unit, unit_of
 
 
 def _unit(first: int, rows: int) -> Unit:

@@ -9,10 +9,10 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from shared.runtime.headers import ONCE, headers_of
-from shared.runtime.hot_http import body_of
-from shared.runtime.problems import BadRequest
-from shared.runtime.waiters import Waiters
+from shared.runtime.http.batching.dispatch import body_of
+from shared.runtime.service.long_poll import Waiters
+from shared.runtime.validation.headers import ONCE, headers_of
+from shared.runtime.validation.refusals import BadRequest
 
 
 def receiving(*messages: Message) -> Receive:

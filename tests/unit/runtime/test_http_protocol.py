@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from shared.runtime.http_protocol import ConnectionBounds, JoiningProtocol, JoiningTransport
+from shared.runtime.http.protocol import ConnectionBounds, JoiningProtocol, JoiningTransport
 
 NEXT_PART_S = 5.0
 

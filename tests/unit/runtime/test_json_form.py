@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.runtime.json_form import check_form, check_names_once
-from shared.runtime.problems import BadRequest
+from shared.runtime.validation.json_form import check_form, check_names_once
+from shared.runtime.validation.refusals import BadRequest
 
 TWICE = (
     b'{"a":1,"a":1}',

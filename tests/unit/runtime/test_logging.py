@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.runtime import logging as logs
-from shared.runtime.logging import add_context, adopt_libraries, describe_fault, masked
-from shared.runtime.watching.current import REQUEST
+from shared.runtime.observability import logging as logs
+from shared.runtime.observability.logging import add_context, adopt_libraries, describe_fault, masked
+from shared.runtime.tracing.current import REQUEST
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

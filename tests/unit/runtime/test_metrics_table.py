@@ -2,7 +2,7 @@
 
 import re
 
-from shared.runtime.watching.metrics import KEPT
+from shared.runtime.observability.metrics import KEPT
 from tools.metrics_table import FILE, page, rows
 
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from services.identity.api.asking import caller_network
-from shared.runtime.network import UNKNOWN, Proxies
-from shared.runtime.ports import Ports
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.validation.network import UNKNOWN, Proxies
 from tests.factories.harness import repository
 
 PRIVATE = ServiceSettings.model_fields["trusted_proxies"].default

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.kernel.refusals import Bug, RefusalKind
-from shared.runtime.auth.passwords import (
+from services.identity.auth.passwords import (
     LoginsBusy,
     Passwords,
     PasswordTooCommon,
@@ -14,6 +13,7 @@ from shared.runtime.auth.passwords import (
     PasswordTooShort,
     check_password_rule,
 )
+from shared.kernel.refusals import Bug, RefusalKind
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.runtime import rates
-from shared.runtime.denials import SparingLog
-from shared.runtime.rates import RATE_KEY, Bucket, Rate, RateExceeded, RateTable
+from shared.runtime.http import rates
+from shared.runtime.http.denials import SparingLog
+from shared.runtime.http.rates import RATE_KEY, Bucket, Rate, RateExceeded, RateTable
 
 RATE = Rate(name="account", per_s=2.0, burst=4)
 

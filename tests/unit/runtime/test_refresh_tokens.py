@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.runtime.auth.tokens import (
+from services.identity.auth.refresh_tokens import (
     RefreshExpired,
     RefreshState,
     RefreshToken,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, ENVELOPE_EVENTS_MAX
-from shared.runtime.relay import pack
+from shared.runtime.messaging.relay import pack
 
 
 def a_row(number: int, *, key: str = "order.to.voucher", body: bytes | None = None) -> dict[str, object]:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Envelope
-from shared.runtime.handover import Handover, Unit
-from shared.runtime.relay import (
+from shared.runtime.messaging.relay import (
     BUSY_EVENTS,
     DELETE_EACH_S,
     DELETE_QUIET_S,
@@ -19,6 +18,7 @@ from shared.runtime.relay import (
     WORTH_BYTES,
     Relay,
 )
+from shared.runtime.unit_of_work.outbox_queue import Handover, Unit
 
 
 class Timed(Relay):
@@ -129,7 +129,7 @@ async def test_many_facts_leave_in_pauses_but_a_backlog_does_not(
     async def sleep(seconds: float) -> None:
         slept_s.append(seconds)
 
-    monkeypatch.setattr("shared.runtime.relay.asyncio.sleep", sleep)
+    monkeypatch.setattr("shared.runtime.messaging.relay.asyncio.sleep", sleep)
     for number in range(events):
         relay._handed.give(Unit((number,), (("toy.thing.0", b"{}"),)))
     await relay._serve()

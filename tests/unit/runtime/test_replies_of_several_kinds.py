@@ -6,9 +6,9 @@ import msgspec
 
 from shared.contracts.messages.base import Event
 from shared.contracts.messages.voucher import VoucherCommitted, VoucherReleased, VoucherReply
-from shared.runtime.incoming import Routes, by_handler
-from shared.runtime.service import SagaReply
-from shared.runtime.work import Work
+from shared.runtime.messaging.routing import Routes, by_handler
+from shared.runtime.service.service import SagaReply
+from shared.runtime.unit_of_work.work import Work
 
 
 async def conduct(work: Work, replies: list[SagaReply]) -> None:

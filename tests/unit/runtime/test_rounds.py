@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 
 from shared.contracts.messages.base import Command, Event, Fact, Reply
 from shared.kernel.refusals import Bug
-from shared.runtime.incoming import Routes, Unreadable, by_handler, read_batch, read_one, rounds, stream_of, to_bytes
-from shared.runtime.service import SagaReply, folding
-from shared.runtime.work import Work
+from shared.runtime.messaging.routing import (
+    Routes,
+    Unreadable,
+    by_handler,
+    read_batch,
+    read_one,
+    rounds,
+    stream_of,
+    to_bytes,
+)
+from shared.runtime.service.service import SagaReply, folding
+from shared.runtime.unit_of_work.work import Work
 
 
 def an_event(type_name: str, *, body: bytes = b"{}", subject: UUID | None = None, sequence: int = 1) -> Event:

@@ -20,8 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.kernel.refusals import Bug
-from shared.runtime.rows import Insert, Rows, Stamp, Update, column_types
-from shared.runtime.tables import moment
+from shared.runtime.database.tables import moment
+from shared.runtime.unit_of_work.rows import Insert, Rows, Stamp, Update, column_types
 
 TABLE = Table(
     "thing",

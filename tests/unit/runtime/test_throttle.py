@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.auth.throttle import (
+from services.identity.auth.throttle import (
     ACCOUNT_RULE,
     NETWORK_RULE,
     FailureCounter,
     count_failure,
     is_attacked,
     login_delay,
-    network_of,
     retry_after,
 )
+from shared.runtime.validation.network import network_of
 
 NOON = datetime(2018, 9, 3, 12, tzinfo=UTC)
 

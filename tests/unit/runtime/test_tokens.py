@@ -18,12 +18,7 @@ from nacl.signing import VerifyKey
 from shared.contracts.permissions import Permission, Role
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Bug, RefusalKind
-from shared.runtime.auth.tokens import (
-    TokenExpired,
-    TokenInvalid,
-    TokenSigner,
-    TokenVerifier,
-)
+from shared.runtime.auth.tokens import TokenExpired, TokenInvalid, TokenSigner, TokenVerifier
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFY_KEY = VerifyKey(KEY.public_key().public_bytes_raw())

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError
 
-from shared.runtime.wording import BY_TYPE, NAMES, malformed, malformed_struct, word_of
+from shared.runtime.validation.wording import BY_TYPE, NAMES, malformed, malformed_struct, word_of
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,8 +8,8 @@ from pydantic import SecretStr, ValidationError
 
 from services.settlement.service import open_documents
 from services.settlement.settings import SettlementSettings
+from shared.documents.blobs import EncryptedBlobs
 from shared.kernel.refusals import Bug
-from shared.runtime.blobs import EncryptedBlobs
 
 KEY = base64.b64encode(bytes(32)).decode()
 

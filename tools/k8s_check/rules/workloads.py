@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from shared.runtime.edge import WAIT_S_MAX
-from shared.runtime.host import STOP_S
+from shared.runtime.host.host import STOP_S
+from shared.runtime.http.edge import WAIT_S_MAX
 from tools.k8s_check.documents import (
     Document,
     Finding,

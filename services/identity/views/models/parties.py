@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from shared.runtime.http import Resource
+from shared.contracts.http.resources import Resource
 
 
 class OrganisationItem(Resource):

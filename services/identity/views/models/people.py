@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, computed_field
 
 from services.identity.domain.accounts import conflicts_of
+from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Role
-from shared.runtime import history
-from shared.runtime.http import Resource
+from shared.runtime.work import HistoryItem as RuntimeHistoryItem
 
 
 class PartyAccountItem(Resource):
@@ -108,7 +108,7 @@ class JsonWebKeys(BaseModel):
     keys: Sequence[JsonWebKey]
 
 
-class HistoryItem(history.HistoryItem):
+class HistoryItem(RuntimeHistoryItem):
     """One decision in the form of every service's histories, with the names that identity alone knows.
 
     The person (`account_id` and names) is there for supervisors and auditors only. `act` is the same as `name`.

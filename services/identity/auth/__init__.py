@@ -1,0 +1,1 @@
+"""How people sign in: passwords, throttling and refresh tokens."""

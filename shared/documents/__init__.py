@@ -1,0 +1,1 @@
+"""Documents: judged in a process of their own, sealed, and kept in a folder or a bucket."""

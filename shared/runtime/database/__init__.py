@@ -1,0 +1,1 @@
+"""PostgreSQL: connections and statements, the runtime's tables, row security and pages of lists."""

@@ -1,0 +1,1 @@
+"""Jobs at deployment: roles, grants and migrations."""

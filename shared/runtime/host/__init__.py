@@ -1,0 +1,1 @@
+"""The process: it opens services, serves their routes and ends in order."""

@@ -1,0 +1,1 @@
+"""Concurrent commands over HTTP, committed together in one transaction."""

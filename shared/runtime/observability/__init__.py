@@ -1,0 +1,1 @@
+"""What a process shows of itself: health, metrics, audits and logs. See ADR 0014."""

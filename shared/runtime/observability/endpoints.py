@@ -1,0 +1,73 @@
+"""The watching of one process: /health/live, /health/ready and /metrics, and what must run for them.
+
+They lie beside /api, not under it: whoever routes the public's requests routes /api alone.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from shared.runtime.observability.audits import AuditRecord, run_audit
+from shared.runtime.observability.metrics import CONTENT_TYPE, Metrics, Watched
+from shared.runtime.observability.readiness import Readiness, readiness
+from shared.runtime.observability.requests import Requests
+from shared.runtime.service.gauges import Sample, Sampler
+from shared.runtime.service.runtime import Runtime
+
+
+class Watch:
+    """What a process shows of its services."""
+
+    def __init__(self, runtimes: Sequence[Runtime]) -> None:
+        self._readiness = {runtime.service.name: Readiness(runtime) for runtime in runtimes}
+        self._watched = [_watched(runtime) for runtime in runtimes]
+        self._metrics: Metrics | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes that show it."""
+        return [
+            Route("/health/live", self._live),
+            Route("/health/ready", self._ready),
+            Route("/metrics", self._show_metrics),
+        ]
+
+    def count(self, requests: Requests) -> Requests:
+        """Show what these requests came to; the same requests, to be served."""
+        self._metrics = Metrics(self._watched, requests)
+        return requests
+
+    def audits(self) -> Sequence[tuple[Runtime, Coroutine[Any, Any, None]]]:
+        """What must run as long as the process."""
+        return [
+            (watched.runtime, run_audit(watched.runtime, audit, watched.audits[audit.name]))
+            for watched in self._watched
+            for audit in watched.runtime.service.audits
+        ]
+
+    async def _live(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"live": True, "services": list(self._readiness)})
+
+    async def _ready(self, request: Request) -> Response:
+        del request
+        return readiness({name: await asked.missing() for name, asked in self._readiness.items()})
+
+    async def _show_metrics(self, request: Request) -> Response:
+        del request
+        await asyncio.gather(*(self._refresh(watched) for watched in self._watched))
+        body = b"" if self._metrics is None else self._metrics.render()
+        return Response(body, headers={"Content-Type": CONTENT_TYPE})
+
+    async def _refresh(self, watched: Watched) -> None:
+        watched.sample = await watched.sampler.sample()
+        watched.missing = await self._readiness[watched.runtime.service.name].missing()
+
+
+def _watched(runtime: Runtime) -> Watched:
+    service = runtime.service
+    audits: Mapping[str, AuditRecord] = {audit.name: AuditRecord() for audit in service.audits}
+    return Watched(runtime, Sampler(runtime, service.looks, service=service.name), audits, Sample(), ())

@@ -1,0 +1,214 @@
+"""What /metrics shows: counters the process keeps anyway, and gauges that are sampled when somebody asks.
+
+Prometheus's own client makes the text and reads the process; one registry a process. The metrics are made at the
+moment of asking from plain numbers, so that counting costs a request nothing but an addition.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from shared.runtime.observability.audits import AuditRecord
+from shared.runtime.observability.readiness import Missing
+from shared.runtime.observability.requests import BUCKETS_S, Requests
+from shared.runtime.service.gauges import Gauge, Reading, Sample, Sampler
+from shared.runtime.service.runtime import Runtime
+
+Labels: TypeAlias = tuple[str, ...]
+Values: TypeAlias = Mapping[Labels, float]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_OUTCOMES = {
+    "applied": "applied",
+    "duplicates": "duplicate",
+    "set_for_retry": "set_for_retry",
+    "dead_lettered": "dead_lettered",
+}
+
+
+def version() -> str:
+    """The version of this process's code, as its image says; `development` outside an image."""
+    return os.environ.get("YUNQUAN_VERSION", "development")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A metric made of what the process keeps: `service` is its first label, without saying so."""
+
+    name: str
+    kind: str
+    labels: Labels
+    meaning: str
+
+
+KEPT: Mapping[str, Kept] = {
+    kept.name: kept
+    for kept in (
+        Kept("yunquan_build_info", "gauge", ("version", "revision"), "1, with what runs here"),
+        Kept("yunquan_ready", "gauge", (), "1 when /health/ready answers 200"),
+        Kept("yunquan_not_ready", "gauge", ("reason",), "1 for each thing that is missing"),
+        Kept("yunquan_http_requests_total", "counter", ("route", "method", "status"), "Requests answered"),
+        Kept("yunquan_http_request_duration_seconds", "histogram", ("route", "method"), "How long requests took"),
+        Kept(
+            "yunquan_http_denials_total",
+            "counter",
+            ("code", "permission"),
+            "Requests denied (401, 403, 429), by the problem's code and the permission that was missing",
+        ),
+        Kept("yunquan_envelopes_total", "counter", (), "Envelopes handed to the bus"),
+        Kept("yunquan_published_events_total", "counter", (), "Events in the envelopes handed to the bus"),
+        Kept("yunquan_consumed_events_total", "counter", ("outcome",), "Events that came in, by what became of them"),
+        Kept(
+            "yunquan_inbox_lag_seconds",
+            "gauge",
+            ("queue",),
+            "Age of the oldest event of the newest applied batch, when it was applied; 0 after 60 s without one",
+        ),
+        Kept(
+            "yunquan_copy_lag_seconds",
+            "gauge",
+            ("stream",),
+            "How far this copy is behind; over 10: not ready",
+        ),
+        Kept("yunquan_clock_skew_seconds", "gauge", (), "Machine clock minus database clock"),
+        Kept("yunquan_clock_offset_seconds", "gauge", (), "Business clock minus database clock; 0 in production"),
+        Kept("yunquan_database_connections", "gauge", ("state",), "Connections of the pool: idle, used, or still free"),
+        Kept("yunquan_transactions_total", "counter", ("outcome",), "Transactions: commit or rollback"),
+        Kept("yunquan_job_last_success_timestamp_seconds", "gauge", ("job",), "When this process last ran the job"),
+        Kept("yunquan_job_failures_total", "counter", ("job",), "Runs of the job that failed in this process"),
+        Kept(
+            "yunquan_audit_age_seconds",
+            "gauge",
+            (),
+            "Seconds since this process's oldest audit; absent where another process audits",
+        ),
+        Kept("yunquan_sample_failures_total", "counter", (), "Gauges that could not be read from the database"),
+    )
+}
+
+
+@dataclass(slots=True)
+class Watched:
+    """One running service, as its metrics are made."""
+
+    runtime: Runtime
+    sampler: Sampler
+    audits: Mapping[str, AuditRecord]
+    sample: Sample
+    missing: Sequence[Missing]
+
+
+def gauges_of(watched: Watched) -> Iterator[tuple[str, Values]]:
+    """What a process keeps of one service, by metric."""
+    runtime, counts = watched.runtime, watched.runtime.counts
+    yield "yunquan_build_info", {(version(), os.environ.get("YUNQUAN_REVISION", "unknown")): 1}
+    yield "yunquan_ready", {(): 0 if watched.missing else 1}
+    yield "yunquan_not_ready", {(reason,): 1 for reason in {missing.code for missing in watched.missing}}
+    yield "yunquan_http_denials_total", dict(runtime.denied)
+    yield "yunquan_envelopes_total", {(): counts["envelopes"]}
+    yield "yunquan_published_events_total", {(): counts["events"]}
+    consumed: dict[Labels, float] = {(outcome,): counts[kept] for kept, outcome in _OUTCOMES.items()}
+    yield "yunquan_consumed_events_total", {**consumed, ("parked",): runtime.flow.parked}
+    yield "yunquan_inbox_lag_seconds", {(queue,): lag_s for queue, lag_s in runtime.flow.queue_lags().items()}
+    yield "yunquan_copy_lag_seconds", {(stream,): lag_s for stream, lag_s in runtime.flow.stream_lags().items()}
+    skew_s = watched.sample.clock_skew_s
+    yield "yunquan_clock_skew_seconds", {} if skew_s is None else {(): skew_s}
+    yield "yunquan_clock_offset_seconds", {(): runtime.clock.offset.total_seconds()}
+    yield "yunquan_database_connections", _connections(runtime)
+    yield "yunquan_transactions_total", {("commit",): counts["commits"], ("rollback",): counts["rollbacks"]}
+    jobs = runtime.jobs
+    yield (
+        "yunquan_job_last_success_timestamp_seconds",
+        {(name,): job.succeeded_at_s for name, job in jobs.items() if job.succeeded_at_s is not None},
+    )
+    yield "yunquan_job_failures_total", {(name,): job.failures for name, job in jobs.items()}
+    ages_s = [audit.age_s for audit in watched.audits.values() if audit.age_s is not None]
+    yield "yunquan_audit_age_seconds", {(): max(ages_s)} if ages_s else {}
+    yield "yunquan_sample_failures_total", {(): watched.sampler.failures}
+
+
+def _connections(runtime: Runtime) -> Values:
+    idle, size = runtime.pool.get_idle_size(), runtime.pool.get_size()
+    return {("idle",): idle, ("used",): size - idle, ("free",): runtime.pool.get_max_size() - size}
+
+
+class _Made(Collector):
+    """Families that were made a moment ago."""
+
+    def __init__(self) -> None:
+        self.families: Sequence[Metric] = ()
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+class Metrics:
+    """The metrics of one process."""
+
+    def __init__(self, watched: Sequence[Watched], requests: Requests) -> None:
+        self._watched = watched
+        self._requests = requests
+        self._made = _Made()
+        self._registry = CollectorRegistry()
+        self._registry.register(self._made)
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """The text of /metrics, from the newest samples."""
+        self._made.families = [*self._kept(), *self._sampled(), *self._requested()]
+        return generate_latest(self._registry)
+
+    def _kept(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        for watched in self._watched:
+            service = watched.runtime.service.name
+            for name, values in gauges_of(watched):
+                family = families.get(name)
+                if family is None:
+                    family = families[name] = _family(KEPT[name])
+                for labels, value in values.items():
+                    family.add_metric([service, *labels], value)
+        yield from families.values()
+
+    def _sampled(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for watched in self._watched:
+            audited = [reading for audit in watched.audits.values() for reading in audit.readings]
+            for reading in (*watched.sample.readings, *audited):
+                _add(families, watched.runtime.service.name, reading)
+        yield from families.values()
+
+    def _requested(self) -> Iterator[Metric]:
+        kept = KEPT["yunquan_http_requests_total"]
+        answered = CounterMetricFamily(kept.name, kept.meaning, labels=["service", *kept.labels])
+        kept = KEPT["yunquan_http_request_duration_seconds"]
+        durations = HistogramMetricFamily(kept.name, kept.meaning, labels=["service", *kept.labels])
+        for (service, route, method), count in self._requests.counts.items():
+            for status, number in count.statuses.items():
+                answered.add_metric([service, route, method, str(status)], number)
+            buckets, total = [], 0
+            for bound, number in zip((*map(str, BUCKETS_S), "+Inf"), count.buckets, strict=True):
+                total += number
+                buckets.append((bound, float(total)))
+            durations.add_metric([service, route, method], buckets, count.sum_s)
+        yield answered
+        yield durations
+
+
+def _family(kept: Kept) -> GaugeMetricFamily | CounterMetricFamily:
+    kind = CounterMetricFamily if kept.kind == "counter" else GaugeMetricFamily
+    return kind(kept.name, kept.meaning, labels=["service", *kept.labels])
+
+
+def _add(families: dict[str, GaugeMetricFamily], service: str, reading: Reading) -> None:
+    gauge: Gauge = reading.gauge
+    family = families.get(gauge.name)
+    if family is None:
+        family = families[gauge.name] = GaugeMetricFamily(gauge.name, gauge.meaning, labels=["service", *gauge.labels])
+    for labels, value in reading.values.items():
+        family.add_metric([service, *labels], value)

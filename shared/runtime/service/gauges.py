@@ -1,0 +1,238 @@
+"""Gauges that are read from the database: declared as SQL and labels, sampled when somebody asks, and seldom.
+
+Each statement is a bounded look at an index or a small table, runs read-only with a time-out of its own, and what was
+read serves everybody who asks within the next seconds. Nobody asking means no statement at all.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import asyncpg
+import structlog
+
+from shared.runtime.unit_of_work.clock import BusinessClock
+
+log = structlog.get_logger()
+
+KEEP_S = 5.0
+ACQUIRE_S = 2.0
+STATEMENT_MS = 2_000
+COUNTED_MAX = 100_000
+"""Rows are counted up to here: an alarm needs no more, and a table that is full must not make watching slow."""
+
+UNREADABLE = "unreadable"
+"""The type under which an envelope that nobody can read is kept as one dead letter."""
+
+_BEGIN = f"BEGIN READ ONLY; SET LOCAL statement_timeout = {STATEMENT_MS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One metric of a look: its name, what it means, the columns that are its labels, and the one that is its value."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+    column: str = "value"
+
+
+class Asked(StrEnum):
+    """What a statement may ask for, as $1, $2."""
+
+    NOW = "business time"
+    OWNER = "the stable name of this process"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One statement, the gauges it feeds, and what it asks for."""
+
+    sql: str
+    gauges: tuple[Gauge, ...]
+    asks: tuple[Asked, ...] = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of one gauge: values by label values."""
+
+    gauge: Gauge
+    values: dict[tuple[str, ...], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One check on a schedule. `read` opens what transaction it needs and returns a reading for each of `gauges`."""
+
+    name: str
+    every_s: float
+    gauges: tuple[Gauge, ...]
+    read: Callable[[asyncpg.Connection], Awaitable[Sequence[Reading]]]
+
+
+class Looked(Protocol):
+    """What a sampler needs of a running service."""
+
+    pool: asyncpg.Pool
+    clock: BusinessClock
+
+    @property
+    def owner(self) -> str:
+        """The stable name of this process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was read at one time."""
+
+    readings: Sequence[Reading] = ()
+    clock_skew_s: float | None = None
+
+
+RUNTIME_LOOKS: Sequence[Look] = (
+    Look(
+        f"""
+        SELECT p.name AS partition,
+            (SELECT count(*) FROM (SELECT FROM outbox WHERE partition = p.number LIMIT {COUNTED_MAX}) o) AS rows,
+            COALESCE(GREATEST(0, extract(epoch FROM $1::timestamptz - substring(convert_from(
+                (SELECT body FROM outbox WHERE partition = p.number ORDER BY id LIMIT 1), 'UTF8')
+                FROM '"time":"([^"]+)"')::timestamptz)), 0) AS oldest
+        FROM (VALUES (0, 'commands'), (1, 'facts')) AS p(number, name)
+        """,  # noqa: S608 - a number of our own
+        (
+            Gauge("yunquan_outbox_rows", "Rows the relay has still to send", ("partition",), "rows"),
+            Gauge(
+                "yunquan_outbox_oldest_seconds",
+                "Age of the oldest row still to be sent",
+                ("partition",),
+                "oldest",
+            ),
+        ),
+        (Asked.NOW,),
+    ),
+    Look(
+        """
+        SELECT p.name AS partition, COALESCE((SELECT r.owner = $1 AND r.until > clock_timestamp()
+            FROM relay_partition r WHERE r.partition = p.number), false)::int AS value
+        FROM (VALUES (0, 'commands'), (1, 'facts')) AS p(number, name)
+        """,
+        (Gauge("yunquan_relay_lease_held", "1 where this process serves the partition", ("partition",)),),
+        (Asked.OWNER,),
+    ),
+    # The DEFAULT partition is not read: a service reaches partitions through their parent alone.
+    Look(
+        f"""
+        SELECT (SELECT count(*) FROM (SELECT FROM parked LIMIT {COUNTED_MAX}) p) AS parked,
+            (SELECT COALESCE(extract(epoch FROM clock_timestamp() - min(parked_at)), 0)
+             FROM (SELECT parked_at FROM parked LIMIT {COUNTED_MAX}) p) AS parked_oldest,
+            (SELECT count(*) FROM (SELECT FROM retry LIMIT {COUNTED_MAX}) r) AS retry,
+            CASE WHEN COALESCE(pg_relation_size(to_regclass('fact_default')), 0) = 0 THEN 0
+                 ELSE GREATEST(1, pg_stat_get_live_tuples(to_regclass('fact_default'))) END AS default_rows
+        """,  # noqa: S608 - a number of our own
+        (
+            Gauge("yunquan_parked_events", "Facts that came before their predecessor and wait", (), "parked"),
+            Gauge("yunquan_parked_oldest_seconds", "How long the oldest parked fact has waited", (), "parked_oldest"),
+            Gauge("yunquan_retry_events", "Events that failed and are tried again", (), "retry"),
+            Gauge(
+                "yunquan_fact_default_partition_rows",
+                "Facts in the DEFAULT partition; must be 0, or the months ahead were not made",
+                (),
+                "default_rows",
+            ),
+        ),
+    ),
+    Look(
+        f"""
+        SELECT k.kind, count(d.type) AS value FROM (VALUES ('event'), ('envelope')) AS k(kind)
+        LEFT JOIN (SELECT type FROM dead_letter WHERE replayed_at IS NULL LIMIT {COUNTED_MAX}) d
+            ON k.kind = CASE WHEN d.type = '{UNREADABLE}' THEN 'envelope' ELSE 'event' END
+        GROUP BY k.kind
+        """,  # noqa: S608 - constants of our own
+        (Gauge("yunquan_dead_letters", "Events, and envelopes nobody can read, that were given up", ("kind",)),),
+    ),
+    Look(
+        f"""
+        SELECT (SELECT count(*) FROM (SELECT FROM timer WHERE due_at <= $1::timestamptz - interval '60 s'
+                LIMIT {COUNTED_MAX}) t) AS late,
+            COALESCE(GREATEST(0, extract(epoch FROM $1::timestamptz - (SELECT min(due_at) FROM timer))), 0) AS latest
+        """,  # noqa: S608 - a number of our own
+        (
+            Gauge("yunquan_timers_late", "Timers due for over 60 s of business time", (), "late"),
+            Gauge("yunquan_timer_latest_seconds", "How late the latest timer is", (), "latest"),
+        ),
+        (Asked.NOW,),
+    ),
+)
+
+
+class Sampler:
+    """Samples the gauges of one running service; whoever asks at the same time shares one sample."""
+
+    def __init__(self, runtime: Looked, looks: Sequence[Look], *, service: str) -> None:
+        self._runtime = runtime
+        self._looks = (*RUNTIME_LOOKS, *looks)
+        self._service = service
+        self._sample = Sample()
+        self._sampled_s: float | None = None
+        self._sampling = asyncio.Lock()
+        self.failures = 0
+
+    async def sample(self) -> Sample:
+        """A sample no older than KEEP_S. What cannot be read is missing from it and counted in `failures`."""
+        async with self._sampling:
+            if self._sampled_s is None or time.monotonic() - self._sampled_s >= KEEP_S:
+                self._sample = await self._read()
+                self._sampled_s = time.monotonic()
+        return self._sample
+
+    async def _read(self) -> Sample:
+        try:
+            connection = await self._runtime.pool.acquire(timeout=ACQUIRE_S)
+        except Exception as error:  # noqa: BLE001 - a service that cannot be read is watched all the same
+            self._fail("connection", error)
+            return Sample()
+        try:
+            readings: list[Reading] = []
+            for look in self._looks:
+                readings += await self._look(connection, look)
+            return Sample(readings, await self._skew_s(connection))
+        finally:
+            await self._runtime.pool.release(connection)
+
+    async def _look(self, connection: asyncpg.Connection, look: Look) -> list[Reading]:
+        known = {Asked.NOW: self._runtime.clock.now(), Asked.OWNER: self._runtime.owner}
+        try:
+            await connection.execute(_BEGIN)
+            try:
+                rows = await connection.fetch(look.sql, *(known[asked] for asked in look.asks))
+            finally:
+                await connection.execute("ROLLBACK")
+        except Exception as error:  # noqa: BLE001 - the other gauges are read all the same
+            self._fail(look.gauges[0].name, error)
+            return []
+        return [_reading(gauge, rows) for gauge in look.gauges]
+
+    async def _skew_s(self, connection: asyncpg.Connection) -> float | None:
+        """Machine clock minus database clock, to half of a round trip."""
+        try:
+            before_s = time.time()
+            database_s = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())", timeout=ACQUIRE_S)
+            return (before_s + time.time()) / 2 - float(database_s)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail("clock", error)
+            return None
+
+    def _fail(self, what: str, error: Exception) -> None:
+        self.failures += 1
+        log.warning("sample.failed", service=self._service, what=what, error=type(error).__name__)
+
+
+def _reading(gauge: Gauge, rows: Sequence[Mapping[str, object]]) -> Reading:
+    return Reading(
+        gauge, {tuple(str(row[label]) for label in gauge.labels): float(str(row[gauge.column])) for row in rows}
+    )

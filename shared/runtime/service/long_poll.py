@@ -1,0 +1,98 @@
+"""Callers that wait for news of an aggregate: told by this process's commits, or found in the database.
+
+With several replicas the reply that a caller waits for may be applied by another one. So whoever has waited a moment is
+looked up, all of them with one statement, as long as somebody waits; a lone process tells its callers itself and seldom
+looks.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import structlog
+
+if TYPE_CHECKING:
+    from shared.runtime.service.runtime import Runtime
+
+log = structlog.get_logger()
+
+WAITERS_MAX = 20_000
+LOOK_EACH_S = 0.1
+LOOK_MAX = 500
+
+
+class Waiters:
+    """Callers in this process that wait for something to become true of an aggregate."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[UUID, list[asyncio.Future[object]]] = defaultdict(list)
+        self._since_s: dict[UUID, float] = {}
+        self._count = 0
+
+    def register(self, key: UUID) -> asyncio.Future[object] | None:
+        """A future of the next value told about `key`, or None when too many wait already."""
+        if self._count >= WAITERS_MAX:
+            return None
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[object] = loop.create_future()
+        self._waiting[key].append(future)
+        self._since_s.setdefault(key, loop.time())
+        self._count += 1
+        return future
+
+    async def wait(self, key: UUID, future: asyncio.Future[object], *, timeout_s: float) -> object | None:
+        """The value of a registered future, or None after `timeout_s`."""
+        # An alarm costs a third of a cancellation that is caught again, and every purchase waits twice.
+        alarm = future.get_loop().call_later(timeout_s, _give_up, future)
+        try:
+            return await future
+        finally:
+            alarm.cancel()
+            self.forget(key, future)
+
+    def forget(self, key: UUID, future: asyncio.Future[object]) -> None:
+        """Nobody waits on this future any more."""
+        self._count -= 1
+        left = [other for other in self._waiting.pop(key, []) if other is not future]
+        if left:
+            self._waiting[key] = left
+        else:
+            self._since_s.pop(key, None)
+
+    def tell(self, key: UUID, value: object) -> None:
+        """Wake whoever waits for `key`; call it only after the commit."""
+        for future in self._waiting.get(key, ()):
+            if not future.done():
+                future.set_result(value)
+
+    def waiting_since(self, before_s: float) -> list[UUID]:
+        """What has been waited for since before a time of the loop's clock; the oldest, at most LOOK_MAX."""
+        return [key for key, since_s in self._since_s.items() if since_s <= before_s][:LOOK_MAX]
+
+
+def _give_up(future: asyncio.Future[object]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def run_news(runtime: "Runtime") -> None:
+    """Look up what callers have waited for longer than a commit here would take; runs until cancelled."""
+    read = runtime.service.news
+    if read is None:
+        return
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(LOOK_EACH_S)
+        keys = runtime.waiters.waiting_since(loop.time() - LOOK_EACH_S)
+        if not keys:
+            continue
+        try:
+            async with runtime.reading() as connection:
+                news = await read(connection, keys)
+        except Exception as error:  # noqa: BLE001 - the callers wait on, and are answered at the latest when their time ends
+            log.warning("news.failed", service=runtime.service.name, error=type(error).__name__)
+            await asyncio.sleep(1.0)
+            continue
+        for key, value in news.items():
+            runtime.waiters.tell(key, value)

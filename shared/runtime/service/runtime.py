@@ -1,0 +1,168 @@
+"""One running service: its pool, clock, bus, ports, and the transactions it opens."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from shared.contracts.messages.base import Event
+from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Bus, Envelope
+from shared.runtime.database.row_security import RowSecurity
+from shared.runtime.service.lag import Flow
+from shared.runtime.service.long_poll import Waiters
+from shared.runtime.service.service import Service
+from shared.runtime.service.settings import ServiceSettings
+from shared.runtime.tracing.contexts import contexts_of_events
+from shared.runtime.tracing.tracing import Batch, Tracing
+from shared.runtime.unit_of_work.clock import BusinessClock
+from shared.runtime.unit_of_work.outbox_queue import Handover
+from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.work import Work
+
+# The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
+# plan each statement anew, at a quarter of the database's work. The driver forgets a statement after five minutes, and
+# ANALYZE makes plans anew. A plan that was made while a table was small would read or hash all of it for ten keys, and
+# go on so when it is large; a transaction looks rows up by key, so it never reads or joins whole tables where an index
+# serves. Views keep the defaults.
+_BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
+
+
+More: TypeAlias = Callable[[], Awaitable[Sequence[Event]]]
+"""The events that came meanwhile; it waits for nothing that has not come."""
+
+
+class Processing(NamedTuple):
+    """A transaction that applies events, and all of these: those that it began for, and what came meanwhile."""
+
+    work: Work
+    events: Sequence[Event]
+
+
+class JobRecord:
+    """What became of one job's runs in this process."""
+
+    def __init__(self) -> None:
+        self.succeeded_at_s: float | None = None
+        """Machine time of the last run without a fault, in seconds since 1970."""
+        self.failures = 0
+
+
+class Runtime:
+    """The parts of one running service. The host builds it; handlers see only their Work."""
+
+    def __init__(self, service: Service, settings: ServiceSettings, *, pool: asyncpg.Pool, bus: Bus) -> None:
+        self.service = service
+        self.settings = settings
+        self.pool = pool
+        self.bus = bus
+        self.timers_changed = asyncio.Event()
+        self.clock = BusinessClock(movable=settings.movable_clock, moved=self.timers_changed.set)
+        self.ports = Ports()
+        self.ports.add(BusinessClock, self.clock)
+        self.row_security = RowSecurity(service.name, service.metadata)
+        self.waiters = Waiters()
+        self.ports.add(Waiters, self.waiters)
+        self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
+        self.counts: dict[str, int] = defaultdict(int)
+        self.denied: Counter[tuple[str, ...]] = Counter()
+        """Requests that were denied, by the code of the refusal and the permission that was missing."""
+        now = None if settings.movable_clock else self.clock.now
+        self.flow = Flow(service=service.name, streams=service.wiring().streams, now=now)
+        self.ports.add(Flow, self.flow)
+        self.jobs: dict[str, JobRecord] = defaultdict(JobRecord)
+        self.tracing: Tracing | None = None
+        self.draining = False
+        """Whether the process is about to end: it answers, but nobody should send it anything new."""
+
+    @property
+    def owner(self) -> str:
+        """The stable name of this process, used for leases."""
+        return f"{self.service.name}-{self.settings.instance}"
+
+    @asynccontextmanager
+    async def work(self, *, traceparent: str = "") -> AsyncIterator[Work]:
+        """Open one transaction; commit it at the end of the block, or roll back on any exception."""
+        async with self.pool.acquire() as connection:
+            await connection.execute(_BEGIN)
+            work = Work(
+                connection,
+                service=self.service.name,
+                now=self.clock.now(),
+                ports=self.ports,
+                traceparent=traceparent,
+            )
+            work.tracing = self.tracing
+            try:
+                yield work
+                await work.flush()
+            except BaseException:
+                self.counts["rollbacks"] += 1
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+            # Nobody who waits for this commit needs to wait for the pool as well.
+            self._hand_over(work)
+
+    def _hand_over(self, work: Work) -> None:
+        """Give what a commit said to the relays, and call whoever wanted to know of it."""
+        self.counts["commits"] += 1
+        for partition, unit in work.handed:
+            self.handed[partition].give(unit)
+        for call in work.after_commit:
+            call()
+
+    @asynccontextmanager
+    async def processing(self, events: Sequence[Event], *, more: More | None = None) -> AsyncIterator[Processing]:
+        """Open one transaction that applies events: what it says carries on the traces of what it was told.
+
+        With `more`, what came while the transaction began belongs to it as well.
+        """
+        batch: Batch | None = None
+        try:
+            async with self.work() as work:
+                if more is not None:
+                    events = [*events, *await more()]
+                if self.tracing is not None:
+                    batch = self.tracing.process(events)
+                work.contexts = contexts_of_events(events) if batch is None else batch.contexts
+                work.tracing = None
+                yield Processing(work, events)
+        except BaseException as error:
+            if batch is not None:
+                batch.end(error)
+            raise
+        if batch is not None:
+            batch.end()
+
+    @contextmanager
+    def publishing(self, envelopes: Sequence[Envelope]) -> Iterator[None]:
+        """Trace the publishing of envelopes in the block; nothing where nobody traces."""
+        if self.tracing is None:
+            yield
+            return
+        batch = self.tracing.publish(envelopes)
+        try:
+            yield
+        except BaseException as error:
+            batch.end(error)
+            raise
+        batch.end()
+
+    @asynccontextmanager
+    async def reading(self, *, tenant: UUID | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for views; nothing is written through it.
+
+        For a `tenant`, the organisation of a party, it shows the rows that this organisation may see, and no other.
+        """
+        async with self.pool.acquire() as connection:
+            if tenant is None or not self.row_security.stands:
+                yield connection
+                return
+            async with self.row_security.bound(connection, tenant):
+                yield connection

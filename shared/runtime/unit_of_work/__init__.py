@@ -1,0 +1,1 @@
+"""One transaction of one service: what a handler reads, writes and says, written in one statement."""

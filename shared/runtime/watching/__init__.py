@@ -1,1 +1,0 @@
-"""What a service shows of itself: readiness, metrics, traces, and the context that its logs carry. See ADR 0014."""
