@@ -13,7 +13,7 @@ from bench.audit import proof_of
 from bench.processes import find_service, make_databases, open_postgres, scratch_folder, settings_values
 from bench.report import Figure, Report, at_least, at_most
 from bench.seed import CAP_FEN, REGIONS, Money, fund, new_id, plan_year, population
-from services.voucher.allocator import allocate_batch, take_office
+from services.voucher.allocator import acquire_lease, allocate_batch
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.database.sql import create_pool
@@ -85,7 +85,7 @@ async def _decide(dsn: str, plan_id: UUID, *, folder: Path) -> float:
         decided = 1
         while decided:
             async with runtime.work() as work:
-                epoch = await take_office(work, plan_id, owner=runtime.owner)
+                epoch = await acquire_lease(work, plan_id, owner=runtime.owner)
                 decided = await allocate_batch(work, plan_id, epoch=epoch) if epoch is not None else 0
         return time.perf_counter() - began
 

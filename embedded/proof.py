@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from embedded.findings import Check
+from embedded.checks import Check
 from operations.crosschecks import check_services
 from operations.differences import signed_yuan
 from operations.orders import Books

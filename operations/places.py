@@ -16,7 +16,7 @@ import msgspec
 import services
 from shared.runtime.service import Service
 from shared.runtime.sql import DriverConnection
-from shared.runtime.work import Ports, Work
+from shared.runtime.work import Registry, Work
 
 STATEMENT_TIMEOUT_S = 600
 LOCK_TIMEOUT_S = 10
@@ -99,7 +99,7 @@ class Database:
             now = await connection.fetchval(
                 "SELECT clock_timestamp() + make_interval(secs => COALESCE((SELECT offset_us FROM clock), 0) / 1e6)"
             )
-            work = Work(connection, service=self.service.name, now=now, ports=Ports())
+            work = Work(connection, service=self.service.name, now=now, ports=Registry())
             yield work
             await work.flush()
 

@@ -65,7 +65,7 @@ LONG = (
     "integration/operations/",
     "integration/security/test_two_people.py",
     "integration/security/test_rotation.py",
-    "integration/watching/",
+    "integration/observability/",
     "saga/",
 )
 """Files of few long tests: they are dealt out first, so that no process waits for another's last file."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from tests.skips import cannot_run
+from tests.requirements_of_environment import cannot_run
 
 IMAGES_FILE = Path(__file__).parents[1] / ".data" / "images.env"
 OWNER_LABEL = "yunquan.test.owner"

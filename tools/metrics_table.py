@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embedded.platform import SERVICES
-from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.metrics import METRICS
 from shared.runtime.observability.readiness import NOT_READY
-from shared.runtime.service.gauges import KEEP_S, RUNTIME_LOOKS, Gauge
+from shared.runtime.service.gauges import KEEP_S, RUNTIME_QUERIES, Gauge
 
 FILE = Path(__file__).resolve().parents[1] / "docs/operations/metrics.md"
 ALL = "all"
@@ -37,14 +37,14 @@ REASONS = """
 
 def rows() -> Iterator[tuple[str, str, tuple[str, ...], str, str, str]]:
     """Every metric: name, kind, labels, service, source, meaning."""
-    for kept in KEPT.values():
-        yield kept.name, kept.kind, kept.labels, ALL, "process", kept.meaning
-    for look in RUNTIME_LOOKS:
-        for gauge in look.gauges:
+    for spec in METRICS.values():
+        yield spec.name, spec.kind, spec.labels, ALL, "process", spec.meaning
+    for query in RUNTIME_QUERIES:
+        for gauge in query.gauges:
             yield _row(gauge, ALL, "database")
     for service in SERVICES:
-        for look in service.looks:
-            for gauge in look.gauges:
+        for query in service.gauge_queries:
+            for gauge in query.gauges:
                 yield _row(gauge, service.name, "database")
         for audit in service.audits:
             for gauge in audit.gauges:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from embedded.demonstration.client import Api, Login
 from embedded.demonstration.clock import Clock, settle
+from embedded.demonstration.context import BEIJING, DemoContext
 from embedded.demonstration.last_year import CHAPTERS
-from embedded.demonstration.stage import BEIJING, Stage
 from embedded.demonstration.telling import Telling
 from embedded.demonstration.this_year import begin_year, go_on, leave_work
 from embedded.demonstration.world import make_newcomer, make_world
@@ -77,7 +77,7 @@ async def play(
     api = Api(client)
     year = today.astimezone(BEIJING).year - 1
     with Telling(console, chapters=len(CHAPTERS) + 3) as telling:
-        stage = Stage(
+        context = DemoContext(
             world=make_world(year),
             api=api,
             clock=Clock(api, today=today, admin=admin),
@@ -88,9 +88,9 @@ async def play(
             year=year,
         )
         if not told.exists():
-            await _tell(stage)
+            await _tell(context)
             told.write()
-    return _samples(stage)
+    return _samples(context)
 
 
 async def until_quiet(client: httpx.AsyncClient) -> None:
@@ -98,30 +98,30 @@ async def until_quiet(client: httpx.AsyncClient) -> None:
     await settle(Api(client))
 
 
-async def _tell(stage: Stage) -> None:
+async def _tell(context: DemoContext) -> None:
     this_year = (
         ("新年度：上年末兑现与新的申领", begin_year),
         ("新年度：订单与兑现", go_on),
-        ("今日：待办事项", partial(leave_work, newcomer=make_newcomer(stage.year))),
+        ("今日：待办事项", partial(leave_work, newcomer=make_newcomer(context.year))),
     )
     for title, chapter in (*CHAPTERS, *this_year):
-        stage.telling.chapter(title)
-        await chapter(stage)
-    await stage.clock.end()
+        context.telling.chapter(title)
+        await chapter(context)
+    await context.clock.end()
 
 
-def _samples(stage: Stage) -> list[SignIn]:
-    world = stage.world
-    staff = [_sign_in(person.role.value, person.title, stage.login(person.key)) for person in world.staff]
+def _samples(context: DemoContext) -> list[SignIn]:
+    world = context.world
+    staff = [_sign_in(person.role.value, person.title, context.login(person.key)) for person in world.staff]
     enterprises = [
-        _sign_in(Role.ENTERPRISE.value, f"企业 {party.name}", stage.login(party.key))
+        _sign_in(Role.ENTERPRISE.value, f"企业 {party.name}", context.login(party.key))
         for party in (world.enterprises[place] for place in SHOWN_ENTERPRISES)
     ]
     providers = [
-        _sign_in(Role.PROVIDER.value, f"云服务商 {party.name}", stage.login(party.key))
+        _sign_in(Role.PROVIDER.value, f"云服务商 {party.name}", context.login(party.key))
         for party in (world.providers[place] for place in SHOWN_PROVIDERS)
     ]
-    return [*_administrators(stage.admin, stage.second_admin), *staff, *enterprises, *providers]
+    return [*_administrators(context.admin, context.second_admin), *staff, *enterprises, *providers]
 
 
 def _administrators(first: Login, second: Login) -> list[SignIn]:

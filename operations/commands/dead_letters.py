@@ -234,13 +234,13 @@ async def run_collect(call: Call) -> Report:
 
 
 async def _collect(call: Call, bus: RabbitBus, service: Database, queue: str) -> tuple[int, int]:
-    inlet = await bus.listen(queue)
+    receiver = await bus.listen(queue)
     envelopes = letters = 0
     try:
         while True:
             try:
                 async with asyncio.timeout(QUIET_S):
-                    deliveries = await inlet.receive(bytes_max=COLLECT_BYTES_MAX)
+                    deliveries = await receiver.receive(bytes_max=COLLECT_BYTES_MAX)
             except TimeoutError:
                 return envelopes, letters
             envelopes += len(deliveries)
@@ -260,6 +260,6 @@ async def _collect(call: Call, bus: RabbitBus, service: Database, queue: str) ->
                     ground=call.given.reason,
                     **facts,
                 )
-            await inlet.acknowledge(deliveries)
+            await receiver.acknowledge(deliveries)
     finally:
-        await inlet.close()
+        await receiver.close()

@@ -12,8 +12,8 @@ from services.identity.handlers.accounts import ResetRules
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
 from services.identity.handlers.registration import RegistrationPasswords, RegistrationRules
 from services.identity.handlers.staff import ProposalRules
-from services.identity.heap import give_large_blocks_back
 from services.identity.jobs import JOBS
+from services.identity.malloc import return_large_blocks
 from services.identity.sealing import Vault
 from services.identity.sessions import SessionRules
 from services.identity.settings import IdentitySettings
@@ -34,7 +34,7 @@ async def prepare(runtime: Runtime) -> None:
     if not isinstance(settings, IdentitySettings):
         bug("identity runs with its own settings")
     vault = Vault(key_ring(settings), index_key=secret_key(settings.index_key))
-    give_large_blocks_back()
+    return_large_blocks()
     passwords = await asyncio.to_thread(
         Passwords, threads=settings.password_threads, waiting_max=settings.passwords_waiting_max
     )

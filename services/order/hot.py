@@ -11,8 +11,8 @@ from services.order.contacts import contact_of
 from services.order.domain import refusals
 from services.order.domain.contacts import EMAIL, NAME, PHONE
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
-from services.order.handlers.deciding import Act, OrderCommand, decide_orders
-from services.order.handlers.placing import PlaceOrder, place_orders, wish_of
+from services.order.handlers.decide import Act, OrderCommand, decide_orders
+from services.order.handlers.place import PlaceOrder, place_orders, wish_of
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.http import HotCall, HotRoute, actor_of, whole

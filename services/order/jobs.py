@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.order.handlers import ending, facts, refunds
+from services.order.handlers import facts, refunds, timeouts
 from services.order.handlers.facts import AFFILIATION_TIMER, CANCEL_MAX, DELISTING_TIMER, SUSPENSION_TIMER
 from services.order.handlers.moves import CONFIRM_TIMER, REFUND_TIMER
 from services.order.store.sagas import SWEEP_MAX
 from shared.runtime.service import Job, TimerHandler
 
 TIMERS: Mapping[str, TimerHandler] = {
-    CONFIRM_TIMER: ending.end_unconfirmed,
+    CONFIRM_TIMER: timeouts.end_unconfirmed,
     REFUND_TIMER: refunds.escalate_silent,
     SUSPENSION_TIMER: facts.end_orders_of_suspended,
     DELISTING_TIMER: facts.end_orders_of_delisted,
     AFFILIATION_TIMER: facts.end_orders_of_tied,
 }
 JOBS: Sequence[Job] = (
-    Job(name="sweep_sagas", every_s=2.0, handler=ending.sweep_sagas, batch_max=SWEEP_MAX),
-    Job(name="end_years", every_s=10.0, handler=ending.end_years, batch_max=CANCEL_MAX),
+    Job(name="sweep_sagas", every_s=2.0, handler=timeouts.sweep_sagas, batch_max=SWEEP_MAX),
+    Job(name="end_years", every_s=10.0, handler=timeouts.end_years, batch_max=CANCEL_MAX),
 )

@@ -6,13 +6,13 @@ time at which the sweeper looks at it, which is what the index finds; a few that
 
 from collections.abc import Sequence
 
-from shared.runtime.gauges import COUNTED_MAX, Gauge, Look
+from shared.runtime.gauges import COUNTED_MAX, Gauge, GaugeQuery
 
 STUCK_S = 900
 _UNDER_WAY = "resend_at IS NOT NULL AND (pending IS NOT NULL OR state = 'waiting_for_commit')"
 
-LOOKS: Sequence[Look] = (
-    Look(
+QUERIES: Sequence[GaugeQuery] = (
+    GaugeQuery(
         f"""
         SELECT kind, state, count(*) AS sagas FROM (
             SELECT kind, state FROM saga WHERE {_UNDER_WAY} LIMIT {COUNTED_MAX}
@@ -20,7 +20,7 @@ LOOKS: Sequence[Look] = (
         """,  # noqa: S608 - a number of our own
         (Gauge("yunquan_sagas", "Sagas that wait for an answer", ("kind", "state"), "sagas"),),
     ),
-    Look(
+    GaugeQuery(
         f"""
         SELECT k.kind,
             count(s.moved_at) FILTER (WHERE s.moved_at < clock_timestamp() - interval '{STUCK_S} s') AS stuck,

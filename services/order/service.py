@@ -5,7 +5,7 @@ from services.order.contacts import ContactSeal
 from services.order.handlers.order_batch import read_news, read_present
 from services.order.hot import HOT_ROUTES
 from services.order.jobs import JOBS, TIMERS
-from services.order.metrics import LOOKS
+from services.order.metrics import QUERIES
 from services.order.settings import OrderSettings
 from services.order.subscriptions import SUBSCRIPTIONS
 from services.order.tables import METADATA
@@ -26,7 +26,7 @@ SERVICE = Service(
     name="order",
     metadata=METADATA,
     settings=OrderSettings,
-    looks=LOOKS,
+    gauge_queries=QUERIES,
     router=router,
     hot_routes=HOT_ROUTES,
     subscriptions=SUBSCRIPTIONS,

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from shared.runtime.gauges import COUNTED_MAX, Asked, Gauge, Look
+from shared.runtime.gauges import COUNTED_MAX, Gauge, GaugeQuery, Parameter
 
-LOOKS: Sequence[Look] = (
-    Look(
+QUERIES: Sequence[GaugeQuery] = (
+    GaugeQuery(
         f"""
         SELECT (SELECT count(*) FROM (SELECT FROM claim WHERE state IN ('submitted', 'accepted')
                 AND window_closes_at <= $1::timestamptz LIMIT {COUNTED_MAX}) c) AS windows,
@@ -16,6 +16,6 @@ LOOKS: Sequence[Look] = (
             Gauge("yunquan_windows_due", "Claims whose window should have closed", (), "windows"),
             Gauge("yunquan_questions_overdue", "Questions without an answer past their due time", (), "questions"),
         ),
-        (Asked.NOW,),
+        (Parameter.NOW,),
     ),
 )

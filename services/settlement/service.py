@@ -4,7 +4,7 @@ from typing import Any
 
 from services.settlement.api import router
 from services.settlement.jobs import JOBS, TIMERS
-from services.settlement.metrics import LOOKS
+from services.settlement.metrics import QUERIES
 from services.settlement.settings import SettlementSettings
 from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
@@ -28,7 +28,7 @@ SERVICE = Service(
     name="settlement",
     metadata=METADATA,
     settings=SettlementSettings,
-    looks=LOOKS,
+    gauge_queries=QUERIES,
     router=router,
     subscriptions=SUBSCRIPTIONS,
     timers=TIMERS,

@@ -60,7 +60,7 @@ async def plans_with_work(work: Work) -> list[UUID]:
     return [row["id"] for row in await work.connection.fetch(_PLANS_WITH_WORK, work.now)]
 
 
-async def take_office(work: Work, plan_id: UUID, *, owner: str, lease_s: float = LEASE_S) -> int | None:
+async def acquire_lease(work: Work, plan_id: UUID, *, owner: str, lease_s: float = LEASE_S) -> int | None:
     """The epoch in which `owner` may decide for the plan, or None while another one is in office."""
     epoch: int | None = await work.connection.fetchval(_LEASE, plan_id, owner, lease_s)
     if epoch is not None:
@@ -329,7 +329,7 @@ def _notice(enterprise_id: UUID, application_id: UUID, state: str, ticket_no: in
     )
 
 
-class AllocatorSeat:
+class AllocatorRunner:
     """This process's candidate for the allocator's office; it runs when woken, and on a schedule."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -358,7 +358,7 @@ class AllocatorSeat:
         """One batch of every plan that has work; returns how many numbers were used."""
         done = 0
         for plan_id in await plans_with_work(work):
-            epoch = await take_office(work, plan_id, owner=self._runtime.owner)
+            epoch = await acquire_lease(work, plan_id, owner=self._runtime.owner)
             if epoch is not None:
                 done += await allocate_batch(work, plan_id, epoch=epoch)
         return done
@@ -366,4 +366,4 @@ class AllocatorSeat:
 
 async def allocate(work: Work) -> int:
     """The scheduled look for work; one process at a time."""
-    return await work.ports.get(AllocatorSeat).step(work)
+    return await work.ports.get(AllocatorRunner).step(work)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from services.voucher.proof import Difference, prove
-from shared.runtime.gauges import COUNTED_MAX, Asked, Audit, Gauge, Look, Reading
+from shared.runtime.gauges import COUNTED_MAX, Audit, Gauge, GaugeQuery, GaugeValues, Parameter
 from shared.runtime.sql import Connection
 
 AUDIT_S = 300.0
 
-LOOKS: Sequence[Look] = (
-    Look(
+QUERIES: Sequence[GaugeQuery] = (
+    GaugeQuery(
         f"""
         SELECT p.year, w.state, w.tickets FROM plan p JOIN intake_counter c ON c.plan_id = p.id
         CROSS JOIN LATERAL (VALUES
@@ -27,7 +27,7 @@ LOOKS: Sequence[Look] = (
             ),
         ),
     ),
-    Look(
+    GaugeQuery(
         """
         SELECT p.year, COALESCE(GREATEST(0, extract(epoch FROM $1::timestamptz - (
             SELECT a.received_at FROM application a WHERE a.plan_id = p.id AND a.ticket_no > p.decided_to
@@ -42,7 +42,7 @@ LOOKS: Sequence[Look] = (
                 "lag",
             ),
         ),
-        (Asked.NOW,),
+        (Parameter.NOW,),
     ),
 )
 
@@ -62,14 +62,14 @@ IMBALANCE = Gauge(
 VIOLATIONS = Gauge("yunquan_invariant_violations", "Findings of the last audit; must be 0", ("invariant",))
 
 
-async def audit_ledger(connection: Connection) -> Sequence[Reading]:
+async def audit_ledger(connection: Connection) -> Sequence[GaugeValues]:
     """Recompute every balance from the postings. Source: I1, I2, I4."""
     return readings_of((await prove(connection)).differences)
 
 
-def readings_of(differences: Sequence[Difference]) -> Sequence[Reading]:
+def readings_of(differences: Sequence[Difference]) -> Sequence[GaugeValues]:
     """The findings of a proof as gauges; every check is shown, at 0 when it found nothing."""
-    imbalance, violations = Reading(IMBALANCE), Reading(VIOLATIONS)
+    imbalance, violations = GaugeValues(IMBALANCE), GaugeValues(VIOLATIONS)
     for check in dict.fromkeys([*CHECKS, *(difference.check for difference in differences)]):
         found = [difference for difference in differences if difference.check == check]
         imbalance.values[check,] = sum(abs(part.stored_fen - part.computed_fen) for part in found)

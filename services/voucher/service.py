@@ -1,10 +1,10 @@
 """The voucher service: wiring only."""
 
-from services.voucher.allocator import AllocatorSeat
+from services.voucher.allocator import AllocatorRunner
 from services.voucher.api import router
 from services.voucher.hot import HOT_ROUTES
 from services.voucher.jobs import JOBS, TIMERS
-from services.voucher.metrics import AUDITS, LOOKS
+from services.voucher.metrics import AUDITS, QUERIES
 from services.voucher.receipts import ReceiptSigner, open_signer
 from services.voucher.settings import VoucherSettings
 from services.voucher.subscriptions import SUBSCRIPTIONS
@@ -20,14 +20,14 @@ async def prepare(runtime: Runtime) -> None:
     secret = settings.receipt_key_secret.get_secret_value()  # type: ignore[attr-defined]
     async with runtime.pool.acquire() as connection:
         runtime.ports.add(ReceiptSigner, await open_signer(connection, secret=secret))
-    runtime.ports.add(AllocatorSeat, AllocatorSeat(runtime))
+    runtime.ports.add(AllocatorRunner, AllocatorRunner(runtime))
 
 
 SERVICE = Service(
     name="voucher",
     metadata=METADATA,
     settings=VoucherSettings,
-    looks=LOOKS,
+    gauge_queries=QUERIES,
     audits=AUDITS,
     router=router,
     hot_routes=HOT_ROUTES,

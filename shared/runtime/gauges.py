@@ -3,6 +3,6 @@
 Behind it is `service.gauges`; how they are sampled and shown is in `observability`.
 """
 
-from shared.runtime.service.gauges import COUNTED_MAX, Asked, Audit, Gauge, Look, Reading
+from shared.runtime.service.gauges import COUNTED_MAX, Audit, Gauge, GaugeQuery, GaugeValues, Parameter
 
-__all__ = ["COUNTED_MAX", "Asked", "Audit", "Gauge", "Look", "Reading"]
+__all__ = ["COUNTED_MAX", "Audit", "Gauge", "GaugeQuery", "GaugeValues", "Parameter"]

@@ -5,7 +5,7 @@ Behind it are `unit_of_work` and the refusals of `validation`.
 
 from shared.runtime.unit_of_work.clock import BusinessClock
 from shared.runtime.unit_of_work.history import HistoryItem, history_of
-from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.work import SYSTEM, Actor, Decision, Notice, Work
 from shared.runtime.validation.refusals import BadRequest, NotFound, PermissionMissing, VersionMismatch
 
@@ -19,7 +19,7 @@ __all__ = [
     "NotFound",
     "Notice",
     "PermissionMissing",
-    "Ports",
+    "Registry",
     "VersionMismatch",
     "Work",
     "history_of",

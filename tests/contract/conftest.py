@@ -11,7 +11,7 @@ import pytest
 from shared.runtime.bus.base import Bus, Wiring
 from shared.runtime.bus.declare import declare
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.bus.rabbitmq import Line, RabbitBus
+from shared.runtime.bus.rabbitmq import BrokerConnection, RabbitBus
 from shared.runtime.bus.topology import UNROUTED, dead_queue, topology
 from tests.containers import image, require_engine
 
@@ -54,7 +54,7 @@ class Wires:
         return await self._drain(dead_queue(service))
 
     async def _drain(self, queue: str) -> list[bytes]:
-        line = Line(self.url, name="test")
+        line = BrokerConnection(self.url, name="test")
         try:
             channel = await line.channel(publisher_confirms=False)
             there = await channel.get_queue(queue, ensure=False)
@@ -89,7 +89,7 @@ async def wire_rabbitmq(url: str, wirings: Sequence[Wiring]) -> Wires:
 async def clear(url: str, wirings: Sequence[Wiring]) -> None:
     """Delete everything that a topology declares."""
     found = topology(wirings)
-    line = Line(url, name="test")
+    line = BrokerConnection(url, name="test")
     try:
         channel = await line.channel(publisher_confirms=False)
         for queue in found.queues:

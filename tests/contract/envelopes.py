@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from shared.runtime.bus.base import Bus, Delivery, Envelope, Inlet, Wiring, command_key, fact_key
+from shared.runtime.bus.base import Bus, Delivery, Envelope, Receiver, Wiring, command_key, fact_key
 
 WIRINGS = (
     Wiring("sender", ()),
@@ -23,21 +23,21 @@ def a_fact(body: bytes, *, aggregate: str = "thing") -> Envelope:
     return Envelope("sender", fact_key(f"sender.{aggregate}"), body, mandatory=False)
 
 
-async def take(inlet: Inlet, count: int, *, bytes_max: int = BYTES_MAX) -> list[Delivery]:
-    """The next deliveries of an inlet, unacknowledged."""
+async def take(receiver: Receiver, count: int, *, bytes_max: int = BYTES_MAX) -> list[Delivery]:
+    """The next deliveries of a receiver, unacknowledged."""
     found: list[Delivery] = []
     async with asyncio.timeout(20):
         while len(found) < count:
-            found += await inlet.receive(bytes_max=bytes_max)
+            found += await receiver.receive(bytes_max=bytes_max)
     assert len(found) == count
     return found
 
 
-async def none_arrives(inlet: Inlet) -> bool:
+async def none_arrives(receiver: Receiver) -> bool:
     """Whether nothing comes for a while."""
     try:
         async with asyncio.timeout(0.4):
-            await inlet.receive(bytes_max=BYTES_MAX)
+            await receiver.receive(bytes_max=BYTES_MAX)
     except TimeoutError:
         return True
     return False
@@ -49,10 +49,10 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def publish_and_acknowledge(bus: Bus, inlet: Inlet, envelopes: Sequence[Envelope]) -> list[bytes]:
+async def publish_and_acknowledge(bus: Bus, receiver: Receiver, envelopes: Sequence[Envelope]) -> list[bytes]:
     """Publish, receive all, acknowledge all; the bodies as they came."""
     publishing = asyncio.create_task(bus.publish(envelopes))
-    deliveries = await take(inlet, len(envelopes))
-    await inlet.acknowledge(deliveries)
+    deliveries = await take(receiver, len(envelopes))
+    await receiver.acknowledge(deliveries)
     assert await publishing == [True] * len(envelopes)
     return [delivery.body for delivery in deliveries]

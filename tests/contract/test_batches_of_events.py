@@ -12,7 +12,7 @@ from shared.runtime.bus.base import Delivery, fact_queue
 from shared.runtime.messaging.consumer import Applier, Consumer
 from shared.runtime.unit_of_work.work import Work
 from tests.contract.conftest import Wire
-from tests.contract.toys import POISON, Stage, cut_connections, open_stage
+from tests.contract.sample_services import POISON, Stage, cut_connections, open_stage
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ class Late:
 
     come: list[Delivery]
     acknowledged: list[Delivery] = field(default_factory=list)
-    given_back: list[Delivery] = field(default_factory=list)
+    requeued: list[Delivery] = field(default_factory=list)
     rejected: list[Delivery] = field(default_factory=list)
 
     async def receive(self, *, bytes_max: int) -> Sequence[Delivery]:
@@ -45,9 +45,9 @@ class Late:
         """Remember them."""
         self.acknowledged += deliveries
 
-    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+    async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Remember them."""
-        self.given_back += deliveries
+        self.requeued += deliveries
 
     async def reject(self, delivery: Delivery) -> None:
         """Remember it."""
@@ -72,10 +72,10 @@ async def consumer_of(stage: Stage) -> tuple[Consumer, Applier, dict[str, int]]:
 async def test_what_comes_while_the_transaction_begins_belongs_to_it(stage: Stage) -> None:
     consumer, _, counts = await consumer_of(stage)
     first, second = delivery(stage.counted(uuid4())), delivery(stage.counted(uuid4()), stage.counted(uuid4()))
-    inlet = Late([second])
-    await consumer._handle(inlet, [first])
+    receiver = Late([second])
+    await consumer._handle(receiver, [first])
     assert (counts["commits"], counts["applied"], await stage.count("seen")) == (1, 3, 3)
-    assert inlet.acknowledged == [first, second]
+    assert receiver.acknowledged == [first, second]
 
 
 async def test_a_fault_of_the_moment_loses_nothing_of_what_came_meanwhile(
@@ -91,10 +91,10 @@ async def test_a_fault_of_the_moment_loses_nothing_of_what_came_meanwhile(
 
     monkeypatch.setattr(applier, "_run", cut)
     first, second = delivery(stage.counted(uuid4())), delivery(stage.counted(uuid4()))
-    inlet = Late([second])
-    await consumer._handle(inlet, [first])
+    receiver = Late([second])
+    await consumer._handle(receiver, [first])
     assert await stage.count("seen") == await stage.count("inbox") == 2
-    assert (inlet.acknowledged, inlet.given_back) == ([first, second], [])
+    assert (receiver.acknowledged, receiver.requeued) == ([first, second], [])
     assert next(cuts, False) is False
 
 
@@ -102,11 +102,11 @@ async def test_what_is_wrong_among_what_came_meanwhile_hinders_nobody(stage: Sta
     consumer, _, _ = await consumer_of(stage)
     first, poison = delivery(stage.counted(uuid4())), delivery(stage.counted(uuid4(), amount=POISON))
     unreadable = Delivery(b"no JSON at all", "counter", object())
-    inlet = Late([unreadable, poison, delivery(stage.counted(uuid4()))])
-    await consumer._handle(inlet, [first])
+    receiver = Late([unreadable, poison, delivery(stage.counted(uuid4()))])
+    await consumer._handle(receiver, [first])
     assert (await stage.count("seen"), await stage.count("dead_letter")) == (2, 1)
-    assert inlet.rejected == [unreadable]
-    assert len(inlet.acknowledged) == 3
+    assert receiver.rejected == [unreadable]
+    assert len(receiver.acknowledged) == 3
 
 
 async def test_only_a_batch_with_an_event_that_was_received_before_asks_the_inbox(

@@ -22,15 +22,15 @@ from tests.contract.envelopes import (
 async def test_envelopes_of_one_key_arrive_in_the_order_they_were_published(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     bodies = [str(number).encode() for number in range(700)]
     publishing = asyncio.create_task(sender.publish([a_command(body) for body in bodies]))
     received: list[bytes] = []
     async with asyncio.timeout(20):
         while len(received) < len(bodies):
-            deliveries = await inlet.receive(bytes_max=1_000)
+            deliveries = await receiver.receive(bytes_max=1_000)
             received += [delivery.body for delivery in deliveries]
-            await inlet.acknowledge(deliveries)
+            await receiver.acknowledge(deliveries)
     assert await publishing == [True] * len(bodies)
     assert received == bodies
 
@@ -38,33 +38,33 @@ async def test_envelopes_of_one_key_arrive_in_the_order_they_were_published(wire
 async def test_a_body_arrives_byte_for_byte_whatever_its_size(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     every_byte = bytes(range(256))
     sizes = (1, ENVELOPE_BYTES_MAX - 8, ENVELOPE_BYTES_MAX, ENVELOPE_BYTES_MAX + 1)
     bodies = [(every_byte * (size // 256 + 1))[:size] for size in sizes]
-    assert await publish_and_acknowledge(sender, inlet, [a_command(body) for body in bodies]) == bodies
+    assert await publish_and_acknowledge(sender, receiver, [a_command(body) for body in bodies]) == bodies
 
 
 async def test_a_fact_reaches_every_subscriber_and_a_command_only_its_target(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader, auditor = [await wires.bus(name) for name in ("sender", "reader", "auditor")]
-    inlets = [await reader.listen(fact_queue("reader")), await auditor.listen(fact_queue("auditor"))]
+    receivers = [await reader.listen(fact_queue("reader")), await auditor.listen(fact_queue("auditor"))]
     commands = await auditor.listen(command_queue("auditor"))
     publishing = asyncio.create_task(sender.publish([a_fact(b"fact"), a_command(b"ask", target="auditor")]))
-    for inlet in (*inlets, commands):
-        await inlet.acknowledge(await take(inlet, 1))
+    for receiver in (*receivers, commands):
+        await receiver.acknowledge(await take(receiver, 1))
     assert await publishing == [True, True]
-    assert await none_arrives(inlets[0])
+    assert await none_arrives(receivers[0])
 
 
 async def test_a_command_to_nobody_is_not_confirmed_and_hinders_no_neighbour(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(
         sender.publish([a_command(b"one"), a_command(b"lost", target="nobody"), a_command(b"two")])
     )
-    await inlet.acknowledge(await take(inlet, 2))
+    await receiver.acknowledge(await take(receiver, 2))
     assert await publishing == [True, False, True]
 
 
@@ -78,10 +78,10 @@ async def test_a_fact_without_subscriber_is_kept_aside(wire: Wire) -> None:
 async def test_what_was_not_acknowledged_comes_again_after_the_consumer_closed(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(sender.publish([a_command(b"first"), a_command(b"second")]))
-    await take(inlet, 2)
-    await inlet.close()
+    await take(receiver, 2)
+    await receiver.close()
     again = await reader.listen(command_queue("reader"))
     deliveries = await take(again, 2)
     await again.acknowledge(deliveries)
@@ -92,12 +92,12 @@ async def test_what_was_not_acknowledged_comes_again_after_the_consumer_closed(w
 async def test_acknowledging_some_in_the_middle_leaves_the_others_open(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     bodies = [b"0", b"1", b"2", b"3", b"4", b"5"]
     publishing = asyncio.create_task(sender.publish([a_command(body) for body in bodies]))
-    deliveries = await take(inlet, 6)
-    await inlet.acknowledge([deliveries[0], deliveries[1], deliveries[3]])
-    await inlet.close()
+    deliveries = await take(receiver, 6)
+    await receiver.acknowledge([deliveries[0], deliveries[1], deliveries[3]])
+    await receiver.close()
     again = await reader.listen(command_queue("reader"))
     left = await take(again, 3)
     assert [delivery.body for delivery in left] == [b"2", b"4", b"5"]
@@ -109,37 +109,37 @@ async def test_acknowledging_some_in_the_middle_leaves_the_others_open(wire: Wir
 async def test_what_was_given_back_comes_again(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(sender.publish([a_command(b"first"), a_command(b"second")]))
-    first, second = await take(inlet, 2)
-    await inlet.give_back([first])
-    await inlet.acknowledge([second])
-    (returned,) = await take(inlet, 1)
+    first, second = await take(receiver, 2)
+    await receiver.requeue([first])
+    await receiver.acknowledge([second])
+    (returned,) = await take(receiver, 1)
     assert returned.body == b"first"
-    await inlet.acknowledge([returned])
+    await receiver.acknowledge([returned])
     assert await publishing == [True, True]
 
 
 async def test_a_rejected_envelope_goes_to_the_dead_and_not_round_again(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(sender.publish([a_command(b"broken")]))
-    (delivery,) = await take(inlet, 1)
-    await inlet.reject(delivery)
+    (delivery,) = await take(receiver, 1)
+    await receiver.reject(delivery)
     assert await publishing == [True]
-    assert await none_arrives(inlet)
+    assert await none_arrives(receiver)
     assert await wires.dead("reader") == [b"broken"]
 
 
 async def test_acknowledging_on_a_closed_inlet_is_no_fault(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(sender.publish([a_command(b"late")]))
-    deliveries = await take(inlet, 1)
-    await inlet.close()
-    await inlet.acknowledge(deliveries)
+    deliveries = await take(receiver, 1)
+    await receiver.close()
+    await receiver.acknowledge(deliveries)
     publishing.cancel()
     await asyncio.wait([publishing])
 
@@ -147,13 +147,13 @@ async def test_acknowledging_on_a_closed_inlet_is_no_fault(wire: Wire) -> None:
 async def test_a_cancelled_receive_loses_nothing(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
-    waiting = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX))
+    receiver = await reader.listen(command_queue("reader"))
+    waiting = asyncio.create_task(receiver.receive(bytes_max=BYTES_MAX))
     await asyncio.sleep(0.1)
     waiting.cancel()
     publishing = asyncio.create_task(sender.publish([a_command(b"kept")]))
     await asyncio.wait([waiting])
-    await inlet.close()
+    await receiver.close()
     again = await reader.listen(command_queue("reader"))
     await again.acknowledge(await take(again, 1))
     assert await publishing == [True]
@@ -162,16 +162,16 @@ async def test_a_cancelled_receive_loses_nothing(wire: Wire) -> None:
 async def test_whoever_has_some_takes_more_without_waiting(wire: Wire) -> None:
     wires: Wires = await wire(WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
-    assert inlet.take(bytes_max=BYTES_MAX) == []
+    receiver = await reader.listen(command_queue("reader"))
+    assert receiver.take(bytes_max=BYTES_MAX) == []
     publishing = asyncio.create_task(sender.publish([a_command(b"%d" % number) for number in range(3)]))
-    deliveries = await take(inlet, 1, bytes_max=1)
+    deliveries = await take(receiver, 1, bytes_max=1)
     async with asyncio.timeout(20):
         while len(deliveries) < 3:
-            deliveries += inlet.take(bytes_max=1)
+            deliveries += receiver.take(bytes_max=1)
             await asyncio.sleep(0.01)
     assert [delivery.body for delivery in deliveries] == [b"0", b"1", b"2"]
-    await inlet.acknowledge(deliveries)
+    await receiver.acknowledge(deliveries)
     assert await publishing == [True] * 3
 
 
@@ -183,12 +183,12 @@ def memory_wires() -> Wires:
 async def test_memory_confirms_only_after_the_consumer_acknowledged() -> None:
     wires = memory_wires()
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     publishing = asyncio.create_task(sender.publish([a_command(b"ask")]))
-    deliveries = await take(inlet, 1)
+    deliveries = await take(receiver, 1)
     await asyncio.sleep(0.05)
     assert not publishing.done()
-    await inlet.acknowledge(deliveries)
+    await receiver.acknowledge(deliveries)
     assert await publishing == [True]
 
 
@@ -219,6 +219,6 @@ async def test_memory_refuses_what_does_not_fit_its_queue(monkeypatch: pytest.Mo
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     publishing = asyncio.create_task(sender.publish([a_command(str(number).encode()) for number in range(5)]))
     await asyncio.sleep(0)
-    inlet = await reader.listen(command_queue("reader"))
-    await inlet.acknowledge(await take(inlet, 3))
+    receiver = await reader.listen(command_queue("reader"))
+    await receiver.acknowledge(await take(receiver, 3))
     assert await publishing == [True, True, True, False, False]

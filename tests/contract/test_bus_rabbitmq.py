@@ -10,7 +10,7 @@ import pytest
 
 from shared.runtime.bus import declare
 from shared.runtime.bus.base import Envelope, command_key, command_queue, fact_queue
-from shared.runtime.bus.rabbitmq import CLOSE_TIMEOUT_S, PREFETCH_ENVELOPES, Line, RabbitBus
+from shared.runtime.bus.rabbitmq import CLOSE_TIMEOUT_S, PREFETCH_ENVELOPES, BrokerConnection, RabbitBus
 from shared.runtime.bus.topology import topology
 from tests.contract.conftest import Broker, Wires, clear, wire_rabbitmq
 from tests.contract.envelopes import (
@@ -22,7 +22,7 @@ from tests.contract.envelopes import (
     take,
     until,
 )
-from tests.contract.toys import Reader, toy_services
+from tests.contract.sample_services import Reader, toy_services
 
 
 @pytest.mark.container
@@ -31,10 +31,10 @@ async def test_rabbitmq_keeps_what_is_published_while_the_consumer_is_away(rabbi
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     assert await sender.publish([a_command(b"ask"), a_fact(b"told")]) == [True, True]
     for queue, body in ((command_queue("reader"), b"ask"), (fact_queue("reader"), b"told")):
-        inlet = await reader.listen(queue)
-        (delivery,) = await take(inlet, 1)
+        receiver = await reader.listen(queue)
+        (delivery,) = await take(receiver, 1)
         assert delivery.body == body
-        await inlet.acknowledge([delivery])
+        await receiver.acknowledge([delivery])
     await wires.close()
 
 
@@ -43,11 +43,11 @@ async def test_rabbitmq_hands_out_no_more_than_a_bounded_number_of_envelopes(rab
     wires = await wire_rabbitmq(rabbitmq_url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     await sender.publish([a_command(b"x")] * (PREFETCH_ENVELOPES + 20))
-    inlet = await reader.listen(command_queue("reader"))
-    first = await take(inlet, PREFETCH_ENVELOPES)
-    assert await none_arrives(inlet)
-    await inlet.acknowledge(first)
-    await inlet.acknowledge(await take(inlet, 20))
+    receiver = await reader.listen(command_queue("reader"))
+    first = await take(receiver, PREFETCH_ENVELOPES)
+    assert await none_arrives(receiver)
+    await receiver.acknowledge(first)
+    await receiver.acknowledge(await take(receiver, 20))
     await wires.close()
 
 
@@ -55,8 +55,8 @@ async def test_rabbitmq_hands_out_no_more_than_a_bounded_number_of_envelopes(rab
 async def test_rabbitmq_heals_after_a_restart_and_has_all_it_confirmed(broker: Broker) -> None:
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
-    held = asyncio.create_task(inlet.receive(bytes_max=BYTES_MAX))
+    receiver = await reader.listen(command_queue("reader"))
+    held = asyncio.create_task(receiver.receive(bytes_max=BYTES_MAX))
     bodies = [str(number).encode() for number in range(120)]
     assert await sender.publish([a_command(body) for body in bodies]) == [True] * 120
     stale = list(await held)
@@ -73,12 +73,12 @@ async def test_rabbitmq_heals_after_a_restart_and_has_all_it_confirmed(broker: B
             else:
                 await asyncio.sleep(0.1)
             assert time.monotonic() - started < 15, "a publish hung"
-        await inlet.acknowledge(stale)
+        await receiver.acknowledge(stale)
         received: set[bytes] = set()
         while not confirmed <= received:
-            deliveries = await inlet.receive(bytes_max=BYTES_MAX)
+            deliveries = await receiver.receive(bytes_max=BYTES_MAX)
             received |= {delivery.body for delivery in deliveries}
-            await inlet.acknowledge(deliveries)
+            await receiver.acknowledge(deliveries)
     assert {delivery.body for delivery in stale} <= received
     assert sender.connected()
     await wires.close()
@@ -88,7 +88,7 @@ async def test_rabbitmq_heals_after_a_restart_and_has_all_it_confirmed(broker: B
 async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Broker) -> None:
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     assert await sender.publish([a_command(b"before")]) == [True]
     await broker.control("set_vm_memory_high_watermark", "absolute", "1")
     publishing = asyncio.create_task(sender.publish([a_command(b"during")]))
@@ -97,8 +97,8 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
     started = time.monotonic()
     assert await sender.publish([a_command(b"refused")]) == [False]
     assert time.monotonic() - started < 1
-    (delivery,) = await take(inlet, 1)
-    await inlet.acknowledge([delivery])
+    (delivery,) = await take(receiver, 1)
+    await receiver.acknowledge([delivery])
     await broker.control("set_vm_memory_high_watermark", "0.6")
     async with asyncio.timeout(20):
         await publishing
@@ -106,7 +106,7 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
         assert await sender.publish([a_command(b"after")]) == [True]
         bodies = {delivery.body}
         while b"after" not in bodies:
-            bodies |= {delivery.body for delivery in await inlet.receive(bytes_max=BYTES_MAX)}
+            bodies |= {delivery.body for delivery in await receiver.receive(bytes_max=BYTES_MAX)}
     assert b"refused" not in bodies
     await wires.close()
 
@@ -121,9 +121,9 @@ async def test_rabbitmq_that_refuses_an_envelope_confirms_only_the_others(broker
     async with asyncio.timeout(20):
         while all(confirms):
             confirms += await sender.publish([a_command(b"ask")] * 5)
-    inlet = await reader.listen(command_queue("reader"))
-    await inlet.acknowledge(await take(inlet, sum(confirms)))
-    assert await none_arrives(inlet)
+    receiver = await reader.listen(command_queue("reader"))
+    await receiver.acknowledge(await take(receiver, sum(confirms)))
+    assert await none_arrives(receiver)
     assert await sender.publish([a_command(b"last"), a_fact(b"told")]) == [True, True], "the channel goes on"
     await wires.close()
 
@@ -132,9 +132,9 @@ async def test_rabbitmq_that_refuses_an_envelope_confirms_only_the_others(broker
 async def test_rabbitmq_consumer_whose_queue_was_deleted_and_declared_again_receives_again(rabbitmq_url: str) -> None:
     wires = await wire_rabbitmq(rabbitmq_url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
-    receiving = asyncio.create_task(take(inlet, 1))
-    line = Line(rabbitmq_url, name="test")
+    receiver = await reader.listen(command_queue("reader"))
+    receiving = asyncio.create_task(take(receiver, 1))
+    line = BrokerConnection(rabbitmq_url, name="test")
     await (await line.channel(publisher_confirms=False)).queue_delete(command_queue("reader"))
     await line.close()
     assert await sender.publish([a_command(b"lost")]) == [False]
@@ -143,7 +143,7 @@ async def test_rabbitmq_consumer_whose_queue_was_deleted_and_declared_again_rece
     async with asyncio.timeout(20):
         (delivery,) = await receiving
     assert delivery.body == b"ask"
-    await inlet.acknowledge([delivery])
+    await receiver.acknowledge([delivery])
     await wires.close()
     await clear(rabbitmq_url, WIRINGS)
 
@@ -152,20 +152,20 @@ async def test_rabbitmq_consumer_whose_queue_was_deleted_and_declared_again_rece
 async def test_rabbitmq_consumer_whose_connection_was_cut_receives_again(broker: Broker) -> None:
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
-    inlet = await reader.listen(command_queue("reader"))
+    receiver = await reader.listen(command_queue("reader"))
     await sender.publish([a_command(b"open")])
-    stale = await take(inlet, 1)
-    receiving = asyncio.create_task(take(inlet, 1))
+    stale = await take(receiver, 1)
+    receiving = asyncio.create_task(take(receiver, 1))
     await asyncio.sleep(0.1)
     await broker.control("close_all_connections", "test")
     (again,) = await receiving
     assert again.body == b"open"
     # The old number means the same envelope on the new channel, and must not settle it there.
-    await inlet.acknowledge(stale)
-    await inlet.close()
-    inlet = await reader.listen(command_queue("reader"))
-    await inlet.acknowledge(await take(inlet, 1))
-    assert await none_arrives(inlet)
+    await receiver.acknowledge(stale)
+    await receiver.close()
+    receiver = await reader.listen(command_queue("reader"))
+    await receiver.acknowledge(await take(receiver, 1))
+    assert await none_arrives(receiver)
     await wires.close()
 
 
@@ -195,10 +195,10 @@ async def test_rabbitmq_that_falls_silent_does_not_hang_a_close_and_leaves_nothi
     bus = RabbitBus(broker.url, service="sender")
     await bus.open()
     assert await bus.publish([a_command(b"before")]) == [True]
-    inlet = await bus.listen(fact_queue("sender"))
+    receiver = await bus.listen(fact_queue("sender"))
     await broker.fall_silent()
     started = time.monotonic()
-    await inlet.close()
+    await receiver.close()
     await bus.close()
     assert time.monotonic() - started < 2 * (CLOSE_TIMEOUT_S + 1) + 1
     async with asyncio.timeout(5):

@@ -10,9 +10,8 @@ import pytest
 from shared.runtime.bus.base import Bus
 from shared.runtime.messaging.routing import read_batch
 from shared.runtime.service.runtime import Runtime
-from tests.contract.around import Counting, Failing, Stalling, Twice
 from tests.contract.conftest import Wire
-from tests.contract.toys import (
+from tests.contract.sample_services import (
     POISON,
     Add,
     Counted,
@@ -23,6 +22,7 @@ from tests.contract.toys import (
     open_stage,
     order_additions,
 )
+from tests.contract.wrapping_buses import Counting, Failing, Stalling, Twice
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class DatabasePool:
         self._shapes[name] = in_thread(lambda: _with_tables(self.url(name), make_tables))
         return name
 
-    def give_back(self, name: str, service: str, metadata: MetaData) -> None:
+    def requeue(self, name: str, service: str, metadata: MetaData) -> None:
         """Empty a database for the next test; drop it when its tables are not what they were."""
         idle = self._idle.setdefault((service, metadata), [])
         if len(idle) < IDLE_MAX and in_thread(lambda: _emptied(self.url(name), self._shapes[name])):
@@ -122,7 +122,7 @@ class FreshDatabases:
         for name in self._made:
             self._databases.drop(name)
         for name, service, metadata in self._taken:
-            self._databases.give_back(name, service, metadata)
+            self._databases.requeue(name, service, metadata)
 
 
 @contextmanager

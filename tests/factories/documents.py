@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from embedded.papers import paper_jpeg, paper_pdf, paper_png
+from embedded.sample_documents import paper_jpeg, paper_pdf, paper_png
 
 __all__ = [
     "a_blank_png",

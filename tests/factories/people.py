@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import httpx
 
-from embedded.papers import paper_pdf
+from embedded.sample_documents import paper_pdf
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import business_date
 from tests.factories.harness import Platform

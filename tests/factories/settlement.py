@@ -11,7 +11,7 @@ import httpx
 import msgspec
 from sqlalchemy import MetaData
 
-from embedded.papers import paper_pdf
+from embedded.sample_documents import paper_pdf
 from services.settlement.service import SERVICE
 from shared.contracts.messages.base import Command, Event, Refused, Reply
 from shared.contracts.messages.identity import (

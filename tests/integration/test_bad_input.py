@@ -11,12 +11,13 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embedded.papers import paper_png
+from embedded.sample_documents import paper_png
 from shared.contracts.permissions import GRANTS, Role
 from shared.kernel.money import MAX_FEN
 from tests.factories.databases import DatabasePool
-from tests.integration.security.estate import NAMES, Estate, Operation, open_estate
+from tests.integration.security.example_data import Story, Tenant
 from tests.integration.security.files import PRETENDERS
+from tests.integration.security.platform_fixture import NAMES, Estate, Operation, open_estate
 from tests.integration.security.schemas import (
     NOBODY,
     body_schema,
@@ -26,7 +27,6 @@ from tests.integration.security.schemas import (
     resolved,
     sample,
 )
-from tests.integration.security.story import Story, Tenant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ import pytest
 
 from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSettings
-from tests.skips import cannot_run
+from tests.requirements_of_environment import cannot_run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROOT = os.geteuid() == 0

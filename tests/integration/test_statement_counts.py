@@ -17,7 +17,7 @@ from shared.contracts.permissions import Role
 from shared.runtime.bus.base import FACT_PARTITION
 from shared.runtime.host import host
 from shared.runtime.messaging import consumer, relay
-from shared.runtime.schedule import scheduler as schedule
+from shared.runtime.schedule import scheduler
 from tests.factories.harness import UNDER_WAY, Platform, open_platform
 
 PURCHASES = 64
@@ -74,7 +74,7 @@ class Count:
 def nothing_runs_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Polls and schedules count by the second, not by the purchase: they wait until they are woken."""
     monkeypatch.setattr(relay, "POLL_S", FOREVER_S)
-    monkeypatch.setattr(schedule, "TIMER_POLL_S", FOREVER_S)
+    monkeypatch.setattr(scheduler, "TIMER_POLL_S", FOREVER_S)
     monkeypatch.setattr(host, "SYNCHRONISE_S", FOREVER_S)
 
 

@@ -21,8 +21,8 @@ from asyncpg.connection import LoggedQuery
 
 from services.order.contacts import contact_of
 from services.order.domain.pricing import VoucherWish, Wanted
-from services.order.handlers.deciding import Act, OrderCommand, decide_orders
-from services.order.handlers.placing import PlaceOrder, place_orders
+from services.order.handlers.decide import Act, OrderCommand, decide_orders
+from services.order.handlers.place import PlaceOrder, place_orders
 from services.order.handlers.replies import take_replies
 from services.order.service import SERVICE as ORDER
 from services.voucher.handlers.ledger import run_commands

@@ -15,13 +15,13 @@ from services.voucher.domain.states import HoldState
 from services.voucher.store import queue
 from shared.contracts.messages.base import Event
 from shared.kernel.refusals import Bug
-from shared.runtime.bus.base import Delivery, Inlet
+from shared.runtime.bus.base import Delivery, Receiver
 from shared.runtime.messaging.consumer import Applier, Consumer
 from shared.runtime.messaging.routing import read_batch
 from shared.runtime.unit_of_work.work import Work
 from tests.factories.world import SERVICES, open_world
 from tests.saga.checks import check_quiet
-from tests.saga.hostile import RecordingExchange
+from tests.saga.faulty_exchange import RecordingExchange
 from tests.saga.test_pure_machine import PureMachine
 
 Databases = Mapping[str, str]
@@ -154,13 +154,13 @@ async def test_a_consumer_that_acknowledges_before_it_commits_is_seen(
     handle = Consumer._handle
     killed: list[Delivery] = []
 
-    async def hasty(self: Consumer, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
+    async def hasty(self: Consumer, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
         if self._queue == "settlement.facts" and not killed and any(b"order.placed" in one.body for one in deliveries):
             # Acknowledged, and then the process dies before its commit.
             killed.extend(deliveries)
-            await inlet.acknowledge(deliveries)
+            await receiver.acknowledge(deliveries)
             return
-        await handle(self, inlet, deliveries)
+        await handle(self, receiver, deliveries)
 
     monkeypatch.setattr(Consumer, "_handle", hasty)
     async with open_world(broken_databases) as world:
@@ -176,7 +176,7 @@ async def test_a_consumer_that_acknowledges_before_it_commits_is_seen(
 async def test_an_allocator_without_its_fence_is_seen(
     databases: Databases, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
 ) -> None:
-    async def idle(self: allocator.AllocatorSeat, work: Work) -> int:
+    async def idle(self: allocator.AllocatorRunner, work: Work) -> int:
         del self, work
         return 0
 
@@ -185,7 +185,7 @@ async def test_an_allocator_without_its_fence_is_seen(
     async with open_world(databases) as world:
         await world.join_year(granted_fen=1_000)
         with monkeypatch.context() as stopped:
-            stopped.setattr(allocator.AllocatorSeat, "step", idle)
+            stopped.setattr(allocator.AllocatorRunner, "step", idle)
             await world.apply(1_000)
             decided = await _decide_after_a_successor(world.platform.runtime("voucher"), world.plan_id)
         await world.rest()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.factories.world import SERVICES, World, open_world
 from tests.saga.checks import assert_quiet, assert_step
-from tests.saga.hostile import HostileExchange
+from tests.saga.faulty_exchange import FaultyExchange
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 HISTORIES = 2_000 if LONG else 30
@@ -196,7 +196,7 @@ class Platforms:
         self._copy = copy_databases
         self._stack = AsyncExitStack()
         self._world: World | None = None
-        self._exchange: HostileExchange | None = None
+        self._exchange: FaultyExchange | None = None
         self.histories = 0
         self.acts = 0
 
@@ -210,7 +210,7 @@ class Platforms:
 
     async def _reopen(self, databases: Databases) -> None:
         await self._stack.aclose()
-        self._exchange = HostileExchange([service.wiring() for service in SERVICES], seed=0)
+        self._exchange = FaultyExchange([service.wiring() for service in SERVICES], seed=0)
         self._world = await self._stack.enter_async_context(open_world(databases, exchange=self._exchange))
 
     async def _play(self, script: Script, seed: int) -> None:

@@ -14,7 +14,7 @@ from shared.runtime.messaging.routing import read_batch
 from tests.factories.world import SERVICES, World, ended, open_world
 from tests.saga.checks import assert_quiet
 from tests.saga.crashes import Crash
-from tests.saga.hostile import RecordingExchange
+from tests.saga.faulty_exchange import RecordingExchange
 
 Databases = Mapping[str, str]
 COMMITS_MAX = 60

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import ReasonBody
+from services.identity.api.dependencies import SealedRun
 from services.identity.api.showing import ShownReset, with_code
 from services.identity.handlers import accounts
 from services.identity.handlers.accounts import AccountOutcome

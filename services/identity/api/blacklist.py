@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import BlacklistBody, LiftingBody, ReasonBody
+from services.identity.api.dependencies import SealedRun
 from services.identity.handlers import blacklist
 from services.identity.handlers.blacklist import Approve, BlacklistOutcome, Close
 from services.identity.views import registers

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import KindCode, SealedRun
+from services.identity.api.dependencies import KindCode, SealedRun
 from services.identity.handlers.documents import DocumentRecorded, DocumentRight, open_document
 from services.identity.uploads import Upload, upload
 from shared.contracts.permissions import Permission, Role

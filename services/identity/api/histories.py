@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from services.identity.api.asking import Reader
+from services.identity.api.dependencies import Reader
 from services.identity.views import histories as views
 from services.identity.views.histories import DecisionFilter, ReadFilter
 from services.identity.views.models.people import AccountItem, AccountView, DocumentReadItem, HistoryItem

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import Reader, SealedVersionedRun
 from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
+from services.identity.api.dependencies import Reader, SealedVersionedRun
 from services.identity.domain.accounts import acts_for_bureau
 from services.identity.domain.organisations import AuthenticationState, RecognitionState
 from services.identity.handlers import authentication, standing

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import Network, SealedRun
 from services.identity.api.bodies import RegisterBody
+from services.identity.api.dependencies import Network, SealedRun
 from services.identity.auth.passwords import check_password_rule
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers.registration import (

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from services.identity.api.asking import Reader, SealedRun
 from services.identity.api.bodies import AffiliationBody, ReasonBody, ResemblanceBody
+from services.identity.api.dependencies import Reader, SealedRun
 from services.identity.handlers import affiliations, declared_ties, resemblances
 from services.identity.handlers.affiliations import AffiliationKind, AffiliationOutcome
 from services.identity.handlers.declared_ties import JudgeAffiliation

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.identity.api.asking import SealedVersionedRun
 from services.identity.api.bodies import ApproveBody, ReasonBody, RecognitionBody, SendBackBody
+from services.identity.api.dependencies import SealedVersionedRun
 from services.identity.domain.reviewing import Tick
 from services.identity.handlers import authentication, standing
 from services.identity.handlers.authentication import Review

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from services.identity import own_password, second_factor, sessions
 from services.identity.admission import Attempt
-from services.identity.api.asking import Agent, Network
 from services.identity.api.bodies import CodeBody, PasswordBody, RefreshBody, ResetPasswordBody, SignInBody
+from services.identity.api.dependencies import Agent, Network
 from services.identity.sessions import Session
 from services.identity.views import registers
 from services.identity.views.models.people import Me

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.identity.api.asking import SealedRun
 from services.identity.api.bodies import (
     ApproveProposalBody,
     DesignateBody,
@@ -16,6 +15,7 @@ from services.identity.api.bodies import (
     RolesBody,
     StaffBody,
 )
+from services.identity.api.dependencies import SealedRun
 from services.identity.api.showing import ShownProposal, with_code
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff

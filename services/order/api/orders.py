@@ -14,7 +14,7 @@ from services.order.contacts import ContactSeal
 from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
 from services.order.domain.saga import UNDER_WAY
 from services.order.domain.states import OrderState
-from services.order.handlers.placing import MakeQuote, Quote, make_quote, wish_of
+from services.order.handlers.place import MakeQuote, Quote, make_quote, wish_of
 from services.order.store import contacts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.http.resources import Resource

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorSeat
+from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.eligibility import (
     Applicant,
     OpenPlan,
@@ -74,7 +74,7 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
         outcomes.append(answer)
     if tickets:
         await queue.insert_tickets(work, tickets, kid=signer.kid)
-        work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+        work.after_commit.append(work.ports.get(AllocatorRunner).wake)
     return outcomes
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorSeat
+from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.accounts import Posting
 from services.voucher.domain.allocation import EntryKind, Pool, enter
 from services.voucher.domain.refusals import (
@@ -215,7 +215,7 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
     _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
     work.emit(PlanIncreased(version=after.version, plan_id=plan.id, year=plan.year, total_fen=after.total_fen))
     _decided(work, plan.id, "approve_increase", command.by, ground=found["reason"])
-    work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
     values = {**dict(found), "state": IncreaseState.APPROVED, "approved_by": command.by.account_id, "version": 2}
     return IncreaseView(**values)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorSeat, cut_sentence
+from services.voucher.allocator import AllocatorRunner, cut_sentence
 from services.voucher.domain.accounts import Part, shift
 from services.voucher.domain.allocation import EntryKind, enter
 from services.voucher.domain.eligibility import check_applicant
@@ -192,7 +192,7 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
     APPLICATION_MOVES.check(ticket.state, after)
     await queue.save_tickets(work.connection, [ended])
     _record(work, command, ticket, ended, act)
-    work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
     return ended
 
 

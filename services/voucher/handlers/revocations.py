@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorSeat
+from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.accounts import Part, QuotaAccount, shift
 from services.voucher.domain.allocation import EntryKind, enter
 from services.voucher.domain.refusals import ProposalDecided, RevocationTooLarge, SamePerson
@@ -92,7 +92,7 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
             article="A9",
         )
     )
-    work.after_commit.append(work.ports.get(AllocatorSeat).wake)
+    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
     return RevocationView(**{**dict(case), "state": IncreaseState.APPROVED.value, "version": 2})
 
 

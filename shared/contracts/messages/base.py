@@ -54,10 +54,10 @@ class Fact(Message, frozen=True, kw_only=True):
 class Command(Message, frozen=True, kw_only=True):
     """A saga's request to one service; the service is the first part of the name.
 
-    `conductor` is the service whose sagas send it, and to which the answer goes. The broker's rights follow from it.
+    `orchestrator` is the service whose sagas send it, and to which the answer goes. The broker's rights follow from it.
     """
 
-    conductor: ClassVar[str]
+    orchestrator: ClassVar[str]
 
     @classmethod
     def target(cls) -> str:
@@ -70,7 +70,7 @@ class Reply(Message, frozen=True, kw_only=True):
 
 
 class Refused(Reply, frozen=True, kw_only=True):
-    """A participant's "no": the refusal's parts, so that the conductor can pass them on to people."""
+    """A participant's "no": the refusal's parts, so that the orchestrator can pass them on to people."""
 
     name: ClassVar[str] = "saga.refused"
 

@@ -65,7 +65,7 @@ class OpenItem(Command, frozen=True, kw_only=True):
     """The order is claimed and its voucher money locked: the item may be reviewed."""
 
     name: ClassVar[str] = "settlement.open_item"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     claim_id: UUID
     order_id: UUID
@@ -76,7 +76,7 @@ class RefuseItem(Command, frozen=True, kw_only=True):
     """The order could not be claimed; the other items of the claim go on."""
 
     name: ClassVar[str] = "settlement.refuse_item"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     claim_id: UUID
     order_id: UUID

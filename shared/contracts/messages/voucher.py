@@ -142,7 +142,7 @@ class HoldVoucher(Command, frozen=True, kw_only=True):
     """Hold the voucher part of an order: available to held."""
 
     name: ClassVar[str] = "voucher.hold"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     enterprise_id: UUID
@@ -154,7 +154,7 @@ class ReleaseVoucher(Command, frozen=True, kw_only=True):
     """Give a hold back: held to available. One that overtakes its hold closes the order, so the hold is refused."""
 
     name: ClassVar[str] = "voucher.release"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     reason: str
@@ -164,7 +164,7 @@ class CommitVoucher(Command, frozen=True, kw_only=True):
     """Make a hold firm after the provider's confirmation: held to committed."""
 
     name: ClassVar[str] = "voucher.commit"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
 
@@ -173,7 +173,7 @@ class RefundVoucher(Command, frozen=True, kw_only=True):
     """Return committed lines: committed to available, in a closed year to taken back. Source: A20, Q5."""
 
     name: ClassVar[str] = "voucher.refund"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     lines: tuple[int, ...]
@@ -183,7 +183,7 @@ class ClaimVoucher(Command, frozen=True, kw_only=True):
     """Lock what is committed for a claim: committed to claimed."""
 
     name: ClassVar[str] = "voucher.claim"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     claim_id: UUID
@@ -193,7 +193,7 @@ class UnclaimVoucher(Command, frozen=True, kw_only=True):
     """A claim was withdrawn or rejected: claimed to committed. Source: Q13."""
 
     name: ClassVar[str] = "voucher.unclaim"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     claim_id: UUID
@@ -203,7 +203,7 @@ class RedeemVoucher(Command, frozen=True, kw_only=True):
     """A claim was paid: claimed to redeemed, and the unpaid part to taken back. Source: Q17."""
 
     name: ClassVar[str] = "voucher.redeem"
-    conductor: ClassVar[str] = "order"
+    orchestrator: ClassVar[str] = "order"
 
     order_id: UUID
     claim_id: UUID

@@ -64,15 +64,15 @@ class Delivery:
 class Wiring:
     """What one service listens to; the topology and the rights of all services are derived from these declarations.
 
-    `streams` are the facts it follows, `conductors` the services that send it commands and get its replies.
+    `streams` are the facts it follows, `orchestrators` the services that send it commands and get its replies.
     """
 
     service: str
     streams: tuple[str, ...]
-    conductors: tuple[str, ...] = ()
+    orchestrators: tuple[str, ...] = ()
 
 
-class Inlet(Protocol):
+class Receiver(Protocol):
     """A consumer's side of one queue."""
 
     async def receive(self, *, bytes_max: int) -> Sequence[Delivery]:
@@ -87,7 +87,7 @@ class Inlet(Protocol):
         """Say that everything in these deliveries is durable here."""
         ...
 
-    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+    async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that could not be settled now; they come again."""
         ...
 
@@ -115,7 +115,7 @@ class Bus(Protocol):
         """Publish pipelined and wait, bounded, for the confirms; True where an envelope is durable."""
         ...
 
-    async def listen(self, queue: str) -> Inlet:
+    async def listen(self, queue: str) -> Receiver:
         """Begin to receive from a queue."""
         ...
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
-from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, DeclaredOtherwise, Line
+from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, BrokerConnection, DeclaredOtherwise
 from shared.runtime.bus.topology import NOTHING, Exchange, Topology, topology
 
 MANAGEMENT_PORT = 15_672
@@ -36,7 +36,7 @@ class OtherwiseThere(Exception):
 
 async def declare(url: str, topology: Topology) -> None:
     """Put a topology on the broker. Raises: OtherwiseThere; one of BROKER_FAULTS, also of a queue that differs."""
-    line = Line(url, name="declare")
+    line = BrokerConnection(url, name="declare")
     try:
         channel = await line.channel(publisher_confirms=False)
         for exchange in topology.exchanges:

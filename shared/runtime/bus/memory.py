@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.runtime.bus.base import Delivery, Envelope, Inlet, Wiring, command_queue, fact_queue, sender_of
+from shared.runtime.bus.base import Delivery, Envelope, Receiver, Wiring, command_queue, fact_queue, sender_of
 
 QUEUE_ENVELOPES_MAX = 10_000
 
@@ -69,7 +69,7 @@ class MemoryExchange:
         return self._fact_queues.get(head, [])
 
 
-class MemoryInlet:
+class MemoryReceiver:
     """A consumer's side of one memory queue."""
 
     def __init__(self, exchange: MemoryExchange, queue: _Queue) -> None:
@@ -102,7 +102,7 @@ class MemoryInlet:
             if isinstance(delivery.token, _Pending):
                 delivery.token.settle()
 
-    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+    async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries to the head of the queue."""
         for delivery in deliveries:
             self._open.pop(delivery, None)
@@ -164,9 +164,9 @@ class MemoryBus:
             self._exchange.queues[name].put(Delivery(envelope.body, sender_of(envelope.routing_key), pending))
         return pending
 
-    async def listen(self, queue: str) -> Inlet:
+    async def listen(self, queue: str) -> Receiver:
         """Begin to receive from a queue."""
-        return MemoryInlet(self._exchange, self._exchange.queues[queue])
+        return MemoryReceiver(self._exchange, self._exchange.queues[queue])
 
     def connected(self) -> bool:
         """Memory is always there."""

@@ -21,7 +21,7 @@ from aio_pika import Message, connect
 from aio_pika.abc import AbstractChannel, AbstractConnection, UnderlayConnection
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, ConnectionClosed
 
-from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Inlet, sender_of
+from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Receiver, sender_of
 from shared.runtime.bus.topology import exchange_of
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ def _lost_connection_told() -> Iterator[None]:
         raise
 
 
-class Line:
+class BrokerConnection:
     """One connection to the broker that is opened again when it is needed and gone."""
 
     def __init__(self, url: str, *, name: str) -> None:
@@ -157,8 +157,8 @@ class RabbitBus:
         publish_timeout_s: float = PUBLISH_TIMEOUT_S,
         prefetch_envelopes: int = PREFETCH_ENVELOPES,
     ) -> None:
-        self._publishing = Line(url, name=f"{service}.publish")
-        self._consuming = Line(url, name=f"{service}.consume")
+        self._publishing = BrokerConnection(url, name=f"{service}.publish")
+        self._consuming = BrokerConnection(url, name=f"{service}.consume")
         self._publish_timeout_s = publish_timeout_s
         self._prefetch_envelopes = prefetch_envelopes
         self._channel: AbstractChannel | None = None
@@ -190,11 +190,11 @@ class RabbitBus:
             confirmed += await self._publish_window(envelopes[start : start + WINDOW_ENVELOPES_MAX])
         return confirmed
 
-    async def listen(self, queue: str) -> Inlet:
+    async def listen(self, queue: str) -> Receiver:
         """Begin to receive from a queue. Raises: one of BROKER_FAULTS, bounded in time."""
-        inlet = RabbitInlet(self._consuming, queue, prefetch_envelopes=self._prefetch_envelopes)
-        await inlet.subscribe()
-        return inlet
+        receiver = RabbitReceiver(self._consuming, queue, prefetch_envelopes=self._prefetch_envelopes)
+        await receiver.subscribe()
+        return receiver
 
     async def _publish_window(self, envelopes: Sequence[Envelope]) -> list[bool]:
         if not self.connected():
@@ -264,11 +264,11 @@ class _Tag:
     number: int
 
 
-class RabbitInlet:
+class RabbitReceiver:
     """A consumer's side of one queue, on a channel of its own."""
 
-    def __init__(self, line: Line, queue: str, *, prefetch_envelopes: int) -> None:
-        self._line = line
+    def __init__(self, broker: BrokerConnection, queue: str, *, prefetch_envelopes: int) -> None:
+        self._broker = broker
         self._queue = queue
         self._prefetch_envelopes = prefetch_envelopes
         self._channel: AbstractChannel | None = None
@@ -280,7 +280,7 @@ class RabbitInlet:
     async def subscribe(self) -> None:
         """Open a channel and begin to consume. Raises: one of BROKER_FAULTS."""
         await self.close()
-        channel = await self._line.channel(publisher_confirms=False)
+        channel = await self._broker.channel(publisher_confirms=False)
         self._channel = channel
         channel.close_callbacks.add(lambda *_: self._lose(channel))
         with _lost_connection_told():
@@ -340,7 +340,7 @@ class RabbitInlet:
         """Say that everything in these deliveries is durable here."""
         await self._settle(self._own(deliveries))
 
-    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+    async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Return deliveries that could not be settled now; they come again."""
         await self._settle(self._own(deliveries), requeue=True)
 

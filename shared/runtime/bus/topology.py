@@ -118,8 +118,8 @@ def topology(wirings: Sequence[Wiring]) -> Topology:
 
 def partners(wirings: Sequence[Wiring], service: str) -> list[str]:
     """Whom a service speaks to point to point: those that accept its commands, and those whose commands it answers."""
-    own = {name for wiring in wirings if wiring.service == service for name in wiring.conductors}
-    return [each.service for each in wirings if each.service in own or service in each.conductors]
+    own = {name for wiring in wirings if wiring.service == service for name in wiring.orchestrators}
+    return [each.service for each in wirings if each.service in own or service in each.orchestrators]
 
 
 def rights(wirings: Sequence[Wiring], service: str) -> Rights:

@@ -17,7 +17,7 @@ import structlog
 
 from shared.contracts.messages.base import Event, Refused
 from shared.kernel.refusals import Bug, Refusal
-from shared.runtime.bus.base import Delivery, Inlet
+from shared.runtime.bus.base import Delivery, Receiver
 from shared.runtime.database.sql import is_transient
 from shared.runtime.messaging.ordering import Cursors, ParkedFault
 from shared.runtime.messaging.routing import (
@@ -222,29 +222,29 @@ class Consumer:
         """Receive and apply until cancelled; faults of the moment back off and go on."""
         backoff_s = 0.1
         while True:
-            inlet: Inlet | None = None
+            receiver: Receiver | None = None
             try:
-                inlet = await self._runtime.bus.listen(self._queue)
+                receiver = await self._runtime.bus.listen(self._queue)
                 while True:
-                    deliveries = await inlet.receive(bytes_max=BATCH_BYTES_MAX)
-                    await self._handle(inlet, deliveries)
+                    deliveries = await receiver.receive(bytes_max=BATCH_BYTES_MAX)
+                    await self._handle(receiver, deliveries)
                     backoff_s = 0.1
             except Exception as error:  # noqa: BLE001 - the consumer must outlive every fault of broker and database
                 log.warning("consumer.failed", queue=self._queue, error=type(error).__name__, reason=str(error)[:200])
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
             finally:
-                if inlet is not None:
-                    await inlet.close()
+                if receiver is not None:
+                    await receiver.close()
 
-    async def _handle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
-        batch = await self._read(inlet, deliveries)
+    async def _handle(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> None:
+        batch = await self._read(receiver, deliveries)
         self._runtime.flow.take(self._queue)
-        batch = await self._settle(inlet, batch)
+        batch = await self._settle(receiver, batch)
         self._runtime.flow.settle(self._queue)
-        await inlet.acknowledge(batch.readable)
+        await receiver.acknowledge(batch.readable)
 
-    async def _read(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> "_Batch":
+    async def _read(self, receiver: Receiver, deliveries: Sequence[Delivery]) -> "_Batch":
         """Deliveries and their events; what cannot be read is rejected."""
         readable: list[Delivery] = []
         events: list[Event] = []
@@ -254,10 +254,10 @@ class Consumer:
                 readable.append(delivery)
             except Unreadable as error:
                 log.error("envelope.unreadable", queue=self._queue, reason=str(error)[:200])  # noqa: TRY400
-                await inlet.reject(delivery)
+                await receiver.reject(delivery)
         return _Batch(readable, events)
 
-    async def _settle(self, inlet: Inlet, batch: "_Batch") -> "_Batch":
+    async def _settle(self, receiver: Receiver, batch: "_Batch") -> "_Batch":
         """Apply a batch and what comes while its transaction begins; gives all that was applied.
 
         What waits for the database is held, because the broker counts what is given back and gives it up.
@@ -268,7 +268,7 @@ class Consumer:
 
         async def more() -> Sequence[Event]:
             nonlocal batch
-            come = await self._read(inlet, inlet.take(bytes_max=MORE_BYTES_MAX))
+            come = await self._read(receiver, receiver.take(bytes_max=MORE_BYTES_MAX))
             batch = _Batch([*batch.readable, *come.readable], [*batch.events, *come.events])
             return come.events
 
@@ -277,7 +277,7 @@ class Consumer:
                 await self._applier.settle(batch.events, more=more)
             except Exception as error:
                 if clock.time() >= hold_until or not is_transient(error):
-                    await inlet.give_back(batch.readable)
+                    await receiver.requeue(batch.readable)
                     raise
                 log.warning("consumer.waits", queue=self._queue, error=type(error).__name__, reason=str(error)[:200])
                 await asyncio.sleep(pause_s)

@@ -72,7 +72,7 @@ class Route:
 
     decoder: msgspec.json.Decoder[Message]
     handler: MessageHandler
-    conductor: str = ""
+    orchestrator: str = ""
     """Of a command: the service that may send it, and to which the answer goes."""
     place: int = 0
     """Where the service declared it."""
@@ -85,8 +85,8 @@ class Route:
             raise Unreadable(f"{event.type}: {error}") from error
         if isinstance(message, Fact) and not _is_genuine(event, message):
             raise Unreadable(f"{event.type}: source, subject or sequence contradicts the fact")
-        if self.conductor and not event.source == event.replyto == self.conductor:
-            raise Unreadable(f"{event.type}: only {self.conductor} may send it and be answered")
+        if self.orchestrator and not event.source == event.replyto == self.orchestrator:
+            raise Unreadable(f"{event.type}: only {self.orchestrator} may send it and be answered")
         if isinstance(message, Reply):
             return SagaReply(saga_id=event.subject, number=event.sequence, reply=message, sender=event.source)
         return message
@@ -107,7 +107,7 @@ class Routes:
             kind.type_name(): Route(
                 msgspec.json.Decoder(kind),
                 handler,
-                conductor=kind.conductor if issubclass(kind, Command) else "",
+                orchestrator=kind.orchestrator if issubclass(kind, Command) else "",
                 place=place,
             )
             for place, (kind, handler) in enumerate(subscriptions.items())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from shared.runtime.schedule.scheduler import take_lease
-from shared.runtime.service.gauges import Audit, Reading
+from shared.runtime.service.gauges import Audit, GaugeValues
 from shared.runtime.service.runtime import Runtime
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ class AuditRecord:
     """What this process's last audit found. A process that does not hold the lease has nothing to show."""
 
     def __init__(self) -> None:
-        self.readings: Sequence[Reading] = ()
+        self.readings: Sequence[GaugeValues] = ()
         self.audited_s: float | None = None
         self.failures = 0
 
@@ -35,7 +35,7 @@ class AuditRecord:
         if self.audited_s is None:
             self.audited_s = time.monotonic()
 
-    def keep(self, readings: Sequence[Reading]) -> None:
+    def keep(self, readings: Sequence[GaugeValues]) -> None:
         """An audit ended."""
         self.readings, self.audited_s = readings, time.monotonic()
 

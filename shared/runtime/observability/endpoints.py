@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from shared.runtime.observability.audits import AuditRecord, run_audit
-from shared.runtime.observability.metrics import CONTENT_TYPE, Metrics, Watched
+from shared.runtime.observability.metrics import CONTENT_TYPE, Metrics, ObservedService
 from shared.runtime.observability.readiness import Readiness, readiness
 from shared.runtime.observability.requests import Requests
 from shared.runtime.service.gauges import Sample, Sampler
@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(self, runtimes: Sequence[Runtime]) -> None:
         self._readiness = {runtime.service.name: Readiness(runtime) for runtime in runtimes}
-        self._watched = [_watched(runtime) for runtime in runtimes]
+        self._observed = [_observed(runtime) for runtime in runtimes]
         self._metrics: Metrics | None = None
 
     def routes(self) -> list[BaseRoute]:
@@ -37,15 +37,15 @@ class Watch:
 
     def count(self, requests: Requests) -> Requests:
         """Show what these requests came to; the same requests, to be served."""
-        self._metrics = Metrics(self._watched, requests)
+        self._metrics = Metrics(self._observed, requests)
         return requests
 
     def audits(self) -> Sequence[tuple[Runtime, Coroutine[Any, Any, None]]]:
         """What must run as long as the process."""
         return [
-            (watched.runtime, run_audit(watched.runtime, audit, watched.audits[audit.name]))
-            for watched in self._watched
-            for audit in watched.runtime.service.audits
+            (observed.runtime, run_audit(observed.runtime, audit, observed.audits[audit.name]))
+            for observed in self._observed
+            for audit in observed.runtime.service.audits
         ]
 
     async def _live(self, request: Request) -> Response:
@@ -58,16 +58,16 @@ class Watch:
 
     async def _show_metrics(self, request: Request) -> Response:
         del request
-        await asyncio.gather(*(self._refresh(watched) for watched in self._watched))
+        await asyncio.gather(*(self._refresh(observed) for observed in self._observed))
         body = b"" if self._metrics is None else self._metrics.render()
         return Response(body, headers={"Content-Type": CONTENT_TYPE})
 
-    async def _refresh(self, watched: Watched) -> None:
-        watched.sample = await watched.sampler.sample()
-        watched.missing = await self._readiness[watched.runtime.service.name].missing()
+    async def _refresh(self, observed: ObservedService) -> None:
+        observed.sample = await observed.sampler.sample()
+        observed.missing = await self._readiness[observed.runtime.service.name].missing()
 
 
-def _watched(runtime: Runtime) -> Watched:
+def _observed(runtime: Runtime) -> ObservedService:
     service = runtime.service
     audits: Mapping[str, AuditRecord] = {audit.name: AuditRecord() for audit in service.audits}
-    return Watched(runtime, Sampler(runtime, service.looks, service=service.name), audits, Sample(), ())
+    return ObservedService(runtime, Sampler(runtime, service.gauge_queries, service=service.name), audits, Sample(), ())

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from shared.runtime.observability.audits import AuditRecord
 from shared.runtime.observability.readiness import Missing
 from shared.runtime.observability.requests import BUCKETS_S, Requests
-from shared.runtime.service.gauges import Gauge, Reading, Sample, Sampler
+from shared.runtime.service.gauges import Gauge, GaugeValues, Sample, Sampler
 from shared.runtime.service.runtime import Runtime
 
 Labels: TypeAlias = tuple[str, ...]
@@ -37,7 +37,7 @@ def version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class MetricSpec:
     """A metric made of what the process keeps: `service` is its first label, without saying so."""
 
     name: str
@@ -46,54 +46,60 @@ class Kept:
     meaning: str
 
 
-KEPT: Mapping[str, Kept] = {
-    kept.name: kept
-    for kept in (
-        Kept("yunquan_build_info", "gauge", ("version", "revision"), "1, with what runs here"),
-        Kept("yunquan_ready", "gauge", (), "1 when /health/ready answers 200"),
-        Kept("yunquan_not_ready", "gauge", ("reason",), "1 for each thing that is missing"),
-        Kept("yunquan_http_requests_total", "counter", ("route", "method", "status"), "Requests answered"),
-        Kept("yunquan_http_request_duration_seconds", "histogram", ("route", "method"), "How long requests took"),
-        Kept(
+METRICS: Mapping[str, MetricSpec] = {
+    spec.name: spec
+    for spec in (
+        MetricSpec("yunquan_build_info", "gauge", ("version", "revision"), "1, with what runs here"),
+        MetricSpec("yunquan_ready", "gauge", (), "1 when /health/ready answers 200"),
+        MetricSpec("yunquan_not_ready", "gauge", ("reason",), "1 for each thing that is missing"),
+        MetricSpec("yunquan_http_requests_total", "counter", ("route", "method", "status"), "Requests answered"),
+        MetricSpec("yunquan_http_request_duration_seconds", "histogram", ("route", "method"), "How long requests took"),
+        MetricSpec(
             "yunquan_http_denials_total",
             "counter",
             ("code", "permission"),
             "Requests denied (401, 403, 429), by the problem's code and the permission that was missing",
         ),
-        Kept("yunquan_envelopes_total", "counter", (), "Envelopes handed to the bus"),
-        Kept("yunquan_published_events_total", "counter", (), "Events in the envelopes handed to the bus"),
-        Kept("yunquan_consumed_events_total", "counter", ("outcome",), "Events that came in, by what became of them"),
-        Kept(
+        MetricSpec("yunquan_envelopes_total", "counter", (), "Envelopes handed to the bus"),
+        MetricSpec("yunquan_published_events_total", "counter", (), "Events in the envelopes handed to the bus"),
+        MetricSpec(
+            "yunquan_consumed_events_total", "counter", ("outcome",), "Events that came in, by what became of them"
+        ),
+        MetricSpec(
             "yunquan_inbox_lag_seconds",
             "gauge",
             ("queue",),
             "Age of the oldest event of the newest applied batch, when it was applied; 0 after 60 s without one",
         ),
-        Kept(
+        MetricSpec(
             "yunquan_copy_lag_seconds",
             "gauge",
             ("stream",),
             "How far this copy is behind; over 10: not ready",
         ),
-        Kept("yunquan_clock_skew_seconds", "gauge", (), "Machine clock minus database clock"),
-        Kept("yunquan_clock_offset_seconds", "gauge", (), "Business clock minus database clock; 0 in production"),
-        Kept("yunquan_database_connections", "gauge", ("state",), "Connections of the pool: idle, used, or still free"),
-        Kept("yunquan_transactions_total", "counter", ("outcome",), "Transactions: commit or rollback"),
-        Kept("yunquan_job_last_success_timestamp_seconds", "gauge", ("job",), "When this process last ran the job"),
-        Kept("yunquan_job_failures_total", "counter", ("job",), "Runs of the job that failed in this process"),
-        Kept(
+        MetricSpec("yunquan_clock_skew_seconds", "gauge", (), "Machine clock minus database clock"),
+        MetricSpec("yunquan_clock_offset_seconds", "gauge", (), "Business clock minus database clock; 0 in production"),
+        MetricSpec(
+            "yunquan_database_connections", "gauge", ("state",), "Connections of the pool: idle, used, or still free"
+        ),
+        MetricSpec("yunquan_transactions_total", "counter", ("outcome",), "Transactions: commit or rollback"),
+        MetricSpec(
+            "yunquan_job_last_success_timestamp_seconds", "gauge", ("job",), "When this process last ran the job"
+        ),
+        MetricSpec("yunquan_job_failures_total", "counter", ("job",), "Runs of the job that failed in this process"),
+        MetricSpec(
             "yunquan_audit_age_seconds",
             "gauge",
             (),
             "Seconds since this process's oldest audit; absent where another process audits",
         ),
-        Kept("yunquan_sample_failures_total", "counter", (), "Gauges that could not be read from the database"),
+        MetricSpec("yunquan_sample_failures_total", "counter", (), "Gauges that could not be read from the database"),
     )
 }
 
 
 @dataclass(slots=True)
-class Watched:
+class ObservedService:
     """One running service, as its metrics are made."""
 
     runtime: Runtime
@@ -103,20 +109,20 @@ class Watched:
     missing: Sequence[Missing]
 
 
-def gauges_of(watched: Watched) -> Iterator[tuple[str, Values]]:
+def gauges_of(observed: ObservedService) -> Iterator[tuple[str, Values]]:
     """What a process keeps of one service, by metric."""
-    runtime, counts = watched.runtime, watched.runtime.counts
+    runtime, counts = observed.runtime, observed.runtime.counts
     yield "yunquan_build_info", {(version(), os.environ.get("YUNQUAN_REVISION", "unknown")): 1}
-    yield "yunquan_ready", {(): 0 if watched.missing else 1}
-    yield "yunquan_not_ready", {(reason,): 1 for reason in {missing.code for missing in watched.missing}}
+    yield "yunquan_ready", {(): 0 if observed.missing else 1}
+    yield "yunquan_not_ready", {(reason,): 1 for reason in {missing.code for missing in observed.missing}}
     yield "yunquan_http_denials_total", dict(runtime.denied)
     yield "yunquan_envelopes_total", {(): counts["envelopes"]}
     yield "yunquan_published_events_total", {(): counts["events"]}
-    consumed: dict[Labels, float] = {(outcome,): counts[kept] for kept, outcome in _OUTCOMES.items()}
+    consumed: dict[Labels, float] = {(outcome,): counts[name] for name, outcome in _OUTCOMES.items()}
     yield "yunquan_consumed_events_total", {**consumed, ("parked",): runtime.flow.parked}
     yield "yunquan_inbox_lag_seconds", {(queue,): lag_s for queue, lag_s in runtime.flow.queue_lags().items()}
     yield "yunquan_copy_lag_seconds", {(stream,): lag_s for stream, lag_s in runtime.flow.stream_lags().items()}
-    skew_s = watched.sample.clock_skew_s
+    skew_s = observed.sample.clock_skew_s
     yield "yunquan_clock_skew_seconds", {} if skew_s is None else {(): skew_s}
     yield "yunquan_clock_offset_seconds", {(): runtime.clock.offset.total_seconds()}
     yield "yunquan_database_connections", _connections(runtime)
@@ -127,9 +133,9 @@ def gauges_of(watched: Watched) -> Iterator[tuple[str, Values]]:
         {(name,): job.succeeded_at_s for name, job in jobs.items() if job.succeeded_at_s is not None},
     )
     yield "yunquan_job_failures_total", {(name,): job.failures for name, job in jobs.items()}
-    ages_s = [audit.age_s for audit in watched.audits.values() if audit.age_s is not None]
+    ages_s = [audit.age_s for audit in observed.audits.values() if audit.age_s is not None]
     yield "yunquan_audit_age_seconds", {(): max(ages_s)} if ages_s else {}
-    yield "yunquan_sample_failures_total", {(): watched.sampler.failures}
+    yield "yunquan_sample_failures_total", {(): observed.sampler.failures}
 
 
 def _connections(runtime: Runtime) -> Values:
@@ -150,8 +156,8 @@ class _Made(Collector):
 class Metrics:
     """The metrics of one process."""
 
-    def __init__(self, watched: Sequence[Watched], requests: Requests) -> None:
-        self._watched = watched
+    def __init__(self, observed: Sequence[ObservedService], requests: Requests) -> None:
+        self._observed = observed
         self._requests = requests
         self._made = _Made()
         self._registry = CollectorRegistry()
@@ -165,29 +171,29 @@ class Metrics:
 
     def _kept(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
-        for watched in self._watched:
-            service = watched.runtime.service.name
-            for name, values in gauges_of(watched):
+        for observed in self._observed:
+            service = observed.runtime.service.name
+            for name, values in gauges_of(observed):
                 family = families.get(name)
                 if family is None:
-                    family = families[name] = _family(KEPT[name])
+                    family = families[name] = _family(METRICS[name])
                 for labels, value in values.items():
                     family.add_metric([service, *labels], value)
         yield from families.values()
 
     def _sampled(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
-        for watched in self._watched:
-            audited = [reading for audit in watched.audits.values() for reading in audit.readings]
-            for reading in (*watched.sample.readings, *audited):
-                _add(families, watched.runtime.service.name, reading)
+        for observed in self._observed:
+            audited = [reading for audit in observed.audits.values() for reading in audit.readings]
+            for reading in (*observed.sample.readings, *audited):
+                _add(families, observed.runtime.service.name, reading)
         yield from families.values()
 
     def _requested(self) -> Iterator[Metric]:
-        kept = KEPT["yunquan_http_requests_total"]
-        answered = CounterMetricFamily(kept.name, kept.meaning, labels=["service", *kept.labels])
-        kept = KEPT["yunquan_http_request_duration_seconds"]
-        durations = HistogramMetricFamily(kept.name, kept.meaning, labels=["service", *kept.labels])
+        spec = METRICS["yunquan_http_requests_total"]
+        answered = CounterMetricFamily(spec.name, spec.meaning, labels=["service", *spec.labels])
+        spec = METRICS["yunquan_http_request_duration_seconds"]
+        durations = HistogramMetricFamily(spec.name, spec.meaning, labels=["service", *spec.labels])
         for (service, route, method), count in self._requests.counts.items():
             for status, number in count.statuses.items():
                 answered.add_metric([service, route, method, str(status)], number)
@@ -200,12 +206,12 @@ class Metrics:
         yield durations
 
 
-def _family(kept: Kept) -> GaugeMetricFamily | CounterMetricFamily:
-    kind = CounterMetricFamily if kept.kind == "counter" else GaugeMetricFamily
-    return kind(kept.name, kept.meaning, labels=["service", *kept.labels])
+def _family(spec: MetricSpec) -> GaugeMetricFamily | CounterMetricFamily:
+    kind = CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily
+    return kind(spec.name, spec.meaning, labels=["service", *spec.labels])
 
 
-def _add(families: dict[str, GaugeMetricFamily], service: str, reading: Reading) -> None:
+def _add(families: dict[str, GaugeMetricFamily], service: str, reading: GaugeValues) -> None:
     gauge: Gauge = reading.gauge
     family = families.get(gauge.name)
     if family is None:

@@ -32,7 +32,7 @@ _BEGIN = f"BEGIN READ ONLY; SET LOCAL statement_timeout = {STATEMENT_MS}"
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """One metric of a look: its name, what it means, the columns that are its labels, and the one that is its value."""
+    """One metric of a query: its name, what it means, the columns of its labels, and the column of its value."""
 
     name: str
     meaning: str
@@ -40,24 +40,24 @@ class Gauge:
     column: str = "value"
 
 
-class Asked(StrEnum):
-    """What a statement may ask for, as $1, $2."""
+class Parameter(StrEnum):
+    """What a statement may take as $1, $2."""
 
     NOW = "business time"
     OWNER = "the stable name of this process"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One statement, the gauges it feeds, and what it asks for."""
+class GaugeQuery:
+    """One statement, the gauges it feeds, and its parameters."""
 
     sql: str
     gauges: tuple[Gauge, ...]
-    asks: tuple[Asked, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(slots=True)
-class Reading:
+class GaugeValues:
     """What was read of one gauge: values by label values."""
 
     gauge: Gauge
@@ -71,10 +71,10 @@ class Audit:
     name: str
     every_s: float
     gauges: tuple[Gauge, ...]
-    read: Callable[[asyncpg.Connection], Awaitable[Sequence[Reading]]]
+    read: Callable[[asyncpg.Connection], Awaitable[Sequence[GaugeValues]]]
 
 
-class Looked(Protocol):
+class SampledService(Protocol):
     """What a sampler needs of a running service."""
 
     pool: asyncpg.Pool
@@ -90,12 +90,12 @@ class Looked(Protocol):
 class Sample:
     """What was read at one time."""
 
-    readings: Sequence[Reading] = ()
+    readings: Sequence[GaugeValues] = ()
     clock_skew_s: float | None = None
 
 
-RUNTIME_LOOKS: Sequence[Look] = (
-    Look(
+RUNTIME_QUERIES: Sequence[GaugeQuery] = (
+    GaugeQuery(
         f"""
         SELECT p.name AS partition,
             (SELECT count(*) FROM (SELECT FROM outbox WHERE partition = p.number LIMIT {COUNTED_MAX}) o) AS rows,
@@ -113,19 +113,19 @@ RUNTIME_LOOKS: Sequence[Look] = (
                 "oldest",
             ),
         ),
-        (Asked.NOW,),
+        (Parameter.NOW,),
     ),
-    Look(
+    GaugeQuery(
         """
         SELECT p.name AS partition, COALESCE((SELECT r.owner = $1 AND r.until > clock_timestamp()
             FROM relay_partition r WHERE r.partition = p.number), false)::int AS value
         FROM (VALUES (0, 'commands'), (1, 'facts')) AS p(number, name)
         """,
         (Gauge("yunquan_relay_lease_held", "1 where this process serves the partition", ("partition",)),),
-        (Asked.OWNER,),
+        (Parameter.OWNER,),
     ),
     # The DEFAULT partition is not read: a service reaches partitions through their parent alone.
-    Look(
+    GaugeQuery(
         f"""
         SELECT (SELECT count(*) FROM (SELECT FROM parked LIMIT {COUNTED_MAX}) p) AS parked,
             (SELECT COALESCE(extract(epoch FROM clock_timestamp() - min(parked_at)), 0)
@@ -146,7 +146,7 @@ RUNTIME_LOOKS: Sequence[Look] = (
             ),
         ),
     ),
-    Look(
+    GaugeQuery(
         f"""
         SELECT k.kind, count(d.type) AS value FROM (VALUES ('event'), ('envelope')) AS k(kind)
         LEFT JOIN (SELECT type FROM dead_letter WHERE replayed_at IS NULL LIMIT {COUNTED_MAX}) d
@@ -155,7 +155,7 @@ RUNTIME_LOOKS: Sequence[Look] = (
         """,  # noqa: S608 - constants of our own
         (Gauge("yunquan_dead_letters", "Events, and envelopes nobody can read, that were given up", ("kind",)),),
     ),
-    Look(
+    GaugeQuery(
         f"""
         SELECT (SELECT count(*) FROM (SELECT FROM timer WHERE due_at <= $1::timestamptz - interval '60 s'
                 LIMIT {COUNTED_MAX}) t) AS late,
@@ -165,7 +165,7 @@ RUNTIME_LOOKS: Sequence[Look] = (
             Gauge("yunquan_timers_late", "Timers due for over 60 s of business time", (), "late"),
             Gauge("yunquan_timer_latest_seconds", "How late the latest timer is", (), "latest"),
         ),
-        (Asked.NOW,),
+        (Parameter.NOW,),
     ),
 )
 
@@ -173,9 +173,9 @@ RUNTIME_LOOKS: Sequence[Look] = (
 class Sampler:
     """Samples the gauges of one running service; whoever asks at the same time shares one sample."""
 
-    def __init__(self, runtime: Looked, looks: Sequence[Look], *, service: str) -> None:
+    def __init__(self, runtime: SampledService, gauge_queries: Sequence[GaugeQuery], *, service: str) -> None:
         self._runtime = runtime
-        self._looks = (*RUNTIME_LOOKS, *looks)
+        self._queries = (*RUNTIME_QUERIES, *gauge_queries)
         self._service = service
         self._sample = Sample()
         self._sampled_s: float | None = None
@@ -197,25 +197,25 @@ class Sampler:
             self._fail("connection", error)
             return Sample()
         try:
-            readings: list[Reading] = []
-            for look in self._looks:
-                readings += await self._look(connection, look)
+            readings: list[GaugeValues] = []
+            for query in self._queries:
+                readings += await self._run_query(connection, query)
             return Sample(readings, await self._skew_s(connection))
         finally:
             await self._runtime.pool.release(connection)
 
-    async def _look(self, connection: asyncpg.Connection, look: Look) -> list[Reading]:
-        known = {Asked.NOW: self._runtime.clock.now(), Asked.OWNER: self._runtime.owner}
+    async def _run_query(self, connection: asyncpg.Connection, query: GaugeQuery) -> list[GaugeValues]:
+        known = {Parameter.NOW: self._runtime.clock.now(), Parameter.OWNER: self._runtime.owner}
         try:
             await connection.execute(_BEGIN)
             try:
-                rows = await connection.fetch(look.sql, *(known[asked] for asked in look.asks))
+                rows = await connection.fetch(query.sql, *(known[parameter] for parameter in query.parameters))
             finally:
                 await connection.execute("ROLLBACK")
         except Exception as error:  # noqa: BLE001 - the other gauges are read all the same
-            self._fail(look.gauges[0].name, error)
+            self._fail(query.gauges[0].name, error)
             return []
-        return [_reading(gauge, rows) for gauge in look.gauges]
+        return [_reading(gauge, rows) for gauge in query.gauges]
 
     async def _skew_s(self, connection: asyncpg.Connection) -> float | None:
         """Machine clock minus database clock, to half of a round trip."""
@@ -232,7 +232,7 @@ class Sampler:
         log.warning("sample.failed", service=self._service, what=what, error=type(error).__name__)
 
 
-def _reading(gauge: Gauge, rows: Sequence[Mapping[str, object]]) -> Reading:
-    return Reading(
+def _reading(gauge: Gauge, rows: Sequence[Mapping[str, object]]) -> GaugeValues:
+    return GaugeValues(
         gauge, {tuple(str(row[label]) for label in gauge.labels): float(str(row[gauge.column])) for row in rows}
     )

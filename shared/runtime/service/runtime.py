@@ -19,8 +19,8 @@ from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.tracing.contexts import contexts_of_events
 from shared.runtime.tracing.tracing import Batch, Tracing
 from shared.runtime.unit_of_work.clock import BusinessClock
-from shared.runtime.unit_of_work.outbox_queue import Handover
-from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.outbox_queue import OutboxQueue
+from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.work import Work
 
 # The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
@@ -62,12 +62,12 @@ class Runtime:
         self.bus = bus
         self.timers_changed = asyncio.Event()
         self.clock = BusinessClock(movable=settings.movable_clock, moved=self.timers_changed.set)
-        self.ports = Ports()
+        self.ports = Registry()
         self.ports.add(BusinessClock, self.clock)
         self.row_security = RowSecurity(service.name, service.metadata)
         self.waiters = Waiters()
         self.ports.add(Waiters, self.waiters)
-        self.handed = {COMMAND_PARTITION: Handover(), FACT_PARTITION: Handover()}
+        self.handed = {COMMAND_PARTITION: OutboxQueue(), FACT_PARTITION: OutboxQueue()}
         self.counts: dict[str, int] = defaultdict(int)
         self.denied: Counter[tuple[str, ...]] = Counter()
         """Requests that were denied, by the code of the refusal and the permission that was missing."""

@@ -12,7 +12,7 @@ from shared.contracts.messages.base import Command, Fact, Message, Reply
 from shared.kernel.refusals import Refusal, invariant
 from shared.runtime.bus.base import Wiring
 from shared.runtime.database.sql import Connection
-from shared.runtime.service.gauges import Audit, Look
+from shared.runtime.service.gauges import Audit, GaugeQuery
 from shared.runtime.service.hot_routes import HotRoute
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.unit_of_work.work import Work
@@ -43,7 +43,7 @@ def is_folding(handler: MessageHandler) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaReply:
-    """A reply with the saga and step it answers; the conductor's handlers receive these."""
+    """A reply with the saga and step it answers; the orchestrator's handlers receive these."""
 
     saga_id: UUID
     number: int
@@ -86,7 +86,7 @@ class Service:
     """What callers that wait for these aggregates are told, for those of which there is something to tell."""
     present: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]] | None = None
     """How these aggregates stand now, as fields of a hot route's answer: what a repeated call is told."""
-    looks: Sequence[Look] = ()
+    gauge_queries: Sequence[GaugeQuery] = ()
     """The service's own gauges, each read from its database when somebody asks."""
     audits: Sequence[Audit] = ()
     """Checks over everything the service wrote, by one process at a time."""
@@ -96,8 +96,8 @@ class Service:
     def wiring(self) -> Wiring:
         """The streams this service listens to, and the services whose commands it accepts."""
         streams = {kind.stream for kind in self.subscriptions if issubclass(kind, Fact)}
-        conductors = {kind.conductor for kind in self.commands()}
-        return Wiring(self.name, tuple(sorted(streams | RUNTIME_STREAMS)), tuple(sorted(conductors)))
+        orchestrators = {kind.orchestrator for kind in self.commands()}
+        return Wiring(self.name, tuple(sorted(streams | RUNTIME_STREAMS)), tuple(sorted(orchestrators)))
 
     def commands(self) -> Sequence[type[Command]]:
         """The commands this service accepts."""

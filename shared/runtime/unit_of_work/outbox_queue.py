@@ -21,7 +21,7 @@ class Unit:
     rows: tuple[tuple[str, bytes], ...]
 
 
-class Handover:
+class OutboxQueue:
     """The units of one partition that its relay has not taken yet."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from shared.kernel.refusals import Bug
 T = TypeVar("T")
 
 
-class Ports:
+class Registry:
     """A registry of one service's outside parts, filled once at the start."""
 
     def __init__(self) -> None:

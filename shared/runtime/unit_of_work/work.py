@@ -27,7 +27,7 @@ from shared.runtime.tracing.span_links import before
 from shared.runtime.tracing.tracing import Tracing
 from shared.runtime.unit_of_work.outbox_queue import Unit, unit_of
 from shared.runtime.unit_of_work.pending import WorkConnection
-from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.rows import Rows, Stamp
 from shared.runtime.unit_of_work.statement import (
     ANSWER,
@@ -124,7 +124,7 @@ class Work:
         *,
         service: str,
         now: datetime,
-        ports: Ports,
+        ports: Registry,
         traceparent: str = "",
     ) -> None:
         self.connection = WorkConnection(connection)
@@ -173,7 +173,7 @@ class Work:
     def send(self, command: Command, *, saga: UUID, number: int) -> None:
         """Send step `number` of a saga to the service the command names. Raises: Bug when another service sends it."""
         # The broker would refuse the routing key, and close the channel under everything else that is published.
-        invariant(command.conductor == self.service, "a service sends the commands of its own sagas only")
+        invariant(command.orchestrator == self.service, "a service sends the commands of its own sagas only")
         self._point_to_point(command, target=command.target(), saga=saga, number=number, replyto=self.service)
 
     def reply(self, reply: Reply, *, to: str, saga: UUID, number: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from embedded.platform import SERVICES
 from tests.containers import require_engine
-from tests.sixth import SIXTH, add_folder, add_line
+from tests.new_component import SIXTH, add_folder, add_line
 from tools.compose import __main__ as command
 from tools.compose.components import CHECKOUT, FaultyDeclaration, component_of, listed, serving
 from tools.k8s_check.setup import version

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.skips import cannot_run
+from tests.requirements_of_environment import cannot_run
 from tools.k8s_check.documents import CHECKOUT, Rendered
 from tools.k8s_check.render import KubectlMissing, copy_of, kubectl, overlays, render
 

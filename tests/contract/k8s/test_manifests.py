@@ -8,7 +8,7 @@ import pytest
 
 from embedded.platform import SERVICES
 from shared.runtime.bus.topology import topology
-from tests.sixth import SIXTH, add_folder, add_line
+from tests.new_component import SIXTH, add_folder, add_line
 from tools.k8s_check import __main__ as command
 from tools.k8s_check import generate, render
 from tools.k8s_check.documents import CHECKOUT, MANIFESTS, Rendered, containers_of, load_all, name_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.skips import cannot_run
-from tests.unit.observability.material import CHECKOUT
+from tests.requirements_of_environment import cannot_run
+from tests.unit.observability.operations_files import CHECKOUT
 
 _FETCH_S = 300
 

@@ -10,7 +10,7 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from shared.runtime.bus.topology import UNROUTED
 from tests.containers import image
-from tests.unit.observability.material import OBSERVABILITY, queries, read_yaml
+from tests.unit.observability.operations_files import OBSERVABILITY, queries, read_yaml
 
 _AMQP, _PROMETHEUS = 5672, 15692
 _LIMIT_S = 60

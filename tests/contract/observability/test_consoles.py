@@ -10,7 +10,7 @@ from urllib.error import URLError
 import pytest
 
 from tests.containers import image, require_engine
-from tests.unit.observability.material import OBSERVABILITY, dashboards, read_yaml
+from tests.unit.observability.operations_files import OBSERVABILITY, dashboards, read_yaml
 
 PORT = 9090
 READY_S = 60.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.guides import Chapter, chapters_for_ci, run_as_reader
-from tests.unit.observability.material import CHECKOUT, OBSERVABILITY, WATCH_GUIDE, queries
+from tests.unit.observability.operations_files import CHECKOUT, OBSERVABILITY, WATCH_GUIDE, queries
 
 _LIMIT_S = 120
 _RANGE_OF_GRAFANA = "$__rate_interval"

@@ -12,7 +12,7 @@ import pytest
 import structlog
 import structlog.testing
 
-from embedded.papers import paper_png
+from embedded.sample_documents import paper_png
 from services.identity.service import SERVICE
 from shared.contracts.permissions import Role
 from shared.runtime.observability.logging import configure

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.operations.told import Databases, Desk, Told, execute, rows, tell, url_of
+from tests.integration.operations.seeded_databases import Databases, Desk, Told, execute, rows, tell, url_of
 from tests.saga.conftest import copy_databases
 
 __all__ = ["copy_databases"]

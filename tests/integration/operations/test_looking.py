@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from operations.command_line import main
-from tests.integration.operations.told import Desk, Told, execute
+from tests.integration.operations.seeded_databases import Desk, Told, execute
 
 COMMANDS = (
     "status", "verify", "reconcile", "resend", "backup", "restore", "repair", "export", "keys list", "keys rotate",

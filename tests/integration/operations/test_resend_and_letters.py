@@ -20,10 +20,10 @@ from operations.commands.base import until
 from shared.contracts.messages.base import Event
 from shared.contracts.permissions import Role
 from shared.runtime.bus.declare import declare
-from shared.runtime.bus.rabbitmq import Line
+from shared.runtime.bus.rabbitmq import BrokerConnection
 from shared.runtime.bus.topology import DEAD_EXCHANGE, dead_queue, topology
 from tests.factories.world import SERVICES, World
-from tests.integration.operations.told import Desk, Told, a_session, execute, rows
+from tests.integration.operations.seeded_databases import Desk, Told, a_session, execute, rows
 
 SINCE = "2000-01-01T00:00"
 _OUTBOX = "SELECT count(*) FROM outbox"
@@ -299,7 +299,7 @@ async def test_what_the_broker_gave_up_is_read_into_the_table_once(
         data=msgspec.Raw(b"{}"),
     )
     fresh = msgspec.structs.replace(known, id=uuid4())
-    line = Line(rabbitmq_url, name="test")
+    line = BrokerConnection(rabbitmq_url, name="test")
     own, forged = (msgspec.structs.replace(known, id=uuid4(), source=source) for source in (line.user, "voucher"))
     bodies = [b"not json", msgspec.json.encode([known, fresh]), b"not json"]
     channel = await line.channel(publisher_confirms=True)

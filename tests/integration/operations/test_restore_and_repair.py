@@ -9,7 +9,7 @@ import pytest
 from services.voucher.proof import prove
 from shared.contracts.messages.identity import OrganisationSuspended
 from tests.factories.world import World, a_party
-from tests.integration.operations.told import Desk, Told, rows
+from tests.integration.operations.seeded_databases import Desk, Told, rows
 
 _MONEY = """
 SELECT granted_fen, available_fen, held_fen, committed_fen, claimed_fen, redeemed_fen, taken_back_fen, enterprise_id

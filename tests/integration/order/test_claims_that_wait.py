@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.order.handlers.ending import sweep_sagas
+from services.order.handlers.timeouts import sweep_sagas
 from shared.contracts.messages.settlement import ClaimSubmitted
 from shared.contracts.messages.voucher import ClaimVoucher, VoucherCommitted
 from shared.contracts.permissions import Role

@@ -21,7 +21,7 @@ from shared.contracts.messages.voucher import QuotaMoved
 from shared.contracts.permissions import Role
 from shared.contracts.policy import PolicyPack
 from shared.kernel.calendar import business_date, year_closes_at
-from shared.runtime.schedule import scheduler as schedule
+from shared.runtime.schedule import scheduler
 from tests.factories.harness import Platform, open_platform, repository
 from tests.factories.trade import CREDIT_CODES, EPOCH, Market, a_party, listeners
 
@@ -243,7 +243,7 @@ async def still_platform(
     fresh_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Platform, list[Command]]]:
     """Order, with nothing that ends orders by itself before the act can be tried."""
-    monkeypatch.setattr(schedule, "_ANY_DUE", "SELECT $1::timestamptz IS NULL")
+    monkeypatch.setattr(scheduler, "_ANY_DUE", "SELECT $1::timestamptz IS NULL")
     heard: list[Command] = []
     async with open_platform([replace(SERVICE, jobs=()), *listeners(heard)], fresh_database) as platform:
         yield platform, heard

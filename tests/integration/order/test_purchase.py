@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.order.handlers.deciding import Act, OrderCommand, decide_orders
+from services.order.handlers.decide import Act, OrderCommand, decide_orders
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.identity import AffiliationRecorded, OrganisationSuspended
 from shared.contracts.messages.voucher import (

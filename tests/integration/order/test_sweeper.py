@@ -5,8 +5,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from services.order.handlers import ending
-from services.order.handlers.ending import sweep_sagas
+from services.order.handlers import timeouts
+from services.order.handlers.timeouts import sweep_sagas
 from services.order.store import sagas
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.voucher import CommitVoucher, HoldVoucher, VoucherCommitted
@@ -90,7 +90,7 @@ async def test_a_round_that_sends_again_is_never_full_so_that_a_loaded_platform_
 ) -> None:
     await market.place()
     monkeypatch.setattr(sagas, "SWEEP_MAX", 1)
-    monkeypatch.setattr(ending, "SWEEP_MAX", 1)
+    monkeypatch.setattr(timeouts, "SWEEP_MAX", 1)
     async with market.platform.runtime("order").work() as work:
         await work.connection.execute(_STOOD_STILL)
         assert await sweep_sagas(work) == 0

@@ -16,7 +16,7 @@ from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.base import command_key, command_queue, fact_key, fact_queue
 from shared.runtime.bus.declare import MANAGEMENT_PORT, OtherwiseThere, declare, grant
-from shared.runtime.bus.rabbitmq import Line
+from shared.runtime.bus.rabbitmq import BrokerConnection
 from shared.runtime.bus.topology import (
     DEAD_EXCHANGE,
     UNROUTED,
@@ -258,7 +258,7 @@ async def test_an_exchange_of_another_type_stops_the_job_which_says_what_to_do(b
     url, wanted = f"{broker.url('admin')}older", topology(WIRINGS)
     async with httpx.AsyncClient(base_url=broker.management_url, auth=("admin", "secret-of-admin")) as client:
         (await client.put("/api/vhosts/older")).raise_for_status()
-        line = Line(url, name="test")
+        line = BrokerConnection(url, name="test")
         channel = await line.channel(publisher_confirms=False)
         await channel.declare_exchange(commands_exchange("order"), "direct", durable=True)
         await line.close()

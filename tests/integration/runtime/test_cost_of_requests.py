@@ -28,7 +28,7 @@ ANSWER_S = 60.0
 MODULES = (
     "services.identity.service",
     "services.order.service",
-    "tests.integration.runtime.toy",
+    "tests.integration.runtime.sample_service",
     "tests.integration.runtime.filing",
 )
 OBJECTS = b'[{"a":1},' + b'{"a":1},' * (3 * MIB)

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from shared.contracts.permissions import Role
 from shared.runtime.http.edge import BODY_BYTES_MAX
 from tests.factories.harness import Platform, open_platform
-from tests.integration.runtime.toy import SERVICE
+from tests.integration.runtime.sample_service import SERVICE
 
 HOT, COLD = "/api/toy/v1/things", "/api/toy/v1/cold-things"
 BOTH = pytest.mark.parametrize("path", [HOT, COLD])

@@ -9,7 +9,7 @@ import pytest_asyncio
 from shared.contracts.permissions import Role
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
-from tests.integration.runtime.toy import SERVICE
+from tests.integration.runtime.sample_service import SERVICE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

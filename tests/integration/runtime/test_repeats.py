@@ -17,7 +17,7 @@ from shared.runtime.http.idempotency import SHOWN_ONCE
 from shared.runtime.validation.refusals import NotFound, VersionMismatch
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
-from tests.integration.runtime.toy import GATE, SAYS, SERVICE, CopyLags
+from tests.integration.runtime.sample_service import GATE, SAYS, SERVICE, CopyLags
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid
 
 from shared.runtime.database.tables import attach
-from shared.runtime.schedule import scheduler as schedule
+from shared.runtime.schedule import scheduler
 from shared.runtime.schedule.scheduler import fire_timers, take_lease
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.service.service import Job, Service
@@ -84,7 +84,7 @@ async def test_a_job_runs_in_one_process_and_renews_its_lease_seldom(
         asked[f"{runtime.owner} {name}"] += 1
         return await take_lease(runtime, name, seconds=seconds)
 
-    monkeypatch.setattr(schedule, "take_lease", ask)
+    monkeypatch.setattr(scheduler, "take_lease", ask)
     busy = replace(SERVICE, jobs=(Job(name="busy", every_s=0.01, handler=nothing),))
     async with open_platform([busy], fresh_database) as first:
         mine = first.runtime("toy")

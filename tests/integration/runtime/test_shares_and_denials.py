@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.permissions import Role
 from shared.runtime.http import denials, edge
 from tests.factories.harness import Platform, open_platform
-from tests.integration.runtime.toy import SERVICE
+from tests.integration.runtime.sample_service import SERVICE
 
 HOT, COLD, OPEN = "/api/toy/v1/things", "/api/toy/v1/cold-things", "/api/toy/v1/clock"
 ANN, BEN = UUID(int=11), UUID(int=12)

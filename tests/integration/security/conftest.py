@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 import pytest_asyncio
 
 from tests.factories.databases import DatabasePool
-from tests.integration.security.estate import Estate, open_estate
-from tests.integration.security.story import Story, Tenant
+from tests.integration.security.example_data import Story, Tenant
+from tests.integration.security.platform_fixture import Estate, open_estate
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -3,7 +3,7 @@
 from io import BytesIO
 from zipfile import ZipFile
 
-from embedded.papers import paper_jpeg, paper_pdf, paper_png
+from embedded.sample_documents import paper_jpeg, paper_pdf, paper_png
 from tests.factories.documents import a_png_claiming, an_encrypted_pdf
 
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

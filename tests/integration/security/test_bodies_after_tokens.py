@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.test_role_matrix import NOBODY_KNOWS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

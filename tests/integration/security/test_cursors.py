@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from shared.contracts.http.lists import ASKED, encode_cursor
 from shared.contracts.permissions import GRANTS, Role
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.schemas import NOBODY, Document, Schema, resolved
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

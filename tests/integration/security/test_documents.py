@@ -11,7 +11,7 @@ import pytest
 from shared.contracts.permissions import GRANTS, Role
 from shared.runtime.validation.headers import ONCE
 from shared.runtime.validation.media_types import JSON_TYPES
-from tests.integration.security.estate import NAMES, Estate, Operation
+from tests.integration.security.platform_fixture import NAMES, Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, fields, replaced, resolved, sample
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -13,7 +13,7 @@ from shared.contracts.messages.voucher import HoldVoucher, ReleaseVoucher
 from shared.contracts.permissions import Role
 from shared.runtime.bus.base import Envelope, command_key, fact_key
 from tests.factories.world import a_party
-from tests.integration.security.estate import NAMES, Estate
+from tests.integration.security.platform_fixture import NAMES, Estate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.written import written_operations
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

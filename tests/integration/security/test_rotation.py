@@ -19,8 +19,8 @@ from tests.factories.harness import Platform, open_platform, with_tables
 from tests.factories.people import Acknowledged
 from tests.factories.staff import ADMIN, ADMIN_PASSWORD, SETTINGS
 from tests.factories.world import AGREEMENT, World
-from tests.integration.security.estate import Estate
-from tests.integration.security.story import PASSWORD, Story, Tenant
+from tests.integration.security.example_data import PASSWORD, Story, Tenant
+from tests.integration.security.platform_fixture import Estate
 from tests.saga.checks import check_quiet
 
 KEYS = {kid: base64.b64encode(bytes([number]) * 32).decode() for number, kid in enumerate(("old", "new"), start=1)}

@@ -44,8 +44,8 @@ from shared.runtime.http.callers import NO_ORGANISATION, PRINCIPAL_KEY
 from shared.runtime.http.commands import reading_for_caller
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.service.service import Service
-from tests.integration.security.estate import Estate
-from tests.integration.security.story import Tenant
+from tests.integration.security.example_data import Tenant
+from tests.integration.security.platform_fixture import Estate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.contracts.permissions import GRANTS, Permission, Role
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, sample
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

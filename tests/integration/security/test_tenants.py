@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.example_data import CODES, Tenant, a_paper
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.schemas import NOBODY, body_schema, sample
-from tests.integration.security.story import CODES, Tenant, a_paper
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

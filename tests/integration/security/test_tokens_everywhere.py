@@ -23,7 +23,7 @@ from shared.runtime.auth.tokens import TokenSigner
 from shared.runtime.schedule.scheduler import run_job
 from tests.factories.harness import ISSUER
 from tests.factories.staff import approved, hire
-from tests.integration.security.estate import ADMIN, ADMIN_PASSWORD, NAMES, Estate
+from tests.integration.security.platform_fixture import ADMIN, ADMIN_PASSWORD, NAMES, Estate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

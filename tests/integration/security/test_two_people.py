@@ -22,7 +22,7 @@ from tests.factories.catalog import PROVIDER_A, Catalog
 from tests.factories.harness import open_platform
 from tests.factories.settlement import a_flow
 from tests.factories.staff import SETTINGS
-from tests.integration.security.estate import Estate
+from tests.integration.security.platform_fixture import Estate
 from tests.integration.security.two_people import (
     FIRST,
     REVIEWS,

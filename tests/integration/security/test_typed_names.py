@@ -7,9 +7,9 @@ import pytest
 
 from shared.contracts.permissions import GRANTS, Role
 from tests.factories.catalog import a_content
-from tests.integration.security.estate import Estate, Operation
+from tests.integration.security.example_data import Tenant
+from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.schemas import Path, body_schema, fields, replaced
-from tests.integration.security.story import Tenant
 from tests.integration.security.two_people import ACQUITTED, DECIDED, PROVIDER_CODE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

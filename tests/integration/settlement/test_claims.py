@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from embedded.papers import paper_pdf, paper_png
+from embedded.sample_documents import paper_pdf, paper_png
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.order import OrderRefunded, OrderUnclaimed, RefundRefused, RefundRequested
 from shared.contracts.messages.settlement import ItemOpened

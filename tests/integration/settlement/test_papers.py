@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from embedded.papers import paper_pdf
+from embedded.sample_documents import paper_pdf
 from shared.contracts.messages.order import OrderClaimed, OrderUnclaimed, RefundRefused, RefundRequested
 from shared.contracts.permissions import Role
 from tests.factories.settlement import ACCOUNTS, KINDS, NODE, OTHER_PROVIDER, PROVIDER, Flow, a_flow

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.voucher.allocator import allocate_batch, take_office
+from services.voucher.allocator import acquire_lease, allocate_batch
 from services.voucher.store.queue import DECIDE_TICKETS
 from tests.integration.voucher.conftest import Voucher
 
@@ -17,7 +17,7 @@ STOPPED, NEXT = "stopped-allocator", "next-allocator"
 
 async def _office(voucher: Voucher, plan_id: UUID, owner: str, *, lease_s: float = 600.0) -> int | None:
     async with voucher.runtime.work() as work:
-        return await take_office(work, plan_id, owner=owner, lease_s=lease_s)
+        return await acquire_lease(work, plan_id, owner=owner, lease_s=lease_s)
 
 
 async def _expire(voucher: Voucher) -> None:

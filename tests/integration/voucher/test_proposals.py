@@ -12,7 +12,7 @@ from services.voucher.service import SERVICE
 from shared.contracts.messages.identity import OrganisationAuthenticated
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import BEIJING, year_closes_at
-from shared.runtime.schedule import scheduler as schedule
+from shared.runtime.schedule import scheduler
 from tests.factories.harness import open_platform, repository
 from tests.factories.voucher import an_enterprise
 from tests.integration.voucher.conftest import APPROVER, DRAFTER, YEAR, Voucher
@@ -196,7 +196,7 @@ async def test_what_was_sent_back_waits_for_its_applicant_and_comes_again_correc
 
 async def past_year_end(voucher: Voucher, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first second of the next year, before the year's end has done anything."""
-    monkeypatch.setattr(schedule, "_ANY_DUE", "SELECT $1::timestamptz IS NULL")
+    monkeypatch.setattr(scheduler, "_ANY_DUE", "SELECT $1::timestamptz IS NULL")
     async with voucher.runtime.pool.acquire() as connection:
         offset = await voucher.runtime.clock.move_to(connection, target=year_closes_at(YEAR) + timedelta(seconds=1))
     voucher.runtime.clock.take(offset)

@@ -8,7 +8,7 @@ import pytest
 from embedded.platform import SERVICES
 from shared.runtime.host.host import build_app
 from shared.runtime.service.service import Service
-from tests.integration.security.estate import Operation, operations_of
+from tests.integration.security.platform_fixture import Operation, operations_of
 from tests.integration.security.written import ANY_ACCOUNT, WrittenOperation, written_operations
 
 WRITTEN = written_operations()

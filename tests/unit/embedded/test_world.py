@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.demonstration.plots import (
+from embedded.demonstration.order_script import (
     AUTUMN,
     LAST_YEAR_YUAN,
     SPRING,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.observability.material import components, dashboard_expressions, dashboards
+from tests.unit.observability.operations_files import components, dashboard_expressions, dashboards
 from tools.dashboards.__main__ import differences
 
 DOCUMENTS = [pytest.param(document, id=name) for name, document in dashboards().items()]

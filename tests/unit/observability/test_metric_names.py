@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.metrics import METRICS
 from shared.runtime.observability.requests import BUCKETS_S
 from shared.runtime.schedule.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
-from shared.runtime.service.gauges import RUNTIME_LOOKS
+from shared.runtime.service.gauges import RUNTIME_QUERIES
 from shared.runtime.service.service import Job, Service
-from tests.unit.observability.material import components, queries, rule_tests, rules
+from tests.unit.observability.operations_files import components, queries, rule_tests, rules
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAME = re.compile(r"(?<![\w:])(?:yunquan|rabbitmq|process)[a-z0-9_:]+|(?<![\w:])up(?=\{)")
@@ -37,14 +37,14 @@ def _service(name: str) -> Service:
 def _declared() -> dict[str, set[str]]:
     """Every metric of ours and its labels."""
     found: dict[str, set[str]] = {}
-    for kept in KEPT.values():
-        if kept.kind == "histogram":
-            found |= {f"{kept.name}_{suffix}": {*kept.labels, *more} for suffix, more in _SUFFIXES.items()}
+    for spec in METRICS.values():
+        if spec.kind == "histogram":
+            found |= {f"{spec.name}_{suffix}": {*spec.labels, *more} for suffix, more in _SUFFIXES.items()}
         else:
-            found[kept.name] = set(kept.labels)
+            found[spec.name] = set(spec.labels)
     services = [_service(name) for name in components()]
-    looks = [*RUNTIME_LOOKS, *(look for service in services for look in service.looks)]
-    gauges = [gauge for look in looks for gauge in look.gauges]
+    gauge_queries = [*RUNTIME_QUERIES, *(gauge_query for service in services for gauge_query in service.gauge_queries)]
+    gauges = [gauge for gauge_query in gauge_queries for gauge in gauge_query.gauges]
     gauges += [gauge for service in services for audit in service.audits for gauge in audit.gauges]
     found |= {gauge.name: set(gauge.labels) for gauge in gauges}
     return found

@@ -1,6 +1,14 @@
 import pytest
 
-from tests.unit.observability.material import OBSERVABILITY, alerts, components, read_yaml, rule_tests, rules, runbooks
+from tests.unit.observability.operations_files import (
+    OBSERVABILITY,
+    alerts,
+    components,
+    read_yaml,
+    rule_tests,
+    rules,
+    runbooks,
+)
 
 SEVERITIES = {"page", "ticket", "info"}
 ALERTS = [pytest.param(rule, id=f"{rule['alert']}-{rule['labels']['severity']}") for rule in alerts()]

@@ -8,7 +8,7 @@ import pytest
 
 from operations.command_line import parser
 from tests.guides import Block, chapters_for_ci, fenced, fill
-from tests.unit.observability.material import (
+from tests.unit.observability.operations_files import (
     CHECKOUT,
     RUNBOOKS,
     WATCH_GUIDE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.runtime.database.sql import Connection
 from shared.runtime.messaging.relay import pack
-from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.statement import OUTBOX_BYTES_MAX, joined
 from shared.runtime.unit_of_work.work import Work
 
@@ -20,7 +20,7 @@ NOW_MS = 1_530_417_600_000
 
 def _work() -> Work:
     # No statement is run here.
-    return Work(cast("Connection", None), service="toy", now=NOW, ports=Ports())
+    return Work(cast("Connection", None), service="toy", now=NOW, ports=Registry())
 
 
 def test_the_ids_of_one_transaction_are_uuids_of_version_7_in_rising_order() -> None:

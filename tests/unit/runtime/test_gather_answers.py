@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from shared.kernel.refusals import Refusal, RefusalKind
-from shared.runtime.http.batching import batcher as gather
-from shared.runtime.http.batching.batcher import Gatherer, Outcome
+from shared.runtime.http.batching import batcher
+from shared.runtime.http.batching.batcher import CommandBatcher, Outcome
 from shared.runtime.http.idempotency import CallKey
 
 PATIENCE_S = 10.0
@@ -45,13 +45,13 @@ async def work() -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def gatherer(monkeypatch: pytest.MonkeyPatch) -> Gatherer:
-    monkeypatch.setattr(gather, "contexts_of", lambda _: b"")
+def gatherer(monkeypatch: pytest.MonkeyPatch) -> CommandBatcher:
+    monkeypatch.setattr(batcher, "contexts_of", lambda _: b"")
     runtime: Any = SimpleNamespace(service=SimpleNamespace(hot_routes=()), work=work)
-    return Gatherer(runtime)
+    return CommandBatcher(runtime)
 
 
-async def test_each_of_a_batch_is_told_its_own_answer_or_its_own_refusal(gatherer: Gatherer) -> None:
+async def test_each_of_a_batch_is_told_its_own_answer_or_its_own_refusal(gatherer: CommandBatcher) -> None:
     route: Any = SimpleNamespace(
         handler=handle, status=201, location=lambda made: f"/things/{made.number}", awaits=None
     )

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from shared.runtime.http.batching import batcher as gather
-from shared.runtime.http.batching.batcher import Call, Gatherer, Outcome
+from shared.runtime.http.batching import batcher
+from shared.runtime.http.batching.batcher import Call, CommandBatcher, Outcome
 from shared.runtime.http.idempotency import Answer
 from shared.runtime.validation.refusals import Unavailable
 
 PATIENCE_S = 10.0
 
 
-class Counted(Gatherer):
-    """A gatherer that commits nothing and remembers how many calls each batch had."""
+class Counted(CommandBatcher):
+    """A batcher that commits nothing and remembers how many calls each batch had."""
 
     def __init__(self) -> None:
         runtime: Any = SimpleNamespace(service=SimpleNamespace(hot_routes=()))
@@ -41,7 +41,7 @@ class Counted(Gatherer):
 @pytest.fixture
 def for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for more calls than there are waits longer than the test has patience."""
-    monkeypatch.setattr(gather, "LINGER_S", 6 * PATIENCE_S)
+    monkeypatch.setattr(batcher, "LINGER_S", 6 * PATIENCE_S)
 
 
 @pytest.mark.usefixtures("for_ever")
@@ -73,8 +73,8 @@ async def test_a_batch_that_stays_smaller_leaves_all_the_same_and_the_next_expec
     assert calls._expected == 1
 
 
-class Slow(Gatherer):
-    """A gatherer whose transactions begin when they may, or not at all; it commits nothing."""
+class Slow(CommandBatcher):
+    """A batcher whose transactions begin when they may, or not at all; it commits nothing."""
 
     def __init__(self) -> None:
         self.may_begin = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_calls_that_come_while_the_transaction_begins_belong_to_it() -> No
 async def test_whoever_waits_for_a_transaction_that_cannot_begin_is_told_so_and_the_next_is_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gather, "TRIES_MAX", 1)
+    monkeypatch.setattr(batcher, "TRIES_MAX", 1)
     calls = Slow()
     calls.faults = 1
     calls.may_begin.set()

@@ -2,7 +2,7 @@
 
 import re
 
-from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.metrics import METRICS
 from tools.metrics_table import FILE, page, rows
 
 
@@ -29,4 +29,4 @@ def test_no_label_is_an_id_or_a_person() -> None:
     # The two closed lists of the code: refusals and permissions.
     known |= {"code", "permission"}
     assert {label for _, _, labels, *_ in rows() for label in labels} <= known
-    assert "yunquan_http_requests_total" in KEPT
+    assert "yunquan_http_requests_total" in METRICS

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from services.identity.api.asking import caller_network
+from services.identity.api.dependencies import caller_network
 from shared.runtime.service.settings import ServiceSettings
-from shared.runtime.unit_of_work.registry import Ports
+from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.validation.network import UNKNOWN, Proxies
 from tests.factories.harness import repository
 
@@ -86,7 +86,7 @@ def test_callers_are_counted_by_their_network() -> None:
 
 def test_identity_counts_sign_in_by_the_same_reading() -> None:
     class Running:
-        ports = Ports()
+        ports = Registry()
 
     Running.ports.add(Proxies, ONE)
     scope = a_scope(FORGED, CALLER) | {"yunquan.runtime": Running}

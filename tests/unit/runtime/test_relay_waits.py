@@ -18,14 +18,14 @@ from shared.runtime.messaging.relay import (
     WORTH_BYTES,
     Relay,
 )
-from shared.runtime.unit_of_work.outbox_queue import Handover, Unit
+from shared.runtime.unit_of_work.outbox_queue import OutboxQueue, Unit
 
 
 class Timed(Relay):
     """A relay whose clock is set by hand; it confirms everything and remembers its deletions."""
 
     def __init__(self) -> None:
-        runtime: Any = SimpleNamespace(handed={COMMAND_PARTITION: Handover()})
+        runtime: Any = SimpleNamespace(handed={COMMAND_PARTITION: OutboxQueue()})
         super().__init__(runtime, COMMAND_PARTITION)
         self.now_s = 0.0
         self.deletions: list[tuple[float, int]] = []
@@ -117,7 +117,7 @@ async def test_many_facts_leave_in_pauses_but_a_backlog_does_not(
     monkeypatch: pytest.MonkeyPatch, partition: int, events: int, *, pauses: bool
 ) -> None:
     runtime: Any = SimpleNamespace(
-        handed={partition: Handover()},
+        handed={partition: OutboxQueue()},
         service=SimpleNamespace(name="toy"),
         bus=Willing(),
         publishing=lambda _: nullcontext(),

@@ -1,4 +1,4 @@
-"""Replies of several kinds reach their conductor in one group, each read as what it is."""
+"""Replies of several kinds reach their orchestrator in one group, each read as what it is."""
 
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from shared.runtime.unit_of_work.work import Work
 
 
 async def conduct(work: Work, replies: list[SagaReply]) -> None:
-    """A conductor's handler."""
+    """An orchestrator's handler."""
     del work, replies
 
 

@@ -59,7 +59,7 @@ class Add(Command, frozen=True, kw_only=True):
     """A command."""
 
     name: ClassVar = "counter.add"
-    conductor: ClassVar = "reader"
+    orchestrator: ClassVar = "reader"
 
 
 class Added(Reply, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Subtracted(Reply, frozen=True, kw_only=True):
 
 
 async def conduct(work: Work, replies: object) -> None:
-    """The handler of all replies of a conductor."""
+    """The handler of all replies of an orchestrator."""
 
 
 async def handle(work: Work, messages: object) -> None:

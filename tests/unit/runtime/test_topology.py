@@ -62,7 +62,7 @@ def test_every_command_is_accepted_by_its_target_and_sent_by_a_service() -> None
     accepted = {kind: service.name for service in SERVICES for kind in service.commands()}
     commands = [kind for kind in messages() if issubclass(kind, Command)]
     assert {kind: kind.target() for kind in commands} == accepted
-    assert {kind.conductor for kind in commands} <= names
+    assert {kind.orchestrator for kind in commands} <= names
 
 
 def test_no_command_is_bound_by_a_pattern() -> None:

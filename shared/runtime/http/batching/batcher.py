@@ -65,7 +65,7 @@ class Outcome:
     news: asyncio.Future[object] | None = field(default=None, repr=False)
 
 
-class Gatherer:
+class CommandBatcher:
     """Serves the hot routes of one running service."""
 
     def __init__(self, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Serves hot routes without a router: token, permission, key, body, then the gatherer."""
+"""Serves hot routes without a router: token, permission, key, body, then the batcher."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.runtime.http.batching.batcher import Gatherer, Outcome
+from shared.runtime.http.batching.batcher import CommandBatcher, Outcome
 from shared.runtime.http.callers import Callers, tenant_of
 from shared.runtime.http.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
 from shared.runtime.http.idempotency import Answer, call_key, respond
@@ -48,10 +48,10 @@ class Ready:
 class HotEndpoint:
     """One hot route of one running service."""
 
-    def __init__(self, runtime: Runtime, route: HotRoute, gatherer: Gatherer) -> None:
+    def __init__(self, runtime: Runtime, route: HotRoute, batcher: CommandBatcher) -> None:
         self._runtime = runtime
         self._route = route
-        self._gatherer = gatherer
+        self._batcher = batcher
         self._callers = runtime.ports.get(Callers)
         self._address = f"{_API}{runtime.service.name}/v1{route.path}"
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
@@ -85,7 +85,7 @@ class HotEndpoint:
         )
         call = HotCall(principal=principal, path=scope["path_params"], version=version)
         command = self._route.command(body, call)
-        outcome = await self._gatherer.submit(self._route, command, key, wants_news=wait_s > 0)
+        outcome = await self._batcher.submit(self._route, command, key, wants_news=wait_s > 0)
         if outcome.result is None:
             return await self._again(outcome, scope, wait_s)
         news = None
@@ -185,11 +185,11 @@ class HotFirst:
         self._app = app
         self._endpoints: dict[tuple[str, str], list[tuple[re.Pattern[str], HotEndpoint, Runtime]]] = {}
         for runtime in runtimes:
-            gatherer = Gatherer(runtime)
+            batcher = CommandBatcher(runtime)
             for route in runtime.service.hot_routes:
                 pattern, _, _ = compile_path(f"{_API}{runtime.service.name}/v1{route.path}")
                 found = self._endpoints.setdefault((runtime.service.name, route.method), [])
-                found.append((pattern, HotEndpoint(runtime, route, gatherer), runtime))
+                found.append((pattern, HotEndpoint(runtime, route, batcher), runtime))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -67,7 +67,7 @@ class Add(Command, frozen=True, kw_only=True):
     """Add to a counter."""
 
     name: ClassVar = "counter.add"
-    conductor: ClassVar = "reader"
+    orchestrator: ClassVar = "reader"
 
     counter_id: UUID
     amount: int
@@ -77,7 +77,7 @@ class Unheard(Command, frozen=True, kw_only=True):
     """A command to a service that is not deployed."""
 
     name: ClassVar = "nobody.act"
-    conductor: ClassVar = "reader"
+    orchestrator: ClassVar = "reader"
 
 
 class Added(Reply, frozen=True, kw_only=True):

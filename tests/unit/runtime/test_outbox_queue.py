@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.unit_of_work.outbox_queue import HANDED_ROWS_MAX, Handover, Unit, unit_of
+from shared.runtime.unit_of_work.outbox_queue import HANDED_ROWS_MAX, OutboxQueue, Unit, unit_of
 
 
 def _unit(first: int, rows: int) -> Unit:
@@ -11,42 +11,42 @@ def _unit(first: int, rows: int) -> Unit:
 
 
 def test_a_new_handover_asks_once_to_look_into_the_table() -> None:
-    handover = Handover()
-    assert handover.must_look()
-    assert not handover.must_look()
+    queue = OutboxQueue()
+    assert queue.must_look()
+    assert not queue.must_look()
 
 
 @given(st.lists(st.integers(1, 40), max_size=30), st.integers(1, 60))
 def test_units_come_out_whole_and_in_the_order_of_their_commits(sizes: list[int], rows_max: int) -> None:
-    handover, first = Handover(), 0
+    queue, first = OutboxQueue(), 0
     for size in sizes:
-        handover.give(_unit(first, size))
+        queue.give(_unit(first, size))
         first += size
     taken: list[int] = []
-    while units := handover.take(rows_max):
+    while units := queue.take(rows_max):
         assert len(units) == 1 or sum(len(unit.rows) for unit in units) <= rows_max
         taken.extend(row_id for unit in units for row_id in unit.ids)
     assert taken == list(range(first))
 
 
 def test_what_is_above_the_bound_is_left_to_the_table_and_the_relay_is_told_to_look() -> None:
-    handover = Handover()
-    handover.must_look()
-    handover.give(_unit(0, HANDED_ROWS_MAX))
-    assert not handover.must_look()
-    handover.give(_unit(HANDED_ROWS_MAX, 1))
-    assert handover.must_look()
-    assert [len(unit.rows) for unit in handover.take(HANDED_ROWS_MAX * 2)] == [HANDED_ROWS_MAX]
-    assert handover.take(1) == []
+    queue = OutboxQueue()
+    queue.must_look()
+    queue.give(_unit(0, HANDED_ROWS_MAX))
+    assert not queue.must_look()
+    queue.give(_unit(HANDED_ROWS_MAX, 1))
+    assert queue.must_look()
+    assert [len(unit.rows) for unit in queue.take(HANDED_ROWS_MAX * 2)] == [HANDED_ROWS_MAX]
+    assert queue.take(1) == []
 
 
 def test_what_is_forgotten_is_looked_for_in_the_table() -> None:
-    handover = Handover()
-    handover.must_look()
-    handover.give(_unit(0, 3))
-    handover.forget()
-    assert handover.take(10) == []
-    assert handover.must_look()
+    queue = OutboxQueue()
+    queue.must_look()
+    queue.give(_unit(0, 3))
+    queue.forget()
+    assert queue.take(10) == []
+    assert queue.must_look()
 
 
 def test_a_unit_holds_the_rows_of_its_partition_alone() -> None:

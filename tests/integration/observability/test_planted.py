@@ -15,8 +15,8 @@ from shared.contracts.permissions import Role
 from tests.factories.documents import a_jpeg_segment, a_pdf, a_stream, an_exif, paper_jpeg, with_segments
 from tests.factories.world import SERVICES, World, open_world
 from tests.integration.identity.conftest import OTHER_ENTERPRISE_CODE, Office
-from tests.integration.watching.conftest import Receiver, a_traceparent
-from tests.integration.watching.test_privacy import lines
+from tests.integration.observability.conftest import Receiver, a_traceparent
+from tests.integration.observability.test_privacy import lines
 
 __all__ = ["lines"]
 

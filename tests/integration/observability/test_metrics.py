@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.voucher.metrics import CHECKS, audit_ledger
 from shared.contracts.permissions import Role
-from shared.runtime.observability.metrics import KEPT
+from shared.runtime.observability.metrics import METRICS
 from shared.runtime.operator import dead_letters
 from shared.runtime.service import gauges
-from shared.runtime.service.gauges import RUNTIME_LOOKS, UNREADABLE, Asked, Sampler
+from shared.runtime.service.gauges import RUNTIME_QUERIES, UNREADABLE, Parameter, Sampler
 from tests.factories.world import SERVICES, World, open_world
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -53,12 +53,12 @@ async def test_a_purchase_is_seen_in_rates_errors_durations_and_flows(databases:
         assert (await world.platform.client.get(f"/api/order/v1/orders/{order_id}", headers=headers)).status_code == 200
         await world.platform.settle()
         seen = await scrape(world)
-    asked = {
+    parameter = {
         (labels["route"], labels["method"], labels["status"])
         for name, given in seen
         if name == "yunquan_http_requests_total" and (labels := dict(given))["service"] == "order"
     }
-    assert asked == {
+    assert parameter == {
         ("/api/order/v1/orders", "POST", "201"),
         ("/api/order/v1/orders/{order_id}/cancel", "POST", "404"),
         ("/api/order/v1/orders/{order_id}", "GET", "200"),
@@ -91,14 +91,16 @@ async def test_every_service_shows_every_metric_that_it_declares(databases: Mapp
     assert not any(failed.values()), failed
     shown = {(dict(labels).get("service"), name) for name, labels in seen}
     for service in SERVICES:
-        looks = [gauge.name for look in (*RUNTIME_LOOKS, *service.looks) for gauge in look.gauges]
+        gauge_queries = [
+            gauge.name for gauge_query in (*RUNTIME_QUERIES, *service.gauge_queries) for gauge in gauge_query.gauges
+        ]
         audited = [gauge.name for audit in service.audits for gauge in audit.gauges]
         # These appear with the first event of their kind.
         seldom = {"yunquan_sagas", "yunquan_not_ready", "yunquan_job_last_success_timestamp_seconds"}
         seldom |= {"yunquan_http_denials_total"}
         seldom |= {"yunquan_job_failures_total", "yunquan_http_requests_total", "yunquan_http_request_duration_seconds"}
         seldom |= set() if service.audits else {"yunquan_audit_age_seconds"}
-        assert {(service.name, name) for name in {*looks, *audited, *KEPT} - seldom} <= shown
+        assert {(service.name, name) for name in {*gauge_queries, *audited, *METRICS} - seldom} <= shown
     for check in CHECKS:
         assert value(seen, "yunquan_ledger_imbalance_fen", service="voucher", check=check) == 0
         assert value(seen, "yunquan_invariant_violations", service="voucher", invariant=check) == 0
@@ -176,14 +178,14 @@ async def test_whoever_asks_at_the_same_time_shares_one_sample_and_nobody_asking
     monkeypatch.setattr(gauges, "KEEP_S", 5.0)
     async with open_world(databases) as world:
         runtime = world.platform.runtime("catalog")
-        asked: list[str] = []
+        parameter: list[str] = []
         async with runtime.pool.acquire() as connection:
-            connection.add_query_logger(lambda said: asked.append(said.query))
+            connection.add_query_logger(lambda said: parameter.append(said.query))
             sampler = Sampler(_OneConnection(runtime, connection), (), service="catalog")
             samples = await asyncio.gather(*(sampler.sample() for _ in range(20)))
     assert all(sample is samples[0] for sample in samples)
-    assert len([text for text in asked if text.startswith("BEGIN READ ONLY; SET LOCAL statement_timeout")]) == len(
-        RUNTIME_LOOKS
+    assert len([text for text in parameter if text.startswith("BEGIN READ ONLY; SET LOCAL statement_timeout")]) == len(
+        RUNTIME_QUERIES
     )
 
 
@@ -227,9 +229,11 @@ async def test_no_gauge_reads_a_growing_table_from_end_to_end(databases: Mapping
             async with runtime.pool.acquire() as connection, connection.transaction():
                 # With rows for the planner to see, and no wish to read an empty table from end to end.
                 await connection.execute("SET LOCAL enable_seqscan = off")
-                for look in (*RUNTIME_LOOKS, *service.looks):
-                    known = {Asked.NOW: runtime.clock.now(), Asked.OWNER: runtime.owner}
-                    rows = await connection.fetch("EXPLAIN " + look.sql, *(known[asked] for asked in look.asks))
+                for gauge_query in (*RUNTIME_QUERIES, *service.gauge_queries):
+                    known = {Parameter.NOW: runtime.clock.now(), Parameter.OWNER: runtime.owner}
+                    rows = await connection.fetch(
+                        "EXPLAIN " + gauge_query.sql, *(known[parameter] for parameter in gauge_query.parameters)
+                    )
                     plan = "\n".join(row[0] for row in rows)
                     for table in _GROWING:
                         assert f"Seq Scan on {table} " not in plan, plan

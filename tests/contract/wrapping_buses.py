@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.runtime.bus.base import Bus, Envelope, Inlet
+from shared.runtime.bus.base import Bus, Envelope, Receiver
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Around:
         """Close the bus within."""
         await self.bus.close()
 
-    async def listen(self, queue: str) -> Inlet:
+    async def listen(self, queue: str) -> Receiver:
         """Listen on the bus within."""
         return await self.bus.listen(queue)
 

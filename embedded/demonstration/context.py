@@ -41,7 +41,7 @@ class How(TypedDict, total=False):
 
 
 @dataclass(slots=True, kw_only=True)
-class Stage:
+class DemoContext:
     """The state of the telling; ids are answers of the platform, by the keys of the world."""
 
     world: World

@@ -23,7 +23,7 @@ from tests.containers import image, require_engine
 from tests.factories.harness import ISSUER, Platform, _trust, settings_for
 from tests.factories.world import SERVICES, World
 from tests.integration.identity.conftest import OTHER_ENTERPRISE_CODE, Office
-from tests.integration.watching.test_planted import Planted, buy, live
+from tests.integration.observability.test_planted import Planted, buy, live
 
 PORT, BOOT_S, QUEUED_S = 5672, 60, 30
 WIRINGS = [service.wiring() for service in SERVICES]

@@ -61,7 +61,7 @@ def _join(events: Sequence[msgspec.Raw]) -> bytes:
     return b"[" + b",".join(bytes(event) for event in events) + b"]"
 
 
-class HostileExchange(MemoryExchange):
+class FaultyExchange(MemoryExchange):
     """Routes envelopes through hostile queues; `seed` fixes what goes wrong."""
 
     def __init__(self, wirings: Sequence[Wiring], *, seed: int) -> None:

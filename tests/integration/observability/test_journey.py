@@ -14,9 +14,9 @@ from shared.kernel.calendar import BEIJING
 from tests.factories.harness import Platform, open_platform
 from tests.factories.staff import SETTINGS
 from tests.factories.world import World
-from tests.integration.security.estate import Estate
-from tests.integration.security.story import PASSWORD, Story, Tenant
-from tests.integration.watching.conftest import Receiver, a_traceparent, kinds
+from tests.integration.observability.conftest import Receiver, a_traceparent, kinds
+from tests.integration.security.example_data import PASSWORD, Story, Tenant
+from tests.integration.security.platform_fixture import Estate
 
 DONE = "SELECT state = 'committed' FROM saga WHERE id = $1"
 HELD = "SELECT state = 'awaiting_confirmation' FROM cloud_order WHERE id = $1"

@@ -18,7 +18,7 @@ from shared.runtime.tracing.spans import CLOSE_S
 from shared.runtime.tracing.tracing import open_tracing
 from tests.factories.harness import repository
 from tests.factories.world import World, a_party, open_world
-from tests.integration.watching.conftest import Receiver, a_traceparent, kinds
+from tests.integration.observability.conftest import Receiver, a_traceparent, kinds
 
 
 async def place_traced(world: World, *traceparents: str) -> list[UUID]:

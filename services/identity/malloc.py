@@ -13,7 +13,7 @@ _M_MMAP_THRESHOLD: Final = -3
 LARGE_BYTES: Final = 1 << 20
 
 
-def give_large_blocks_back() -> None:
+def return_large_blocks() -> None:
     """Fix the threshold for this process; a C library without `mallopt` has no such habit and is left alone."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -11,8 +11,8 @@ from asyncpg.connection import LoggedQuery
 from shared.contracts.permissions import Role
 from shared.runtime.service.runtime import Runtime
 from tests.factories.world import World, a_product, open_world
-from tests.integration.watching.conftest import Receiver, a_traceparent
-from tests.integration.watching.test_traces import awaiting, place_traced
+from tests.integration.observability.conftest import Receiver, a_traceparent
+from tests.integration.observability.test_traces import awaiting, place_traced
 
 PURCHASES = 8
 ABOUT_TYPES = ("pg_catalog", "current_setting('jit')")

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from embedded.demonstration.world import credit_code
-from embedded.papers import paper_pdf, paper_png
+from embedded.sample_documents import paper_pdf, paper_png
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import BEIJING
 from tests.factories.catalog import CHECKLISTS, a_content, a_price
 from tests.factories.world import World
-from tests.integration.security.estate import Estate
+from tests.integration.security.platform_fixture import Estate
 
 CODES = {name: credit_code("91", region="520100", body=f"YQ9{number:05}") for number, name in enumerate("ABPQ")}
 PASSWORD = "correct horse 7 battery"

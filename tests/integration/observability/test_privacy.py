@@ -25,7 +25,7 @@ from tests.integration.identity.conftest import (
     PASSWORD,
     Office,
 )
-from tests.integration.watching.conftest import Receiver
+from tests.integration.observability.conftest import Receiver
 
 NOTE = "法定代表人陈小满甲乙之住址在贵阳市"
 ORGANISATION = "贵州示例科技有限公司"
