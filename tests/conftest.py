@@ -1,16 +1,13 @@
 """Servers for the tests, chosen by the environment: an outside URL, a container, the bundled PostgreSQL."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 from uuid import uuid4
 
 import pytest
 from hypothesis import Phase, settings
 
-from embedded.binaries import default_folder
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from tests.containers import (
     OWNER_LABEL,
@@ -20,6 +17,7 @@ from tests.containers import (
     require_engine,
     sweep_leftovers,
 )
+from tests.factories import server_folders
 from tests.factories.databases import DatabasePool, FreshDatabases, fresh
 
 # testcontainers reads its settings while it is imported.
@@ -71,9 +69,6 @@ LONG = (
 """Files of few long tests: they are dealt out first, so that no process waits for another's last file."""
 
 _BROKER_PORT = 5672
-_MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-_MEMORY_NEEDED_BYTES = 4 * 1024**3
-"""What the servers of all workers take with room to spare; it is memory, too."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -82,6 +77,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     owner_of_this_run()
     sweep_leftovers()
+    server_folders.sweep(server_folders.parent())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,29 +99,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Callable[[], Path]]:
-    """A factory of empty folders for PostgreSQL, which another user can enter when the tests run as root."""
-    made: list[Path] = []
-    parent = _servers_parent()
-    parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-
-    def make() -> Path:
-        folder = Path(mkdtemp(dir=parent))
-        folder.chmod(0o755)
-        made.append(folder)
-        return folder
-
-    yield make
-    for folder in made:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _servers_parent() -> Path:
-    """Where the servers of tests keep their files: in memory where there is room, since databases are made of files."""
-    try:
-        roomy = shutil.disk_usage(_MEMORY_FOLDER).free >= _MEMORY_NEEDED_BYTES and os.access(_MEMORY_FOLDER, os.W_OK)
-    except OSError:
-        roomy = False
-    return _MEMORY_FOLDER / "yunquan-tests" if roomy else default_folder() / "tests"
+    """A factory of empty folders for PostgreSQL, away when the run ends."""
+    with server_folders.server_folders(server_folders.parent()) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
