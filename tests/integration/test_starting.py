@@ -210,7 +210,7 @@ PROGRAM = """
 import sys
 from embedded.platform import SERVICES
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime import main
+from shared.runtime.host import main
 service = next(each for each in SERVICES if each.name == sys.argv[1])
 exchange = MemoryExchange([service.wiring()])
 main._bus = lambda service, settings: MemoryBus(exchange)

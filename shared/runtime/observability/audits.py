@@ -1,4 +1,7 @@
-"""Checks over everything a service wrote: too dear for a scrape: seldom, in one process, ageing visibly."""
+"""Checks over everything a service wrote, which cost too much for a scrape.
+
+One process runs them now and then, and a metric shows the age of the last result.
+"""
 
 import asyncio
 import time

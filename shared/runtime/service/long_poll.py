@@ -43,7 +43,7 @@ class Waiters:
 
     async def wait(self, key: UUID, future: asyncio.Future[object], *, timeout_s: float) -> object | None:
         """The value of a registered future, or None after `timeout_s`."""
-        # An alarm costs a third of a cancellation that is caught again, and every purchase waits twice.
+        # A timer of the loop costs a third of asyncio.timeout, and every purchase waits twice.
         alarm = future.get_loop().call_later(timeout_s, _give_up, future)
         try:
             return await future

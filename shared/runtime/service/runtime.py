@@ -23,11 +23,10 @@ from shared.runtime.unit_of_work.outbox_queue import OutboxQueue
 from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.work import Work
 
-# The arrays of a transaction have ever other lengths, so the planner would find a plan of its own a hair better and
-# plan each statement anew, at a quarter of the database's work. The driver forgets a statement after five minutes, and
-# ANALYZE makes plans anew. A plan that was made while a table was small would read or hash all of it for ten keys, and
-# go on so when it is large; a transaction looks rows up by key, so it never reads or joins whole tables where an index
-# serves. Views keep the defaults.
+# A prepared statement is planned once. Its arrays differ in length each time, so the planner would plan each call anew,
+# a quarter of the database's work. A plan may be made while a table is small, when reading or hashing all of it is
+# cheapest, and would stay when the table is large. A transaction looks rows up by key, so it forbids such plans where
+# an index serves. Views keep the defaults.
 _BEGIN = """BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"""
 

@@ -1,8 +1,8 @@
-"""How what a Work leaves is written: one statement for all kinds of it, whatever their number.
+"""Writes everything that a Work leaves with one statement, whatever the number of rows.
 
-A round trip costs client, server and scheduler more than a row does. The statement is put together from the changes of
-a service's own tables (`rows`) and from the kinds that a Work has said something of; the few combinations that occur
-stay prepared.
+A round trip costs client, server and scheduler more than a row does. The statement has one part for each changed table
+of the service (`rows`) and one for each of the runtime's own tables with new rows. Few combinations occur, and each
+stays prepared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
