@@ -23,7 +23,7 @@ from embedded.postgres import EmbeddedPostgres, PostgresNotStarted, PostgresSett
 from embedded.proof import Proof, print_proof, read_proof
 from shared.contracts.policy import load_pack
 from shared.runtime.host.host import Host, listen, serve, stop_on_signals
-from shared.runtime.observability.logging import configure
+from shared.runtime.observability.logging import adopt_libraries, configure
 
 DEMONSTRATION_MARK = "demonstration-played"
 LOG_FILE = "platform.log"
@@ -55,7 +55,9 @@ async def run(settings: EmbeddedSettings) -> int:
     listener = listen(settings.host, settings.port)
     settings.folder.mkdir(parents=True, exist_ok=True)
     log_file = settings.folder / LOG_FILE
-    configure(stream=cast("TextIO", BoundedLog(log_file)))
+    log = cast("TextIO", BoundedLog(log_file))
+    configure(stream=log)
+    adopt_libraries(stream=log)
     kept = Secrets(settings.folder / "secrets.json")
     with EmbeddedPostgres(PostgresSettings(folder=settings.folder / "postgres")) as postgres:
         console.print(postgres.places)

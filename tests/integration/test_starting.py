@@ -294,6 +294,9 @@ async def test_the_embedded_platform_starts_its_database_again_when_that_is_kill
         output = (tmp_path / "said").read_text()
         assert process.returncode == 0, output
         assert "PostgreSQL had ended and runs again" in output
+        # What the libraries say of it is in the log; the person at the terminal is told once, in our words.
+        assert "Traceback" not in output
+        assert '"asyncpg.pool"' in (folder / "platform.log").read_text(encoding="utf-8")
 
 
 @contextmanager

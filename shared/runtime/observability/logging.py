@@ -44,9 +44,12 @@ def configure(*, level: str = "INFO", service: str = "", stream: TextIO | None =
     )
 
 
-def adopt_libraries(*, level: str = "INFO", service: str = "") -> None:
-    """Let what libraries log by the standard library leave in the same form; a process of a service does so once."""
-    handler = logging.StreamHandler(sys.stderr)
+def adopt_libraries(*, level: str = "INFO", service: str = "", stream: TextIO | None = None) -> None:
+    """Let what libraries log by the standard library leave in the same form and to the same place as our own lines.
+
+    Every process does so once: else asyncio and uvicorn write tracebacks, unmasked, to whoever sits at the terminal.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processor=structlog.processors.JSONRenderer(ensure_ascii=False),

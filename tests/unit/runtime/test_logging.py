@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_what_a_library_says_leaves_as_json_without_values(
     assert said["exception"][0]["type"] == "builtins.ValueError"
     assert "陈小满" not in json.dumps(said, ensure_ascii=False)
     assert root.level == logging.WARNING
+
+
+def test_what_a_library_says_goes_to_the_log_and_not_to_whoever_sits_at_the_terminal(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = StringIO()
+    adopt_libraries(stream=log)
+    logging.getLogger("asyncpg.pool").warning("cannot restore a connection")
+    assert json.loads(log.getvalue())["logger"] == "asyncpg.pool"
+    assert capsys.readouterr() == ("", "")
+    assert len(root.handlers) == 1
 
 
 def test_a_line_of_a_request_says_its_ids_and_a_line_of_nobody_says_none() -> None:
