@@ -74,7 +74,7 @@ class Host:
         self.watch = Watch(runtimes)
         routes = [*self.watch.routes(), *_service_routes(runtimes), *extra_routes]
         cold = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
-        self.app = self.watch.count(Requests(Edge(HotFirst(cold, runtimes)), runtimes))
+        self.app = Requests(Edge(HotFirst(cold, runtimes)), runtimes, counts=self.watch.metrics)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
