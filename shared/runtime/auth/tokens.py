@@ -1,6 +1,7 @@
 """Access tokens: JWT, EdDSA, typ at+jwt.
 
-PyJWT signs; shared.runtime.auth.compact verifies the one form there is: one algorithm, one type, three header fields.
+PyJWT signs, and verifies in shared.runtime.auth.compact the one form there is: one algorithm, type and set of header
+fields. What the claims say is judged here, by the clock that is given.
 All times here are machine time; the business clock never moves a token.
 """
 
@@ -69,6 +70,8 @@ class _Claims(msgspec.Struct, frozen=True):
     iat: float
     exp: float
     sid: UUID | None = None
+    nbf: float | msgspec.UnsetType = msgspec.UNSET
+    """Ours begin at once and leave it out; one that says it is held to it."""
 
 
 class TokenSigner:
@@ -236,7 +239,8 @@ class TokenVerifier:
             raise TokenInvalid(reason="issuer")
         if claims.aud != self._audience:
             raise TokenInvalid(reason="audience")
-        if claims.iat > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
+        begins = claims.iat if claims.nbf is msgspec.UNSET else max(claims.iat, claims.nbf)
+        if begins > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
             raise TokenInvalid(reason="times")
         roles, permissions = _rights(claims.roles)
         principal = Principal(

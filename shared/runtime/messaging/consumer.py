@@ -32,7 +32,7 @@ from shared.runtime.messaging.routing import (
     vouched,
 )
 from shared.runtime.service.runtime import More, Runtime
-from shared.runtime.service.service import Subscriptions
+from shared.runtime.service.service import SagaReply, Subscriptions
 from shared.runtime.unit_of_work.work import Work
 
 log = structlog.get_logger()
@@ -150,7 +150,11 @@ class Applier:
 
     async def _run(self, work: Work, events: Sequence[Event]) -> None:
         for route, group in by_handler(events, self.routes):
-            outcomes = await route.handler(work, [self.routes.read(event) for event in group])
+            messages = [self.routes.read(event) for event in group]
+            if work.contexts is not None:
+                for event, message in zip(group, messages, strict=True):
+                    work.contexts.name(event.id, message.reply if isinstance(message, SagaReply) else message)
+            outcomes = await route.handler(work, messages)
             if outcomes is None:
                 continue
             for event, outcome in zip(group, outcomes, strict=True):

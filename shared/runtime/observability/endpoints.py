@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Route
 from shared.runtime.observability.audits import AuditRecord, run_audit
 from shared.runtime.observability.metrics import CONTENT_TYPE, Metrics, ObservedService
 from shared.runtime.observability.readiness import Readiness, readiness
-from shared.runtime.observability.requests import Requests
 from shared.runtime.service.gauges import Sample, Sampler
 from shared.runtime.service.runtime import Runtime
 
@@ -25,7 +24,7 @@ class Watch:
     def __init__(self, runtimes: Sequence[Runtime]) -> None:
         self._readiness = {runtime.service.name: Readiness(runtime) for runtime in runtimes}
         self._observed = [_observed(runtime) for runtime in runtimes]
-        self._metrics: Metrics | None = None
+        self.metrics = Metrics(self._observed)
 
     def routes(self) -> list[BaseRoute]:
         """The routes that show it."""
@@ -34,11 +33,6 @@ class Watch:
             Route("/health/ready", self._ready),
             Route("/metrics", self._show_metrics),
         ]
-
-    def count(self, requests: Requests) -> Requests:
-        """Show what these requests came to; the same requests, to be served."""
-        self._metrics = Metrics(self._observed, requests)
-        return requests
 
     def audits(self) -> Sequence[tuple[Runtime, Coroutine[Any, Any, None]]]:
         """What must run as long as the process."""
@@ -59,8 +53,7 @@ class Watch:
     async def _show_metrics(self, request: Request) -> Response:
         del request
         await asyncio.gather(*(self._refresh(observed) for observed in self._observed))
-        body = b"" if self._metrics is None else self._metrics.render()
-        return Response(body, headers={"Content-Type": CONTENT_TYPE})
+        return Response(self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _refresh(self, observed: ObservedService) -> None:
         observed.sample = await observed.sampler.sample()

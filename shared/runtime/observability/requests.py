@@ -1,12 +1,8 @@
-"""Rate, errors and duration of every route, and the span of every request: one thin layer around all routes.
-
-It costs a few microseconds a request, because it only counts; Prometheus's forms are made when somebody asks for them.
-"""
+"""Rate, errors and duration of every route, and the span of every request: one thin layer around all routes."""
 
 import time
-from bisect import bisect_left
 from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,7 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.tracing.current import REQUEST, TRACEPARENT_KEY, read_traceparent
 
-BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 NO_ROUTE = "none"
 ABORTED = 499
@@ -24,31 +19,22 @@ _API = "/api/"
 _UNWATCHED = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
-class RouteCount:
-    """What was asked of one route by one method."""
+class Answered(Protocol):
+    """Who keeps count of requests."""
 
-    __slots__ = ("buckets", "statuses", "sum_s")
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(BUCKETS_S) + 1)
-        self.statuses: dict[int, int] = {}
-        self.sum_s = 0.0
-
-    def add(self, status: int, duration_s: float) -> None:
+    def answered(self, service: str, route: str, method: str, *, status: int, duration_s: float) -> None:
         """One request was answered."""
-        self.buckets[bisect_left(BUCKETS_S, duration_s)] += 1
-        self.sum_s += duration_s
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        ...
 
 
 class Requests:
     """Counts and traces every request; the application behind it answers."""
 
-    def __init__(self, app: ASGIApp, runtimes: Sequence[Runtime]) -> None:
+    def __init__(self, app: ASGIApp, runtimes: Sequence[Runtime], *, counts: Answered) -> None:
         self._app = app
+        self._counts = counts
         self._runtimes: Mapping[str, Runtime] = {runtime.service.name: runtime for runtime in runtimes}
         self._home = runtimes[0].service.name if len(runtimes) == 1 else "platform"
-        self.counts: dict[tuple[str, str, str], RouteCount] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -80,10 +66,7 @@ class Requests:
             service = self._home if runtime is None else runtime.service.name
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = route_of(scope)
-            count = self.counts.get((service, route, method))
-            if count is None:
-                count = self.counts.setdefault((service, route, method), RouteCount())
-            count.add(status, duration_s)
+            self._counts.answered(service, route, method, status=status, duration_s=duration_s)
             if span is not None:
                 span.end(route=route, method=method, status=status)
 

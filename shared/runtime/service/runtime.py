@@ -17,6 +17,7 @@ from shared.runtime.service.long_poll import Waiters
 from shared.runtime.service.service import Service
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.tracing.contexts import contexts_of_events
+from shared.runtime.tracing.span_links import find_ties
 from shared.runtime.tracing.tracing import Batch, Tracing
 from shared.runtime.unit_of_work.clock import BusinessClock
 from shared.runtime.unit_of_work.outbox_queue import OutboxQueue
@@ -84,8 +85,11 @@ class Runtime:
         return f"{self.service.name}-{self.settings.instance}"
 
     @asynccontextmanager
-    async def work(self, *, traceparent: str = "") -> AsyncIterator[Work]:
-        """Open one transaction; commit it at the end of the block, or roll back on any exception."""
+    async def work(self, *, traceparent: str = "", tied: bool = True) -> AsyncIterator[Work]:
+        """Open one transaction; commit it at the end of the block, or roll back on any exception.
+
+        Where somebody traces, what it has said is tied to what was said before, unless it is not to be `tied`.
+        """
         async with self.pool.acquire() as connection:
             await connection.execute(_BEGIN)
             work = Work(
@@ -95,7 +99,6 @@ class Runtime:
                 ports=self.ports,
                 traceparent=traceparent,
             )
-            work.tracing = self.tracing
             try:
                 yield work
                 await work.flush()
@@ -107,6 +110,8 @@ class Runtime:
             await connection.execute("COMMIT")
             # Nobody who waits for this commit needs to wait for the pool as well.
             self._hand_over(work)
+            if self.tracing is not None and tied:
+                self.tracing.tie(await find_ties(connection, work.facts))
 
     def _hand_over(self, work: Work) -> None:
         """Give what a commit said to the relays, and call whoever wanted to know of it."""
@@ -124,13 +129,12 @@ class Runtime:
         """
         batch: Batch | None = None
         try:
-            async with self.work() as work:
+            async with self.work(tied=False) as work:
                 if more is not None:
                     events = [*events, *await more()]
                 if self.tracing is not None:
                     batch = self.tracing.process(events)
                 work.contexts = contexts_of_events(events) if batch is None else batch.contexts
-                work.tracing = None
                 yield Processing(work, events)
         except BaseException as error:
             if batch is not None:

@@ -1,29 +1,27 @@
-"""Which trace an event belongs to, when one transaction serves many: found by the ids that events and answers name.
+"""Which trace an event belongs to, when one transaction serves many: that of the message or call which it is about.
 
-A handler takes a sequence and says what it says in any order, so it is not asked for whom it speaks. Whoever feeds it
-knows what each message or call is about; an event is about its subject. Where several traces meet in one fact (a
-balance moved by thirty purchases) it belongs to none of them. Nothing here runs when no caller traces.
+A handler takes a sequence and says what it says in any order. Whoever feeds it tells which ids each message and each
+call is about: the subject of a message and the ids among its fields, and those of the answer to a call. An event has
+the trace of its own subject. Where several traces meet in one fact (a balance moved by thirty purchases) it belongs to
+none of them. Nothing here runs when no caller traces.
 """
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
 from shared.runtime.tracing.current import read_traceparent
 
-FactRow: TypeAlias = tuple[UUID, str, UUID, int, bytes]
-OutboxRow: TypeAlias = tuple[int, str, bytes]
-
-_ID = re.compile(rb'"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"')
-_SUBJECT = re.compile(rb'"subject":"([0-9a-f-]{36})"')
-_HAS_ONE = b'"traceparent":"'
-
 
 class Told(Protocol):
     """What is looked at of an event."""
+
+    @property
+    def id(self) -> UUID:
+        """Which event it is."""
+        ...
 
     @property
     def traceparent(self) -> str:
@@ -35,72 +33,54 @@ class Told(Protocol):
         """What it is about."""
         ...
 
-    @property
-    def data(self) -> msgspec.Raw:
-        """What it says."""
-        ...
-
 
 class Contexts:
-    """The traceparents of one transaction, by id."""
+    """The traceparents of one transaction, by what they are about."""
 
     __slots__ = ("_by_id", "_traceparents")
 
     def __init__(self) -> None:
-        self._by_id: dict[bytes, str] = {}
+        self._by_id: dict[UUID, str] = {}
         self._traceparents: set[str] = set()
 
-    def learn(self, traceparent: str, *, about: bytes) -> None:
-        """Whatever names one of the ids in this JSON belongs to this trace; an id of two traces belongs to none."""
+    def learn(self, traceparent: str, *, about: Iterable[UUID]) -> None:
+        """What is said of these ids belongs to this trace, or to none (empty); an id of two traces belongs to none."""
         self._traceparents.add(traceparent)
-        for found in _ID.findall(about):
-            known = self._by_id.setdefault(found, traceparent)
-            if known != traceparent:
-                self._by_id[found] = ""
+        for one in about:
+            if self._by_id.setdefault(one, traceparent) != traceparent:
+                self._by_id[one] = ""
 
-    def of(self, body: bytes) -> str:
-        """The traceparent of an event's JSON, or nothing."""
+    def name(self, event_id: UUID, message: msgspec.Struct) -> None:
+        """A handler is about to be given an event's message: the ids among its fields are what the event is about."""
+        traceparent = self._by_id.get(event_id, "")
+        if traceparent:
+            self.learn(traceparent, about=ids_in(message))
+
+    def of(self, subject: UUID) -> str:
+        """The traceparent of what is said of a subject, or nothing."""
         if len(self._traceparents) == 1:
             return next(iter(self._traceparents))
-        subject = _SUBJECT.search(body)
-        return "" if subject is None else self._by_id.get(subject[1], "")
-
-    def stamp(self, body: bytes) -> bytes:
-        """An event's JSON with its traceparent, where it has one and names none yet."""
-        traceparent = self.of(body)
-        if not traceparent or _HAS_ONE in body:
-            return body
-        return body[:-1] + b',"traceparent":"' + traceparent.encode() + b'"}'
-
-    def stamp_rows(
-        self, facts: Sequence[FactRow], outbox: Sequence[OutboxRow]
-    ) -> tuple[list[FactRow], list[OutboxRow]]:
-        """The rows of a transaction with the traceparents of their events."""
-        return [(*row[:4], self.stamp(row[4])) for row in facts], [(*row[:2], self.stamp(row[2])) for row in outbox]
+        return self._by_id.get(subject, "")
 
 
-def contexts_of(known: Iterable[tuple[str, bytes]]) -> Contexts | None:
-    """The contexts of (traceparent, JSON of what it is about), or None when nobody traces."""
-    contexts: Contexts | None = None
-    untraced = False
+def contexts_of(known: Iterable[tuple[str, Iterable[UUID]]]) -> Contexts | None:
+    """The contexts of traceparents, each with the ids that it is about, or None when nobody traces."""
+    known = list(known)
+    if not any(traceparent for traceparent, _ in known):
+        return None
+    contexts = Contexts()
     for traceparent, about in known:
-        if traceparent:
-            contexts = contexts or Contexts()
-            contexts.learn(traceparent, about=about)
-        else:
-            untraced = True
-    if contexts is not None and untraced:
-        contexts.learn("", about=b"")
+        contexts.learn(traceparent, about=about if traceparent else ())
     return contexts
-
-
-def about(event: Told) -> bytes:
-    """The ids that an event names: its subject and those in its data."""
-    return b'"%s"%s' % (str(event.subject).encode(), bytes(event.data))
 
 
 def contexts_of_events(events: Sequence[Told]) -> Contexts | None:
     """The contexts of events as they came, or None when nobody traces."""
-    return contexts_of(
-        (read_traceparent(event.traceparent), about(event)) if event.traceparent else ("", b"") for event in events
-    )
+    return contexts_of((read_traceparent(event.traceparent), (event.id, event.subject)) for event in events)
+
+
+def ids_in(said: object) -> Iterator[UUID]:
+    """The ids among the fields of a message or of an answer."""
+    if isinstance(said, msgspec.Struct):
+        values = (getattr(said, name) for name in said.__struct_fields__)
+        yield from (value for value in values if isinstance(value, UUID))

@@ -1,23 +1,29 @@
 """Which trace came before: a request that moves what another trace began is tied to it, and that trace to the request.
 
 A provider confirms days after the purchase was placed, with a trace of its own. The fact before the one that the
-request says holds the context in which it was said, so the statement that writes what is said also reads that one row.
+request says holds the context in which it was said, and is read once the request's transaction has been committed.
 Nothing here runs where nobody traces, and nothing for messages: what a batch moves, such as a balance, many share.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.runtime.tracing.contexts import FactRow
+import msgspec
+import structlog
+
+from shared.runtime.database.sql import Connection
 from shared.runtime.tracing.current import read_traceparent, trace_id_of
+
+log = structlog.get_logger()
 
 TIES_MAX = 200
 """So many facts of one transaction are looked back from; a request that moves more tells a list, not a story."""
 
-_CONTEXT = re.compile(rb'"traceparent":"([0-9a-f-]{55})"')
-_KIND = re.compile(rb'"type":"([a-z0-9_.]{1,100})"')
+_EARLIER = """
+SELECT f.aggregate_id, f.body FROM unnest($1::uuid[], $2::int[]) AS e(aggregate_id, version)
+    JOIN fact f ON f.aggregate_id = e.aggregate_id AND f.version = e.version
+"""
 
 
 class Tie(NamedTuple):
@@ -29,22 +35,32 @@ class Tie(NamedTuple):
     later: str
 
 
-def context_in(body: bytes) -> str:
-    """The traceparent of an event's JSON, or nothing; inside a text its quotes would be escaped."""
-    found = _CONTEXT.search(body)
-    return "" if found is None else read_traceparent(found[1].decode())
+class _Fact(msgspec.Struct):
+    """What is read of a fact."""
+
+    type: str
+    subject: UUID
+    sequence: int
+    traceparent: str = ""
 
 
-def before(facts: Sequence[FactRow]) -> list[tuple[UUID, int]]:
-    """Aggregate and version of the facts just before those that belong to a trace."""
-    return [(row[2], row[3] - 1) for row in facts if row[3] > 1 and context_in(row[4])][:TIES_MAX]
+_FACT = msgspec.json.Decoder(_Fact)
 
 
-def ties_between(facts: Iterable[FactRow], found: Iterable[tuple[UUID, bytes]]) -> Iterator[Tie]:
-    """The ties of facts to those found before them, given as aggregate and body; one trace is not tied to itself."""
-    earlier = {subject: context_in(body) for subject, body in found}
-    for _, _, subject, _, body in facts:
-        known, now = earlier.get(subject, ""), context_in(body)
-        if known and now and trace_id_of(known) != trace_id_of(now):
-            kind = _KIND.search(body)
-            yield Tie(subject, "" if kind is None else kind[1].decode(), known, now)
+async def find_ties(connection: Connection, said: Sequence[bytes]) -> list[Tie]:
+    """The ties of facts, as they were said, to those before them, by one statement; one trace is not tied to itself.
+
+    The facts are committed already, so a fault is logged and ties nothing.
+    """
+    try:
+        facts = [fact for fact in map(_FACT.decode, said) if fact.traceparent and fact.sequence > 1][:TIES_MAX]
+        if not facts:
+            return []
+        subjects, versions = [fact.subject for fact in facts], [fact.sequence - 1 for fact in facts]
+        rows = await connection.fetch(_EARLIER, subjects, versions)
+    except Exception:
+        log.exception("tracing.not_tied", facts=len(said))
+        return []
+    earlier = {row["aggregate_id"]: read_traceparent(_FACT.decode(row["body"]).traceparent) for row in rows}
+    ties = [Tie(fact.subject, fact.type, earlier.get(fact.subject, ""), fact.traceparent) for fact in facts]
+    return [tie for tie in ties if tie.earlier and trace_id_of(tie.earlier) != trace_id_of(tie.later)]

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -28,10 +29,9 @@ from opentelemetry.trace import (
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
-from shared.runtime.database.sql import Record
-from shared.runtime.tracing.contexts import Contexts, FactRow, about, contexts_of
+from shared.runtime.tracing.contexts import Contexts, contexts_of
 from shared.runtime.tracing.current import is_sampled, read_traceparent, span_id_of, trace_id_of
-from shared.runtime.tracing.span_links import ties_between
+from shared.runtime.tracing.span_links import Tie
 
 CLOSE_S = 3.0
 
@@ -129,14 +129,14 @@ class OtlpTracing:
         if not any(event.traceparent for event in events):
             return _NOTHING
         spans: list[Span] = []
-        known: list[tuple[str, bytes]] = []
+        known: list[tuple[str, Sequence[UUID]]] = []
         for event in events:
             traceparent = read_traceparent(event.traceparent)
             if is_sampled(traceparent):
                 span = self._start_processing(event, len(events))
                 spans.append(span)
                 traceparent = traceparent_of(span)
-            known.append((traceparent, about(event) if traceparent else b""))
+            known.append((traceparent, (event.id, event.subject)))
         return _Batch(spans, contexts_of(known))
 
     def _start_processing(self, event: Event, size: int) -> Span:
@@ -172,13 +172,12 @@ class OtlpTracing:
                 ]
         return _Batch(spans, None) if spans else _NOTHING
 
-    def tie(self, facts: Sequence[FactRow], earlier: Sequence[Record]) -> None:
-        """Link the requests that said facts with what was said before, and that with the requests.
+    def tie(self, ties: Sequence[Tie]) -> None:
+        """Link requests with what was said before, and that with the requests.
 
         A span that has ended takes no link any more, so the earlier trace gets a span without length that holds it.
         """
-        found = ((row["subject"], row["body"]) for row in earlier)
-        for tie in ties_between(facts, found):
+        for tie in ties:
             said = {"messaging.message.conversation_id": str(tie.subject), "yunquan.event.type": tie.kind}
             request = self._open.get(tie.later)
             if request is not None:

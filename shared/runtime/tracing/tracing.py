@@ -11,8 +11,8 @@ from typing import Protocol
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
-from shared.runtime.database.sql import Record
-from shared.runtime.tracing.contexts import Contexts, FactRow
+from shared.runtime.tracing.contexts import Contexts
+from shared.runtime.tracing.span_links import Tie
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -45,8 +45,8 @@ class Tracing(Protocol):
         """Spans of the events that are being published."""
         ...
 
-    def tie(self, facts: Sequence[FactRow], earlier: Sequence[Record]) -> None:
-        """Link the requests that said facts with what was said before; rows with a subject are those earlier facts."""
+    def tie(self, ties: Sequence[Tie]) -> None:
+        """Link requests with what was said before, and that with the requests."""
         ...
 
     def close(self) -> None:

@@ -8,8 +8,7 @@ stays prepared.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
-from uuid import UUID
+from typing import Any, TypeAlias
 
 import asyncpg
 from sqlalchemy import Table
@@ -85,13 +84,6 @@ ANSWER = _kind(
 )
 
 
-class Written(NamedTuple):
-    """What came of one statement: the outbox rows (id, partition), and facts written before (subject, body)."""
-
-    outbox: Sequence[Record] = ()
-    earlier: Sequence[Record] = ()
-
-
 _BY_TABLE = {kind.table: kind for kind in (INBOX, FACT, OUTBOX, TIMER, NOTICE, DECISION, ANSWER)}
 _COUNTED = -1
 _NO_ROWS = "SELECT NULL::bigint AS id, NULL::smallint AS partition WHERE false"
@@ -102,11 +94,10 @@ Part: TypeAlias = tuple[Rows[Any], Shape, bool]
 
 
 @lru_cache(maxsize=512)
-def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...], earlier: bool) -> str:  # noqa: FBT001 - positional for the cache
+def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...]) -> str:
     """Changes first, then the kinds; answers with ids and partitions of outbox rows, and with what was counted.
 
-    With `earlier` it also reads facts that were written before, in no further trip. All parts of the statement see the
-    tables as they were before it.
+    All parts of the statement see the tables as they were before it.
     """
     parts: list[str] = []
     first = 1
@@ -114,20 +105,13 @@ def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...], earlier: bool)
         parts.append(rows.statement(shape, updates=updates, first=first) + (" RETURNING 1" if updates else ""))
         first += len(shape)
     parts += [kind.insert(first=at) for kind, at in _placed(kinds, first=first)]
-    first += sum(_width(_BY_TABLE[table]) for table in kinds)
     written = ", ".join(f"w{place} AS ({sql})" for place, sql in enumerate(parts))
-    tail = ", NULL::uuid AS subject, NULL::bytea AS body" if earlier else ""
     answers = []
     if kinds and kinds[-1] == OUTBOX.table:
-        answers.append(f"SELECT id, partition{tail} FROM w{len(parts) - 1}")  # noqa: S608 - names from this module
+        answers.append(f"SELECT id, partition FROM w{len(parts) - 1}")  # noqa: S608 - names from this module
     counts = [f"(SELECT count(*) FROM w{place})" for place, (_, _, updates) in enumerate(changes) if updates]  # noqa: S608
     if counts:
-        answers.append(f"SELECT {' + '.join(counts)} AS id, {_COUNTED}::smallint AS partition{tail}")
-    if earlier:
-        answers.append(
-            f"SELECT NULL, NULL, f.aggregate_id, f.body FROM unnest(${first}::uuid[], ${first + 1}::int[])"  # noqa: S608
-            " AS e(aggregate_id, version) JOIN fact f ON f.aggregate_id = e.aggregate_id AND f.version = e.version"
-        )
+        answers.append(f"SELECT {' + '.join(counts)} AS id, {_COUNTED}::smallint AS partition")
     return f"WITH {written} {' UNION ALL '.join(answers) or _NO_ROWS}"
 
 
@@ -147,28 +131,24 @@ async def write(
     said: Sequence[tuple[Kind, Sequence[Row], Row]],
     *,
     changes: Sequence[Change] = (),
-    earlier: Sequence[tuple[UUID, int]] = (),
-) -> Written:
-    """Write changes, and add rows of several kinds, with one statement.
+) -> Sequence[Record]:
+    """Write changes, and add rows of several kinds, with one statement; returns id and partition of outbox rows.
 
-    Each entry of `said` is a kind, its rows, and its shared values; the outbox comes last. `earlier` are facts by
-    aggregate and version that are read along.
+    Each entry of `said` is a kind, its rows, and its shared values; the outbox comes last.
 
     Raises: Bug when a changed row was not as it was loaded; SerializationError when a parallel transaction was first.
     """
     present = [entry for entry in said if entry[1]]
     if not present and not changes:
-        return Written()
+        return ()
     values: list[object] = []
     for change in changes:
         values += change.values
     for _, added, same in present:
         values.extend(list(column) for column in zip(*added, strict=True))
         values.extend(same)
-    if earlier:
-        values.extend(list(column) for column in zip(*earlier, strict=True))
     parts = tuple((change.rows, change.shape, change.updates > 0) for change in changes)
-    statement = _statement(parts, tuple(kind.table for kind, _, _ in present), bool(earlier))
+    statement = _statement(parts, tuple(kind.table for kind, _, _ in present))
     try:
         rows = await connection.fetch(statement, *values)
     except asyncpg.UniqueViolationError as error:
@@ -178,10 +158,7 @@ async def write(
         raise
     touched = sum(row["id"] for row in rows if row["partition"] == _COUNTED)
     invariant(touched == sum(change.updates for change in changes), "every row was still as it was decided on")
-    return Written(
-        outbox=[row for row in rows if row["partition"] is not None and row["partition"] != _COUNTED],
-        earlier=[row for row in rows if row["partition"] is None],
-    )
+    return [row for row in rows if row["partition"] != _COUNTED]
 
 
 async def copy(connection: Connection, kind: Kind, rows: Sequence[Row], same: Row) -> None:

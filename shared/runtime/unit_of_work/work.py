@@ -14,7 +14,6 @@ from typing import TypeVar
 from uuid import UUID
 
 import msgspec
-from asyncpg.pgproto import pgproto
 
 from shared.contracts.messages.base import Command, Event, Fact, Message, Reply
 from shared.contracts.policy import PolicyPack
@@ -23,8 +22,6 @@ from shared.kernel.refusals import invariant
 from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, command_key, fact_key
 from shared.runtime.database.sql import Connection, Record
 from shared.runtime.tracing.contexts import Contexts
-from shared.runtime.tracing.span_links import before
-from shared.runtime.tracing.tracing import Tracing
 from shared.runtime.unit_of_work.outbox_queue import Unit, unit_of
 from shared.runtime.unit_of_work.pending import WorkConnection
 from shared.runtime.unit_of_work.registry import Registry
@@ -50,7 +47,7 @@ _ENCODER = msgspec.json.Encoder()
 
 BULK_MIN = 256
 """From so many rows of a kind on, a Work writes them by COPY."""
-_COUNTER_BITS = 61
+_RANDOM_BITS = 73
 
 # A timer that is being fired is locked by its firing, which waits for the very rows held here; it re-checks the state,
 # so it is left alone instead of waited for.
@@ -109,6 +106,8 @@ class _Said:
     received: list[tuple[UUID]] = field(default_factory=list)
     facts: list[tuple[UUID, str, UUID, int, bytes]] = field(default_factory=list)
     outbox: list[tuple[int, str, bytes]] = field(default_factory=list)
+    subjects: list[UUID] = field(default_factory=list)
+    """What each event of the outbox is about."""
     notices: list[Notice] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     answers: list[tuple[str, str, bytes, int, bytes | None, str]] = field(default_factory=list)
@@ -134,14 +133,15 @@ class Work:
         self.ports = ports
         self.traceparent = traceparent
         self.contexts: Contexts | None = None
-        self.tracing: Tracing | None = None
-        """Who ties what a request says to what was said before; None where nobody traces, and for messages."""
+        self.facts: list[bytes] = []
+        """The facts that have been written, as they were said."""
         self.handed: list[tuple[int, Unit]] = []
         self.after_commit: list[Callable[[], object]] = []
         self._said = _Said()
         self._wire_time = now.isoformat()
-        self._id_head = b""
-        self._id_tail = 0
+        self._id_ms = int(now.timestamp() * 1_000)
+        # The highest of the 74 bits begins as 0, so that counting never runs out of them.
+        self._id_bits = secrets.randbits(_RANDOM_BITS)
 
     @cached_property
     def pack(self) -> PolicyPack:
@@ -153,14 +153,8 @@ class Work:
 
         Randomness is drawn once: the first id holds 73 random bits, and each later one counts on from it.
         """
-        if not self._id_head:
-            # The counter's highest bit begins as 0, so that it never runs into the variant's bits.
-            drawn = uuid7(int(self.now.timestamp() * 1_000), secrets.randbits(74) & ~(1 << _COUNTER_BITS)).bytes
-            self._id_head, self._id_tail = drawn[:8], int.from_bytes(drawn[8:], "big")
-        self._id_tail += 1
-        # The driver's own kind of UUID is built in a fifth of the time.
-        fresh: UUID = pgproto.UUID(self._id_head + self._id_tail.to_bytes(8, "big"))
-        return fresh
+        self._id_bits += 1
+        return uuid7(self._id_ms, self._id_bits)
 
     def emit(self, fact: Fact) -> None:
         """Broadcast a fact of an aggregate this service owns; it leaves with the commit."""
@@ -169,6 +163,7 @@ class Work:
         body = self._event(event_id, fact, subject=aggregate_id, sequence=version, aggregatetype=aggregate_type)
         self._said.facts.append((event_id, aggregate_type, aggregate_id, version, body))
         self._said.outbox.append((FACT_PARTITION, routing_key, body))
+        self._said.subjects.append(aggregate_id)
 
     def send(self, command: Command, *, saga: UUID, number: int) -> None:
         """Send step `number` of a saga to the service the command names. Raises: Bug when another service sends it."""
@@ -183,6 +178,7 @@ class Work:
     def _point_to_point(self, message: Message, *, target: str, saga: UUID, number: int, replyto: str) -> None:
         body = self._event(self.new_id(), message, subject=saga, sequence=number, replyto=replyto)
         self._said.outbox.append((COMMAND_PARTITION, command_key(self.service, target), body))
+        self._said.subjects.append(saga)
 
     def _event(  # noqa: PLR0913 - the attributes of a CloudEvent
         self,
@@ -269,8 +265,8 @@ class Work:
         """
         said, self._said = self._said, _Said()
         connection, changes = self.connection.raw, self.connection.take()
-        if self.contexts is not None:
-            said.facts, said.outbox = self.contexts.stamp_rows(said.facts, said.outbox)
+        if self.contexts is not None and not self.traceparent:
+            _stamp(said, self.contexts)
         outbox = joined(said.outbox)
         dropping = [timer for timer, due_at in said.timers.items() if due_at is None]
         if dropping:
@@ -282,12 +278,10 @@ class Work:
                 await copy(connection, kind, rows, same)
             else:
                 small.append((kind, rows, same))
-        tracing, earlier = self.tracing, () if self.tracing is None else before(said.facts)
-        written = await write(connection, small, changes=changes, earlier=earlier)
-        if tracing is not None and earlier:
-            self.after_commit.append(lambda: tracing.tie(said.facts, written.earlier))
+        written = await write(connection, small, changes=changes)
+        self.facts += [row[4] for row in said.facts]
         if outbox:
-            self._hand_over(written.outbox, outbox)
+            self._hand_over(written, outbox)
 
     def _rows_of(self, said: _Said, outbox: Sequence[Row]) -> list[tuple[Kind, Sequence[Row], Row]]:
         """Every kind with its rows and what they share; the outbox last."""
@@ -319,6 +313,20 @@ class Work:
             )
             for d in decisions
         ]
+
+
+def _stamp(said: _Said, contexts: Contexts) -> None:
+    """Give each event the traceparent of what it is about."""
+    said.facts = [(*row[:4], _stamped(row[4], contexts.of(row[2]))) for row in said.facts]
+    said.outbox = [
+        (*row[:2], _stamped(row[2], contexts.of(subject)))
+        for row, subject in zip(said.outbox, said.subjects, strict=True)
+    ]
+
+
+def _stamped(body: bytes, traceparent: str) -> bytes:
+    # The attribute is an event's last, and was left out because it was empty.
+    return body[:-1] + b',"traceparent":"%b"}' % traceparent.encode() if traceparent else body
 
 
 @lru_cache(maxsize=256)

@@ -1,15 +1,18 @@
-"""A request that moves what another trace began is tied to that trace, each to its own, and at no further statement."""
+"""A request that moves what another trace began is tied to that trace, each to its own, by a read after the commit."""
 
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import msgspec
+import pytest
 from asyncpg.connection import LoggedQuery
 
 from shared.contracts.permissions import Role
 from shared.runtime.service.runtime import Runtime
+from shared.runtime.tracing import span_links
 from tests.factories.world import World, a_product, open_world
 from tests.integration.observability.conftest import Receiver, a_traceparent
 from tests.integration.observability.test_traces import awaiting, place_traced
@@ -64,17 +67,18 @@ async def statements_of(runtime: Runtime, product_id: UUID, *, version: int, tra
 
     def heard(said: LoggedQuery) -> None:
         # What a new connection asks about types, and what others ask of it later, are not this request's.
-        if "COMMIT" not in asked and not any(word in said.query for word in ABOUT_TYPES):
+        own = "COMMIT" not in asked or said.query == span_links._EARLIER
+        if own and not any(word in said.query for word in ABOUT_TYPES):
             asked.append(said.query)
 
     async with runtime.work(traceparent=traceparent) as work:
         work.connection.raw.add_query_logger(heard)
         fact = a_product(product_id, provider_id=uuid4())
         work.emit(msgspec.structs.replace(fact, version=version, effective_at=datetime.now().astimezone()))
-    return asked
+    return [*asked]
 
 
-async def test_looking_back_costs_no_further_statement_and_nothing_where_nobody_traces(
+async def test_looking_back_is_one_read_after_the_commit_and_nothing_where_nobody_traces(
     databases: Mapping[str, str], receiver: Receiver
 ) -> None:
     first, second, product_id = a_traceparent(), a_traceparent(), uuid4()
@@ -84,10 +88,29 @@ async def test_looking_back_costs_no_further_statement_and_nothing_where_nobody_
         continued = await statements_of(runtime, product_id, version=2, traceparent=second)
         runtime.tracing = None
         untraced = await statements_of(runtime, product_id, version=3, traceparent=second)
-    assert [len(asked) for asked in (begun, continued, untraced)] == [2, 2, 2], begun
-    assert untraced == begun, "the very statement of a first fact"
+    assert len(begun) == 2, begun
+    assert untraced == begun, "a first fact has nothing before it, and without a tracer nobody asks"
+    assert continued == [*begun, span_links._EARLIER], "the very statement of a first fact, and one behind the commit"
     (forward,) = [span for span in receiver.of_trace(first[3:35]) if span.links]
     assert forward.links == ((second[3:35], second[36:52]),)
+
+
+async def test_a_look_back_that_fails_undoes_nothing_and_is_logged(
+    databases: Mapping[str, str], receiver: Receiver
+) -> None:
+    product_id = uuid4()
+    async with open_world(databases) as world:
+        runtime = world.platform.runtime("catalog")
+        await statements_of(runtime, product_id, version=1, traceparent=a_traceparent())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(span_links, "_EARLIER", "SELECT nothing")
+            patch.setattr(span_links, "log", told := Mock())
+            await statements_of(runtime, product_id, version=2, traceparent=a_traceparent())
+        async with runtime.reading() as connection:
+            kept = await connection.fetchval("SELECT count(*) FROM fact WHERE aggregate_id = $1", product_id)
+    assert kept == 2
+    told.exception.assert_called_once_with("tracing.not_tied", facts=1)
+    assert not [span for span in receiver.spans if span.links]
 
 
 async def test_what_a_message_moves_is_not_tied_to_whoever_moved_it_before(

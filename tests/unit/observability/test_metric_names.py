@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from shared.runtime.observability.metrics import METRICS
-from shared.runtime.observability.requests import BUCKETS_S
+from shared.runtime.observability.metrics import BUCKETS_S, METRICS
 from shared.runtime.schedule.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.service.gauges import RUNTIME_QUERIES
 from shared.runtime.service.service import Job, Service

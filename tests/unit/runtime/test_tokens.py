@@ -95,6 +95,7 @@ def test_another_jwt_library_reads_the_token_by_the_standard(signer: TokenSigner
     assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": "k1", "typ": "at+jwt"}
     assert claims["sub"] == str(ACCOUNT)
     assert claims["exp"] - claims["iat"] == 300
+    assert "nbf" not in claims
 
 
 def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: TokenVerifier) -> None:
@@ -119,6 +120,8 @@ def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: Token
         ({}, {"sub": "admin"}, "claims"),
         ({}, {"iat": START + 61, "exp": START + 200}, "times"),
         ({}, {"exp": START + 301}, "times"),
+        ({}, {"nbf": START + 61}, "times"),
+        ({}, {"nbf": "never"}, "claims"),
         ({}, {"exp": "never"}, "claims"),
         ({}, {"exp": None}, "claims"),
     ],
@@ -130,6 +133,10 @@ def test_a_token_that_is_not_exactly_ours_is_refused(
         verifier.verify(forge(header=header, claims=claims))
     assert refused.value.facts == {"reason": reason}
     assert refused.value.kind is RefusalKind.UNAUTHENTICATED
+
+
+def test_a_token_that_begins_within_the_skew_of_clocks_is_good(verifier: TokenVerifier) -> None:
+    assert verifier.verify(forge(claims={"nbf": START + 60})).account_id == ACCOUNT
 
 
 def test_a_token_without_signature_is_refused(signer: TokenSigner, verifier: TokenVerifier) -> None:

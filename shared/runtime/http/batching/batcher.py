@@ -26,7 +26,7 @@ from shared.runtime.database.sql import is_transient
 from shared.runtime.http.idempotency import Answer, CallKey, find_answers, keep_answer, keys_in_use, replayed
 from shared.runtime.service.hot_routes import GATHER_MAX, HotRoute
 from shared.runtime.service.runtime import Runtime
-from shared.runtime.tracing.contexts import contexts_of
+from shared.runtime.tracing.contexts import contexts_of, ids_in
 from shared.runtime.tracing.current import current_traceparent
 from shared.runtime.unit_of_work.work import Work
 from shared.runtime.validation.problems import encode_problem, is_kept
@@ -204,7 +204,7 @@ class CommandBatcher:
                 if outcome.refusal is None or is_kept(outcome.refusal):
                     keep_answer(work, call.key, outcome.answer)
         if fresh:
-            work.contexts = contexts_of((call.traceparent, ran[key].answer.body or b"") for key, call in fresh.items())
+            work.contexts = contexts_of((call.traceparent, ids_in(ran[key].result)) for key, call in fresh.items())
         self._register(fresh, ran)
         return [self._answer(call, fresh, ran, stored) for call in batch]
 
