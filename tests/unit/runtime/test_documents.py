@@ -9,6 +9,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
+from shared.documents.dispatch import inspect_document
 from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
@@ -22,7 +23,6 @@ from shared.documents.inspection import (
     InspectedDocument,
     LegibilityReason,
     MediaType,
-    inspect_document,
 )
 from shared.kernel.refusals import Bug, Refusal
 from tests.factories.documents import (
