@@ -32,7 +32,7 @@ def _one_of(column: str, states: type[ProductState | EditionState | Stage | Verd
     return f"{column} IN ({', '.join(repr(state.value) for state in states)})"
 
 
-party = Table(
+PARTY = Table(
     "party",
     METADATA,
     Column("organisation_id", Uuid, primary_key=True),
@@ -49,7 +49,7 @@ party = Table(
     CheckConstraint("version >= 1", name="version"),
     info=party_rows(own("organisation_id")),
 )
-product = Table(
+PRODUCT = Table(
     "product",
     METADATA,
     Column("id", Uuid, primary_key=True),
@@ -72,7 +72,7 @@ product = Table(
     Index("ix_product_provider_id_id", "provider_id", "id"),
     info=party_rows(own("provider_id")),
 )
-edition = Table(
+EDITION = Table(
     "edition",
     METADATA,
     Column("product_id", Uuid, ForeignKey("product.id"), nullable=False),
@@ -114,7 +114,7 @@ edition = Table(
     Index("ix_edition_waiting", "state", postgresql_where=text("state IN ('submitted', 'reviewed', 'sent_back')")),
     info=_OF_PRODUCT,
 )
-review = Table(
+REVIEW = Table(
     "review",
     METADATA,
     Column("id", Uuid, primary_key=True),
@@ -131,7 +131,7 @@ review = Table(
     Index("ix_review_product_id_edition", "product_id", "edition"),
     info=APPEND_ONLY | _OF_PRODUCT,
 )
-correction = Table(
+CORRECTION = Table(
     "correction",
     METADATA,
     Column("id", Uuid, primary_key=True),
@@ -144,7 +144,7 @@ correction = Table(
     Index("ix_correction_product_id", "product_id"),
     info=APPEND_ONLY | _OF_PRODUCT,
 )
-delisting = Table(
+DELISTING = Table(
     "delisting",
     METADATA,
     Column("id", Uuid, primary_key=True),
@@ -167,7 +167,7 @@ delisting = Table(
     Index("uq_delisting_proposed", "product_id", unique=True, postgresql_where=text("state = 'proposed'")),
     info=_OF_PRODUCT,
 )
-listing = Table(
+LISTING = Table(
     "listing",
     METADATA,
     Column("product_id", Uuid, primary_key=True),
@@ -185,7 +185,7 @@ listing = Table(
     Index("ix_listing_class_code", "class_code", "product_id"),
     info=public_rows("the directory is open to everybody"),
 )
-listed_price = Table(
+LISTED_PRICE = Table(
     "listed_price",
     METADATA,
     Column("product_id", Uuid, ForeignKey("listing.product_id", ondelete="CASCADE"), nullable=False),

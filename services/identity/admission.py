@@ -16,10 +16,11 @@ from services.identity.auth.throttle import ACCOUNT_RULE, NETWORK_RULE, count_fa
 from services.identity.domain.account_refusals import SignInThrottled
 from services.identity.sealing import Vault
 from services.identity.store import counters
-from services.identity.store.accounts import Account, find_account
-from services.identity.store.counters import Scope
+from services.identity.store.accounts import SignInAccount, find_account
+from services.identity.store.counters import CounterScope
 from shared.runtime.service import Runtime
 from shared.runtime.sql import Connection
+from shared.runtime.work import Work
 
 _FIELDS: Final = 3
 _DAY: Final = timedelta(days=1)
@@ -53,7 +54,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class AttemptLane:
     """The keys under which tries are counted: `device` is set for a known device, and then alone counts."""
 
     account: bytes
@@ -62,12 +63,12 @@ class Lane:
     device: bytes | None
 
 
-def lane_of(runtime: Runtime, attempt: Attempt) -> Lane:
+def lane_of(runtime: Runtime, attempt: Attempt) -> AttemptLane:
     """Where a try is counted."""
     vault = runtime.ports.get(Vault)
     device_id = _known_device(runtime, attempt)
     pair = f"{attempt.name}\x00{attempt.network}".encode()
-    return Lane(
+    return AttemptLane(
         account=vault.index(attempt.name.encode(), purpose="sign_in_name"),
         lane=vault.index(pair, purpose="lane"),
         network=vault.index(attempt.network.encode(), purpose="network"),
@@ -99,7 +100,7 @@ def _mark(vault: Vault, name: str, device_id: str, day: str) -> str:
     return vault.index(f"{name}\x00{device_id}\x00{day}".encode(), purpose="device_token").hex()
 
 
-async def admit(runtime: Runtime, lane: Lane, name: str) -> Account | None:
+async def admit(runtime: Runtime, lane: AttemptLane, name: str) -> SignInAccount | None:
     """The account of that name, after this try was counted against it.
 
     It is counted before the password is looked at, or many tries at once would all see an empty counter; a good
@@ -113,11 +114,11 @@ async def admit(runtime: Runtime, lane: Lane, name: str) -> Account | None:
             raise SignInThrottled(retry_after_s=math.ceil(wait.total_seconds()))
         for scope, key in _counted(lane):
             counter = await counters.failure_counter(work.connection, scope, key=key)
-            await counters.keep_counter(work.connection, scope, key=key, counter=count_failure(counter, now=now))
+            await counters.keep_counter(work, scope, key=key, counter=count_failure(counter, now=now))
         return await find_account(work.connection, name)
 
 
-async def _wait(connection: Connection, lane: Lane, now: datetime) -> timedelta | None:
+async def _wait(connection: Connection, lane: AttemptLane, now: datetime) -> timedelta | None:
     if lane.device is not None:
         of_device = await counters.failure_counter(connection, "device", key=lane.device)
         return wait_of(of_device, now=now, rule=ACCOUNT_RULE)
@@ -129,14 +130,14 @@ async def _wait(connection: Connection, lane: Lane, now: datetime) -> timedelta 
     )
 
 
-def _counted(lane: Lane) -> tuple[tuple[Scope, bytes], ...]:
+def _counted(lane: AttemptLane) -> tuple[tuple[CounterScope, bytes], ...]:
     if lane.device is not None:
         return (("device", lane.device),)
     # In the order in which a try locks them: a good sign-in that clears them must not come the other way.
     return (("lane", lane.lane), ("account", lane.account))
 
 
-async def verify(runtime: Runtime, lane: Lane, attempt: Attempt, known: Account | None) -> bool:
+async def verify(runtime: Runtime, lane: AttemptLane, attempt: Attempt, known: SignInAccount | None) -> bool:
     """Whether the password fits; a try that was never looked at is not held against anybody. Raises: LoginsBusy."""
     passwords = runtime.ports.get(Passwords)
     # Nobody knows the password of an account whose holder has not set one yet.
@@ -148,28 +149,28 @@ async def verify(runtime: Runtime, lane: Lane, attempt: Attempt, known: Account 
         raise
 
 
-async def take_back(runtime: Runtime, lane: Lane) -> None:
+async def take_back(runtime: Runtime, lane: AttemptLane) -> None:
     """This try counts for nothing."""
     async with runtime.work() as work:
         await counters.count_alone(work.connection, key=lane.account)
         for scope, key in _counted(lane):
-            await counters.take_back_failure(work.connection, scope, key=key)
+            await counters.take_back_failure(work, scope, key=key)
 
 
-async def count_network_failure(runtime: Runtime, lane: Lane) -> None:
+async def count_network_failure(runtime: Runtime, lane: AttemptLane) -> None:
     """One more failed try of a network; a known device is not counted with its network."""
     if lane.device is not None:
         return
     async with runtime.work() as work:
         counter = await counters.failure_counter(work.connection, "network", key=lane.network)
         counted = count_failure(counter, now=runtime.clock.machine_now(), rule=NETWORK_RULE)
-        await counters.keep_counter(work.connection, "network", key=lane.network, counter=counted)
+        await counters.keep_counter(work, "network", key=lane.network, counter=counted)
 
 
-async def clear(connection: Connection, lane: Lane) -> None:
+async def clear(work: Work, lane: AttemptLane) -> None:
     """Forget the failed tries after a good one."""
     for scope, key in _counted(lane):
-        await counters.clear_counter(connection, scope, key=key)
+        await counters.clear_counter(work, scope, key=key)
 
 
 def fingerprint(vault: Vault, *, agent: str, network: str) -> bytes:

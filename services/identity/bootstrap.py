@@ -7,23 +7,20 @@ from typing import Final
 from services.identity.auth.passwords import Passwords, check_password_rule
 from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import accept_sign_in_name
-from services.identity.store.accounts import Account, add_account, find_account
+from services.identity.store.accounts import (
+    SignInAccount,
+    add_account,
+    count_administrators,
+    find_account,
+    open_administrators_alone,
+)
 from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
 from shared.runtime.service import Runtime
-from shared.runtime.sql import Connection
 from shared.runtime.work import SYSTEM, Decision, Work
 
 ADMINS_MIN: Final = 2
 """Below this nobody could open an account: it takes two people."""
-
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('identity.first_admin'))"
-# Disabled ones count: a start of the service gives nobody back what people took away. Where the bureau has no active
-# lead either, nobody could be the second person for a new administrator, and the settings may name one.
-_ADMINS = (
-    "SELECT count(*) FROM account WHERE 'platform_admin' = ANY(roles) AND (state = 'active'"
-    " OR EXISTS (SELECT FROM account WHERE state = 'active' AND 'bureau_lead' = ANY(roles)))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,13 @@ async def ensure_first_admins(runtime: Runtime, wanted: Sequence[FirstAdmin]) ->
     SignInNameTaken and the password rule's refusals.
     """
     async with runtime.reading() as connection:
-        if await _admins(connection) >= ADMINS_MIN:
+        if await count_administrators(connection) >= ADMINS_MIN:
             return
     made = [await _hashed(runtime, admin) for admin in wanted]
     async with runtime.work() as work:
-        # Two replicas may start at the same moment.
-        await work.connection.execute(_LOCK)
+        await open_administrators_alone(work.connection)
         for name, password_hash in made:
-            if await _admins(work.connection) < ADMINS_MIN:
+            if await count_administrators(work.connection) < ADMINS_MIN:
                 await _open(work, name, password_hash)
 
 
@@ -67,7 +63,7 @@ async def _open(work: Work, name: str, password_hash: str) -> None:
         if Role.PLATFORM_ADMIN.value in known.roles:
             return
         raise SignInNameTaken
-    account = Account(
+    account = SignInAccount(
         id=work.new_id(),
         sign_in_name=name,
         password_hash=password_hash,
@@ -79,7 +75,7 @@ async def _open(work: Work, name: str, password_hash: str) -> None:
         opened_at=work.now,
         version=1,
     )
-    await add_account(work.connection, account)
+    await add_account(work, account)
     work.emit(AccountOpened(version=1, account_id=account.id, organisation_id=None, roles=tuple(account.roles)))
     work.decide(
         Decision(
@@ -92,8 +88,3 @@ async def _open(work: Work, name: str, password_hash: str) -> None:
             after=Role.PLATFORM_ADMIN.value,
         )
     )
-
-
-async def _admins(connection: Connection) -> int:
-    count: int = await connection.fetchval(_ADMINS)
-    return count

@@ -13,59 +13,35 @@ from services.identity.sealing import Vault
 from services.identity.sessions import SessionRules
 from services.identity.signing import retire_outlived_keys
 from services.identity.store.documents import remove_unfiled
-from services.identity.store.organisations import load_organisation
+from services.identity.store.organisations import (
+    fold_party,
+    load_organisation,
+    unfolded_parties,
+    untied_of_one_body,
+)
+from services.identity.store.sweeps import delete_expired_tokens, delete_old_counters, forget_old_successors
 from shared.documents.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
-from shared.kernel.names import fold_name
 from shared.runtime.service import Job
 from shared.runtime.work import Work
 
 SWEEP_BATCH_MAX: Final = 1_000
 STANDING_BATCH_MAX: Final = 50
 
-_SWEEP_TOKENS = """
-DELETE FROM refresh_token WHERE token_hash IN (
-    SELECT token_hash FROM refresh_token WHERE expires_at < clock_timestamp() LIMIT $1
-)
-"""
-_SWEEP_COUNTERS = """
-DELETE FROM failed_sign_in WHERE (scope, key) IN (
-    SELECT scope, key FROM failed_sign_in WHERE last_failed_at < clock_timestamp() - $1::interval LIMIT $2
-)
-"""
-_UNTIED = """
-SELECT e.id, p.id FROM organisation e
-JOIN organisation p ON left(p.credit_code, 17) = left(e.credit_code, 17) AND p.kind = 'provider'
-WHERE e.kind = 'enterprise' AND e.state = 'authenticated' AND p.state = 'authenticated' AND NOT EXISTS (
-    SELECT FROM affiliation a WHERE a.enterprise_id = e.id AND a.provider_id = p.id AND a.kind = 'same_code'
-) ORDER BY e.id LIMIT $1
-"""
-_UNFOLDED = """
-SELECT o.id, o.name, o.submitted_at IS NOT NULL AS handed_in, c.phone_sealed
-FROM contact c JOIN organisation o ON o.id = c.organisation_id WHERE c.phone_index IS NULL ORDER BY o.id LIMIT $1
-"""
-
-_FORGET_SUCCESSORS = """
-UPDATE refresh_token SET successor_sealed = NULL WHERE token_hash IN (
-    SELECT token_hash FROM refresh_token
-    WHERE successor_sealed IS NOT NULL AND rotated_at < clock_timestamp() - $1::interval LIMIT $2
-)
-"""
-
 
 async def sweep_refresh_tokens(work: Work) -> int:
     """Delete refresh tokens past the end of their session."""
-    return _deleted(await work.connection.execute(_SWEEP_TOKENS, SWEEP_BATCH_MAX))
+    return await delete_expired_tokens(work, limit=SWEEP_BATCH_MAX)
 
 
 async def sweep_counters(work: Work) -> int:
     """Delete counters of failed sign-ins that are worth nothing any more."""
-    return _deleted(await work.connection.execute(_SWEEP_COUNTERS, SECOND_FACTOR_RULE.forget_after, SWEEP_BATCH_MAX))
+    return await delete_old_counters(work, older_than=SECOND_FACTOR_RULE.forget_after, limit=SWEEP_BATCH_MAX)
 
 
 async def remove_unfiled_documents(work: Work) -> int:
     """Drop uploads that were never submitted and whose time is over; their files are removed after the commit."""
     before = work.now - timedelta(days=work.ports.get(FileRules).keep_days)
-    keys = await remove_unfiled(work.connection, before=before, limit=REMOVED_AT_ONCE_MAX)
+    keys = await remove_unfiled(work, before=before, limit=REMOVED_AT_ONCE_MAX)
     await let_go(work.connection, keys)
     return len(keys)
 
@@ -77,36 +53,29 @@ async def stop_blacklisted(work: Work) -> int:
 
 async def tie_bodies(work: Work) -> int:
     """Tie enterprises and providers of one body that are not tied: those from before ties came by themselves."""
-    rows = await work.connection.fetch(_UNTIED, STANDING_BATCH_MAX)
-    return sum([await tie_body(work, await load_organisation(work.connection, row[0]), [row[1]]) for row in rows])
+    tied = 0
+    for enterprise_id, provider_id in await untied_of_one_body(work.connection, limit=STANDING_BATCH_MAX):
+        tied += await tie_body(work, await load_organisation(work.connection, enterprise_id), [provider_id])
+    return tied
 
 
 async def fold_parties(work: Work) -> int:
     """Keep the folded name and the telephone's index of parties from before these were kept, and notice likenesses."""
     vault = work.ports.get(Vault)
-    rows = await work.connection.fetch(_UNFOLDED, STANDING_BATCH_MAX)
-    for row in rows:
-        phone = vault.open(row["phone_sealed"], record_id=row["id"], field="phone").decode()
-        await work.connection.execute(
-            "UPDATE organisation SET name_folded = $2 WHERE id = $1", row["id"], fold_name(row["name"])
-        )
-        await work.connection.execute(
-            "UPDATE contact SET phone_index = $2 WHERE organisation_id = $1", row["id"], index_phone(vault, phone)
-        )
-    for row in rows:
-        if row["handed_in"]:
-            await notice_alike(work, row["id"])
-    return len(rows)
-
-
-def _deleted(status: str) -> int:
-    return int(status.rpartition(" ")[2])
+    parties = await unfolded_parties(work.connection, limit=STANDING_BATCH_MAX)
+    for party in parties:
+        phone = vault.open(party.phone_sealed, record_id=party.id, field="phone").decode()
+        await fold_party(work, party, phone_index=index_phone(vault, phone))
+    for party in parties:
+        if party.handed_in:
+            await notice_alike(work, party.id)
+    return len(parties)
 
 
 async def forget_successors(work: Work) -> int:
     """Delete the sealed refresh tokens that a second tab can ask for no more."""
     grace = work.ports.get(SessionRules).refresh_grace
-    return _deleted(await work.connection.execute(_FORGET_SUCCESSORS, grace, SWEEP_BATCH_MAX))
+    return await forget_old_successors(work, older_than=grace, limit=SWEEP_BATCH_MAX)
 
 
 JOBS: Sequence[Job] = (

@@ -24,7 +24,7 @@ from services.identity.auth.refresh_tokens import (
     hash_refresh_token,
     judge_refresh,
 )
-from services.identity.domain.account_refusals import SecondFactorNeeded, SessionEnded, SignInFailed
+from services.identity.domain.account_refusals import SecondFactorNeeded, SessionOver, SignInFailed
 from services.identity.domain.accounts import audiences_of, effective_roles
 from services.identity.endings import end_session, end_sessions
 from services.identity.sealing import Vault
@@ -32,8 +32,9 @@ from services.identity.second_factor import judge_second_factor
 from services.identity.signing import SigningKeys
 from services.identity.store import accounts as store
 from services.identity.store import credentials, sessions
-from services.identity.store.accounts import Account
-from services.identity.store.sessions import Exchange, HeldToken
+from services.identity.store.accounts import SignInAccount
+from services.identity.store.designations import operator_designated
+from services.identity.store.sessions import HeldToken, TokenExchange
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Refusal
@@ -106,10 +107,10 @@ async def sign_in(runtime: Runtime, attempt: Attempt) -> Session:
             raise SignInFailed
         refused = await judge_second_factor(work, current, typed=attempt.code)
         if refused is None or isinstance(refused, SecondFactorNeeded):
-            await admission.clear(work.connection, lane)
+            await admission.clear(work, lane)
         if refused is None:
             if rehashed is not None:
-                await store.set_password_hash(work.connection, known.id, password_hash=rehashed)
+                await store.set_password_hash(work, known.id, password_hash=rehashed)
             session = await _open(runtime, work, current, attempt)
     # Raised only now: a wrong code that was counted must stay counted.
     if session is None:
@@ -124,11 +125,11 @@ def _spoken(refused: Refusal | None, attempt: Attempt) -> Refusal:
     return refused or SignInFailed()
 
 
-async def _open(runtime: Runtime, work: Work, account: Account, attempt: Attempt) -> Session:
+async def _open(runtime: Runtime, work: Work, account: SignInAccount, attempt: Attempt) -> Session:
     expires_at = runtime.clock.machine_now() + work.ports.get(SessionRules).refresh_ttl
     token = RefreshToken.new()
     row = StoredRefreshToken(work.new_id(), token.token_hash, RefreshState.ACTIVE, expires_at)
-    await sessions.add_refresh_token(work.connection, row, account_id=account.id)
+    await sessions.add_refresh_token(work, row, account_id=account.id)
     tokens = await _tokens(work, account, session_id=row.family_id)
     return _session(account, tokens, refresh_token=token.text, device_token=admission.device_token(runtime, attempt))
 
@@ -136,7 +137,7 @@ async def _open(runtime: Runtime, work: Work, account: Account, attempt: Attempt
 async def refresh(runtime: Runtime, refresh_token: str, *, agent: str, network: str) -> Session:
     """The next tokens of a session. A token that comes twice ends its session, but for a second tab's.
 
-    Emits: SessionEnded when it comes twice. Raises: SessionEnded. Source: RFC 9700, 4.14.2.
+    Emits: SessionEnded when it comes twice. Raises: SessionOver. Source: RFC 9700, 4.14.2.
     """
     session: Session | None = None
     client = fingerprint(runtime.ports.get(Vault), agent=agent, network=network)
@@ -157,7 +158,7 @@ async def refresh(runtime: Runtime, refresh_token: str, *, agent: str, network: 
                 session = _session(account, tokens, refresh_token=text)
     # Raised only now: the revocation above must be committed.
     if session is None:
-        raise SessionEnded
+        raise SessionOver
     return session
 
 
@@ -165,19 +166,19 @@ async def _exchange(runtime: Runtime, work: Work, held: HeldToken, *, client: by
     """The text of the next refresh token, which keeps the family's end."""
     token, before = RefreshToken.new(), held.row
     row = StoredRefreshToken(before.family_id, token.token_hash, RefreshState.ACTIVE, before.expires_at)
-    await sessions.add_refresh_token(work.connection, row, account_id=held.account_id)
+    await sessions.add_refresh_token(work, row, account_id=held.account_id)
     sealed = work.ports.get(Vault).seal(token.text.encode(), record_id=before.family_id, field="refresh_token")
-    exchange = Exchange(
+    exchange = TokenExchange(
         at=runtime.clock.machine_now(), client=client, successor=token.token_hash, successor_sealed=sealed
     )
-    await sessions.mark_rotated(work.connection, before, exchange=exchange)
+    await sessions.mark_rotated(work, before, exchange=exchange)
     return token.text
 
 
 def _present(work: Work, held: HeldToken) -> str:
-    """The text of the refresh token that another tab got a moment ago. Raises: SessionEnded."""
+    """The text of the refresh token that another tab got a moment ago. Raises: SessionOver."""
     if held.successor_sealed is None:
-        raise SessionEnded
+        raise SessionOver
     vault = work.ports.get(Vault)
     return vault.open(held.successor_sealed, record_id=held.row.family_id, field="refresh_token").decode()
 
@@ -196,9 +197,9 @@ async def sign_out(runtime: Runtime, account_id: UUID, *, refresh_token: str | N
             await end_session(work, account_id, session_id=found.row.family_id)
 
 
-async def _tokens(work: Work, account: Account, *, session_id: UUID) -> _Tokens:
+async def _tokens(work: Work, account: SignInAccount, *, session_id: UUID) -> _Tokens:
     """Access tokens for every service the account's rights reach."""
-    designated = await store.operator_designated(work.connection, account, now=work.now)
+    designated = await operator_designated(work.connection, account.designation_id, now=work.now)
     roles = effective_roles(account.roles, operator_designated=designated)
     needed = await _enrolment_needed(work, account)
     if needed:
@@ -219,14 +220,14 @@ async def _tokens(work: Work, account: Account, *, session_id: UUID) -> _Tokens:
     return _Tokens(roles=roles, by_audience=by_audience, expires_in_s=signer.ttl_s, enrolment_needed=needed)
 
 
-async def _enrolment_needed(work: Work, account: Account) -> bool:
+async def _enrolment_needed(work: Work, account: SignInAccount) -> bool:
     if not account.staff or not work.ports.get(SessionRules).second_factor_required:
         return False
     factor = await credentials.find_factor(work.connection, account.id)
     return factor is None or not factor.confirmed
 
 
-def _session(account: Account, tokens: _Tokens, *, refresh_token: str, device_token: str = "") -> Session:
+def _session(account: SignInAccount, tokens: _Tokens, *, refresh_token: str, device_token: str = "") -> Session:
     return Session(
         account_id=account.id,
         organisation_id=account.organisation_id,

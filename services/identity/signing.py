@@ -6,28 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import insert
 
 from services.identity.sealing import Vault
-from services.identity.tables import ISSUING_KEY
+from services.identity.store import signing_keys as store
+from services.identity.store.signing_keys import SealedKey
 from shared.contracts.messages.identity import KeyPublished, KeyRetired
 from shared.kernel.refusals import bug
 from shared.runtime.auth import CLOCK_SKEW_MAX_S, TTL_MAX_S, TokenSigner
-from shared.runtime.sql import Connection, execute
+from shared.runtime.sql import Connection
 from shared.runtime.work import Work
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('identity.issuing_key'))"
-_CURRENT = """
-SELECT id, kid, private_key_sealed FROM issuing_key WHERE retired_at IS NULL AND usable_from <= clock_timestamp()
-ORDER BY usable_from DESC LIMIT 1
-"""
-_OUTLIVED = """
-UPDATE issuing_key k SET retired_at = clock_timestamp(), version = 2
-WHERE k.retired_at IS NULL AND EXISTS (
-    SELECT FROM issuing_key n WHERE n.retired_at IS NULL AND n.usable_from > k.usable_from
-    AND n.usable_from < clock_timestamp() - make_interval(secs => $1)
-) RETURNING k.id, k.kid
-"""
 # A token signed in the last moment before the new key took over is still good for this long.
 _OUTLIVED_AFTER_S = TTL_MAX_S + CLOCK_SKEW_MAX_S
 
@@ -44,12 +32,12 @@ class SigningKeys:
 
     async def signer(self, connection: Connection) -> TokenSigner:
         """The signer with the newest usable key. Raises: Bug when the service was never prepared."""
-        row = await connection.fetchrow(_CURRENT)
-        if row is None:
+        current = await store.current_key(connection)
+        if current is None:
             bug("there is no signing key; the service makes one at its first start")
-        kid = row["kid"]
+        kid = current.kid
         if kid not in self._opened:
-            raw = self.vault.open(row["private_key_sealed"], record_id=row["id"], field="private_key")
+            raw = self.vault.open(current.private_key_sealed, record_id=current.id, field="private_key")
             key = Ed25519PrivateKey.from_private_bytes(raw)
             self._opened[kid] = TokenSigner(key, kid=kid, issuer=self.issuer, ttl_s=self.ttl_s, now=time.time)
         return self._opened[kid]
@@ -57,8 +45,8 @@ class SigningKeys:
 
 async def ensure_key(work: Work) -> None:
     """Make and publish the first signing key, unless there is one; it is used at once. Emits: KeyPublished."""
-    await work.connection.execute(_LOCK)
-    if await work.connection.fetchval("SELECT count(*) FROM issuing_key WHERE retired_at IS NULL") == 0:
+    await store.make_keys_alone(work.connection)
+    if not await store.has_key(work.connection):
         await publish_key(work, lead=timedelta())
 
 
@@ -68,16 +56,16 @@ async def publish_key(work: Work, *, lead: timedelta) -> str:
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     sealed = work.ports.get(SigningKeys).vault.seal(private.private_bytes_raw(), record_id=key_id, field="private_key")
-    usable_from = await work.connection.fetchval("SELECT clock_timestamp() + $1::interval", lead)
-    values = {"id": key_id, "kid": kid, "public_key": public, "private_key_sealed": sealed}
-    await execute(work.connection, insert(ISSUING_KEY).values(**values, usable_from=usable_from, version=1))
+    usable_from = await store.machine_time_in(work.connection, lead)
+    key = SealedKey(id=key_id, kid=kid, private_key_sealed=sealed)
+    await store.add_key(work, key, public_key=public, usable_from=usable_from)
     work.emit(KeyPublished(version=1, key_id=key_id, kid=kid, public_key=public))
     return kid
 
 
 async def retire_outlived_keys(work: Work) -> int:
     """Retire keys whose last token has expired since a newer key took over. Emits: KeyRetired."""
-    rows = await work.connection.fetch(_OUTLIVED, float(_OUTLIVED_AFTER_S))
-    for row in rows:
-        work.emit(KeyRetired(version=2, key_id=row["id"], kid=row["kid"]))
-    return len(rows)
+    retired = await store.retire_outlived(work, after_s=float(_OUTLIVED_AFTER_S))
+    for key_id, kid in retired:
+        work.emit(KeyRetired(version=2, key_id=key_id, kid=kid))
+    return len(retired)

@@ -1,14 +1,12 @@
-"""What an uploaded document may be, and the judgement of it: what a viewer would show and do with it.
+"""What an uploaded document may be: its types and limits, what is found out about it, and why it is refused.
 
-Only PNG, JPEG and PDF are taken. Of a picture, the picture alone is kept: metadata, thumbnails, second images and
-trailers go. A PDF stays as it is, for a signature covers its bytes. The judgement is CPU work on files that strangers
-made, so services leave it to a process of its own (shared.documents.worker).
+Judging one is in `dispatch`, with `images` and `pdf`; all three need the terms and checks of this module.
 """
 
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final
 
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
 
@@ -152,33 +150,8 @@ class InspectedDocument:
         return replace(self, content=b"")
 
 
-def inspect_document(data: bytes, *, limits: DocumentLimits) -> InspectedDocument:
-    """Accept a document or say why not. CPU work of up to seconds, in up to MEMORY_MAX_BYTES of the worker.
-
-    Raises: DocumentTooLarge, DocumentTypeUnsupported, DocumentTooManyPixels, DocumentTooManyPages, DocumentTooCostly,
-    DocumentBroken, DocumentTrailingContent, DocumentActiveContent, DocumentEncrypted. Source: R45, R65, R76.
-    """
-    # Each of them loads a decoder of some MB, which only the process that judges needs.
-    if len(data) > limits.size_max_bytes:
-        raise DocumentTooLarge(size_bytes=len(data), size_max_bytes=limits.size_max_bytes)
-    media_type = _media_type(data)
-    match media_type:
-        case MediaType.PNG | MediaType.JPEG:
-            from shared.documents.images import inspect_image  # noqa: PLC0415 - as said above
-
-            return inspect_image(data, media_type=media_type, limits=limits)
-        case MediaType.PDF:
-            from shared.documents.pdf import inspect_pdf  # noqa: PLC0415 - as said above
-
-            return inspect_pdf(data, limits=limits)
-        case _:
-            assert_never(media_type)
-
-
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 PDF_HEADER: Final = b"%PDF-"
-# Readers look for the header so far into the file.
-_PDF_HEADER_WITHIN: Final = 1024
 _BLANK: Final = b"\x00\t\n\x0c\r \x1a"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -197,18 +170,6 @@ _PICTURES: Final = (PNG_SIGNATURE[:4], b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\
 _ZIP_END: Final = b"PK\x05\x06"
 _ZIP_END_BYTES: Final = 22
 _ZIP_COMMENT_BYTES: Final = 65_535
-
-
-def _media_type(data: bytes) -> MediaType:
-    if data.startswith(PNG_SIGNATURE):
-        return MediaType.PNG
-    if data.startswith(b"\xff\xd8\xff"):
-        return MediaType.JPEG
-    header_at = data.find(PDF_HEADER, 0, _PDF_HEADER_WITHIN + len(PDF_HEADER))
-    # Blank lines or a mailer's lines before the header are common; another format's first bytes make a file two things.
-    if header_at < 0 or (header_at and begins_as_another(data[:header_at], pictures=True)):
-        raise DocumentTypeUnsupported
-    return MediaType.PDF
 
 
 def begins_as_another(part: bytes, *, pictures: bool = False) -> bool:

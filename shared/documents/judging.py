@@ -16,6 +16,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from shared.documents.dispatch import inspect_document
 from shared.documents.inspection import (
     DocumentLimits,
     DocumentTooCostly,
@@ -23,7 +24,6 @@ from shared.documents.inspection import (
     Legibility,
     LegibilityReason,
     MediaType,
-    inspect_document,
 )
 from shared.kernel.refusals import Refusal
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.identity.store.accounts import Account, add_account
+from services.identity.store.accounts import SignInAccount, add_account
 from shared.contracts.messages.catalog import ProductDelisted
 from shared.contracts.messages.identity import AccountOpened, OrganisationSuspended
 from shared.contracts.permissions import Role
@@ -96,7 +96,7 @@ async def operator_designated_for_a_week(world: World) -> UUID:
     made = await world.done("identity/designations", Role.BUREAU_LEAD, body)
     async with world.platform.runtime("identity").work() as work:
         account_id = work.new_id()
-        clerk = Account(
+        clerk = SignInAccount(
             id=account_id,
             sign_in_name=f"clerk-{account_id.hex[-8:]}",
             password_hash="",
@@ -109,7 +109,7 @@ async def operator_designated_for_a_week(world: World) -> UUID:
             opened_at=work.now,
             version=1,
         )
-        await add_account(work.connection, clerk)
+        await add_account(work, clerk)
         work.emit(AccountOpened(version=1, account_id=account_id, organisation_id=None, roles=tuple(clerk.roles)))
     return UUID(made["id"])
 

@@ -26,7 +26,7 @@ from shared.runtime.http import CURSOR_MAX_CHARACTERS, Cursor, Limit, Reading, r
 router = APIRouter()
 
 QUERY_MAX = 100
-Code = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+PackCode = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class DirectoryQuery(BaseModel):
@@ -35,8 +35,8 @@ class DirectoryQuery(BaseModel):
     model_config = {"frozen": True, "extra": "forbid"}
 
     q: Annotated[str | None, Field(max_length=QUERY_MAX)] = None
-    class_code: Annotated[Code | None, Field(alias="class")] = None
-    layer: Code | None = None
+    class_code: Annotated[PackCode | None, Field(alias="class")] = None
+    layer: PackCode | None = None
     voucher: bool | None = None
     provider: UUID | None = None
     sort: Sort = Sort.NEWEST

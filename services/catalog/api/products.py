@@ -4,22 +4,29 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
-from services.catalog import handlers
-from services.catalog.api.bodies import ContentBody, SubmitBody, WithdrawBody
-from services.catalog.domain.product import EditionState, ProductState
+from services.catalog.api.bodies import CodeText, Flag, NameText, PriceFen, ProseText, UnitText, WithdrawBody
+from services.catalog.domain.product import COMPONENTS_MAX, Content, EditionState, ProductState
+from services.catalog.handlers import delistings, editions
+from services.catalog.handlers.delistings import WithdrawProduct
+from services.catalog.handlers.editions import DraftProduct, ReviseProduct, SubmitProduct
+from services.catalog.handlers.loading import ProductResult
 from services.catalog.views.models import ProductDetail, ProductSummary
 from services.catalog.views.products import list_products, read_history, read_product
 from services.catalog.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
+from shared.contracts.messages.catalog import Component
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
 from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
+    Body,
     Cursor,
     Limit,
+    PlainName,
     Reading,
     Run,
     VersionedRun,
@@ -39,30 +46,72 @@ Reader = Annotated[Principal, Depends(require(Permission.CATALOG_PRODUCT_READ))]
 TaskReader = Annotated[Principal, Depends(require(Permission.PLATFORM_TASK_READ))]
 
 
-def _location(result: handlers.ProductResult) -> str:
+def _location(result: ProductResult) -> str:
     return f"/api/catalog/v1/products/{result.id}"
 
 
-@router.post("/products", status_code=201, response_model=handlers.ProductResult, summary="新建产品草稿")
+class ComponentBody(Body):
+    """One price component."""
+
+    code: CodeText
+    name: Annotated[NameText, PlainName]
+    unit: Annotated[UnitText, PlainName]
+    price_fen: PriceFen
+
+
+class ContentBody(Body):
+    """What a provider says of a product. Source: A11(4), R47."""
+
+    name: NameText
+    class_code: CodeText
+    description: ProseText
+    service_standard: ProseText
+    market_reference: ProseText
+    voucher: Flag
+    components: Annotated[list[ComponentBody], Field(min_length=1, max_length=COMPONENTS_MAX)]
+
+    def content(self) -> Content:
+        """The body as a value of the domain."""
+        return Content(
+            name=self.name,
+            class_code=self.class_code,
+            description=self.description,
+            service_standard=self.service_standard,
+            market_reference=self.market_reference,
+            voucher=self.voucher,
+            components=tuple(Component(**component.model_dump()) for component in self.components),
+        )
+
+
+@router.post("/products", status_code=201, response_model=ProductResult, summary="新建产品草稿")
 async def draft_product(run: Run, body: ContentBody, principal: Drafter) -> Response:
     """Begin a product."""
-    command = handlers.DraftProduct(content=body.content(), by=actor_of(principal))
-    return await run.run(handlers.draft_product, command, status=201, location=_location)
+    command = DraftProduct(content=body.content(), by=actor_of(principal))
+    return await run.run(editions.draft_product, command, status=201, location=_location)
 
 
-@router.put("/products/{product_id}", response_model=handlers.ProductResult, summary="修改草稿或新建版次")
+@router.put("/products/{product_id}", response_model=ProductResult, summary="修改草稿或新建版次")
 async def revise_product(run: VersionRequiredRun, product_id: UUID, body: ContentBody, principal: Drafter) -> Response:
     """Rewrite the open edition, or begin a new one of a published product; If-Match is required."""
-    command = handlers.ReviseProduct(
+    command = ReviseProduct(
         product_id=product_id, expected_version=run.expected_version, content=body.content(), by=actor_of(principal)
     )
-    return await run.run(handlers.revise_product, command)
+    return await run.run(editions.revise_product, command)
 
 
-@router.post("/products/{product_id}/submit", response_model=handlers.ProductResult, summary="提交审核")
+class SubmitBody(Body):
+    """The signed truth declaration and the ticked items of the class's service rules. Source: R10, R41."""
+
+    declaration_version: NameText
+    checklist: Annotated[list[CodeText], Field(max_length=100)]
+    correction: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
+    """What was corrected, when an edition that was sent back is handed in with the same content."""
+
+
+@router.post("/products/{product_id}/submit", response_model=ProductResult, summary="提交审核")
 async def submit_product(run: VersionedRun, product_id: UUID, body: SubmitBody, principal: Submitter) -> Response:
     """Hand the open edition in for both reviews."""
-    command = handlers.SubmitProduct(
+    command = SubmitProduct(
         product_id=product_id,
         expected_version=run.expected_version,
         declaration_version=body.declaration_version,
@@ -70,16 +119,16 @@ async def submit_product(run: VersionedRun, product_id: UUID, body: SubmitBody, 
         correction=body.correction,
         by=actor_of(principal),
     )
-    return await run.run(handlers.submit_product, command)
+    return await run.run(editions.submit_product, command)
 
 
-@router.post("/products/{product_id}/withdraw", response_model=handlers.ProductResult, summary="自行下架产品")
+@router.post("/products/{product_id}/withdraw", response_model=ProductResult, summary="自行下架产品")
 async def withdraw_product(run: VersionedRun, product_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
     """Take the own product off the directory at once."""
-    command = handlers.WithdrawProduct(
+    command = WithdrawProduct(
         product_id=product_id, expected_version=run.expected_version, reason=body.reason, by=actor_of(principal)
     )
-    return await run.run(handlers.withdraw_product, command)
+    return await run.run(delistings.withdraw_product, command)
 
 
 @router.get("/products", summary="产品列表")

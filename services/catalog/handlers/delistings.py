@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.catalog import store
 from services.catalog.domain import delisting as proposals
 from services.catalog.domain import rules
 from services.catalog.domain.delisting import WITHDRAWN, Delisting, DelistingState
@@ -22,14 +21,23 @@ from services.catalog.handlers.loading import (
     result_of,
     tell_provider,
 )
-from shared.contracts.http.resources import Resource
+from services.catalog.store.corrections import add_correction, corrections_due_at
+from services.catalog.store.delistings import (
+    add_delisting,
+    find_delisting,
+    lapse_delistings,
+    product_of_delisting,
+    save_delisting,
+)
+from services.catalog.store.products import save_delisted_product
 from shared.kernel.proposals import PROPOSAL_DAYS, lapsed_before
 from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 _RULE = "A12(2)"
 
 
-class DelistingResult(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelistingResult:
     """A proposal after a command; `version` is its ETag."""
 
     id: UUID
@@ -39,7 +47,8 @@ class DelistingResult(Resource):
     ground: str
 
 
-class CorrectionState(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionResult:
     """A correction order."""
 
     id: UUID
@@ -118,7 +127,7 @@ async def withdraw_product(work: Work, command: WithdrawProduct) -> ProductResul
     return result_of(after)
 
 
-async def order_correction(work: Work, command: OrderCorrection) -> CorrectionState:
+async def order_correction(work: Work, command: OrderCorrection) -> CorrectionResult:
     """Set a time to correct; it must lie ahead.
 
     Raises: NotFound, ProductOffDirectory, CorrectionDueOutOfRange. Source: A12(2)5, R54.
@@ -127,13 +136,13 @@ async def order_correction(work: Work, command: OrderCorrection) -> CorrectionSt
     if product.state is ProductState.DELISTED:
         raise ProductOffDirectory
     proposals.check_correction_due(command.due_at, now=work.now)
-    correction_id = await store.insert_correction(
+    correction_id = await add_correction(
         work, product_id=product.id, text=command.text, by=person_of(command.by), due_at=command.due_at
     )
     work.decide(_decision(product, act="order_correction", by=command.by, ground=command.text, rule="A12(2)5"))
     text = f"产品“{product.newest.content.name}”须限期整改，逾期未改正的将依规下架。"
     tell_provider(work, product, event="correction_ordered", text=text, reason=command.text, article="A12(2)5")
-    return CorrectionState(id=correction_id, product_id=product.id, due_at=command.due_at)
+    return CorrectionResult(id=correction_id, product_id=product.id, due_at=command.due_at)
 
 
 async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingResult:
@@ -146,7 +155,7 @@ async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingR
     if product.state is not ProductState.PUBLISHED:
         raise ProductNotPublished
     proposals.check_correction(
-        ground, corrections_due_at=await store.corrections_due_at(work, product.id), now=work.now
+        ground, corrections_due_at=await corrections_due_at(work.connection, product.id), now=work.now
     )
     proposal = Delisting(
         id=work.new_id(),
@@ -158,10 +167,10 @@ async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingR
         proposed_by=person_of(command.by),
         proposed_at=work.now,
     )
-    if await store.lapse_delistings(work, product.id, proposed_until=lapsed_before(work.now)):
+    if await lapse_delistings(work, product.id, proposed_until=lapsed_before(work.now)):
         lapsed = f"{PROPOSAL_DAYS}日内未获批准"
         work.decide(_decision(product, act="delisting_lapsed", by=SYSTEM, ground=lapsed, rule=_RULE))
-    if not await store.insert_delisting(work, proposal):
+    if not await add_delisting(work, proposal):
         raise DelistingOpen
     work.decide(_decision(product, act="propose_delisting", by=command.by, ground=command.evidence, rule=_RULE))
     text = f"系统运营方提出下架产品“{product.newest.content.name}”，情形：{ground.text}。贵单位可在审批前提交陈述意见。"
@@ -178,7 +187,7 @@ async def answer_delisting(work: Work, command: AnswerDelisting) -> DelistingRes
     product = await load_own_product(work, product_id, by=command.by, expected_version=None)
     before = await _load_delisting(work, command)
     after = proposals.answer(before, statement=command.statement)
-    await store.save_delisting(work, after)
+    await save_delisting(work, after)
     work.decide(_decision(product, act="answer_delisting", by=command.by, ground=command.statement, rule=_RULE))
     return _result(after)
 
@@ -194,7 +203,7 @@ async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingRes
     by = person_of(command.by)
     outcome = DelistingState.APPROVED if command.approve else DelistingState.REFUSED
     after = proposals.decide(before, by=by, outcome=outcome, now=work.now)
-    await store.save_delisting(work, after, decided_by=by, reason=command.reason, decided_at=work.now)
+    await save_delisting(work, after, decided_by=by, reason=command.reason, decided_at=work.now)
     ground = proposals.ground_of(after.ground, pack=work.pack)
     name = product.newest.content.name
     if outcome is DelistingState.APPROVED:
@@ -229,7 +238,7 @@ async def withdraw_delisting(work: Work, command: WithdrawDelisting) -> Delistin
     product = await load_product(work, await _product_of(work, command.delisting_id))
     before = await _load_delisting(work, command)
     after = proposals.withdraw(before, by=person_of(command.by))
-    await store.save_delisting(work, after, reason=command.reason, decided_at=work.now)
+    await save_delisting(work, after, reason=command.reason, decided_at=work.now)
     work.decide(_decision(product, act="delisting_withdrawn", by=command.by, ground=command.reason, rule=_RULE))
     text = f"对产品“{product.newest.content.name}”的下架提议已撤回，产品继续上架。"
     tell_provider(work, product, event="delisting_withdrawn", text=text, reason=command.reason, article=_RULE)
@@ -238,13 +247,13 @@ async def withdraw_delisting(work: Work, command: WithdrawDelisting) -> Delistin
 
 async def _delist(work: Work, before: Product, *, ground: str) -> Product:
     after, delisted = rules.delist(before, ground=ground, now=work.now)
-    await store.save_delisted_product(work, after, ground=ground)
+    await save_delisted_product(work, after, ground=ground)
     work.emit(delisted)
     return after
 
 
 async def _product_of(work: Work, delisting_id: UUID) -> UUID:
-    product_id = await store.product_of_delisting(work, delisting_id)
+    product_id = await product_of_delisting(work.connection, delisting_id)
     if product_id is None:
         raise NotFound
     return product_id
@@ -252,7 +261,7 @@ async def _product_of(work: Work, delisting_id: UUID) -> UUID:
 
 async def _load_delisting(work: Work, command: AnswerDelisting | DecideDelisting | WithdrawDelisting) -> Delisting:
     """The proposal in the version that was shown. Raises: NotFound, VersionMismatch."""
-    found = await store.find_delisting(work, command.delisting_id)
+    found = await find_delisting(work.connection, command.delisting_id)
     if found is None:
         raise NotFound
     if command.expected_version not in {None, found.version}:

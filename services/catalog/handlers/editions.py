@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.catalog import store
 from services.catalog.domain import rules
 from services.catalog.domain.product import Content, Product, Submission
 from services.catalog.handlers.loading import ProductResult, load_own_product, person_of, result_of
+from services.catalog.store.parties import find_provider
+from services.catalog.store.products import add_product, save_product
 from services.catalog.views.prices import price_outliers
 from shared.kernel.ids import ProductId
 from shared.runtime.work import Actor, Decision, Work
@@ -44,10 +45,10 @@ class SubmitProduct:
 
 async def draft_product(work: Work, command: DraftProduct) -> ProductResult:
     """Keep a first draft; emits ProductDrafted. Raises: ProviderNotAuthenticated, ClassUnknown. Source: R47."""
-    provider = rules.check_standing(await store.find_provider(work, command.by.organisation_id), now=work.now)
+    provider = rules.check_standing(await find_provider(work.connection, command.by.organisation_id), now=work.now)
     rules.check_content(command.content, pack=work.pack)
     product, drafted = rules.draft(ProductId(work.new_id()), provider_id=provider.id, content=command.content)
-    await store.insert_product(work, product)
+    await add_product(work, product)
     work.emit(drafted)
     _drafted(work, product, act="draft", by=command.by)
     return result_of(product)
@@ -56,10 +57,10 @@ async def draft_product(work: Work, command: DraftProduct) -> ProductResult:
 async def revise_product(work: Work, command: ReviseProduct) -> ProductResult:
     """Keep the new content; emits ProductDrafted each time. Raises: EditionUnderReview. Source: R47, Q10."""
     before = await load_own_product(work, command.product_id, by=command.by, expected_version=command.expected_version)
-    rules.check_standing(await store.find_provider(work, command.by.organisation_id), now=work.now)
+    rules.check_standing(await find_provider(work.connection, command.by.organisation_id), now=work.now)
     rules.check_content(command.content, pack=work.pack)
     after, drafted = rules.revise(before, content=command.content)
-    await store.save_product(work, after)
+    await save_product(work, after)
     work.emit(drafted)
     _drafted(work, after, act="revise", by=command.by)
     return result_of(after)
@@ -87,7 +88,7 @@ async def submit_product(work: Work, command: SubmitProduct) -> ProductResult:
     Source: A11(4), R10, R41, Q10.
     """
     before = await load_own_product(work, command.product_id, by=command.by, expected_version=command.expected_version)
-    rules.check_standing(await store.find_provider(work, command.by.organisation_id), now=work.now)
+    rules.check_standing(await find_provider(work.connection, command.by.organisation_id), now=work.now)
     submission = Submission(
         by=person_of(command.by),
         declaration_version=command.declaration_version,
@@ -99,7 +100,7 @@ async def submit_product(work: Work, command: SubmitProduct) -> ProductResult:
     rules.check_submission(
         content, declaration_version=command.declaration_version, checklist=command.checklist, pack=work.pack
     )
-    await store.save_product(work, after)
+    await save_product(work, after)
     work.emit(submitted)
     flagged = await price_outliers(work.connection, content, but=after.id, pack=work.pack)
     work.decide(

@@ -1,15 +1,16 @@
 """What every handler of a product does first and last: find, check the version, prove the person, tell the provider."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.catalog import store
 from services.catalog.domain.product import EditionState, Product, ProductState
-from shared.contracts.http.resources import Resource
+from services.catalog.store.products import find_product
 from shared.kernel.refusals import bug
 from shared.runtime.work import Actor, NotFound, Notice, VersionMismatch, Work
 
 
-class ProductResult(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductResult:
     """A product after a command; `version` is its ETag."""
 
     id: UUID
@@ -34,7 +35,7 @@ def result_of(product: Product) -> ProductResult:
 
 async def load_product(work: Work, product_id: UUID, *, expected_version: int | None = None) -> Product:
     """The locked product. Raises: NotFound, VersionMismatch."""
-    product = await store.find_product(work, product_id)
+    product = await find_product(work.connection, product_id)
     if product is None:
         raise NotFound
     if expected_version is not None and expected_version != product.version:
@@ -44,7 +45,7 @@ async def load_product(work: Work, product_id: UUID, *, expected_version: int | 
 
 async def load_own_product(work: Work, product_id: UUID, *, by: Actor, expected_version: int | None) -> Product:
     """The locked product of the caller's own organisation; another's looks like none. Raises: NotFound."""
-    product = await store.find_product(work, product_id)
+    product = await find_product(work.connection, product_id)
     if product is None or product.provider_id != by.organisation_id:
         raise NotFound
     if expected_version is not None and expected_version != product.version:

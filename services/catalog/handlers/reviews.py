@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.catalog import store
 from services.catalog.domain import rules
 from services.catalog.domain.product import Product, Stage, Verdict
 from services.catalog.handlers.loading import ProductResult, load_product, person_of, result_of, tell_provider
+from services.catalog.store.directory import list_in_directory
+from services.catalog.store.parties import find_provider
+from services.catalog.store.products import add_review, save_product
 from services.catalog.views.prices import price_outliers
 from shared.runtime.work import Actor, Decision, Work
 
@@ -51,8 +53,8 @@ async def give_opinion(work: Work, command: GiveOpinion) -> ProductResult:
     by = person_of(command.by)
     after, given = rules.give_opinion(before, by=by, favourable=command.favourable)
     verdict = Verdict.FAVOURABLE if command.favourable else Verdict.UNFAVOURABLE
-    await store.save_product(work, after)
-    await store.insert_review(work, after, stage=Stage.OPERATOR, verdict=verdict, by=by, text=command.text)
+    await save_product(work, after)
+    await add_review(work, after, stage=Stage.OPERATOR, verdict=verdict, by=by, text=command.text)
     work.emit(given)
     await _decided(work, before, after, act=f"opinion_{verdict}", by=command.by, ground=command.text)
     word = "同意上架" if command.favourable else "不建议上架"
@@ -66,8 +68,8 @@ async def send_back(work: Work, command: SendBack) -> ProductResult:
     before = await load_product(work, command.product_id, expected_version=command.expected_version)
     by = person_of(command.by)
     after, sent_back = rules.send_back(before, by=by)
-    await store.save_product(work, after)
-    await store.insert_review(work, after, stage=Stage.OPERATOR, verdict=Verdict.SENT_BACK, by=by, text=command.text)
+    await save_product(work, after)
+    await add_review(work, after, stage=Stage.OPERATOR, verdict=Verdict.SENT_BACK, by=by, text=command.text)
     work.emit(sent_back)
     await _decided(work, before, after, act="send_back", by=command.by, ground=command.text)
     text = f"产品“{after.newest.content.name}”第{after.newest.number}版已由系统运营方退回，请按意见修改后重新提交。"
@@ -86,11 +88,11 @@ async def decide_product(work: Work, command: DecideProduct) -> ProductResult:
 
 async def _approve(work: Work, before: Product, command: DecideProduct) -> ProductResult:
     by = person_of(command.by)
-    provider = await store.find_provider(work, before.provider_id)
+    provider = await find_provider(work.connection, before.provider_id)
     after, published = rules.approve(before, by=by, provider=provider, now=work.now)
-    await store.save_product(work, after)
-    await store.insert_review(work, after, stage=Stage.BUREAU, verdict=Verdict.APPROVED, by=by, text=command.reason)
-    await store.list_in_directory(work, after)
+    await save_product(work, after)
+    await add_review(work, after, stage=Stage.BUREAU, verdict=Verdict.APPROVED, by=by, text=command.reason)
+    await list_in_directory(work, after)
     work.emit(published)
     await _decided(work, before, after, act="approve", by=command.by, ground=command.reason)
     text = f"产品“{after.newest.content.name}”第{after.newest.number}版已经省大数据局审批通过，即日上架。"
@@ -101,8 +103,8 @@ async def _approve(work: Work, before: Product, command: DecideProduct) -> Produ
 async def _reject(work: Work, before: Product, command: DecideProduct) -> ProductResult:
     by = person_of(command.by)
     after, sent_back = rules.reject(before, by=by)
-    await store.save_product(work, after)
-    await store.insert_review(work, after, stage=Stage.BUREAU, verdict=Verdict.SENT_BACK, by=by, text=command.reason)
+    await save_product(work, after)
+    await add_review(work, after, stage=Stage.BUREAU, verdict=Verdict.SENT_BACK, by=by, text=command.reason)
     work.emit(sent_back)
     await _decided(work, before, after, act="reject", by=command.by, ground=command.reason)
     text = f"产品“{after.newest.content.name}”第{after.newest.number}版未获省大数据局批准，请按意见修改后重新提交。"

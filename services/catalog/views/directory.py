@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
 from services.catalog.domain.search import fold, like_pattern, words_of
-from services.catalog.tables import edition, listing, party
+from services.catalog.tables import EDITION, LISTING, PARTY
 from services.catalog.views.models import DirectoryDetail, DirectoryItem, ProviderItem
 from services.catalog.views.products import components_of
 from shared.contracts.http.lists import CursorInvalid, Page, decode_cursor, decode_place, encode_place, page_of
@@ -43,33 +43,33 @@ class Filters:
 
 def _open_providers(now: datetime) -> ColumnElement[bool]:
     """Providers that may act: a suspension hides them from its effective moment until they are reinstated."""
-    in_suspension = and_(party.c.suspended_since.is_not(None), party.c.suspended_since <= now)
-    return and_(party.c.authenticated, ~party.c.closed, ~in_suspension)
+    in_suspension = and_(PARTY.c.suspended_since.is_not(None), PARTY.c.suspended_since <= now)
+    return and_(PARTY.c.authenticated, ~PARTY.c.closed, ~in_suspension)
 
 
 def _takes_vouchers() -> ColumnElement[bool]:
-    return and_(listing.c.voucher, party.c.recognised)
+    return and_(LISTING.c.voucher, PARTY.c.recognised)
 
 
 def _listings(now: datetime) -> Select[Any]:
-    of_listing = (edition.c.product_id == listing.c.product_id) & (edition.c.number == listing.c.edition)
+    of_listing = (EDITION.c.product_id == LISTING.c.product_id) & (EDITION.c.number == LISTING.c.edition)
     return (
         select(
-            listing.c.product_id,
-            listing.c.edition,
-            edition.c.name,
-            edition.c.description,
-            edition.c.service_standard,
-            edition.c.components,
-            listing.c.provider_id,
-            party.c.name.label("provider_name"),
-            listing.c.class_code,
+            LISTING.c.product_id,
+            LISTING.c.edition,
+            EDITION.c.name,
+            EDITION.c.description,
+            EDITION.c.service_standard,
+            EDITION.c.components,
+            LISTING.c.provider_id,
+            PARTY.c.name.label("provider_name"),
+            LISTING.c.class_code,
             _takes_vouchers().label("voucher"),
-            listing.c.lowest_price_fen,
-            listing.c.published_at,
+            LISTING.c.lowest_price_fen,
+            LISTING.c.published_at,
         )
-        .join_from(listing, edition, of_listing)
-        .join(party, party.c.organisation_id == listing.c.provider_id)
+        .join_from(LISTING, EDITION, of_listing)
+        .join(PARTY, PARTY.c.organisation_id == LISTING.c.provider_id)
         .where(_open_providers(now))
     )
 
@@ -77,14 +77,14 @@ def _listings(now: datetime) -> Select[Any]:
 def _conditions(filters: Filters, *, pack: PolicyPack) -> list[ColumnElement[bool]]:
     found = [_word_condition(word, pack=pack) for word in words_of(filters.query or "")]
     if filters.class_code is not None:
-        found.append(listing.c.class_code == filters.class_code)
+        found.append(LISTING.c.class_code == filters.class_code)
     if filters.layer is not None:
         classes = [item.code for item in pack.classes if item.layer == filters.layer]
-        found.append(listing.c.class_code.in_(classes))
+        found.append(LISTING.c.class_code.in_(classes))
     if filters.voucher is not None:
         found.append(_takes_vouchers() == filters.voucher)
     if filters.provider_id is not None:
-        found.append(listing.c.provider_id == filters.provider_id)
+        found.append(LISTING.c.provider_id == filters.provider_id)
     return found
 
 
@@ -93,9 +93,9 @@ def _word_condition(word: str, *, pack: PolicyPack) -> ColumnElement[bool]:
     pattern = like_pattern(word)
     classes = [item.code for item in pack.classes if word in fold(item.name) or word in fold(item.guidance)]
     return or_(
-        listing.c.search_text.like(pattern),
-        party.c.search_text.like(pattern),
-        listing.c.class_code.in_(classes),
+        LISTING.c.search_text.like(pattern),
+        PARTY.c.search_text.like(pattern),
+        LISTING.c.class_code.in_(classes),
     )
 
 
@@ -122,20 +122,20 @@ async def list_directory(  # noqa: PLR0913 - a list has filters, an order and a 
 def _newest_first(statement: Select[Any], cursor: str | None) -> Select[Any]:
     after = decode_cursor(cursor)
     if after is not None:
-        statement = statement.where(listing.c.product_id < after)
-    return statement.order_by(listing.c.product_id.desc())
+        statement = statement.where(LISTING.c.product_id < after)
+    return statement.order_by(LISTING.c.product_id.desc())
 
 
 def _by_price(statement: Select[Any], sort: Sort, cursor: str | None) -> Select[Any]:
-    place = tuple_(listing.c.lowest_price_fen, listing.c.product_id)
+    place = tuple_(LISTING.c.lowest_price_fen, LISTING.c.product_id)
     after = None if cursor is None else _decode_price_cursor(cursor)
     if sort is Sort.PRICE:
         if after is not None:
             statement = statement.where(place > tuple_(*after))
-        return statement.order_by(listing.c.lowest_price_fen, listing.c.product_id)
+        return statement.order_by(LISTING.c.lowest_price_fen, LISTING.c.product_id)
     if after is not None:
         statement = statement.where(place < tuple_(*after))
-    return statement.order_by(listing.c.lowest_price_fen.desc(), listing.c.product_id.desc())
+    return statement.order_by(LISTING.c.lowest_price_fen.desc(), LISTING.c.product_id.desc())
 
 
 def _priced_page(items: Sequence[DirectoryItem], *, limit: int) -> Page[DirectoryItem]:
@@ -159,7 +159,7 @@ async def read_directory(
     connection: Connection, product_id: UUID, *, pack: PolicyPack, now: datetime
 ) -> DirectoryDetail:
     """One product of the directory. Raises: NotFound."""
-    row = await fetch_one(connection, _listings(now).where(listing.c.product_id == product_id))
+    row = await fetch_one(connection, _listings(now).where(LISTING.c.product_id == product_id))
     if row is None:
         raise NotFound
     return DirectoryDetail(**_item(row, pack=pack))
@@ -186,15 +186,15 @@ async def list_providers(
     """The provider directory: providers that offer something now, newest first. Source: N三(二), R15."""
     statement = (
         select(
-            party.c.organisation_id.label("provider_id"),
-            party.c.name,
-            party.c.region,
-            party.c.recognised,
+            PARTY.c.organisation_id.label("provider_id"),
+            PARTY.c.name,
+            PARTY.c.region,
+            PARTY.c.recognised,
             func.count().label("products"),
         )
-        .join_from(party, listing, listing.c.provider_id == party.c.organisation_id)
+        .join_from(PARTY, LISTING, LISTING.c.provider_id == PARTY.c.organisation_id)
         .where(_open_providers(now))
-        .group_by(party.c.organisation_id)
+        .group_by(PARTY.c.organisation_id)
     )
-    key = party.c.organisation_id
+    key = PARTY.c.organisation_id
     return await read_page(connection, statement, key=key, item=ProviderItem, limit=limit, cursor=cursor)

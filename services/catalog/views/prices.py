@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from services.catalog.domain.prices import ClassMedian, Outlier, outliers
 from services.catalog.domain.product import Content
 from services.catalog.domain.search import fold
-from services.catalog.tables import listed_price
+from services.catalog.tables import LISTED_PRICE
 from shared.contracts.policy import PolicyPack
 from shared.runtime.sql import Connection, fetch_all
 
@@ -23,19 +23,19 @@ async def price_outliers(
 async def class_medians(connection: Connection, content: Content, *, but: UUID) -> dict[str, ClassMedian]:
     """The lower median price of each of the content's units among the class's other published products."""
     units = sorted({fold(component.unit) for component in content.components})
-    price = listed_price.c.price_fen
+    price = LISTED_PRICE.c.price_fen
     rows = await fetch_all(
         connection,
         select(
-            listed_price.c.unit_folded,
+            LISTED_PRICE.c.unit_folded,
             func.percentile_disc(0.5).within_group(price).label("median_fen"),
             func.count().label("prices"),
         )
         .where(
-            listed_price.c.class_code == content.class_code,
-            listed_price.c.product_id != but,
-            listed_price.c.unit_folded.in_(units),
+            LISTED_PRICE.c.class_code == content.class_code,
+            LISTED_PRICE.c.product_id != but,
+            LISTED_PRICE.c.unit_folded.in_(units),
         )
-        .group_by(listed_price.c.unit_folded),
+        .group_by(LISTED_PRICE.c.unit_folded),
     )
     return {row["unit_folded"]: ClassMedian(median_fen=row["median_fen"], prices=row["prices"]) for row in rows}

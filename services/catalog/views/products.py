@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, false, select, true
 
 from services.catalog.domain import product as domain
 from services.catalog.domain.product import Content, EditionState, ProductState
-from services.catalog.tables import RUNTIME, correction, delisting, edition, party, product, review
+from services.catalog.tables import CORRECTION, DELISTING, EDITION, PARTY, PRODUCT, REVIEW, RUNTIME
 from services.catalog.views.models import (
     CorrectionItem,
     DelistingItem,
@@ -45,30 +45,30 @@ def visible_to(principal: Principal) -> ColumnElement[bool]:
         return true()
     if principal.organisation_id is None:
         return false()
-    return product.c.provider_id == principal.organisation_id
+    return PRODUCT.c.provider_id == principal.organisation_id
 
 
 def _summaries() -> Select[Any]:
-    newest = (edition.c.product_id == product.c.id) & (edition.c.number == product.c.edition)
+    newest = (EDITION.c.product_id == PRODUCT.c.id) & (EDITION.c.number == PRODUCT.c.edition)
     return (
         select(
-            product.c.id,
-            product.c.version,
-            product.c.provider_id,
-            party.c.name.label("provider_name"),
-            product.c.state,
-            product.c.edition,
-            edition.c.state.label("edition_state"),
-            product.c.published_edition,
-            edition.c.name,
-            edition.c.class_code,
-            edition.c.voucher,
-            product.c.changed_at,
-            product.c.delisted_at,
-            product.c.delisting_ground,
+            PRODUCT.c.id,
+            PRODUCT.c.version,
+            PRODUCT.c.provider_id,
+            PARTY.c.name.label("provider_name"),
+            PRODUCT.c.state,
+            PRODUCT.c.edition,
+            EDITION.c.state.label("edition_state"),
+            PRODUCT.c.published_edition,
+            EDITION.c.name,
+            EDITION.c.class_code,
+            EDITION.c.voucher,
+            PRODUCT.c.changed_at,
+            PRODUCT.c.delisted_at,
+            PRODUCT.c.delisting_ground,
         )
-        .join_from(product, edition, newest)
-        .join(party, party.c.organisation_id == product.c.provider_id)
+        .join_from(PRODUCT, EDITION, newest)
+        .join(PARTY, PARTY.c.organisation_id == PRODUCT.c.provider_id)
     )
 
 
@@ -84,21 +84,21 @@ async def list_products(  # noqa: PLR0913 - the filters of the list
     """The caller's products, newest first. Raises: CursorInvalid."""
     statement = _summaries().where(visible_to(principal))
     if state is not None:
-        statement = statement.where(product.c.state == state)
+        statement = statement.where(PRODUCT.c.state == state)
     if edition_state is not None:
-        statement = statement.where(edition.c.state == edition_state)
-    return await read_page(connection, statement, key=product.c.id, item=ProductSummary, limit=limit, cursor=cursor)
+        statement = statement.where(EDITION.c.state == edition_state)
+    return await read_page(connection, statement, key=PRODUCT.c.id, item=ProductSummary, limit=limit, cursor=cursor)
 
 
 async def read_product(
     connection: Connection, product_id: UUID, *, principal: Principal, pack: PolicyPack
 ) -> ProductDetail:
     """One product with its whole history. Raises: NotFound, also when it is somebody else's."""
-    head = await fetch_one(connection, _summaries().where(product.c.id == product_id, visible_to(principal)))
+    head = await fetch_one(connection, _summaries().where(PRODUCT.c.id == product_id, visible_to(principal)))
     if head is None:
         raise NotFound
     editions = await fetch_all(
-        connection, select(edition).where(edition.c.product_id == product_id).order_by(edition.c.number.desc())
+        connection, select(EDITION).where(EDITION.c.product_id == product_id).order_by(EDITION.c.number.desc())
     )
     flags = await _price_flags(connection, editions[0], pack=pack) if is_authority(principal) else []
     return ProductDetail(
@@ -115,7 +115,7 @@ async def read_history(
     connection: Connection, product_id: UUID, *, principal: Principal, place: Place
 ) -> Page[HistoryItem]:
     """Decisions and facts of a product, newest first. Raises: NotFound, also when it is somebody else's. Source: R7."""
-    seen = select(product.c.id).where(product.c.id == product_id, visible_to(principal))
+    seen = select(PRODUCT.c.id).where(PRODUCT.c.id == product_id, visible_to(principal))
     if await fetch_one(connection, seen) is None:
         raise NotFound
     return await history_of(connection, RUNTIME, [product_id], reader=principal, place=place)
@@ -132,7 +132,7 @@ async def _price_flags(connection: Connection, row: Any, *, pack: PolicyPack) ->
 
 async def _reviews(connection: Connection, product_id: UUID, *, principal: Principal) -> list[ReviewItem]:
     rows = await fetch_all(
-        connection, select(review).where(review.c.product_id == product_id).order_by(review.c.id.desc())
+        connection, select(REVIEW).where(REVIEW.c.product_id == product_id).order_by(REVIEW.c.id.desc())
     )
     hidden = {} if sees_persons(principal) else {"account_id": None}
     return [ReviewItem.model_validate({**dict(row), **hidden}) for row in rows]
@@ -140,7 +140,7 @@ async def _reviews(connection: Connection, product_id: UUID, *, principal: Princ
 
 async def _corrections(connection: Connection, product_id: UUID) -> list[CorrectionItem]:
     rows = await fetch_all(
-        connection, select(correction).where(correction.c.product_id == product_id).order_by(correction.c.id.desc())
+        connection, select(CORRECTION).where(CORRECTION.c.product_id == product_id).order_by(CORRECTION.c.id.desc())
     )
     return [CorrectionItem.model_validate(dict(row)) for row in rows]
 
@@ -149,7 +149,7 @@ async def _delistings(
     connection: Connection, product_id: UUID, *, principal: Principal, pack: PolicyPack
 ) -> list[DelistingItem]:
     rows = await fetch_all(
-        connection, select(delisting).where(delisting.c.product_id == product_id).order_by(delisting.c.id.desc())
+        connection, select(DELISTING).where(DELISTING.c.product_id == product_id).order_by(DELISTING.c.id.desc())
     )
     texts = {ground.code: ground.text for ground in pack.delisting_grounds}
     hidden = {} if sees_persons(principal) else {"proposed_by": None, "decided_by": None}

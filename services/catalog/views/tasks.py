@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, literal, select, union_all
 
 from services.catalog.domain.delisting import DelistingState
 from services.catalog.domain.product import EditionState, ProductState, Stage
-from services.catalog.tables import delisting, edition, product, review
+from services.catalog.tables import DELISTING, EDITION, PRODUCT, REVIEW
 from shared.contracts.http.lists import Page, Task, decode_cursor, page_of
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PolicyPack
@@ -51,64 +51,64 @@ def _queries(principal: Principal, *, now: datetime) -> list[Select[Any]]:
     may, account_id = principal.permissions, principal.account_id
     found: list[Select[Any]] = []
     if Permission.CATALOG_PRODUCT_DRAFT in may and principal.organisation_id is not None:
-        own = product.c.provider_id == principal.organisation_id
+        own = PRODUCT.c.provider_id == principal.organisation_id
         found.append(_editions("revise", EditionState.SENT_BACK).where(own))
         # Rewritten is not handed in again: somebody still has to.
         rewritten = _editions("resubmit", EditionState.DRAFT)
-        found.append(rewritten.where(own, edition.c.returned_digest != "", product.c.state != ProductState.DELISTED))
-        found.append(_delistings("answer_delisting", now=now).where(own, delisting.c.statement == ""))
+        found.append(rewritten.where(own, EDITION.c.returned_digest != "", PRODUCT.c.state != ProductState.DELISTED))
+        found.append(_delistings("answer_delisting", now=now).where(own, DELISTING.c.statement == ""))
     if Permission.CATALOG_PRODUCT_OPERATOR_REVIEW in may:
         found.append(_others("review", EditionState.SUBMITTED, account_id, other=Stage.BUREAU))
     if Permission.CATALOG_PRODUCT_BUREAU_REVIEW in may:
         found.append(_others("decide", EditionState.REVIEWED, account_id, other=Stage.OPERATOR))
     if Permission.CATALOG_PRODUCT_DELIST in may:
-        found.append(_delistings("approve_delisting", now=now).where(delisting.c.proposed_by != account_id))
+        found.append(_delistings("approve_delisting", now=now).where(DELISTING.c.proposed_by != account_id))
     return found
 
 
 def _editions(kind: str, state: EditionState) -> Select[Any]:
-    newest = (edition.c.product_id == product.c.id) & (edition.c.number == product.c.edition)
+    newest = (EDITION.c.product_id == PRODUCT.c.id) & (EDITION.c.number == PRODUCT.c.edition)
     return (
         select(
             literal(kind).label("kind"),
             literal("product").label("subject_type"),
-            product.c.id.label("subject_id"),
-            edition.c.name,
-            edition.c.state_since.label("since"),
+            PRODUCT.c.id.label("subject_id"),
+            EDITION.c.name,
+            EDITION.c.state_since.label("since"),
         )
-        .join_from(product, edition, newest)
-        .where(edition.c.state == state)
+        .join_from(PRODUCT, EDITION, newest)
+        .where(EDITION.c.state == state)
     )
 
 
 def _others(kind: str, state: EditionState, account_id: UUID, *, other: Stage) -> Select[Any]:
     """Editions in a state that the caller may review: those it did not submit or review at the other stage."""
     mine = (
-        select(review.c.id)
+        select(REVIEW.c.id)
         .where(
-            review.c.product_id == edition.c.product_id,
-            review.c.edition == edition.c.number,
-            review.c.stage == other,
-            review.c.account_id == account_id,
+            REVIEW.c.product_id == EDITION.c.product_id,
+            REVIEW.c.edition == EDITION.c.number,
+            REVIEW.c.stage == other,
+            REVIEW.c.account_id == account_id,
         )
         .exists()
     )
-    return _editions(kind, state).where(~mine, func.coalesce(edition.c.submitted_by != account_id, True))
+    return _editions(kind, state).where(~mine, func.coalesce(EDITION.c.submitted_by != account_id, True))
 
 
 def _delistings(kind: str, *, now: datetime) -> Select[Any]:
-    newest = (edition.c.product_id == product.c.id) & (edition.c.number == product.c.edition)
+    newest = (EDITION.c.product_id == PRODUCT.c.id) & (EDITION.c.number == PRODUCT.c.edition)
     return (
         select(
             literal(kind).label("kind"),
             literal("delisting").label("subject_type"),
-            delisting.c.id.label("subject_id"),
-            edition.c.name,
-            delisting.c.proposed_at.label("since"),
+            DELISTING.c.id.label("subject_id"),
+            EDITION.c.name,
+            DELISTING.c.proposed_at.label("since"),
         )
-        .join_from(delisting, product, product.c.id == delisting.c.product_id)
-        .join(edition, newest)
-        .where(delisting.c.state == DelistingState.PROPOSED, delisting.c.proposed_at > lapsed_before(now))
+        .join_from(DELISTING, PRODUCT, PRODUCT.c.id == DELISTING.c.product_id)
+        .join(EDITION, newest)
+        .where(DELISTING.c.state == DelistingState.PROPOSED, DELISTING.c.proposed_at > lapsed_before(now))
     )
 
 

@@ -10,7 +10,7 @@ from services.identity.api.bodies import ReasonBody
 from services.identity.api.dependencies import SealedRun
 from services.identity.api.showing import ShownReset, with_code
 from services.identity.handlers import accounts
-from services.identity.handlers.accounts import AccountOutcome
+from services.identity.handlers.accounts import AccountResult
 from services.identity.views import registers
 from services.identity.views.models.people import PartyAccountItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
@@ -46,13 +46,13 @@ async def issue_reset(
     return with_code(request, answer, part=1, field="code")
 
 
-@router.post("/accounts/{account_id}/disable", response_model=AccountOutcome, summary="停用单位账号")
+@router.post("/accounts/{account_id}/disable", response_model=AccountResult, summary="停用单位账号")
 async def disable_account(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Disabler) -> Response:
     """Disable a party's account; its tokens are refused everywhere."""
     return await run.run(accounts.disable_party, _change(account_id, body, principal))
 
 
-@router.post("/accounts/{account_id}/enable", response_model=AccountOutcome, summary="恢复单位账号")
+@router.post("/accounts/{account_id}/enable", response_model=AccountResult, summary="恢复单位账号")
 async def enable_account(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Disabler) -> Response:
     """Let a disabled account of a party sign in again."""
     return await run.run(accounts.enable_party, _change(account_id, body, principal))

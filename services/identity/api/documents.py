@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.identity.api.dependencies import KindCode, SealedRun
-from services.identity.handlers.documents import DocumentRecorded, DocumentRight, open_document
+from services.identity.handlers.documents import DocumentResult, DocumentRight, open_document
 from services.identity.uploads import Upload, upload
 from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PartyKind
@@ -29,7 +29,7 @@ _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "application/pdf": "pdf"}
 @router.put(
     "/organisations/{organisation_id}/documents/{kind}",
     status_code=201,
-    response_model=DocumentRecorded,
+    response_model=DocumentResult,
     summary="上传实名认证材料",
     openapi_extra={
         "requestBody": {

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from services.identity.api.dependencies import Reader
 from services.identity.views import histories as views
 from services.identity.views.histories import DecisionFilter, ReadFilter
-from services.identity.views.models.people import AccountItem, AccountView, DocumentReadItem, HistoryItem
+from services.identity.views.models.people import AccountDetail, AccountItem, DocumentReadItem, NamedHistoryItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
@@ -28,7 +28,7 @@ async def read_organisation_history(
     organisation_id: UUID,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
-) -> Page[HistoryItem]:
+) -> Page[NamedHistoryItem]:
     """Acts on an organisation with ground, rule, before and after; supervisors and auditors see the person too."""
     return await views.read_organisation_history(connection, principal, organisation_id, limit=limit, cursor=cursor)
 
@@ -42,7 +42,7 @@ async def list_decisions(  # noqa: PLR0913, PLR0917 - the filters of a list
     act: Annotated[str | None, Query(pattern=r"^[a-z_]+\.[a-z_]+$", max_length=64)] = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
-) -> Page[HistoryItem]:
+) -> Page[NamedHistoryItem]:
     """Decisions on organisations, ties, accounts, designations, the blacklist and keys. Source: R9."""
     del principal
     chosen = DecisionFilter(subject_id=subject_id, account_id=account_id, act=act)
@@ -61,7 +61,7 @@ async def find_accounts(
 
 
 @router.get("/accounts/{account_id}", summary="人员详情")
-async def read_account(connection: Reading, principal: Supervisor, account_id: UUID) -> AccountView:
+async def read_account(connection: Reading, principal: Supervisor, account_id: UUID) -> AccountDetail:
     """Who is behind an account id, and what became of its roles. Source: R7, R8, R9."""
     del principal
     return await views.read_account(connection, account_id)

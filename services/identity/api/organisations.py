@@ -1,17 +1,19 @@
 """Organisations: lists and views, handing in for authentication, suspension, priority."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from services.identity.api.bodies import PriorityBody, ReasonBody, SubmitBody, SuspendBody
+from services.identity.api.bodies import Name, OptionalReason, PackCode, Reason, ReasonBody
 from services.identity.api.dependencies import Reader, SealedVersionedRun
 from services.identity.domain.accounts import acts_for_bureau
-from services.identity.domain.organisations import AuthenticationState, RecognitionState
+from services.identity.domain.organisations import AuthenticationState, RecognitionState, SizeClass
 from services.identity.handlers import authentication, standing
-from services.identity.handlers.organisations import OrganisationOutcome
+from services.identity.handlers.organisations import OrganisationResult
 from services.identity.sealing import Vault
 from services.identity.views import organisations as views
 from services.identity.views.models.parties import OrganisationItem, OrganisationView
@@ -20,7 +22,7 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.contracts.policy import PartyKind, PolicyPack
 from shared.runtime.auth import Principal
-from shared.runtime.http import Cursor, Limit, Reading, actor_of, require, runtime_of
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, require, runtime_of
 from shared.runtime.work import NotFound
 
 router = APIRouter(prefix="/organisations")
@@ -62,7 +64,20 @@ async def read_organisation(
     return found
 
 
-@router.post("/{organisation_id}/authentication", response_model=OrganisationOutcome, summary="提交实名认证")
+class SubmitBody(Body):
+    """An authentication form; `declaration_version` is the truth declaration that was signed off."""
+
+    legal_person: bool
+    established_on: Annotated[date, Field(ge=date(1900, 1, 1))]
+    size_class: SizeClass
+    declaration_version: Name
+    id_number: Annotated[str, Field(max_length=40)] = ""
+    illegible_reasons: Annotated[dict[PackCode, Reason], Field(max_length=20, default_factory=dict)]
+    correction: OptionalReason = ""
+    """What was put right since the last one came back; needed where nothing else differs."""
+
+
+@router.post("/{organisation_id}/authentication", response_model=OrganisationResult, summary="提交实名认证")
 async def submit(
     run: SealedVersionedRun,
     organisation_id: UUID,
@@ -87,7 +102,14 @@ async def submit(
     return await run.run(authentication.submit, command)
 
 
-@router.post("/{organisation_id}/suspension", response_model=OrganisationOutcome, summary="暂停使用")
+class SuspendBody(Body):
+    """Why, and from when; without a moment, from now."""
+
+    reason: Reason
+    effective_at: AwareDatetime | None = None
+
+
+@router.post("/{organisation_id}/suspension", response_model=OrganisationResult, summary="暂停使用")
 async def suspend(
     run: SealedVersionedRun,
     organisation_id: UUID,
@@ -106,7 +128,7 @@ async def suspend(
     return await run.run(standing.suspend, command)
 
 
-@router.post("/{organisation_id}/reinstatement", response_model=OrganisationOutcome, summary="恢复使用")
+@router.post("/{organisation_id}/reinstatement", response_model=OrganisationResult, summary="恢复使用")
 async def reinstate(
     run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
 ) -> Response:
@@ -115,7 +137,7 @@ async def reinstate(
 
 
 @router.post(
-    "/{organisation_id}/reinstatement/ask", response_model=OrganisationOutcome, summary="提请省大数据局解除暂停"
+    "/{organisation_id}/reinstatement/ask", response_model=OrganisationResult, summary="提请省大数据局解除暂停"
 )
 async def ask_reinstatement(
     run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
@@ -124,7 +146,7 @@ async def ask_reinstatement(
     return await run.run(standing.ask_reinstatement, _reinstate(run, organisation_id, body, principal))
 
 
-@router.post("/{organisation_id}/reinstatement/refuse", response_model=OrganisationOutcome, summary="维持暂停")
+@router.post("/{organisation_id}/reinstatement/refuse", response_model=OrganisationResult, summary="维持暂停")
 async def refuse_reinstatement(
     run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reinstater
 ) -> Response:
@@ -144,7 +166,14 @@ def _reinstate(
     )
 
 
-@router.put("/{organisation_id}/priority", response_model=OrganisationOutcome, summary="调整优先名单")
+class PriorityBody(Body):
+    """Whether the enterprise is listed, and the published list that says so."""
+
+    listed: bool
+    source: Reason
+
+
+@router.put("/{organisation_id}/priority", response_model=OrganisationResult, summary="调整优先名单")
 async def change_priority(
     run: SealedVersionedRun,
     organisation_id: UUID,

@@ -3,31 +3,48 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from services.identity.api.bodies import RegisterBody
+from services.identity.api.bodies import LineText, Name, OptionalReason, Password, RegionCode
 from services.identity.api.dependencies import Network, SealedRun
 from services.identity.auth.passwords import check_password_rule
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers.registration import (
     Register,
-    Registered,
     RegistrationPasswords,
+    RegistrationResult,
     admit_registration,
     register,
 )
 from services.identity.sealing import Vault
 from services.identity.views import registers
-from services.identity.views.models.parties import BlacklistItem, DirectoryItem, Form
+from services.identity.views.models.parties import BlacklistItem, Form, ProviderDirectoryItem
 from services.identity.views.models.people import JsonWebKeys
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.policy import PartyKind, PolicyPack
-from shared.runtime.http import Cursor, Limit, Reading, require_any, runtime_of
+from shared.runtime.http import Body, Cursor, Limit, Reading, require_any, runtime_of
 
 router = APIRouter()
 
 
-@router.post("/registrations", status_code=201, response_model=Registered, summary="注册上云企业或云服务商")
+class RegisterBody(Body):
+    """A registration form."""
+
+    kind: PartyKind
+    credit_code: Name
+    name: LineText
+    region: RegionCode
+    contact_name: Name
+    contact_phone: Annotated[str, Field(pattern=r"^[0-9０-９+＋ \u3000()（）.\-－‐‑–—]{5,32}$")]
+    """As people write it: full width, prefix, blanks, hyphens and brackets are kept and folded for comparison."""
+    sign_in_name: Name
+    password: Password
+    check_override: OptionalReason = ""
+    """Why a code whose check place fails is right all the same."""
+
+
+@router.post("/registrations", status_code=201, response_model=RegistrationResult, summary="注册上云企业或云服务商")
 async def register_organisation(request: Request, run: SealedRun, body: RegisterBody, network: Network) -> Response:
     """Register with the unified social credit code and open the first account. Source: A11(1), A14(1)."""
     runtime = runtime_of(request)
@@ -67,7 +84,7 @@ async def read_form(request: Request, party: PartyKind) -> Form:
 @router.get("/directory", summary="云服务商名录")
 async def read_directory(
     request: Request, connection: Reading, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
-) -> Page[DirectoryItem]:
+) -> Page[ProviderDirectoryItem]:
     """The recognised providers. Source: N三(二), R15."""
     return await registers.list_directory(connection, runtime_of(request).clock, limit=limit, cursor=cursor)
 

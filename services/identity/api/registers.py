@@ -1,17 +1,19 @@
 """Affiliations, likenesses, priority entries and recognitions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from services.identity.api.bodies import AffiliationBody, ReasonBody, ResemblanceBody
+from services.identity.api.bodies import Name, Reason, ReasonBody
 from services.identity.api.dependencies import Reader, SealedRun
+from services.identity.domain.affiliations import AffiliationKind
+from services.identity.domain.resemblance import ResemblanceOutcome
 from services.identity.handlers import affiliations, declared_ties, resemblances
-from services.identity.handlers.affiliations import AffiliationKind, AffiliationOutcome
+from services.identity.handlers.affiliations import AffiliationResult
 from services.identity.handlers.declared_ties import JudgeAffiliation
-from services.identity.handlers.resemblances import ResemblanceDecided
+from services.identity.handlers.resemblances import ResemblanceResult
 from services.identity.views import registers
 from services.identity.views import resemblances as resemblance_views
 from services.identity.views.models.parties import (
@@ -25,7 +27,7 @@ from services.identity.views.resemblances import REVIEWERS
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Cursor, Limit, Reading, actor_of, require, require_any
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, require, require_any
 from shared.runtime.work import NotFound
 
 router = APIRouter()
@@ -45,7 +47,16 @@ async def list_affiliations(  # noqa: PLR0913, PLR0917 - the filters of a list
     return await registers.list_affiliations(connection, principal, chosen=chosen, limit=limit, cursor=cursor)
 
 
-@router.post("/affiliations", status_code=201, response_model=AffiliationOutcome, summary="申报或登记关联关系")
+class AffiliationBody(Body):
+    """A tie with the party of the other kind that holds this code."""
+
+    organisation_id: UUID
+    counterpart_code: Name
+    kind: Literal["subordination", "joint_establishment", "property_tie"]
+    source: Reason
+
+
+@router.post("/affiliations", status_code=201, response_model=AffiliationResult, summary="申报或登记关联关系")
 async def record_affiliation(
     run: SealedRun,
     body: AffiliationBody,
@@ -68,7 +79,7 @@ async def record_affiliation(
     return await run.run(affiliations.record_affiliation, command, status=201)
 
 
-@router.post("/affiliations/{affiliation_id}/confirm", response_model=AffiliationOutcome, summary="确认申报的关联关系")
+@router.post("/affiliations/{affiliation_id}/confirm", response_model=AffiliationResult, summary="确认申报的关联关系")
 async def confirm_affiliation(
     run: SealedRun,
     affiliation_id: UUID,
@@ -80,7 +91,7 @@ async def confirm_affiliation(
     return await run.run(declared_ties.confirm_affiliation, command)
 
 
-@router.post("/affiliations/{affiliation_id}/dismiss", response_model=AffiliationOutcome, summary="驳回申报的关联关系")
+@router.post("/affiliations/{affiliation_id}/dismiss", response_model=AffiliationResult, summary="驳回申报的关联关系")
 async def dismiss_affiliation(
     run: SealedRun,
     affiliation_id: UUID,
@@ -92,7 +103,7 @@ async def dismiss_affiliation(
     return await run.run(declared_ties.dismiss_affiliation, command)
 
 
-@router.post("/affiliations/{affiliation_id}/end", response_model=AffiliationOutcome, summary="解除关联关系")
+@router.post("/affiliations/{affiliation_id}/end", response_model=AffiliationResult, summary="解除关联关系")
 async def end_affiliation(
     run: SealedRun,
     affiliation_id: UUID,
@@ -117,7 +128,14 @@ async def list_resemblances(
     return await resemblance_views.list_resemblances(connection, outcome=outcome, limit=limit, cursor=cursor)
 
 
-@router.post("/resemblances/{resemblance_id}/decide", response_model=ResemblanceDecided, summary="核对疑似同一单位")
+class ResemblanceBody(Body):
+    """What was found out about two organisations that may be one, and how."""
+
+    outcome: ResemblanceOutcome
+    reason: Reason
+
+
+@router.post("/resemblances/{resemblance_id}/decide", response_model=ResemblanceResult, summary="核对疑似同一单位")
 async def decide_resemblance(
     run: SealedRun,
     resemblance_id: UUID,

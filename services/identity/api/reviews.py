@@ -1,23 +1,26 @@
 """The operator's review of authentications and the bureau's recognition of providers."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from pydantic import Field
 from starlette.responses import Response
 
-from services.identity.api.bodies import ApproveBody, ReasonBody, RecognitionBody, SendBackBody
+from services.identity.api.bodies import LineText, OptionalReason, PackCode, Reason, ReasonBody
 from services.identity.api.dependencies import SealedVersionedRun
 from services.identity.domain.reviewing import Tick
 from services.identity.handlers import authentication, standing
 from services.identity.handlers.authentication import Review
-from services.identity.handlers.organisations import OrganisationOutcome
+from services.identity.handlers.organisations import OrganisationResult
+from services.identity.handlers.standing import RecognitionOutcome
 from services.identity.views.models.parties import OrganisationItem
 from services.identity.views.organisations import OrganisationFilter, list_organisations
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Cursor, Limit, Reading, actor_of, allow, require
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, allow, require
 
 router = APIRouter()
 
@@ -33,9 +36,16 @@ async def read_queue(
     return await list_organisations(connection, principal, chosen=chosen, limit=limit, cursor=cursor)
 
 
+class SendBackBody(Body):
+    """Why material goes back, as a whole and by document."""
+
+    reason: Reason
+    documents: Annotated[dict[PackCode, Reason], Field(max_length=20, default_factory=dict)]
+
+
 @router.post(
     "/organisations/{organisation_id}/authentication/send-back",
-    response_model=OrganisationOutcome,
+    response_model=OrganisationResult,
     summary="退回实名认证材料",
 )
 async def send_back(
@@ -54,7 +64,7 @@ async def send_back(
 
 @router.post(
     "/organisations/{organisation_id}/authentication/refuse",
-    response_model=OrganisationOutcome,
+    response_model=OrganisationResult,
     summary="实名认证不予通过",
 )
 async def refuse(run: SealedVersionedRun, organisation_id: UUID, body: ReasonBody, principal: Reviewer) -> Response:
@@ -68,9 +78,24 @@ async def refuse(run: SealedVersionedRun, organisation_id: UUID, body: ReasonBod
     return await run.run(authentication.refuse, command)
 
 
+class TickBody(Body):
+    """One line of the reviewer's checklist."""
+
+    condition: PackCode
+    met: bool
+    evidence: Reason
+
+
+class ApproveBody(Body):
+    """The ticked checklist."""
+
+    reason: OptionalReason = ""
+    checklist: Annotated[Sequence[TickBody], Field(max_length=100)]
+
+
 @router.post(
     "/organisations/{organisation_id}/authentication/approve",
-    response_model=OrganisationOutcome,
+    response_model=OrganisationResult,
     summary="通过实名认证",
 )
 async def approve(run: SealedVersionedRun, organisation_id: UUID, body: ApproveBody, principal: Reviewer) -> Response:
@@ -85,7 +110,16 @@ async def approve(run: SealedVersionedRun, organisation_id: UUID, body: ApproveB
     return await run.run(authentication.approve, command)
 
 
-@router.post("/organisations/{organisation_id}/recognition", response_model=OrganisationOutcome, summary="认定云服务商")
+class RecognitionBody(Body):
+    """The bureau's decision; `exception_reason` recognises a provider that is no legal person (Q8)."""
+
+    outcome: RecognitionOutcome
+    criteria: Annotated[Sequence[LineText], Field(min_length=1, max_length=50)]
+    reason: Reason
+    exception_reason: OptionalReason = ""
+
+
+@router.post("/organisations/{organisation_id}/recognition", response_model=OrganisationResult, summary="认定云服务商")
 async def decide_recognition(
     run: SealedVersionedRun,
     organisation_id: UUID,

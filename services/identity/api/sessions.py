@@ -8,12 +8,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.identity import own_password, second_factor, sessions
 from services.identity.admission import Attempt
-from services.identity.api.bodies import CodeBody, PasswordBody, RefreshBody, ResetPasswordBody, SignInBody
+from services.identity.api.bodies import Password
 from services.identity.api.dependencies import Agent, Network
 from services.identity.sessions import Session
 from services.identity.views import registers
@@ -22,7 +22,7 @@ from services.identity.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Cursor, Limit, Reading, actor_of, principal_of, require, runtime_of
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, principal_of, require, runtime_of
 
 router = APIRouter()
 
@@ -70,6 +70,18 @@ def _shown(session: Session) -> SessionBody:
     )
 
 
+class SignInBody(Body):
+    """A try to sign in; `code` is of the authenticator, or a recovery code, where the account has them.
+
+    `device_token` is what the last sign-in on this device answered: with it strangers cannot make its owner wait.
+    """
+
+    sign_in_name: Annotated[str, Field(max_length=256)]
+    password: Password
+    code: Annotated[str, Field(max_length=64)] = ""
+    device_token: Annotated[str, Field(max_length=256)] = ""
+
+
 @router.post("/sessions", status_code=201, summary="登录")
 async def sign_in(request: Request, body: SignInBody, network: Network, agent: Agent) -> SessionBody:
     """Open a session. Source: ASVS 6.3.1, 6.3.3, 7.4."""
@@ -82,6 +94,12 @@ async def sign_in(request: Request, body: SignInBody, network: Network, agent: A
         code=body.code,
     )
     return _shown(await sessions.sign_in(runtime_of(request), attempt))
+
+
+class RefreshBody(Body):
+    """A refresh token, used once."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=256)]
 
 
 @router.post("/sessions/refresh", summary="刷新登录凭证")
@@ -111,6 +129,13 @@ async def read_me(connection: Reading, principal: SignedIn) -> Me:
     return await registers.read_me(connection, principal)
 
 
+class PasswordBody(Body):
+    """The present password and the new one."""
+
+    present: Password
+    new: Password
+
+
 @router.put("/me/password", status_code=204, summary="修改密码")
 async def change_password(request: Request, body: PasswordBody, principal: SignedIn, network: Network) -> Response:
     """Set another password; every session ends."""
@@ -119,6 +144,14 @@ async def change_password(request: Request, body: PasswordBody, principal: Signe
         runtime_of(request), actor_of(principal), attempt=attempt, new_password=body.new.get_secret_value()
     )
     return Response(status_code=204)
+
+
+class ResetPasswordBody(Body):
+    """A reset code, both parts one after the other where two people gave one each, and the new password."""
+
+    sign_in_name: Annotated[str, Field(max_length=256)]
+    code: Annotated[str, Field(min_length=1, max_length=128)]
+    new: Password
 
 
 @router.post("/password-resets", status_code=204, summary="凭重置码设置密码")
@@ -136,6 +169,12 @@ async def enrol_second_factor(request: Request, principal: SignedIn) -> Enrolmen
     """A fresh secret for an authenticator; it counts once a code confirms it. Source: ASVS 6.3.3, RFC 6238."""
     made = await second_factor.enrol(runtime_of(request), actor_of(principal))
     return EnrolmentBody(otpauth_uri=made.otpauth_uri, secret=made.secret)
+
+
+class CodeBody(Body):
+    """A code of the authenticator."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
 
 
 @router.post("/me/second-factor/confirm", summary="确认身份验证器")

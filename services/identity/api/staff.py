@@ -1,40 +1,48 @@
 """Staff accounts and their proposals, the operator's designation and the signing keys."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from services.identity.api.bodies import (
-    ApproveProposalBody,
-    DesignateBody,
-    EndDesignationBody,
-    MoveBody,
-    ReasonBody,
-    RolesBody,
-    StaffBody,
-)
+from services.identity.api.bodies import LineText, Name, OptionalReason, Reason, ReasonBody, RegionCode, Titled
 from services.identity.api.dependencies import SealedRun
 from services.identity.api.showing import ShownProposal, with_code
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import designations, keys, staff
-from services.identity.handlers.designations import DesignationOutcome
-from services.identity.handlers.keys import KeyRotated
-from services.identity.handlers.staff import StaffOutcome
+from services.identity.handlers.designations import DesignationResult
+from services.identity.handlers.keys import SigningKeyResult
+from services.identity.handlers.staff import StaffResult
 from services.identity.handlers.staff_acts import StaffAct
 from services.identity.views import registers
 from services.identity.views.models.people import DesignationItem, ProposalItem, StaffItem
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page
-from shared.contracts.permissions import Permission
+from shared.contracts.permissions import Permission, Role
 from shared.runtime.auth import Principal
-from shared.runtime.http import Cursor, Limit, Reading, actor_of, require, require_any, runtime_of
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, require, require_any, runtime_of
 
 router = APIRouter()
 
 Admin = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_MANAGE))]
 Second = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_APPROVE))]
 Designator = Annotated[Principal, Depends(require(Permission.IDENTITY_OPERATOR_DESIGNATE))]
+
+
+class StaffBody(Body):
+    """A proposed staff account; its holder sets the password.
+
+    One of the operator's people belongs to a designation, by default the present one.
+    """
+
+    sign_in_name: Name
+    display_name: Name
+    roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
+    region: RegionCode | None = None
+    designation_id: UUID | None = None
+    reason: OptionalReason = ""
 
 
 @router.post("/staff", status_code=201, response_model=ShownProposal, summary="申请开立工作人员账号")
@@ -61,6 +69,15 @@ async def list_staff(
     return await registers.list_staff(connection, limit=limit, cursor=cursor)
 
 
+class RolesBody(Body):
+    """The roles an account is to hold."""
+
+    roles: Annotated[Sequence[Role], Field(min_length=1, max_length=8)]
+    region: RegionCode | None = None
+    designation_id: UUID | None = None
+    reason: OptionalReason = ""
+
+
 @router.put("/staff/{account_id}/roles", status_code=201, response_model=ShownProposal, summary="申请更改角色")
 async def propose_roles(run: SealedRun, account_id: UUID, body: RolesBody, principal: Admin) -> Response:
     """Propose other roles; another person approves them."""
@@ -76,11 +93,18 @@ async def propose_roles(run: SealedRun, account_id: UUID, body: RolesBody, princ
     return await run.run(staff.propose_change, command, status=201)
 
 
-@router.post("/staff/{account_id}/disable", response_model=StaffOutcome, summary="停用账号")
+@router.post("/staff/{account_id}/disable", response_model=StaffResult, summary="停用账号")
 async def disable_staff(run: SealedRun, account_id: UUID, body: ReasonBody, principal: Admin) -> Response:
     """Disable an account at once; its tokens are refused everywhere."""
     command = staff.DisableAccount(account_id=account_id, reason=body.reason, by=actor_of(principal))
     return await run.run(staff.disable_staff, command)
+
+
+class MoveBody(Body):
+    """The designation somebody of the operator works under from now on, and why."""
+
+    designation_id: UUID
+    reason: Reason
 
 
 @router.put(
@@ -151,6 +175,12 @@ async def list_proposals(  # noqa: PLR0913 - the parts of a list
     return await registers.list_proposals(connection, now=now, decided=decided, limit=limit, cursor=cursor)
 
 
+class ApproveProposalBody(Body):
+    """A remark of whoever approves."""
+
+    reason: OptionalReason = ""
+
+
 @router.post("/staff-proposals/{proposal_id}/approve", response_model=ShownProposal, summary="批准工作人员账号申请")
 async def approve_proposal(
     request: Request, run: SealedRun, proposal_id: UUID, body: ApproveProposalBody, principal: Second
@@ -169,7 +199,16 @@ def _decision(proposal_id: UUID, reason: str, principal: Principal) -> staff.Dec
     return staff.DecideProposal(proposal_id=proposal_id, reason=reason, roles=principal.roles, by=actor_of(principal))
 
 
-@router.post("/designations", status_code=201, response_model=DesignationOutcome, summary="指定系统运营方")
+class DesignateBody(Body):
+    """Who is designated as operator, by which act, from when to when."""
+
+    operator_name: Titled
+    act: LineText
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+
+
+@router.post("/designations", status_code=201, response_model=DesignationResult, summary="指定系统运营方")
 async def designate(run: SealedRun, body: DesignateBody, principal: Designator) -> Response:
     """Designate the operator. Source: N三(三), A4, A7, R2."""
     command = designations.Designate(
@@ -182,7 +221,14 @@ async def designate(run: SealedRun, body: DesignateBody, principal: Designator) 
     return await run.run(designations.designate, command, status=201)
 
 
-@router.post("/designations/{designation_id}/end", response_model=DesignationOutcome, summary="终止系统运营方的指定")
+class EndDesignationBody(Body):
+    """Why a designation ends, and when; without a moment, now."""
+
+    reason: Reason
+    ends_at: AwareDatetime | None = None
+
+
+@router.post("/designations/{designation_id}/end", response_model=DesignationResult, summary="终止系统运营方的指定")
 async def end_designation(
     run: SealedRun, designation_id: UUID, body: EndDesignationBody, principal: Designator
 ) -> Response:
@@ -214,7 +260,7 @@ async def list_designations(
     return await registers.list_designations(connection, limit=limit, cursor=cursor)
 
 
-@router.post("/keys/rotation", status_code=201, response_model=KeyRotated, summary="轮换令牌签名密钥")
+@router.post("/keys/rotation", status_code=201, response_model=SigningKeyResult, summary="轮换令牌签名密钥")
 async def rotate_key(run: SealedRun, body: ReasonBody, principal: Admin) -> Response:
     """Publish a new signing key."""
     command = keys.RotateKey(reason=body.reason, by=actor_of(principal))

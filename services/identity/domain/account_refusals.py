@@ -35,7 +35,7 @@ class SignInThrottled(Refusal):
     zh = "登录失败次数过多，请在 {retry_after_s} 秒后重试。"
 
 
-class SessionEnded(Refusal):
+class SessionOver(Refusal):
     """The refresh token is unknown, used up, expired or its account is disabled: sign in again."""
 
     code = "identity.session_ended"

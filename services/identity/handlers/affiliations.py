@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
-
+from services.identity.domain.affiliations import (
+    UNJUDGED,
+    Affiliation,
+    AffiliationKind,
+    AffiliationStanding,
+    RecordedAffiliation,
+)
 from services.identity.domain.organisations import Organisation
 from services.identity.domain.refusals import (
     AffiliationEndedAlready,
@@ -17,48 +20,11 @@ from services.identity.domain.refusals import (
 )
 from services.identity.domain.standing_refusals import AffiliationAutomatic
 from services.identity.handlers.organisations import accept_named
-from services.identity.store.organisations import find_by_code, load_organisation
-from services.identity.tables import AFFILIATION, ORGANISATION
+from services.identity.store import affiliations as store
+from services.identity.store.organisations import find_by_code, load_organisation, names_of
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.policy import PartyKind
-from shared.runtime.sql import Record, execute, fetch_all, fetch_one
-from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, Work
-
-
-class AffiliationKind(StrEnum):
-    """What ties an enterprise to a provider. Source: A13(4), R63."""
-
-    SUBORDINATION = "subordination"
-    JOINT_ESTABLISHMENT = "joint_establishment"
-    PROPERTY_TIE = "property_tie"
-    SAME_CODE = "same_code"
-    """One credit code holds both kinds: recorded by itself, for ever."""
-    SAME_PARTY = "same_party"
-    """A reviewer found two registrations to be one company."""
-
-
-class TieStanding(StrEnum):
-    """What became of a tie that a party declared; what staff or the platform recorded is confirmed from the first."""
-
-    DECLARED = "declared"
-    """In force, because a doubt must not let public money through, until somebody judges it."""
-    REPEATED = "repeated"
-    """Declared once more after a dismissal: in force only once it is confirmed."""
-    CONFIRMED = "confirmed"
-    DISMISSED = "dismissed"
-
-
-UNJUDGED = frozenset({TieStanding.DECLARED, TieStanding.REPEATED})
-_TIES_OF_BODY = """
-SELECT a.enterprise_id, a.provider_id, a.kind, a.source, a.origin, a.standing, a.recorded_by
-FROM organisation own
-JOIN organisation o ON left(o.credit_code, 17) = left(own.credit_code, 17) AND o.kind = own.kind AND o.id <> own.id
-JOIN affiliation a ON o.id IN (a.enterprise_id, a.provider_id)
-LEFT JOIN account c ON c.id = a.recorded_by
-WHERE own.id = $1 AND a.ended_at IS NULL AND a.standing <> 'repeated' AND a.kind <> 'same_code'
-  AND c.organisation_id IS DISTINCT FROM o.id
-ORDER BY a.id
-"""
+from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,30 +48,18 @@ class EndAffiliation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AffiliationOutcome:
+class AffiliationResult:
     """A tie after an act."""
 
     id: UUID
     enterprise_id: UUID
     provider_id: UUID
     kind: AffiliationKind
-    standing: TieStanding
+    standing: AffiliationStanding
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tie:
-    """A tie of a pair: `origin` is declared (by a party), recorded (by the operator) or automatic."""
-
-    enterprise_id: UUID
-    provider_id: UUID
-    kind: AffiliationKind
-    source: str
-    origin: str
-    standing: TieStanding = TieStanding.CONFIRMED
-
-
-async def record_affiliation(work: Work, command: RecordAffiliation) -> AffiliationOutcome:
+async def record_affiliation(work: Work, command: RecordAffiliation) -> AffiliationResult:
     """Record a tie; it holds at once, because a doubt must not let public money through.
 
     One that a party declares again after its dismissal waits for the operator.
@@ -120,7 +74,7 @@ async def record_affiliation(work: Work, command: RecordAffiliation) -> Affiliat
     if other_id is None:
         raise CounterpartUnknown
     enterprise_id, provider_id = _ordered(own, other_id)
-    tie = Tie(
+    tie = Affiliation(
         enterprise_id=enterprise_id,
         provider_id=provider_id,
         kind=command.kind,
@@ -129,31 +83,18 @@ async def record_affiliation(work: Work, command: RecordAffiliation) -> Affiliat
     )
     if tie.origin == "declared":
         tie = await _as_declared(work, tie)
-    outcome = await record_tie(work, tie, by=command.by)
-    if outcome is None:
+    result = await record_tie(work, tie, by=command.by)
+    if result is None:
         raise AffiliationRecordedAlready
-    return outcome
+    return result
 
 
-async def record_tie(work: Work, tie: Tie, *, by: Actor) -> AffiliationOutcome | None:
+async def record_tie(work: Work, tie: Affiliation, *, by: Actor) -> AffiliationResult | None:
     """Record a tie, or nothing where the same one is open already. Emits: AffiliationRecorded once it is in force."""
-    affiliation_id, in_force = work.new_id(), tie.standing is not TieStanding.REPEATED
-    values = {
-        "id": affiliation_id,
-        "enterprise_id": tie.enterprise_id,
-        "provider_id": tie.provider_id,
-        "kind": tie.kind.value,
-        "source": tie.source,
-        "origin": tie.origin,
-        "standing": tie.standing.value,
-        "recorded_by": by.account_id,
-        "recorded_at": work.now,
-        "version": int(in_force),
-    }
-    statement = insert(AFFILIATION).values(**values).on_conflict_do_nothing()
-    if not await execute(work.connection, statement):
+    affiliation_id, in_force = work.new_id(), tie.standing is not AffiliationStanding.REPEATED
+    if not await store.add_affiliation(work, affiliation_id, tie, recorded_by=by.account_id, version=int(in_force)):
         return None
-    outcome = AffiliationOutcome(
+    result = AffiliationResult(
         id=affiliation_id,
         enterprise_id=tie.enterprise_id,
         provider_id=tie.provider_id,
@@ -162,23 +103,23 @@ async def record_tie(work: Work, tie: Tie, *, by: Actor) -> AffiliationOutcome |
         version=int(in_force),
     )
     if in_force:
-        say_recorded(work, outcome, origin=tie.origin)
-    texts = await _declared_texts(work, outcome, by=by) if by.organisation_id is not None else {}
-    tell_parties(work, outcome, by=by, act=_RECORD, ground=tie.source, texts=texts)
-    return outcome
+        say_recorded(work, result, origin=tie.origin)
+    own_id = by.organisation_id
+    texts = {} if own_id is None else await _declared_texts(work, result, declared_by=own_id)
+    tell_parties(work, result, by=by, act=_RECORD, ground=tie.source, texts=texts)
+    return result
 
 
-async def _as_declared(work: Work, tie: Tie) -> Tie:
+async def _as_declared(work: Work, tie: Affiliation) -> Affiliation:
     """How a party's word counts: a tie that the operator dismissed does not come back by it alone.
 
     Raises: AffiliationRecordedAlready.
     """
-    same = [AFFILIATION.c[name] == getattr(tie, name) for name in ("enterprise_id", "provider_id", "kind")]
-    rows = await fetch_all(work.connection, select(AFFILIATION.c.standing, AFFILIATION.c.ended_at).where(*same))
-    if any(row["ended_at"] is None for row in rows):
+    known = await store.same_affiliations(work.connection, tie)
+    if any(one.ended_at is None for one in known):
         raise AffiliationRecordedAlready
-    dismissed = any(row["standing"] == TieStanding.DISMISSED for row in rows)
-    return replace(tie, standing=TieStanding.REPEATED if dismissed else TieStanding.DECLARED)
+    dismissed = any(one.standing is AffiliationStanding.DISMISSED for one in known)
+    return replace(tie, standing=AffiliationStanding.REPEATED if dismissed else AffiliationStanding.DECLARED)
 
 
 async def tie_body(work: Work, organisation: Organisation, others: Sequence[UUID]) -> int:
@@ -189,7 +130,7 @@ async def tie_body(work: Work, organisation: Organisation, others: Sequence[UUID
     recorded = 0
     for other_id in others:
         enterprise_id, provider_id = _ordered(organisation, other_id)
-        tie = Tie(
+        tie = Affiliation(
             enterprise_id=enterprise_id,
             provider_id=provider_id,
             kind=AffiliationKind.SAME_CODE,
@@ -207,93 +148,83 @@ async def carry_ties(work: Work, organisation: Organisation) -> int:
     """
     enterprise = organisation.kind is PartyKind.ENTERPRISE
     carried = 0
-    for row in await work.connection.fetch(_TIES_OF_BODY, organisation.id):
-        enterprise_id, provider_id = _ordered(organisation, row["provider_id" if enterprise else "enterprise_id"])
-        tie = Tie(
-            enterprise_id=enterprise_id,
-            provider_id=provider_id,
-            kind=AffiliationKind(row["kind"]),
-            source=row["source"],
-            origin=row["origin"],
-            standing=TieStanding(row["standing"]),
+    for tie, recorded_by in await store.open_of_body(work.connection, organisation.id):
+        carried_over = (
+            replace(tie, enterprise_id=organisation.id) if enterprise else replace(tie, provider_id=organisation.id)
         )
-        by = Actor(account_id=row["recorded_by"], organisation_id=None, role="system")
-        carried += await record_tie(work, tie, by=by) is not None
+        by = Actor(account_id=recorded_by, organisation_id=None, role="system")
+        carried += await record_tie(work, carried_over, by=by) is not None
     return carried
 
 
-async def end_affiliation(work: Work, command: EndAffiliation) -> AffiliationOutcome:
+async def end_affiliation(work: Work, command: EndAffiliation) -> AffiliationResult:
     """End a tie; only the operator does, after seeing why.
 
     Emits: AffiliationEnded. Raises: NotFound, AffiliationEndedAlready, AffiliationAutomatic, SamePerson.
     Source: A13(4), R63.
     """
-    row = await lock_tie(work, command.affiliation_id)
-    if row["kind"] == AffiliationKind.SAME_CODE.value:
+    tie = await lock_tie(work, command.affiliation_id)
+    if tie.kind is AffiliationKind.SAME_CODE:
         raise AffiliationAutomatic
     # Ending a tie lets public money through, so another person looks.
-    if row["recorded_by"] == command.by.account_id:
+    if tie.recorded_by == command.by.account_id:
         raise SamePerson
     # What nobody confirmed and the operator ends is dismissed, by whatever name.
-    standing = TieStanding.DISMISSED if row["standing"] in UNJUDGED else TieStanding.CONFIRMED
-    outcome = await end_tie(work, row, standing=standing, reason=command.reason)
-    tell_parties(work, outcome, by=command.by, act=_END, ground=command.reason)
-    return outcome
+    standing = AffiliationStanding.DISMISSED if tie.standing in UNJUDGED else AffiliationStanding.CONFIRMED
+    result = await end_tie(work, tie, standing=standing, reason=command.reason)
+    tell_parties(work, result, by=command.by, act=_END, ground=command.reason)
+    return result
 
 
-async def lock_tie(work: Work, affiliation_id: UUID) -> Record:
+async def lock_tie(work: Work, affiliation_id: UUID) -> RecordedAffiliation:
     """An open tie, locked. Raises: NotFound, AffiliationEndedAlready."""
-    columns = [AFFILIATION.c[name] for name in ("id", "enterprise_id", "provider_id", "kind", "origin", "standing")]
-    columns += [AFFILIATION.c[name] for name in ("recorded_by", "ended_at", "version")]
-    statement = select(*columns).where(AFFILIATION.c.id == affiliation_id).with_for_update()
-    row = await fetch_one(work.connection, statement)
-    if row is None:
-        raise NotFound
-    if row["ended_at"] is not None:
+    tie = await store.lock_affiliation(work.connection, affiliation_id)
+    if tie.ended_at is not None:
         raise AffiliationEndedAlready
-    return row
+    return tie
 
 
-async def end_tie(work: Work, row: Record, *, standing: TieStanding, reason: str) -> AffiliationOutcome:
+async def end_tie(
+    work: Work, tie: RecordedAffiliation, *, standing: AffiliationStanding, reason: str
+) -> AffiliationResult:
     """End a locked tie. Emits: AffiliationEnded where it was in force."""
-    outcome = outcome_of(row, standing=standing, version=2 if row["version"] else 0)
-    ending = {"standing": standing.value, "ended_reason": reason, "ended_at": work.now, "version": outcome.version}
-    await execute(work.connection, update(AFFILIATION).where(AFFILIATION.c.id == outcome.id).values(**ending))
-    if outcome.version:
+    result = result_of(tie, standing=standing, version=2 if tie.version else 0)
+    await store.end_affiliation(work, tie.id, standing=standing, reason=reason, version=result.version)
+    if result.version:
         work.emit(
             AffiliationEnded(
-                version=outcome.version,
-                affiliation_id=outcome.id,
-                enterprise_id=outcome.enterprise_id,
-                provider_id=outcome.provider_id,
-                kind=outcome.kind.value,
+                version=result.version,
+                affiliation_id=result.id,
+                enterprise_id=result.enterprise_id,
+                provider_id=result.provider_id,
+                kind=result.kind.value,
                 ended_at=work.now,
             )
         )
-    return outcome
+    return result
 
 
-def outcome_of(row: Record, *, standing: TieStanding, version: int) -> AffiliationOutcome:
-    """A tie after an act on its row."""
-    return AffiliationOutcome(
-        id=row["id"],
-        enterprise_id=row["enterprise_id"],
-        provider_id=row["provider_id"],
-        kind=AffiliationKind(row["kind"]),
+def result_of(tie: RecordedAffiliation, *, standing: AffiliationStanding, version: int) -> AffiliationResult:
+    """A tie after an act on it."""
+    return AffiliationResult(
+        id=tie.id,
+        enterprise_id=tie.enterprise_id,
+        provider_id=tie.provider_id,
+        kind=tie.kind,
         standing=standing,
         version=version,
     )
 
 
-def say_recorded(work: Work, outcome: AffiliationOutcome, *, origin: str) -> None:
+def say_recorded(work: Work, result: AffiliationResult, *, origin: str) -> None:
     """A tie is in force from now on. Emits: AffiliationRecorded."""
     work.emit(
         AffiliationRecorded(
-            version=outcome.version,
-            affiliation_id=outcome.id,
-            enterprise_id=outcome.enterprise_id,
-            provider_id=outcome.provider_id,
-            kind=outcome.kind.value,
+            version=result.version,
+            affiliation_id=result.id,
+            enterprise_id=result.enterprise_id,
+            provider_id=result.provider_id,
+            kind=result.kind.value,
             origin=origin,
             recorded_at=work.now,
         )
@@ -310,39 +241,36 @@ _NO_TEXTS: Mapping[UUID, str] = {}
 _VERBS_ZH = {_RECORD: "登记", _END: "解除", CONFIRM: "经系统运营方核实确认", DISMISS: "经系统运营方核实驳回"}
 
 
-async def _declared_texts(work: Work, outcome: AffiliationOutcome, *, by: Actor) -> dict[UUID, str]:
+async def _declared_texts(work: Work, result: AffiliationResult, *, declared_by: UUID) -> dict[UUID, str]:
     """What the other party is told of a tie that somebody declared alone: who did, what follows, and how to object."""
-    parties = (outcome.enterprise_id, outcome.provider_id)
-    rows = await fetch_all(
-        work.connection, select(ORGANISATION.c.id, ORGANISATION.c.name).where(ORGANISATION.c.id.in_(parties))
-    )
-    names = {row["id"]: row["name"] for row in rows}
-    side = "上云企业" if by.organisation_id == outcome.enterprise_id else "云服务商"
-    declared = f"{side}“{names[by.organisation_id]}”申报与贵单位存在关联关系"
-    if outcome.standing is TieStanding.REPEATED:
+    parties = (result.enterprise_id, result.provider_id)
+    names = await names_of(work.connection, parties)
+    side = "上云企业" if declared_by == result.enterprise_id else "云服务商"
+    declared = f"{side}“{names[declared_by]}”申报与贵单位存在关联关系"
+    if result.standing is AffiliationStanding.REPEATED:
         text = f"{declared}；同一申报此前已被驳回，此次经系统运营方核实确认后方生效。"
         own = "贵单位申报的关联关系此前已被驳回，此次申报已登记，经系统运营方核实确认后方生效。"
-        return {party: own if party == by.organisation_id else text for party in parties}
+        return {party: own if party == declared_by else text for party in parties}
     text = (
         f"{declared}，即时生效；生效期间双方不能通过本系统交易，相关订单不能申请兑现。"
         "系统运营方将核实该申报。如有异议，请向系统运营方提出并附证明材料，核实后由系统运营方确认或者驳回。"
     )
-    return {party: text for party in parties if party != by.organisation_id}
+    return {party: text for party in parties if party != declared_by}
 
 
 def tell_parties(  # noqa: PLR0913 - the parts of a notice
-    work: Work, outcome: AffiliationOutcome, *, by: Actor, act: str, ground: str, texts: Mapping[UUID, str] = _NO_TEXTS
+    work: Work, result: AffiliationResult, *, by: Actor, act: str, ground: str, texts: Mapping[UUID, str] = _NO_TEXTS
 ) -> None:
     """Record an act on a tie, and tell both parties."""
     work.decide(
-        Decision(subject_type="affiliation", subject_id=outcome.id, act=act, by=by, rule="A13(4)", ground=ground)
+        Decision(subject_type="affiliation", subject_id=result.id, act=act, by=by, rule="A13(4)", ground=ground)
     )
-    for party in (outcome.enterprise_id, outcome.provider_id):
+    for party in (result.enterprise_id, result.provider_id):
         work.notify(
             Notice(
                 recipient=f"org:{party}",
                 subject_type="affiliation",
-                subject_id=outcome.id,
+                subject_id=result.id,
                 event=act,
                 text=texts.get(party, f"与贵单位有关的一项上云企业与云服务商的关联关系已{_VERBS_ZH[act]}。"),
                 reason=ground,

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from uuid import UUID
 
-import asyncpg
-
 from services.identity.domain import organisations as rules
 from services.identity.domain.organisations import Organisation, SizeClass
 from services.identity.domain.refusals import (
@@ -25,7 +23,7 @@ from services.identity.domain.reviewing import (
 )
 from services.identity.domain.standing_refusals import OrganisationBlacklisted
 from services.identity.handlers.affiliations import carry_ties, tie_body
-from services.identity.handlers.organisations import OrganisationOutcome, Telling, move
+from services.identity.handlers.organisations import OrganisationResult, Telling, move
 from services.identity.handlers.resemblances import notice_alike
 from services.identity.sealing import Vault
 from services.identity.store import organisations as store
@@ -75,7 +73,7 @@ class Review:
     by: Actor
 
 
-async def submit(work: Work, command: Submit) -> OrganisationOutcome:
+async def submit(work: Work, command: Submit) -> OrganisationResult:
     """Hand in for authentication.
 
     Emits: AuthenticationSubmitted. Raises: NotFound, VersionMismatch, CreditCodeRegistered, DeclarationOutdated,
@@ -114,13 +112,13 @@ async def submit(work: Work, command: Submit) -> OrganisationOutcome:
         "declared_by": command.by.account_id,
         "submitted_at": work.now,
     }
-    await store.add_submission(work.connection, submission)
+    await store.add_submission(work, submission)
     telling = _telling(
         before, after, act="submit", ground=command.correction, text=f"{after.name}的实名认证材料已提交，请等待审核。"
     )
-    outcome = await move(work, after, fact=AuthenticationSubmitted, by=command.by, telling=telling)
+    result = await move(work, after, fact=AuthenticationSubmitted, by=command.by, telling=telling)
     await notice_alike(work, after.id)
-    return outcome
+    return result
 
 
 async def _keep_id_number(
@@ -138,7 +136,7 @@ async def _keep_id_number(
     vault = work.ports.get(Vault)
     index = vault.index(number, purpose="id_number")
     sealed = vault.seal(number, record_id=organisation.id, field="id_number")
-    await store.set_id_number(work.connection, organisation.id, sealed=sealed, index=index)
+    await store.set_id_number(work, organisation.id, sealed=sealed, index=index)
     return index
 
 
@@ -176,7 +174,7 @@ async def _refuse_unchanged(
     check_changed(before, after, sent_back=list(last["document_reasons"]), names=names, correction=command.correction)
 
 
-async def send_back(work: Work, command: Review) -> OrganisationOutcome:
+async def send_back(work: Work, command: Review) -> OrganisationResult:
     """Ask for better documents.
 
     Emits: AuthenticationSentBack. Raises: NotFound, VersionMismatch, AuthenticationNotOpen, DocumentKindUnknown.
@@ -196,7 +194,7 @@ async def send_back(work: Work, command: Review) -> OrganisationOutcome:
     return await move(work, after, fact=AuthenticationSentBack, by=command.by, telling=telling)
 
 
-async def refuse(work: Work, command: Review) -> OrganisationOutcome:
+async def refuse(work: Work, command: Review) -> OrganisationResult:
     """Refuse authentication.
 
     Emits: AuthenticationRefused. Raises: NotFound, VersionMismatch, AuthenticationNotOpen. Source: A11(3), A14(3).
@@ -209,7 +207,7 @@ async def refuse(work: Work, command: Review) -> OrganisationOutcome:
     return await move(work, after, fact=AuthenticationRefused, by=command.by, telling=telling)
 
 
-async def approve(work: Work, command: Review) -> OrganisationOutcome:
+async def approve(work: Work, command: Review) -> OrganisationResult:
     """Approve authentication on a full checklist.
 
     A body that is authenticated as an enterprise and as a provider is tied with itself at once. Whoever else registered
@@ -234,16 +232,13 @@ async def approve(work: Work, command: Review) -> OrganisationOutcome:
     for applicant in applicants:
         await _refuse_other(work, applicant, by=command.by)
     telling = _telling(before, after, act="approve", ground=command.reason, text=f"{after.name}的实名认证已通过审核。")
-    outcome = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
-    try:
-        await store.hold_body(work.connection, after)
-    except asyncpg.UniqueViolationError as error:
-        raise CreditCodeRegistered from error
+    result = await move(work, after, fact=OrganisationAuthenticated, by=command.by, telling=telling)
+    await store.hold_body(work, after)
     await tie_body(work, after, [other_id for other_id, _ in others])
     await carry_ties(work, after)
     # Two that were handed in at the same moment did not see each other then.
     await notice_alike(work, after.id)
-    return outcome
+    return result
 
 
 async def _refuse_other(work: Work, organisation_id: UUID, *, by: Actor) -> None:
@@ -272,7 +267,7 @@ async def _close(work: Work, command: Review, *, outcome: str) -> None:
         "decided_by": command.by.account_id,
         "decided_at": work.now,
     }
-    await store.close_submission(work.connection, command.organisation_id, values)
+    await store.close_submission(work, command.organisation_id, values)
 
 
 def _telling(before: Organisation, after: Organisation, *, act: str, ground: str, text: str) -> Telling:

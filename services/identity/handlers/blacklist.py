@@ -4,9 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-import asyncpg
-from sqlalchemy import insert
-
 from services.identity.domain import organisations as rules
 from services.identity.domain.blacklist import ExternalDecision, check_dated, check_follows
 from services.identity.domain.organisations import Organisation
@@ -14,13 +11,11 @@ from services.identity.domain.refusals import BlacklistEntryNotOpen, SamePerson
 from services.identity.domain.standing_refusals import NotProposer
 from services.identity.handlers.organisations import Telling, accept_named, move
 from services.identity.store import blacklist as store
-from services.identity.store.blacklist import Ending, Proposal
+from services.identity.store.blacklist import BlacklistProposal, Ending
 from services.identity.store.organisations import ids_of_body, load_organisation, lock_body
-from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
 from shared.kernel.calendar import business_date
 from shared.kernel.proposals import check_in_time, lapsed_before
-from shared.runtime.sql import execute
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
 
 
@@ -69,7 +64,7 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlacklistOutcome:
+class BlacklistResult:
     """An entry, or a proposal to lift one, after an act."""
 
     id: UUID
@@ -77,7 +72,7 @@ class BlacklistOutcome:
     state: str
 
 
-async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> BlacklistOutcome:
+async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> BlacklistResult:
     """Propose a code for the blacklist.
 
     Raises: ExternalDecisionInvalid, BlacklistEntryNotOpen, and what is wrong with a code as `accept_named` says.
@@ -85,29 +80,26 @@ async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> Blac
     """
     check_dated(command.decided_on, today=business_date(work.now))
     code = await accept_named(work, command.credit_code)
-    outcome = BlacklistOutcome(id=work.new_id(), credit_code=code, state="proposed")
+    result = BlacklistResult(id=work.new_id(), credit_code=code, state="proposed")
     values = {
-        "id": outcome.id,
-        "credit_code": outcome.credit_code,
+        "id": result.id,
+        "credit_code": result.credit_code,
         "organisation_name": command.organisation_name,
         "organ": command.organ,
         "number": command.number,
         "decided_on": command.decided_on,
         "reason": command.reason,
-        "state": outcome.state,
+        "state": result.state,
         "proposed_by": command.by.account_id,
         "proposed_at": work.now,
     }
-    await store.lapse_entry(work.connection, code, proposed_until=lapsed_before(work.now), now=work.now)
-    try:
-        await execute(work.connection, insert(BLACKLIST_ENTRY).values(**values))
-    except asyncpg.UniqueViolationError as error:
-        raise BlacklistEntryNotOpen from error
-    _decide(work, outcome, act="blacklist.propose", by=command.by, ground=command.reason)
-    return outcome
+    await store.lapse_entry(work, code, proposed_until=lapsed_before(work.now), now=work.now)
+    await store.add_entry(work, values)
+    _decide(work, result, act="blacklist.propose", by=command.by, ground=command.reason)
+    return result
 
 
-async def approve_blacklisting(work: Work, command: Approve) -> BlacklistOutcome:
+async def approve_blacklisting(work: Work, command: Approve) -> BlacklistResult:
     """List a code, and stop at once whoever is registered with it.
 
     Emits: OrganisationSuspended. Raises: NotFound, BlacklistEntryNotOpen, SamePerson, ProposalLapsed.
@@ -115,19 +107,19 @@ async def approve_blacklisting(work: Work, command: Approve) -> BlacklistOutcome
     """
     entry = await store.lock_entry(work.connection, command.proposal_id)
     _check_second(work, entry, command.by)
-    await store.approve_entry(work.connection, command.proposal_id, by=command.by.account_id, now=work.now)
-    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=entry.credit_code, state="approved")
+    await store.approve_entry(work, command.proposal_id, by=command.by.account_id, now=work.now)
+    result = BlacklistResult(id=command.proposal_id, credit_code=entry.credit_code, state="approved")
     ground = f"{entry.organ} {entry.number}"
-    _decide(work, outcome, act="blacklist.approve", by=command.by, ground=ground)
-    await lock_body(work.connection, outcome.credit_code)
-    for organisation_id in await ids_of_body(work.connection, outcome.credit_code):
+    _decide(work, result, act="blacklist.approve", by=command.by, ground=ground)
+    await lock_body(work.connection, result.credit_code)
+    for organisation_id in await ids_of_body(work.connection, result.credit_code):
         before = await load_organisation(work.connection, organisation_id)
         if before.blacklisted_since is None:
             await _stop(work, before, by=command.by, ground=ground)
-    return outcome
+    return result
 
 
-async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistOutcome:
+async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistResult:
     """Propose that a listing ends.
 
     Raises: NotFound, BlacklistEntryNotOpen, ExternalDecisionInvalid. Source: A12, R58, Q19.
@@ -138,29 +130,26 @@ async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistOutco
     decision = ExternalDecision(organ=command.organ, number=command.number, decided_on=command.decided_on)
     check_dated(command.decided_on, today=business_date(work.now))
     check_follows(decision, first=entry.decision)
-    outcome = BlacklistOutcome(id=work.new_id(), credit_code=entry.credit_code, state="proposed")
+    result = BlacklistResult(id=work.new_id(), credit_code=entry.credit_code, state="proposed")
     values = {
-        "id": outcome.id,
+        "id": result.id,
         "entry_id": command.entry_id,
         "organ": command.organ,
         "number": command.number,
         "decided_on": command.decided_on,
         "reason": command.reason,
-        "state": outcome.state,
+        "state": result.state,
         "proposed_by": command.by.account_id,
         "proposed_at": work.now,
     }
     before = lapsed_before(work.now)
-    await store.lapse_lifting(work.connection, command.entry_id, proposed_until=before, now=work.now)
-    try:
-        await execute(work.connection, insert(BLACKLIST_LIFTING).values(**values))
-    except asyncpg.UniqueViolationError as error:
-        raise BlacklistEntryNotOpen from error
-    _decide(work, outcome, act="blacklist.propose_lifting", by=command.by, ground=command.reason)
-    return outcome
+    await store.lapse_lifting(work, command.entry_id, proposed_until=before, now=work.now)
+    await store.add_lifting(work, values)
+    _decide(work, result, act="blacklist.propose_lifting", by=command.by, ground=command.reason)
+    return result
 
 
-async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
+async def approve_lifting(work: Work, command: Approve) -> BlacklistResult:
     """Take a code off the blacklist; a suspension of its own goes on.
 
     Emits: OrganisationReinstated. Raises: NotFound, BlacklistEntryNotOpen, SamePerson, ProposalLapsed.
@@ -170,12 +159,12 @@ async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
     _check_second(work, lifting, command.by)
     ground = f"{lifting.organ} {lifting.number}"
     approved = Ending(state="approved", reason=ground, by=command.by.account_id, at=work.now)
-    await store.close_lifting(work.connection, command.proposal_id, approved)
-    await store.close_entry(work.connection, lifting.entry_id, replace(approved, state="lifted"))
-    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=lifting.credit_code, state="approved")
-    _decide(work, outcome, act="blacklist.lift", by=command.by, ground=ground)
-    await lock_body(work.connection, outcome.credit_code)
-    for organisation_id in await ids_of_body(work.connection, outcome.credit_code):
+    await store.close_lifting(work, command.proposal_id, approved)
+    await store.close_entry(work, lifting.entry_id, replace(approved, state="lifted"))
+    result = BlacklistResult(id=command.proposal_id, credit_code=lifting.credit_code, state="approved")
+    _decide(work, result, act="blacklist.lift", by=command.by, ground=ground)
+    await lock_body(work.connection, result.credit_code)
+    for organisation_id in await ids_of_body(work.connection, result.credit_code):
         before = await load_organisation(work.connection, organisation_id)
         if before.blacklisted_since is not None:
             after = rules.lift_blacklisting(before)
@@ -184,10 +173,10 @@ async def approve_lifting(work: Work, command: Approve) -> BlacklistOutcome:
                 text += "对其另行作出的暂停决定仍然有效。"
             telling = Telling(act="blacklist.lift", rule="A12", ground=ground, text=text, before="blacklisted")
             await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
-    return outcome
+    return result
 
 
-async def close_proposal(work: Work, command: Close) -> BlacklistOutcome:
+async def close_proposal(work: Work, command: Close) -> BlacklistResult:
     """End a proposal to list or to lift: its proposer withdraws it, who could have approved it refuses it.
 
     Raises: NotFound, BlacklistEntryNotOpen, NotProposer. Source: A12, Q19.
@@ -201,13 +190,13 @@ async def close_proposal(work: Work, command: Close) -> BlacklistOutcome:
     state = "withdrawn" if command.withdraw else "refused"
     ending = Ending(state=state, reason=command.reason, by=command.by.account_id, at=work.now)
     close = store.close_lifting if command.lifting else store.close_entry
-    await close(work.connection, command.proposal_id, ending)
-    outcome = BlacklistOutcome(id=command.proposal_id, credit_code=proposal.credit_code, state=state)
+    await close(work, command.proposal_id, ending)
+    result = BlacklistResult(id=command.proposal_id, credit_code=proposal.credit_code, state=state)
     act = f"blacklist.lifting_{state}" if command.lifting else f"blacklist.{state}"
-    _decide(work, outcome, act=act, by=command.by, ground=command.reason)
+    _decide(work, result, act=act, by=command.by, ground=command.reason)
     if not command.withdraw:
-        _tell_proposer(work, outcome, proposal, command)
-    return outcome
+        _tell_proposer(work, result, proposal, command)
+    return result
 
 
 async def stop_listed(work: Work, *, limit: int) -> int:
@@ -234,7 +223,7 @@ async def _stop(work: Work, before: Organisation, *, by: Actor, ground: str) -> 
     await move(work, after, fact=OrganisationSuspended, by=by, telling=telling)
 
 
-def _check_second(work: Work, proposal: Proposal, by: Actor) -> None:
+def _check_second(work: Work, proposal: BlacklistProposal, by: Actor) -> None:
     """Raises: BlacklistEntryNotOpen, SamePerson, ProposalLapsed."""
     if proposal.state != "proposed":
         raise BlacklistEntryNotOpen
@@ -243,30 +232,30 @@ def _check_second(work: Work, proposal: Proposal, by: Actor) -> None:
     check_in_time(proposal.proposed_at, now=work.now)
 
 
-def _tell_proposer(work: Work, outcome: BlacklistOutcome, proposal: Proposal, command: Close) -> None:
+def _tell_proposer(work: Work, result: BlacklistResult, proposal: BlacklistProposal, command: Close) -> None:
     what = "移出黑名单" if command.lifting else "列入黑名单"
     work.notify(
         Notice(
             recipient=f"account:{proposal.proposed_by}",
             subject_type="blacklist",
-            subject_id=outcome.id,
+            subject_id=result.id,
             event="blacklist.refused",
-            text=f"{outcome.credit_code}{what}的提请未获批准。",
+            text=f"{result.credit_code}{what}的提请未获批准。",
             reason=command.reason,
             article="A12",
         )
     )
 
 
-def _decide(work: Work, outcome: BlacklistOutcome, *, act: str, by: Actor, ground: str) -> None:
+def _decide(work: Work, result: BlacklistResult, *, act: str, by: Actor, ground: str) -> None:
     decision = Decision(
         subject_type="blacklist",
-        subject_id=outcome.id,
+        subject_id=result.id,
         act=act,
         by=by,
         rule="A12",
         ground=ground,
-        after=outcome.state,
-        facts={"credit_code": outcome.credit_code},
+        after=result.state,
+        facts={"credit_code": result.credit_code},
     )
     work.decide(decision)

@@ -5,8 +5,6 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
-
 from services.identity.domain.organisations import STATE_ZH, check_standing, may_change_documents
 from services.identity.domain.refusals import (
     AuthenticationNotOpen,
@@ -15,11 +13,9 @@ from services.identity.domain.refusals import (
 )
 from services.identity.store import documents as store
 from services.identity.store.organisations import load_organisation
-from services.identity.tables import DOCUMENT
 from shared.documents import loose_files
 from shared.documents.inspection import InspectedDocument
 from shared.documents.loose_files import FileRules
-from shared.runtime.sql import fetch_one
 from shared.runtime.work import Actor, Decision, Work
 
 UPLOADS_MAX: Final = 50
@@ -38,7 +34,7 @@ class RecordDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRecorded:
+class DocumentResult:
     """The new upload; `version` counts uploads of this kind."""
 
     id: UUID
@@ -51,7 +47,7 @@ class DocumentRecorded:
     legibility: str
 
 
-async def record_document(work: Work, command: RecordDocument) -> DocumentRecorded:
+async def record_document(work: Work, command: RecordDocument) -> DocumentResult:
     """Record an upload as the newest of its kind.
 
     Raises: NotFound, AuthenticationNotOpen, DocumentKindUnknown, DocumentUploadsExhausted, FileQuotaExceeded,
@@ -68,10 +64,10 @@ async def record_document(work: Work, command: RecordDocument) -> DocumentRecord
         raise DocumentUploadsExhausted(uploads_max=UPLOADS_MAX)
     await _check_quota(work, command)
     await loose_files.hold(work.connection, command.blob_key)
-    await store.add_document(work.connection, _row(work, command, version=uploads + 1))
+    await store.add_document(work, _row(work, command, version=uploads + 1))
     _record(work, command.document_id, act="document.upload", by=command.by, ground=command.kind)
     inspected, legibility = command.inspected, command.inspected.legibility
-    return DocumentRecorded(
+    return DocumentResult(
         id=command.document_id,
         kind=command.kind,
         version=uploads + 1,
@@ -119,7 +115,7 @@ class DocumentRight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
+class DocumentFileResult:
     """Where a document lies and what it is."""
 
     id: UUID
@@ -129,21 +125,22 @@ class StoredDocument:
     blob_key: str
 
 
-async def open_document(work: Work, document_id: UUID, *, by: Actor, right: DocumentRight) -> StoredDocument | None:
+async def open_document(work: Work, document_id: UUID, *, by: Actor, right: DocumentRight) -> DocumentFileResult | None:
     """Find a document and record that it was read, or that it was denied: then there is none.
 
     A document that does not exist leaves no record. Source: R7, R8.
     """
-    columns = [DOCUMENT.c[name] for name in ("id", "kind", "version", "media_type", "blob_key", "organisation_id")]
-    row = await fetch_one(work.connection, select(*columns).where(DOCUMENT.c.id == document_id))
-    if row is None:
+    found = await store.find_document(work.connection, document_id)
+    if found is None:
         return None
-    own = by.organisation_id is not None and row["organisation_id"] == by.organisation_id
+    own = by.organisation_id is not None and found.organisation_id == by.organisation_id
     if right is DocumentRight.NONE or (right is DocumentRight.OWN and not own):
-        _record(work, document_id, act="document.denied", by=by, ground=row["kind"])
+        _record(work, document_id, act="document.denied", by=by, ground=found.kind)
         return None
-    _record(work, document_id, act="document.read", by=by, ground=row["kind"])
-    return StoredDocument(**{name: row[name] for name in ("id", "kind", "version", "media_type", "blob_key")})
+    _record(work, document_id, act="document.read", by=by, ground=found.kind)
+    return DocumentFileResult(
+        id=found.id, kind=found.kind, version=found.version, media_type=found.media_type, blob_key=found.blob_key
+    )
 
 
 def _record(work: Work, document_id: UUID, *, act: str, by: Actor, ground: str) -> None:

@@ -15,13 +15,13 @@ class RotateKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRotated:
+class SigningKeyResult:
     """The new key; tokens are signed with it once its lead is over."""
 
     kid: str
 
 
-async def rotate_key(work: Work, command: RotateKey) -> KeyRotated:
+async def rotate_key(work: Work, command: RotateKey) -> SigningKeyResult:
     """Publish a new signing key; the old one is retired when its last token has expired. Emits: KeyPublished."""
     kid = await publish_key(work, lead=work.ports.get(SigningKeys).lead)
     decision = Decision(
@@ -34,4 +34,4 @@ async def rotate_key(work: Work, command: RotateKey) -> KeyRotated:
         after=kid,
     )
     work.decide(decision)
-    return KeyRotated(kid=kid)
+    return SigningKeyResult(kid=kid)

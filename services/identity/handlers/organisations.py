@@ -11,7 +11,7 @@ from shared.runtime.work import Actor, Decision, Notice, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrganisationOutcome:
+class OrganisationResult:
     """An organisation after an act, as the command's answer."""
 
     id: UUID
@@ -47,11 +47,11 @@ async def accept_named(work: Work, text: str) -> str:
 
 async def move(
     work: Work, after: Organisation, *, fact: type[OrganisationFact], by: Actor, telling: Telling
-) -> OrganisationOutcome:
+) -> OrganisationResult:
     """Save the next version of an organisation, emit its fact, record the decision and tell the party."""
-    await store.save_organisation(work.connection, after)
+    await store.save_organisation(work, after)
     announce(work, after, fact=fact, by=by, telling=telling)
-    return outcome_of(after)
+    return result_of(after)
 
 
 def announce(work: Work, after: Organisation, *, fact: type[OrganisationFact], by: Actor, telling: Telling) -> None:
@@ -83,9 +83,9 @@ def announce(work: Work, after: Organisation, *, fact: type[OrganisationFact], b
     )
 
 
-def outcome_of(organisation: Organisation) -> OrganisationOutcome:
+def result_of(organisation: Organisation) -> OrganisationResult:
     """An organisation as a command's answer."""
-    return OrganisationOutcome(
+    return OrganisationResult(
         id=organisation.id,
         state=organisation.state,
         recognition=organisation.recognition,

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
-
 from services.identity.auth.passwords import LoginsBusy, Passwords
 from services.identity.auth.throttle import ThrottleRule, count_failure, wait_of
-from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.domain.accounts import role_of_party
 from services.identity.domain.organisations import Organisation, expire
 from services.identity.domain.organisations import register as register_organisation
@@ -31,8 +28,8 @@ from services.identity.handlers.resemblances import index_phone
 from services.identity.sealing import Vault
 from services.identity.store import accounts, counters
 from services.identity.store import organisations as store
-from services.identity.store.accounts import Account, add_account
-from services.identity.store.organisations import SealedContact
+from services.identity.store.accounts import SignInAccount, add_account
+from services.identity.store.organisations import SealedPartyContact
 from shared.contracts.messages.identity import AccountOpened, OrganisationRegistered, RegistrationExpired
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import CreditCodeCheckDigit, examine
@@ -78,7 +75,7 @@ async def admit_registration(runtime: Runtime, network: str) -> None:
         if wait is not None:
             raise RegistrationThrottled(retry_after_s=math.ceil(wait.total_seconds()))
         counted = count_failure(counter, now=now, rule=rules.throttle)
-        await counters.keep_counter(work.connection, "registration", key=key, counter=counted)
+        await counters.keep_counter(work, "registration", key=key, counter=counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -97,7 +94,7 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class RegistrationResult:
     """The new organisation and its first account."""
 
     organisation_id: UUID
@@ -106,7 +103,7 @@ class Registered:
     version: int
 
 
-async def register(work: Work, command: Register) -> Registered:
+async def register(work: Work, command: Register) -> RegistrationResult:
     """Register an organisation and open its first account.
 
     Emits: OrganisationRegistered, AccountOpened. Raises: CreditCodeIsResidentId, CreditCodeMalformed,
@@ -135,7 +132,7 @@ async def register(work: Work, command: Register) -> Registered:
     account = _first_account(work, organisation, command)
     await _insert(work, organisation, account, command)
     _tell(work, organisation, account)
-    return Registered(
+    return RegistrationResult(
         organisation_id=organisation.id,
         account_id=account.id,
         check_flagged=organisation.check_flagged,
@@ -143,8 +140,8 @@ async def register(work: Work, command: Register) -> Registered:
     )
 
 
-def _first_account(work: Work, organisation: Organisation, command: Register) -> Account:
-    return Account(
+def _first_account(work: Work, organisation: Organisation, command: Register) -> SignInAccount:
+    return SignInAccount(
         id=work.new_id(),
         sign_in_name=command.sign_in_name,
         password_hash=command.password_hash,
@@ -168,23 +165,19 @@ async def _refuse_known(work: Work, code: str, command: Register) -> None:
         raise CreditCodeRegistered
 
 
-async def _insert(work: Work, organisation: Organisation, account: Account, command: Register) -> None:
+async def _insert(work: Work, organisation: Organisation, account: SignInAccount, command: Register) -> None:
     vault = work.ports.get(Vault)
-    contact = SealedContact(
+    contact = SealedPartyContact(
         name_sealed=vault.seal(command.contact_name.encode(), record_id=organisation.id, field="name"),
         phone_sealed=vault.seal(command.contact_phone.encode(), record_id=organisation.id, field="phone"),
         phone_index=index_phone(vault, command.contact_phone),
     )
-    try:
-        await store.add_organisation(work.connection, organisation)
-        await store.add_contact(work.connection, organisation.id, contact=contact)
-        await add_account(work.connection, account)
-    except asyncpg.UniqueViolationError as error:
-        # Two forms with the same sign-in name at the same moment: the second one loses here.
-        raise SignInNameTaken from error
+    await store.add_organisation(work, organisation)
+    await store.add_contact(work, organisation.id, contact=contact)
+    await add_account(work, account)
 
 
-def _tell(work: Work, organisation: Organisation, account: Account) -> None:
+def _tell(work: Work, organisation: Organisation, account: SignInAccount) -> None:
     by = Actor(account_id=account.id, organisation_id=organisation.id, role=account.roles[0])
     announce(
         work,

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.domain.affiliations import Affiliation, AffiliationKind
 from services.identity.domain.resemblance import GROUND_ZH, Ground, ResemblanceOutcome
 from services.identity.domain.standing_refusals import ResemblanceDecidedAlready
-from services.identity.handlers.affiliations import AffiliationKind, Tie, record_tie
+from services.identity.handlers.affiliations import record_tie
 from services.identity.sealing import Vault
 from services.identity.store import resemblances as store
 from shared.contracts.policy import PartyKind
@@ -25,7 +26,7 @@ async def notice_alike(work: Work, organisation_id: UUID) -> None:
     alike = await store.find_alike(work.connection, organisation_id)
     if alike:
         ids = [work.new_id() for _ in alike]
-        await store.keep_pairs(work.connection, organisation_id, alike, ids=ids, now=work.now)
+        await store.keep_pairs(work, organisation_id, alike, ids=ids, now=work.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class DecideResemblance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResemblanceDecided:
+class ResemblanceResult:
     """A pair after its decision; `affiliation_id` is the tie that followed from it."""
 
     id: UUID
@@ -48,7 +49,7 @@ class ResemblanceDecided:
     affiliation_id: UUID | None
 
 
-async def decide_resemblance(work: Work, command: DecideResemblance) -> ResemblanceDecided:
+async def decide_resemblance(work: Work, command: DecideResemblance) -> ResemblanceResult:
     """Say whether two organisations are one company; an enterprise and a provider that are one are tied at once.
 
     Emits: AffiliationRecorded. Raises: NotFound, ResemblanceDecidedAlready. Source: A11(1), A13(4), A14(1), R63.
@@ -60,7 +61,7 @@ async def decide_resemblance(work: Work, command: DecideResemblance) -> Resembla
         raise ResemblanceDecidedAlready
     invariant(command.by.account_id is not None, "people decide resemblances")
     await store.decide_pair(
-        work.connection,
+        work,
         command.resemblance_id,
         outcome=command.outcome.value,
         reason=command.reason,
@@ -87,7 +88,7 @@ async def decide_resemblance(work: Work, command: DecideResemblance) -> Resembla
         enterprise, provider = ("first", "second") if first_is_enterprise else ("second", "first")
         tie = await record_tie(
             work,
-            Tie(
+            Affiliation(
                 enterprise_id=pair[f"{enterprise}_id"],
                 provider_id=pair[f"{provider}_id"],
                 kind=AffiliationKind.SAME_PARTY,
@@ -96,7 +97,7 @@ async def decide_resemblance(work: Work, command: DecideResemblance) -> Resembla
             ),
             by=command.by,
         )
-    return ResemblanceDecided(
+    return ResemblanceResult(
         id=command.resemblance_id,
         outcome=command.outcome,
         grounds=pair["grounds"],

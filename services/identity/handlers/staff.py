@@ -29,8 +29,8 @@ from services.identity.handlers.staff_acts import (
 )
 from services.identity.store import accounts as store
 from services.identity.store import proposals as proposals_store
-from services.identity.store.accounts import Account
-from services.identity.store.proposals import Proposal
+from services.identity.store.accounts import SignInAccount
+from services.identity.store.proposals import StaffProposal
 from shared.contracts.permissions import Role
 from shared.kernel.names import is_seen
 from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
@@ -89,7 +89,7 @@ class DisableAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StaffOutcome:
+class StaffResult:
     """A staff account after an act."""
 
     id: UUID
@@ -101,7 +101,7 @@ class StaffOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalOutcome:
+class ProposalResult:
     """A proposal after an act, and the account it is about once there is one.
 
     `code_part` is added where it is shown, never stored: the reader's part of the code for the account's holder.
@@ -118,7 +118,7 @@ class ProposalOutcome:
     version: int
 
 
-async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
+async def propose_opening(work: Work, command: OpenStaff) -> ProposalResult:
     """Propose a staff account. Nobody can sign in with it before another person has approved it.
 
     Raises: StaffRolesInvalid, StaffRegionInvalid, RolesExclusive, RegionUnknown, PersonNameMalformed,
@@ -144,7 +144,7 @@ async def propose_opening(work: Work, command: OpenStaff) -> ProposalOutcome:
     )
 
 
-async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
+async def propose_change(work: Work, command: ChangeStaff) -> ProposalResult:
     """Propose other roles, another designation, or to give a staff account its access back.
 
     Raises: NotFound, OwnAccount, AccountDisabled, AccountActive, StaffRolesInvalid, StaffRegionInvalid, RolesExclusive,
@@ -172,7 +172,7 @@ async def propose_change(work: Work, command: ChangeStaff) -> ProposalOutcome:
     )
 
 
-async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
+async def approve(work: Work, command: DecideProposal) -> ProposalResult:
     """Do what somebody else has proposed.
 
     Emits: AccountOpened or AccountEnded. Raises: NotFound, ProposalNotOpen, SamePerson, OwnAccount,
@@ -200,7 +200,7 @@ async def approve(work: Work, command: DecideProposal) -> ProposalOutcome:
     return await _decide_on(work, proposal, changes, command, verb="approve", account=before)
 
 
-async def refuse(work: Work, command: DecideProposal) -> ProposalOutcome:
+async def refuse(work: Work, command: DecideProposal) -> ProposalResult:
     """Refuse what somebody else has proposed, or withdraw the own proposal. Raises: NotFound, ProposalNotOpen."""
     proposal = await _load_open(work, command.proposal_id)
     own = proposal.proposed_by == command.by.account_id
@@ -210,7 +210,7 @@ async def refuse(work: Work, command: DecideProposal) -> ProposalOutcome:
     return await _decide_on(work, proposal, changes, command, verb="withdraw" if own else "refuse")
 
 
-async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
+async def disable_staff(work: Work, command: DisableAccount) -> StaffResult:
     """Disable a staff account: no sign-in, no refresh, and its tokens are refused everywhere.
 
     It takes one person, since whoever is in doubt must be able to stop an account at once. Emits: AccountEnded.
@@ -219,7 +219,7 @@ async def disable_staff(work: Work, command: DisableAccount) -> StaffOutcome:
     await _keep_administrator(work, command.account_id)
     account = await load_staff(work, command.account_id, command.by)
     version = await disable(work, account, ground=command.reason, by=command.by)
-    return StaffOutcome(
+    return StaffResult(
         id=account.id,
         sign_in_name=account.sign_in_name,
         roles=account.roles,
@@ -241,10 +241,10 @@ async def _propose(  # noqa: PLR0913 - what a proposal holds
     designation_id: UUID | None,
     reason: str,
     by: Actor,
-) -> ProposalOutcome:
+) -> ProposalResult:
     if by.account_id is None:
         raise NotFound
-    proposal = Proposal(
+    proposal = StaffProposal(
         id=work.new_id(),
         act=act.value,
         account_id=account_id,
@@ -262,12 +262,12 @@ async def _propose(  # noqa: PLR0913 - what a proposal holds
     )
     if await proposals_store.is_proposed(work.connection, proposal):
         raise ProposalOpenAlready
-    await proposals_store.add_proposal(work.connection, proposal)
+    await proposals_store.add_proposal(work, proposal)
     _record(work, proposal, verb="propose", by=by, ground=reason)
-    return _outcome(proposal)
+    return _result(proposal)
 
 
-async def _load_open(work: Work, proposal_id: UUID) -> Proposal:
+async def _load_open(work: Work, proposal_id: UUID) -> StaffProposal:
     """Raises: NotFound, ProposalNotOpen."""
     proposal = await proposals_store.load_proposal(work.connection, proposal_id)
     if proposal.state != "proposed" or proposal.expires_at <= work.now:
@@ -275,7 +275,7 @@ async def _load_open(work: Work, proposal_id: UUID) -> Proposal:
     return proposal
 
 
-async def _check_second(work: Work, proposal: Proposal, command: DecideProposal, of: Sequence[str]) -> None:
+async def _check_second(work: Work, proposal: StaffProposal, command: DecideProposal, of: Sequence[str]) -> None:
     roles = frozenset(map(Role, of))
     lone = (
         proposal.act in RESTORING_ACTS
@@ -298,15 +298,15 @@ async def _keep_administrator(work: Work, account_id: UUID) -> None:
 
 async def _decide_on(  # noqa: PLR0913 - what a decision changes
     work: Work,
-    proposal: Proposal,
+    proposal: StaffProposal,
     changes: Mapping[str, object],
     command: DecideProposal,
     *,
     verb: str,
-    account: Account | None = None,
-) -> ProposalOutcome:
+    account: SignInAccount | None = None,
+) -> ProposalResult:
     decided = {**changes, "decided_by": command.by.account_id, "decided_at": work.now}
-    await proposals_store.decide_proposal(work.connection, proposal, decided)
+    await proposals_store.decide_proposal(work, proposal, decided)
     _record(work, proposal, verb=verb, by=command.by, ground=command.reason, account=account)
     what = ACT_ZH[StaffAct(proposal.act)]
     said = {"approve": "已获批准", "refuse": "未获批准", "withdraw": "已撤回"}[verb]
@@ -320,11 +320,11 @@ async def _decide_on(  # noqa: PLR0913 - what a decision changes
             reason=command.reason,
         )
     )
-    return _outcome(proposal, state=str(changes["state"]), account_id=changes.get("account_id"))
+    return _result(proposal, state=str(changes["state"]), account_id=changes.get("account_id"))
 
 
-def _outcome(proposal: Proposal, *, state: str = "proposed", account_id: object = None) -> ProposalOutcome:
-    return ProposalOutcome(
+def _result(proposal: StaffProposal, *, state: str = "proposed", account_id: object = None) -> ProposalResult:
+    return ProposalResult(
         id=proposal.id,
         act=proposal.act,
         state=state,
@@ -338,7 +338,7 @@ def _outcome(proposal: Proposal, *, state: str = "proposed", account_id: object 
 
 
 def _record(  # noqa: PLR0913 - the parts of a decision
-    work: Work, proposal: Proposal, *, verb: str, by: Actor, ground: str, account: Account | None = None
+    work: Work, proposal: StaffProposal, *, verb: str, by: Actor, ground: str, account: SignInAccount | None = None
 ) -> None:
     moves = proposal.act == StaffAct.MOVE
     before = account.designation_id if moves and account is not None else None

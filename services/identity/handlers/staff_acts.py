@@ -3,15 +3,12 @@
 from enum import StrEnum
 from uuid import UUID
 
-import asyncpg
-
 from services.identity.domain.account_refusals import (
     AccountActive,
     AccountDisabled,
     OwnAccount,
     ProposalNotOpen,
     SecondFactorNotSet,
-    SignInNameTaken,
 )
 from services.identity.domain.accounts import OPERATOR_ROLES, check_staff_roles
 from services.identity.domain.refusals import RegionUnknown
@@ -20,9 +17,9 @@ from services.identity.handlers.accounts import ResetRules, end_tokens
 from services.identity.handlers.designations import check_lasts, designation_for
 from services.identity.store import accounts as store
 from services.identity.store import credentials
-from services.identity.store.accounts import Account
+from services.identity.store.accounts import SignInAccount
 from services.identity.store.credentials import Reset
-from services.identity.store.proposals import Proposal
+from services.identity.store.proposals import StaffProposal
 from services.identity.store.sessions import revoke_sessions
 from shared.contracts.messages.identity import AccountOpened
 from shared.contracts.permissions import Role
@@ -52,7 +49,7 @@ CODE_GIVEN_BY = frozenset({StaffAct.OPEN, StaffAct.RESET_PASSWORD})
 """Acts after which the holder sets a password with a code of two parts: one from each of the two people."""
 
 
-async def check_act(work: Work, act: StaffAct, account: Account, *, designation_id: UUID | None = None) -> None:
+async def check_act(work: Work, act: StaffAct, account: SignInAccount, *, designation_id: UUID | None = None) -> None:
     """Refuse what cannot be done to an account as it is; `designation_id` is where it is to be moved.
 
     Raises: AccountActive, AccountDisabled, SecondFactorNotSet, NotOperatorStaff, NotFound, DesignationEnded.
@@ -74,14 +71,14 @@ async def check_act(work: Work, act: StaffAct, account: Account, *, designation_
         await check_lasts(work, designation_id)
 
 
-async def open_account(work: Work, proposal: Proposal) -> UUID:
+async def open_account(work: Work, proposal: StaffProposal) -> UUID:
     """Open the account that was proposed; its id.
 
     Emits: AccountOpened. Raises: SignInNameTaken, DesignationRequired, DesignationEnded, and as `check_roles`.
     """
     # The scheme's rules may have changed since, and roles are never given against them.
     check_roles(work, frozenset(map(Role, proposal.roles)), proposal.region)
-    account = Account(
+    account = SignInAccount(
         id=work.new_id(),
         sign_in_name=proposal.sign_in_name,
         password_hash="",
@@ -94,15 +91,12 @@ async def open_account(work: Work, proposal: Proposal) -> UUID:
         opened_at=work.now,
         version=1,
     )
-    try:
-        await store.add_account(work.connection, account)
-    except asyncpg.UniqueViolationError as error:
-        raise SignInNameTaken from error
+    await store.add_account(work, account)
     work.emit(AccountOpened(version=1, account_id=account.id, organisation_id=None, roles=tuple(account.roles)))
     return account.id
 
 
-async def change_account(work: Work, act: StaffAct, account: Account, proposal: Proposal) -> None:
+async def change_account(work: Work, act: StaffAct, account: SignInAccount, proposal: StaffProposal) -> None:
     """Do what was proposed to an account. Emits: AccountEnded. Raises: ProposalNotOpen, and as `check_roles`."""
     match act:
         case StaffAct.CHANGE_ROLES:
@@ -114,35 +108,33 @@ async def change_account(work: Work, act: StaffAct, account: Account, proposal: 
             # be so under the same one.
             kept = designation_id or account.designation_id
             changes = {"roles": proposal.roles, "region": proposal.region, "designation_id": kept}
-            version = await store.change_account(work.connection, account, changes)
+            version = await store.change_account(work, account, changes)
             await end_tokens(work, version, account.id)
         case StaffAct.MOVE:
             changes = {"designation_id": proposal.designation_id}
-            await end_tokens(work, await store.change_account(work.connection, account, changes), account.id)
+            await end_tokens(work, await store.change_account(work, account, changes), account.id)
         case StaffAct.ENABLE:
             # Roles that exclude each other since are not given back with the account.
             check_roles(work, frozenset(map(Role, account.roles)), account.region)
-            await end_tokens(
-                work, await store.change_account(work.connection, account, {"state": "active"}), account.id
-            )
+            await end_tokens(work, await store.change_account(work, account, {"state": "active"}), account.id)
         case StaffAct.RESET_SECOND_FACTOR:
-            await credentials.drop_factor(work.connection, account.id)
+            await credentials.drop_factor(work, account.id)
             await _start_anew(work, account)
         case StaffAct.RESET_PASSWORD:
             # The old password is worth nothing from now on, whoever knows it.
-            await store.set_password_hash(work.connection, account.id, password_hash="")
+            await store.set_password_hash(work, account.id, password_hash="")
             await _start_anew(work, account)
         case StaffAct.OPEN:
             raise ProposalNotOpen
 
 
-async def _start_anew(work: Work, account: Account) -> None:
-    await revoke_sessions(work.connection, account.id)
-    version = await store.change_account(work.connection, account, {})
+async def _start_anew(work: Work, account: SignInAccount) -> None:
+    await revoke_sessions(work, account.id)
+    version = await store.change_account(work, account, {})
     await end_tokens(work, version, account.id)
 
 
-async def issue_code(work: Work, proposal: Proposal, account_id: UUID, *, by: Actor) -> None:
+async def issue_code(work: Work, proposal: StaffProposal, account_id: UUID, *, by: Actor) -> None:
     """Let the holder set a password with a code, of which each of the two people is shown a part."""
     # Whoever proposes and whoever approves each hold a part: neither can take the account for themselves.
     reset = Reset(
@@ -152,10 +144,10 @@ async def issue_code(work: Work, proposal: Proposal, account_id: UUID, *, by: Ac
         issued_by=by.account_id or proposal.proposed_by,
         ground=proposal.reason,
     )
-    await credentials.add_reset(work.connection, reset, ttl=work.ports.get(ResetRules).staff_ttl)
+    await credentials.add_reset(work, reset, ttl=work.ports.get(ResetRules).staff_ttl)
 
 
-async def load_staff(work: Work, account_id: UUID, by: Actor) -> Account:
+async def load_staff(work: Work, account_id: UUID, by: Actor) -> SignInAccount:
     """A staff account of somebody else, locked until the commit. Raises: NotFound, OwnAccount."""
     account = await store.load_account(work.connection, account_id)
     if not account.staff:

@@ -14,7 +14,7 @@ from services.identity.domain.standing_refusals import (
     ReinstatementNotForBureau,
     SuspendedByBureau,
 )
-from services.identity.handlers.organisations import OrganisationOutcome, Telling, move, outcome_of
+from services.identity.handlers.organisations import OrganisationResult, Telling, move, result_of
 from services.identity.store import organisations as store
 from shared.contracts.messages.identity import (
     OrganisationReinstated,
@@ -47,7 +47,7 @@ class DecideRecognition:
     by: Actor
 
 
-async def decide_recognition(work: Work, command: DecideRecognition) -> OrganisationOutcome:
+async def decide_recognition(work: Work, command: DecideRecognition) -> OrganisationResult:
     """Recognise a provider, or not.
 
     Emits: ProviderRecognised or ProviderRecognitionRefused. Raises: NotFound, VersionMismatch, NotProvider,
@@ -72,7 +72,7 @@ async def decide_recognition(work: Work, command: DecideRecognition) -> Organisa
         "decided_by": command.by.account_id,
         "decided_at": work.now,
     }
-    await store.add_recognition(work.connection, values)
+    await store.add_recognition(work, values)
     verdict = "已经省大数据局认定为云服务商" if recognised else "未获认定为云服务商"
     telling = Telling(
         act="recognition.decide",
@@ -98,7 +98,7 @@ class Suspend:
     by: Actor
 
 
-async def suspend(work: Work, command: Suspend) -> OrganisationOutcome:
+async def suspend(work: Work, command: Suspend) -> OrganisationResult:
     """Suspend an organisation from a moment on; what the bureau has a part in, the bureau ends.
 
     Emits: OrganisationSuspended. Raises: NotFound, VersionMismatch, OrganisationClosed, SuspensionMomentInvalid,
@@ -132,7 +132,7 @@ class Reinstate:
     by: Actor
 
 
-async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
+async def reinstate(work: Work, command: Reinstate) -> OrganisationResult:
     """End a suspension.
 
     Emits: OrganisationReinstated. Raises: NotFound, VersionMismatch, OrganisationBlacklisted, SuspensionNotOpen,
@@ -140,7 +140,7 @@ async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
     """
     before = await _load(work, command.organisation_id, command.expected_version)
     after = rules.reinstate(before, by_bureau=command.by_bureau)
-    asked_by = await store.answer_reinstatement(work.connection, before.id)
+    asked_by = await store.answer_reinstatement(work, before.id)
     if asked_by is not None:
         _tell_asker(work, after, asked_by, text=f"省大数据局已解除对{after.name}的暂停。", reason=command.reason)
     ahead = before.suspended_since is not None and before.suspended_since > work.now
@@ -154,16 +154,14 @@ async def reinstate(work: Work, command: Reinstate) -> OrganisationOutcome:
     return await move(work, after, fact=OrganisationReinstated, by=command.by, telling=telling)
 
 
-async def ask_reinstatement(work: Work, command: Reinstate) -> OrganisationOutcome:
+async def ask_reinstatement(work: Work, command: Reinstate) -> OrganisationResult:
     """Ask the bureau to end a suspension that it decided; it is a task of the bureau's leads until they answer.
 
     Raises: NotFound, VersionMismatch, ReinstatementNotForBureau. Source: A7, A9, Q18, R8.
     """
     organisation = await _load(work, command.organisation_id, command.expected_version)
     asks = organisation.suspended_by_bureau and not command.by_bureau
-    if not asks or not await store.ask_reinstatement(
-        work.connection, organisation.id, by=command.by.account_id, now=work.now
-    ):
+    if not asks or not await store.ask_reinstatement(work, organisation.id, by=command.by.account_id, now=work.now):
         raise ReinstatementNotForBureau
     _decide_asking(work, organisation, command, act="organisation.ask_reinstatement")
     work.notify(
@@ -177,10 +175,10 @@ async def ask_reinstatement(work: Work, command: Reinstate) -> OrganisationOutco
             article="A7, A9",
         )
     )
-    return outcome_of(organisation)
+    return result_of(organisation)
 
 
-async def refuse_reinstatement(work: Work, command: Reinstate) -> OrganisationOutcome:
+async def refuse_reinstatement(work: Work, command: Reinstate) -> OrganisationResult:
     """Say as the bureau that a suspension stays, to whoever asked for its end.
 
     Raises: NotFound, VersionMismatch, SuspendedByBureau, ReinstatementNotAsked. Source: A7, A9, Q18, R8.
@@ -188,14 +186,14 @@ async def refuse_reinstatement(work: Work, command: Reinstate) -> OrganisationOu
     organisation = await _load(work, command.organisation_id, command.expected_version)
     if not command.by_bureau:
         raise SuspendedByBureau
-    asked_by = await store.answer_reinstatement(work.connection, organisation.id)
+    asked_by = await store.answer_reinstatement(work, organisation.id)
     if asked_by is None:
         raise ReinstatementNotAsked
     _decide_asking(work, organisation, command, act="organisation.refuse_reinstatement")
     _tell_asker(
         work, organisation, asked_by, text=f"您提请解除对{organisation.name}的暂停，未获同意。", reason=command.reason
     )
-    return outcome_of(organisation)
+    return result_of(organisation)
 
 
 def _decide_asking(work: Work, organisation: Organisation, command: Reinstate, *, act: str) -> None:
@@ -239,7 +237,7 @@ class ChangePriority:
     by: Actor
 
 
-async def change_priority(work: Work, command: ChangePriority) -> OrganisationOutcome:
+async def change_priority(work: Work, command: ChangePriority) -> OrganisationResult:
     """Change the priority list.
 
     Emits: PriorityListed. Raises: NotFound, VersionMismatch, NotEnterprise, PriorityUnchanged, and the refusals of
@@ -255,7 +253,7 @@ async def change_priority(work: Work, command: ChangePriority) -> OrganisationOu
         "recorded_by": command.by.account_id,
         "recorded_at": work.now,
     }
-    await store.add_priority_entry(work.connection, values)
+    await store.add_priority_entry(work, values)
     verb = "列入" if command.listed else "移出"
     telling = Telling(
         act="priority.change",

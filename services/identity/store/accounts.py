@@ -1,4 +1,4 @@
-"""Accounts and the operator's designation."""
+"""Sign-in accounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import insert, select, update
 
+from services.identity.domain.account_refusals import SignInNameTaken
 from services.identity.tables import ACCOUNT
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, execute, fetch_one
-from shared.runtime.work import NotFound
+from shared.runtime.work import NotFound, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class SignInAccount:
     """A sign-in account, of a party or of staff."""
 
     id: UUID
@@ -42,28 +44,43 @@ class Account:
         return self.state == "active"
 
 
-_FIELDS = tuple(field.name for field in fields(Account))
+# Disabled ones count: a start of the service gives nobody back what people took away. Where the bureau has no active
+# lead either, nobody could be the second person for a new administrator, and the settings may name one.
+_ADMINISTRATORS = (
+    "SELECT count(*) FROM account WHERE 'platform_admin' = ANY(roles) AND (state = 'active'"
+    " OR EXISTS (SELECT FROM account WHERE state = 'active' AND 'bureau_lead' = ANY(roles)))"
+)
+_FIELDS = tuple(field.name for field in fields(SignInAccount))
 _COLUMNS = [ACCOUNT.c[name] for name in _FIELDS]
 
 
-async def add_account(connection: Connection, account: Account) -> None:
-    """Insert an account. Raises: asyncpg.UniqueViolationError."""
+async def add_account(work: Work, account: SignInAccount) -> None:
+    """Insert an account. Raises: SignInNameTaken, also where two use the name at the same moment."""
     values = {name: getattr(account, name) for name in _FIELDS}
-    await execute(connection, insert(ACCOUNT).values(**{**values, "roles": list(account.roles)}))
+    try:
+        await execute(work.connection, insert(ACCOUNT).values(**{**values, "roles": list(account.roles)}))
+    except asyncpg.UniqueViolationError as error:
+        raise SignInNameTaken from error
 
 
-async def find_account(connection: Connection, sign_in_name: str) -> Account | None:
+async def find_account(connection: Connection, sign_in_name: str) -> SignInAccount | None:
     """The account of that name."""
     row = await fetch_one(connection, select(*_COLUMNS).where(ACCOUNT.c.sign_in_name == sign_in_name))
-    return None if row is None else Account(**dict(row))
+    return None if row is None else SignInAccount(**dict(row))
 
 
-async def load_account(connection: Connection, account_id: UUID) -> Account:
+async def sign_in_name_of(connection: Connection, account_id: UUID | None) -> str | None:
+    """The sign-in name of an account."""
+    name: str | None = await connection.fetchval("SELECT sign_in_name FROM account WHERE id = $1", account_id)
+    return name
+
+
+async def load_account(connection: Connection, account_id: UUID) -> SignInAccount:
     """The account, locked until the commit. Raises: NotFound."""
     row = await fetch_one(connection, select(*_COLUMNS).where(ACCOUNT.c.id == account_id).with_for_update())
     if row is None:
         raise NotFound
-    return Account(**dict(row))
+    return SignInAccount(**dict(row))
 
 
 async def ids_of_organisation(connection: Connection, organisation_id: UUID) -> list[UUID]:
@@ -80,6 +97,17 @@ async def lock_administrators(connection: Connection) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def open_administrators_alone(connection: Connection) -> None:
+    """Let first administrators be opened one after the other until the commit: replicas may start together."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('identity.first_admin'))")
+
+
+async def count_administrators(connection: Connection) -> int:
+    """How many platform administrators there are, as far as the settings may name one."""
+    count: int = await connection.fetchval(_ADMINISTRATORS)
+    return count
+
+
 async def administrator_beside(connection: Connection, *known: UUID | None) -> bool:
     """Whether an active platform administrator exists beside the accounts `known`."""
     found: bool = await connection.fetchval(
@@ -90,7 +118,7 @@ async def administrator_beside(connection: Connection, *known: UUID | None) -> b
     return found
 
 
-async def change_account(connection: Connection, before: Account, changes: dict[str, Any]) -> int:
+async def change_account(work: Work, before: SignInAccount, changes: dict[str, Any]) -> int:
     """Store changes as the next version of a loaded account and return that version. Raises: Bug."""
     version = before.version + 1
     statement = (
@@ -98,31 +126,18 @@ async def change_account(connection: Connection, before: Account, changes: dict[
         .where(ACCOUNT.c.id == before.id, ACCOUNT.c.version == before.version)
         .values(**changes, version=version)
     )
-    invariant(await execute(connection, statement) == 1, "an account moves by one version at a time")
+    invariant(await execute(work.connection, statement) == 1, "an account moves by one version at a time")
     return version
 
 
-async def set_password_hash(connection: Connection, account_id: UUID, *, password_hash: str) -> None:
+async def set_password_hash(work: Work, account_id: UUID, *, password_hash: str) -> None:
     """Store the same password under newer parameters; nothing about the account changes."""
-    await execute(connection, update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(password_hash=password_hash))
+    await execute(
+        work.connection, update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(password_hash=password_hash)
+    )
 
 
 async def machine_now(connection: Connection) -> datetime:
     """Database time, which moves no token when the business clock is moved."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
-
-
-async def designation_in_force(connection: Connection, *, now: datetime) -> UUID | None:
-    """The designation of the operator that is in force at a business time. Source: A4, A7, R2."""
-    found: UUID | None = await connection.fetchval(
-        "SELECT id FROM designation WHERE starts_at <= $1 AND (ends_at IS NULL OR ends_at > $1)", now
-    )
-    return found
-
-
-async def operator_designated(connection: Connection, account: Account, *, now: datetime) -> bool:
-    """Whether the designation that an account works under is in force. Source: A4, A7, R2."""
-    if account.designation_id is None:
-        return False
-    return account.designation_id == await designation_in_force(connection, now=now)

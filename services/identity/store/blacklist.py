@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, Update, update
+import asyncpg
+from sqlalchemy import Table, Update, insert, update
 
 from services.identity.domain.blacklist import ExternalDecision
+from services.identity.domain.refusals import BlacklistEntryNotOpen
 from services.identity.tables import BLACKLIST_ENTRY, BLACKLIST_LIFTING
 from shared.kernel.credit_code import body_of
 from shared.runtime.sql import Connection, Record, execute
-from shared.runtime.work import NotFound
+from shared.runtime.work import NotFound, Work
 
 _LISTED_AT_LARGE = """
 SELECT o.id, o.credit_code FROM organisation o
@@ -21,7 +24,7 @@ WHERE o.blacklisted_since IS NULL ORDER BY o.id LIMIT $1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class BlacklistProposal:
     """A proposal to list (`entry_id` is its own id) or to lift, with the decision behind it."""
 
     entry_id: UUID
@@ -39,14 +42,14 @@ class Proposal:
         return ExternalDecision(organ=self.organ, number=self.number, decided_on=self.decided_on)
 
 
-def _proposal(row: Record | None) -> Proposal:
+def _proposal(row: Record | None) -> BlacklistProposal:
     """Raises: NotFound."""
     if row is None:
         raise NotFound
-    return Proposal(**dict(row))
+    return BlacklistProposal(**dict(row))
 
 
-async def lock_entry(connection: Connection, entry_id: UUID) -> Proposal:
+async def lock_entry(connection: Connection, entry_id: UUID) -> BlacklistProposal:
     """An entry, locked until the commit. Raises: NotFound."""
     return _proposal(
         await connection.fetchrow(
@@ -57,7 +60,7 @@ async def lock_entry(connection: Connection, entry_id: UUID) -> Proposal:
     )
 
 
-async def lock_lifting(connection: Connection, lifting_id: UUID) -> Proposal:
+async def lock_lifting(connection: Connection, lifting_id: UUID) -> BlacklistProposal:
     """A proposal to lift, and its entry, locked until the commit. Raises: NotFound."""
     return _proposal(
         await connection.fetchrow(
@@ -68,7 +71,7 @@ async def lock_lifting(connection: Connection, lifting_id: UUID) -> Proposal:
     )
 
 
-async def find_listed(connection: Connection, credit_code: str) -> Proposal | None:
+async def find_listed(connection: Connection, credit_code: str) -> BlacklistProposal | None:
     """The entry by which the body of a code is listed."""
     row = await connection.fetchrow(
         "SELECT id AS entry_id, credit_code, organ, number, decided_on, state, proposed_by, proposed_at"
@@ -84,9 +87,26 @@ async def listed_at_large(connection: Connection, *, limit: int) -> Sequence[tup
     return [(row["id"], row["credit_code"]) for row in rows]
 
 
-async def lapse_entry(connection: Connection, credit_code: str, *, proposed_until: datetime, now: datetime) -> None:
+async def add_entry(work: Work, values: dict[str, Any]) -> None:
+    """Insert a proposal to list. Raises: BlacklistEntryNotOpen where the body is proposed or listed already."""
+    await _add(work, BLACKLIST_ENTRY, values)
+
+
+async def add_lifting(work: Work, values: dict[str, Any]) -> None:
+    """Insert a proposal to lift. Raises: BlacklistEntryNotOpen where one for the entry waits already."""
+    await _add(work, BLACKLIST_LIFTING, values)
+
+
+async def _add(work: Work, table: Table, values: dict[str, Any]) -> None:
+    try:
+        await execute(work.connection, insert(table).values(**values))
+    except asyncpg.UniqueViolationError as error:
+        raise BlacklistEntryNotOpen from error
+
+
+async def lapse_entry(work: Work, credit_code: str, *, proposed_until: datetime, now: datetime) -> None:
     """A proposal to list this body that nobody approved in time stands in the way of no other."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE blacklist_entry SET state = 'lapsed', closed_at = $3"
         " WHERE left(credit_code, 17) = $1 AND state = 'proposed' AND proposed_at <= $2",
         body_of(credit_code),
@@ -95,9 +115,9 @@ async def lapse_entry(connection: Connection, credit_code: str, *, proposed_unti
     )
 
 
-async def lapse_lifting(connection: Connection, entry_id: UUID, *, proposed_until: datetime, now: datetime) -> None:
+async def lapse_lifting(work: Work, entry_id: UUID, *, proposed_until: datetime, now: datetime) -> None:
     """A proposal to lift this entry that nobody approved in time stands in the way of no other."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE blacklist_lifting SET state = 'lapsed', closed_at = $3"
         " WHERE entry_id = $1 AND state = 'proposed' AND proposed_at <= $2",
         entry_id,
@@ -106,9 +126,9 @@ async def lapse_lifting(connection: Connection, entry_id: UUID, *, proposed_unti
     )
 
 
-async def approve_entry(connection: Connection, entry_id: UUID, *, by: UUID | None, now: datetime) -> None:
+async def approve_entry(work: Work, entry_id: UUID, *, by: UUID | None, now: datetime) -> None:
     """An entry is listed from now on."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE blacklist_entry SET state = 'approved', approved_by = $2, approved_at = $3 WHERE id = $1",
         entry_id,
         by,
@@ -126,14 +146,14 @@ class Ending:
     at: datetime
 
 
-async def close_entry(connection: Connection, entry_id: UUID, ending: Ending) -> None:
+async def close_entry(work: Work, entry_id: UUID, ending: Ending) -> None:
     """An entry is withdrawn, refused or lifted."""
-    await execute(connection, _closed(BLACKLIST_ENTRY, entry_id, ending))
+    await execute(work.connection, _closed(BLACKLIST_ENTRY, entry_id, ending))
 
 
-async def close_lifting(connection: Connection, lifting_id: UUID, ending: Ending) -> None:
+async def close_lifting(work: Work, lifting_id: UUID, ending: Ending) -> None:
     """A proposal to lift is approved, withdrawn or refused."""
-    await execute(connection, _closed(BLACKLIST_LIFTING, lifting_id, ending))
+    await execute(work.connection, _closed(BLACKLIST_LIFTING, lifting_id, ending))
 
 
 def _closed(table: Table, row_id: UUID, ending: Ending) -> Update:

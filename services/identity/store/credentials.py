@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.runtime.sql import Connection, Record
+from shared.runtime.sql import Connection
+from shared.runtime.work import Work
 
 _ADD_RESET = """
 INSERT INTO password_reset (id, account_id, parts, issued_by, ground, issued_at, expires_at)
@@ -43,27 +44,36 @@ class Reset:
     ground: str
 
 
-async def add_reset(connection: Connection, reset: Reset, *, ttl: timedelta) -> datetime:
+@dataclass(frozen=True, slots=True)
+class OpenReset:
+    """A reset that is good now, and of how many parts its code is."""
+
+    id: UUID
+    parts: int
+
+
+async def add_reset(work: Work, reset: Reset, *, ttl: timedelta) -> datetime:
     """Store a reset in place of an unused one of the account; machine time until which it is good."""
-    await drop_resets(connection, reset.account_id)
+    await drop_resets(work, reset.account_id)
     values = (reset.id, reset.account_id, reset.parts, reset.issued_by, reset.ground, ttl)
-    expires_at: datetime = await connection.fetchval(_ADD_RESET, *values)
+    expires_at: datetime = await work.connection.fetchval(_ADD_RESET, *values)
     return expires_at
 
 
-async def drop_resets(connection: Connection, account_id: UUID) -> None:
+async def drop_resets(work: Work, account_id: UUID) -> None:
     """No code that was issued before is good any more."""
-    await connection.execute("DELETE FROM password_reset WHERE account_id = $1 AND used_at IS NULL", account_id)
+    await work.connection.execute("DELETE FROM password_reset WHERE account_id = $1 AND used_at IS NULL", account_id)
 
 
-async def open_reset(connection: Connection, account_id: UUID) -> Record | None:
-    """Id and parts of the reset that is good now, locked until the commit."""
-    return await connection.fetchrow(_OPEN_RESET, account_id)
+async def open_reset(connection: Connection, account_id: UUID) -> OpenReset | None:
+    """The reset that is good now, locked until the commit."""
+    row = await connection.fetchrow(_OPEN_RESET, account_id)
+    return None if row is None else OpenReset(row["id"], row["parts"])
 
 
-async def use_reset(connection: Connection, reset_id: UUID) -> None:
+async def use_reset(work: Work, reset_id: UUID) -> None:
     """A reset is good once."""
-    await connection.execute("UPDATE password_reset SET used_at = clock_timestamp() WHERE id = $1", reset_id)
+    await work.connection.execute("UPDATE password_reset SET used_at = clock_timestamp() WHERE id = $1", reset_id)
 
 
 async def find_factor(connection: Connection, account_id: UUID) -> SecondFactor | None:
@@ -76,39 +86,39 @@ async def find_factor(connection: Connection, account_id: UUID) -> SecondFactor 
     return None if row is None else SecondFactor(row["secret_sealed"], row["confirmed"], row["last_step"])
 
 
-async def keep_factor(connection: Connection, account_id: UUID, *, secret_sealed: bytes) -> None:
+async def keep_factor(work: Work, account_id: UUID, *, secret_sealed: bytes) -> None:
     """Store a secret that is not confirmed yet, in place of another such."""
-    await connection.execute(_KEEP_FACTOR, account_id, secret_sealed)
+    await work.connection.execute(_KEEP_FACTOR, account_id, secret_sealed)
 
 
-async def confirm_factor(connection: Connection, account_id: UUID) -> None:
+async def confirm_factor(work: Work, account_id: UUID) -> None:
     """From now on a sign-in asks for its codes."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE second_factor SET confirmed_at = clock_timestamp() WHERE account_id = $1", account_id
     )
 
 
-async def take_step(connection: Connection, account_id: UUID, *, step: int) -> None:
+async def take_step(work: Work, account_id: UUID, *, step: int) -> None:
     """No code of this step, or of one before it, is good any more."""
-    await connection.execute("UPDATE second_factor SET last_step = $2 WHERE account_id = $1", account_id, step)
+    await work.connection.execute("UPDATE second_factor SET last_step = $2 WHERE account_id = $1", account_id, step)
 
 
-async def drop_factor(connection: Connection, account_id: UUID) -> bool:
+async def drop_factor(work: Work, account_id: UUID) -> bool:
     """Forget the second factor and its recovery codes; whether there was one."""
-    await connection.execute("DELETE FROM recovery_code WHERE account_id = $1", account_id)
-    done: str = await connection.execute("DELETE FROM second_factor WHERE account_id = $1", account_id)
+    await work.connection.execute("DELETE FROM recovery_code WHERE account_id = $1", account_id)
+    done: str = await work.connection.execute("DELETE FROM second_factor WHERE account_id = $1", account_id)
     return not done.endswith(" 0")
 
 
-async def keep_recovery_codes(connection: Connection, account_id: UUID, *, indexes: list[bytes]) -> None:
+async def keep_recovery_codes(work: Work, account_id: UUID, *, indexes: list[bytes]) -> None:
     """Store the keyed hashes of fresh recovery codes, in place of older ones."""
-    await connection.execute("DELETE FROM recovery_code WHERE account_id = $1", account_id)
-    await connection.execute(
+    await work.connection.execute("DELETE FROM recovery_code WHERE account_id = $1", account_id)
+    await work.connection.execute(
         "INSERT INTO recovery_code (account_id, code_index) SELECT $1, unnest($2::bytea[])", account_id, indexes
     )
 
 
-async def use_recovery_code(connection: Connection, account_id: UUID, *, index: bytes) -> bool:
+async def use_recovery_code(work: Work, account_id: UUID, *, index: bytes) -> bool:
     """Whether an unused recovery code was there; it is used now."""
-    done: str = await connection.execute(_USE_CODE, account_id, index)
+    done: str = await work.connection.execute(_USE_CODE, account_id, index)
     return not done.endswith(" 0")

@@ -1,6 +1,7 @@
 """Uploaded documents: one row an upload, never changed."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.identity.domain.reviewing import FiledDocument, is_legible
 from services.identity.tables import DOCUMENT
-from shared.runtime.sql import Connection, execute, fetch_all, fetch_value
+from shared.runtime.sql import Connection, execute, fetch_all, fetch_one, fetch_value
+from shared.runtime.work import Work
 
 # A submission names the documents that it hands in by their ids.
 _UNFILED = """
@@ -32,15 +34,27 @@ DELETE FROM document WHERE id IN (
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUpload:
+    """What an upload is, whose it is, and where it lies."""
+
+    id: UUID
+    organisation_id: UUID
+    kind: str
+    version: int
+    media_type: str
+    blob_key: str
+
+
 async def unfiled(connection: Connection, organisation_id: UUID) -> tuple[int, int]:
     """How many files, and bytes, an organisation has uploaded and never submitted."""
     row = await connection.fetchrow(_UNFILED, organisation_id)
     return row["files"], row["held_bytes"]
 
 
-async def remove_unfiled(connection: Connection, *, before: datetime, limit: int) -> list[str]:
+async def remove_unfiled(work: Work, *, before: datetime, limit: int) -> list[str]:
     """Delete the oldest uploads that were never submitted; returns where their files lie."""
-    return [row["blob_key"] for row in await connection.fetch(_REMOVE_UNFILED, before, limit)]
+    return [row["blob_key"] for row in await work.connection.fetch(_REMOVE_UNFILED, before, limit)]
 
 
 async def newest_version(connection: Connection, organisation_id: UUID, *, kind: str) -> int:
@@ -52,9 +66,16 @@ async def newest_version(connection: Connection, organisation_id: UUID, *, kind:
     return count
 
 
-async def add_document(connection: Connection, values: dict[str, Any]) -> None:
+async def add_document(work: Work, values: dict[str, Any]) -> None:
     """Insert an upload."""
-    await execute(connection, insert(DOCUMENT).values(**values))
+    await execute(work.connection, insert(DOCUMENT).values(**values))
+
+
+async def find_document(connection: Connection, document_id: UUID) -> StoredUpload | None:
+    """An upload."""
+    columns = [DOCUMENT.c[field.name] for field in fields(StoredUpload)]
+    row = await fetch_one(connection, select(*columns).where(DOCUMENT.c.id == document_id))
+    return None if row is None else StoredUpload(**dict(row))
 
 
 async def digests_of(connection: Connection, document_ids: Collection[UUID]) -> dict[UUID, bytes]:

@@ -1,20 +1,23 @@
 """Organisations and what belongs to them: contacts, submissions, recognitions, priority entries."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import func, insert, select, update
 
 from services.identity.domain.organisations import AuthenticationState, Organisation, RecognitionState
+from services.identity.domain.refusals import CreditCodeRegistered
 from services.identity.tables import CONTACT, ORGANISATION, PRIORITY_ENTRY, RECOGNITION, SUBMISSION
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import body_of
 from shared.kernel.names import fold_name
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_one, fetch_value
-from shared.runtime.work import NotFound, VersionMismatch
+from shared.runtime.work import NotFound, VersionMismatch, Work
 
 _HELD = """
 SELECT EXISTS (SELECT FROM organisation
@@ -39,6 +42,17 @@ SELECT id, kind FROM organisation
 WHERE left(credit_code, 17) = $1 AND id <> $2 AND state = 'authenticated' ORDER BY id
 """
 
+_UNTIED = """
+SELECT e.id AS enterprise_id, p.id AS provider_id FROM organisation e
+JOIN organisation p ON left(p.credit_code, 17) = left(e.credit_code, 17) AND p.kind = 'provider'
+WHERE e.kind = 'enterprise' AND e.state = 'authenticated' AND p.state = 'authenticated' AND NOT EXISTS (
+    SELECT FROM affiliation a WHERE a.enterprise_id = e.id AND a.provider_id = p.id AND a.kind = 'same_code'
+) ORDER BY e.id LIMIT $1
+"""
+_UNFOLDED = """
+SELECT o.id, o.name, o.submitted_at IS NOT NULL AS handed_in, c.phone_sealed
+FROM contact c JOIN organisation o ON o.id = c.organisation_id WHERE c.phone_index IS NULL ORDER BY o.id LIMIT $1
+"""
 _ANSWER_REINSTATEMENT = """
 UPDATE organisation o SET reinstatement_asked_by = NULL, reinstatement_asked_at = NULL
 FROM (SELECT id, reinstatement_asked_by AS asked_by FROM organisation WHERE id = $1 FOR UPDATE) AS before
@@ -63,9 +77,9 @@ def _values(organisation: Organisation) -> dict[str, Any]:
     return {name: getattr(organisation, name) for name in _FIELDS} | {"name_folded": fold_name(organisation.name)}
 
 
-async def add_organisation(connection: Connection, organisation: Organisation) -> None:
-    """Insert an organisation at version 1. Raises: asyncpg.UniqueViolationError."""
-    await execute(connection, insert(ORGANISATION).values(**_values(organisation)))
+async def add_organisation(work: Work, organisation: Organisation) -> None:
+    """Insert an organisation at version 1."""
+    await execute(work.connection, insert(ORGANISATION).values(**_values(organisation)))
 
 
 async def load_organisation(
@@ -79,6 +93,12 @@ async def load_organisation(
     if expected_version is not None and row["version"] != expected_version:
         raise VersionMismatch(version=row["version"])
     return organisation_of(row)
+
+
+async def names_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of organisations."""
+    statement = select(ORGANISATION.c.id, ORGANISATION.c.name).where(ORGANISATION.c.id.in_(ids))
+    return {row["id"]: row["name"] for row in await fetch_all(connection, statement)}
 
 
 async def is_code_registered(connection: Connection, credit_code: str) -> bool:
@@ -152,6 +172,11 @@ async def lock_body_of(connection: Connection, organisation_id: UUID) -> None:
         await lock_body(connection, code)
 
 
+async def untied_of_one_body(connection: Connection, *, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    """Enterprises and providers of one body, both authenticated, that no tie of that kind joins yet."""
+    return [(row["enterprise_id"], row["provider_id"]) for row in await connection.fetch(_UNTIED, limit)]
+
+
 async def is_blacklisted(connection: Connection, credit_code: str) -> bool:
     """Whether the body of a code is listed. Source: A12, R58."""
     found: bool = await connection.fetchval(_BLACKLISTED, body_of(credit_code))
@@ -172,39 +197,42 @@ async def authenticated_of_body(connection: Connection, organisation: Organisati
     return [(row["id"], row["kind"]) for row in rows]
 
 
-async def ask_reinstatement(connection: Connection, organisation_id: UUID, *, by: UUID | None, now: datetime) -> bool:
+async def ask_reinstatement(work: Work, organisation_id: UUID, *, by: UUID | None, now: datetime) -> bool:
     """Keep that the bureau is asked to end its suspension; False where it is asked already."""
     statement = update(ORGANISATION).where(
         ORGANISATION.c.id == organisation_id, ORGANISATION.c.reinstatement_asked_at.is_(None)
     )
     asked = statement.values(reinstatement_asked_by=by, reinstatement_asked_at=now)
-    return await execute(connection, asked) == 1
+    return await execute(work.connection, asked) == 1
 
 
-async def answer_reinstatement(connection: Connection, organisation_id: UUID) -> UUID | None:
+async def answer_reinstatement(work: Work, organisation_id: UUID) -> UUID | None:
     """Who had asked for the end of a suspension, which is answered now; None where nobody had."""
-    row = await connection.fetchrow(_ANSWER_REINSTATEMENT, organisation_id)
+    row = await work.connection.fetchrow(_ANSWER_REINSTATEMENT, organisation_id)
     return None if row is None else row["asked_by"]
 
 
-async def hold_body(connection: Connection, organisation: Organisation) -> None:
-    """Let an organisation hold its body, alone of its kind. Raises: asyncpg.UniqueViolationError."""
+async def hold_body(work: Work, organisation: Organisation) -> None:
+    """Let an organisation hold its body. Raises: CreditCodeRegistered where another of its kind does."""
     statement = update(ORGANISATION).where(ORGANISATION.c.id == organisation.id)
-    await execute(connection, statement.values(body_held=body_of(organisation.credit_code)))
+    try:
+        await execute(work.connection, statement.values(body_held=body_of(organisation.credit_code)))
+    except asyncpg.UniqueViolationError as error:
+        raise CreditCodeRegistered from error
 
 
-async def save_organisation(connection: Connection, after: Organisation) -> None:
+async def save_organisation(work: Work, after: Organisation) -> None:
     """Store the next version of a loaded organisation. Raises: Bug."""
     statement = (
         update(ORGANISATION)
         .where(ORGANISATION.c.id == after.id, ORGANISATION.c.version == after.version - 1)
         .values(**_values(after))
     )
-    invariant(await execute(connection, statement) == 1, "an organisation moves by one version at a time")
+    invariant(await execute(work.connection, statement) == 1, "an organisation moves by one version at a time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SealedContact:
+class SealedPartyContact:
     """A contact as it is stored."""
 
     name_sealed: bytes
@@ -212,19 +240,19 @@ class SealedContact:
     phone_index: bytes
 
 
-async def add_contact(connection: Connection, organisation_id: UUID, *, contact: SealedContact) -> None:
+async def add_contact(work: Work, organisation_id: UUID, *, contact: SealedPartyContact) -> None:
     """Insert an organisation's contact."""
-    await execute(connection, insert(CONTACT).values(organisation_id=organisation_id, **asdict(contact)))
+    await execute(work.connection, insert(CONTACT).values(organisation_id=organisation_id, **asdict(contact)))
 
 
-async def set_id_number(connection: Connection, organisation_id: UUID, *, sealed: bytes, index: bytes) -> None:
+async def set_id_number(work: Work, organisation_id: UUID, *, sealed: bytes, index: bytes) -> None:
     """Store the contact's ID number, sealed and indexed."""
     statement = (
         update(CONTACT)
         .where(CONTACT.c.organisation_id == organisation_id)
         .values(id_number_sealed=sealed, id_number_index=index)
     )
-    await execute(connection, statement)
+    await execute(work.connection, statement)
 
 
 async def id_number_index(connection: Connection, organisation_id: UUID) -> bytes | None:
@@ -241,26 +269,50 @@ async def last_submission(connection: Connection, organisation_id: UUID) -> Reco
     return await fetch_one(connection, statement.order_by(SUBMISSION.c.id.desc()).limit(1))
 
 
-async def add_submission(connection: Connection, values: dict[str, Any]) -> None:
+async def add_submission(work: Work, values: dict[str, Any]) -> None:
     """Insert a submission for authentication."""
-    await execute(connection, insert(SUBMISSION).values(**values))
+    await execute(work.connection, insert(SUBMISSION).values(**values))
 
 
-async def close_submission(connection: Connection, organisation_id: UUID, values: dict[str, Any]) -> None:
+async def close_submission(work: Work, organisation_id: UUID, values: dict[str, Any]) -> None:
     """Store the reviewer's decision on the open submission. Raises: Bug."""
     statement = (
         update(SUBMISSION)
         .where(SUBMISSION.c.organisation_id == organisation_id, SUBMISSION.c.outcome == "open")
         .values(**values)
     )
-    invariant(await execute(connection, statement) == 1, "a submitted organisation has one open submission")
+    invariant(await execute(work.connection, statement) == 1, "a submitted organisation has one open submission")
 
 
-async def add_recognition(connection: Connection, values: dict[str, Any]) -> None:
+async def add_recognition(work: Work, values: dict[str, Any]) -> None:
     """Insert a decision on recognition."""
-    await execute(connection, insert(RECOGNITION).values(**values))
+    await execute(work.connection, insert(RECOGNITION).values(**values))
 
 
-async def add_priority_entry(connection: Connection, values: dict[str, Any]) -> None:
+async def add_priority_entry(work: Work, values: dict[str, Any]) -> None:
     """Insert a change of the priority list."""
-    await execute(connection, insert(PRIORITY_ENTRY).values(**values))
+    await execute(work.connection, insert(PRIORITY_ENTRY).values(**values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfoldedParty:
+    """A party from before folded names and indexes of telephones were kept; `handed_in` once it was submitted."""
+
+    id: UUID
+    name: str
+    handed_in: bool
+    phone_sealed: bytes
+
+
+async def unfolded_parties(connection: Connection, *, limit: int) -> list[UnfoldedParty]:
+    """Parties whose telephone has no index yet."""
+    return [UnfoldedParty(**dict(row)) for row in await connection.fetch(_UNFOLDED, limit)]
+
+
+async def fold_party(work: Work, party: UnfoldedParty, *, phone_index: bytes) -> None:
+    """Store the folded name and the index of the telephone."""
+    name_folded = fold_name(party.name)
+    await work.connection.execute("UPDATE organisation SET name_folded = $2 WHERE id = $1", party.id, name_folded)
+    await work.connection.execute(
+        "UPDATE contact SET phone_index = $2 WHERE organisation_id = $1", party.id, phone_index
+    )

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from shared.runtime.sql import Connection, Record
+from shared.runtime.work import Work
 
 PAIRS_MAX: Final = 20
 """Pairs that one hand-in leaves: somebody who registers for many firms must not bury the reviewers."""
@@ -60,12 +61,12 @@ async def find_alike(connection: Connection, organisation_id: UUID) -> Sequence[
 
 
 async def keep_pairs(
-    connection: Connection, organisation_id: UUID, alike: Sequence[Alike], *, ids: Sequence[UUID], now: datetime
+    work: Work, organisation_id: UUID, alike: Sequence[Alike], *, ids: Sequence[UUID], now: datetime
 ) -> None:
     """Store pairs; one that is known stays as it is unless it agrees in something new."""
     others = [one.organisation_id for one in alike]
     grounds = [",".join(one.grounds) for one in alike]
-    await connection.execute(_KEEP, list(ids), organisation_id, others, grounds, now)
+    await work.connection.execute(_KEEP, list(ids), organisation_id, others, grounds, now)
 
 
 async def lock_pair(connection: Connection, resemblance_id: UUID) -> Record | None:
@@ -80,10 +81,10 @@ async def lock_pair(connection: Connection, resemblance_id: UUID) -> Record | No
 
 
 async def decide_pair(  # noqa: PLR0913 - the columns of a decision
-    connection: Connection, resemblance_id: UUID, *, outcome: str, reason: str, decided_by: UUID, now: datetime
+    work: Work, resemblance_id: UUID, *, outcome: str, reason: str, decided_by: UUID, now: datetime
 ) -> None:
     """Store what was found out about a pair."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE resemblance SET outcome = $2, reason = $3, decided_by = $4, decided_at = $5 WHERE id = $1",
         resemblance_id,
         outcome,

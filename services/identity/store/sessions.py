@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from services.identity.auth.refresh_tokens import RefreshState, StoredRefreshToken
 from services.identity.tables import REFRESH_TOKEN
 from shared.runtime.sql import Connection, execute
+from shared.runtime.work import Work
 
 _LOAD = "SELECT * FROM refresh_token WHERE token_hash = $1 FOR UPDATE"
 # A statement of its own: the one that waited for the row's lock sees nothing that was inserted meanwhile.
@@ -25,7 +26,7 @@ class HeldToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Exchange:
+class TokenExchange:
     """When and by which client a refresh token was exchanged, and for what."""
 
     at: datetime
@@ -34,10 +35,10 @@ class Exchange:
     successor_sealed: bytes
 
 
-async def add_refresh_token(connection: Connection, row: StoredRefreshToken, *, account_id: UUID) -> None:
+async def add_refresh_token(work: Work, row: StoredRefreshToken, *, account_id: UUID) -> None:
     """Insert a refresh token's hash."""
     await execute(
-        connection,
+        work.connection,
         insert(REFRESH_TOKEN).values(
             token_hash=row.token_hash,
             family_id=row.family_id,
@@ -66,13 +67,13 @@ async def load_refresh_token(connection: Connection, token_hash: bytes) -> HeldT
     return HeldToken(stored, row["account_id"], row["successor_sealed"])
 
 
-async def mark_rotated(connection: Connection, before: StoredRefreshToken, *, exchange: Exchange) -> None:
+async def mark_rotated(work: Work, before: StoredRefreshToken, *, exchange: TokenExchange) -> None:
     """A refresh token was exchanged for the next; what its own predecessor was exchanged for is forgotten."""
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE refresh_token SET successor_sealed = NULL WHERE family_id = $1 AND successor_sealed IS NOT NULL",
         before.family_id,
     )
-    await connection.execute(
+    await work.connection.execute(
         "UPDATE refresh_token SET state = 'rotated', rotated_at = $2, client = $3, successor = $4,"
         " successor_sealed = $5 WHERE token_hash = $1",
         before.token_hash,
@@ -83,9 +84,9 @@ async def mark_rotated(connection: Connection, before: StoredRefreshToken, *, ex
     )
 
 
-async def revoke_family(connection: Connection, family_id: UUID) -> bool:
+async def revoke_family(work: Work, family_id: UUID) -> bool:
     """No token of a session refreshes any more; whether one did until now."""
-    done: str = await connection.execute(
+    done: str = await work.connection.execute(
         "UPDATE refresh_token SET state = 'revoked', successor_sealed = NULL WHERE family_id = $1"
         " AND state <> 'revoked'",
         family_id,
@@ -93,9 +94,9 @@ async def revoke_family(connection: Connection, family_id: UUID) -> bool:
     return not done.endswith(" 0")
 
 
-async def revoke_sessions(connection: Connection, account_id: UUID, *, but: UUID | None = None) -> list[UUID]:
+async def revoke_sessions(work: Work, account_id: UUID, *, but: UUID | None = None) -> list[UUID]:
     """No session of an account refreshes any more, but one that may be named; those that did until now."""
-    rows = await connection.fetch(
+    rows = await work.connection.fetch(
         "UPDATE refresh_token SET state = 'revoked', successor_sealed = NULL"
         " WHERE account_id = $1 AND family_id IS DISTINCT FROM $2 AND state <> 'revoked' RETURNING family_id",
         account_id,

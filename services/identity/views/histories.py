@@ -21,10 +21,10 @@ from services.identity.tables import (
 )
 from services.identity.views.models.people import (
     AccountAct,
+    AccountDetail,
     AccountItem,
-    AccountView,
     DocumentReadItem,
-    HistoryItem,
+    NamedHistoryItem,
 )
 from services.identity.views.organisations import scope_of
 from shared.contracts.http.lists import Page
@@ -58,7 +58,7 @@ def _decisions(*, with_person: bool) -> Select[Any]:
 
 async def read_organisation_history(
     connection: Connection, principal: Principal, organisation_id: UUID, *, limit: int, cursor: str | None
-) -> Page[HistoryItem]:
+) -> Page[NamedHistoryItem]:
     """Every act on an organisation, its ties and, for staff, likenesses and listings; newest first.
 
     Raises: NotFound. Source: R7, R8, R9.
@@ -78,7 +78,7 @@ async def read_organisation_history(
     statement = _decisions(with_person=sees_persons(principal)).where(
         _DECISION.c.subject_id.in_(union_all(*subjects).scalar_subquery())
     )
-    return await read_page(connection, statement, key=_DECISION.c.id, item=HistoryItem, limit=limit, cursor=cursor)
+    return await read_page(connection, statement, key=_DECISION.c.id, item=NamedHistoryItem, limit=limit, cursor=cursor)
 
 
 def _subjects_for_staff(organisation_id: UUID, body: str) -> list[Select[Any]]:
@@ -105,7 +105,7 @@ class DecisionFilter:
 
 async def list_decisions(
     connection: Connection, *, chosen: DecisionFilter, limit: int, cursor: str | None
-) -> Page[HistoryItem]:
+) -> Page[NamedHistoryItem]:
     """Decisions on anything in identity, with the person who took them. Source: R9."""
     statement = _decisions(with_person=True)
     if chosen.subject_id is not None:
@@ -114,7 +114,7 @@ async def list_decisions(
         statement = statement.where(_DECISION.c.account_id == chosen.account_id)
     if chosen.act is not None:
         statement = statement.where(_DECISION.c.act == chosen.act)
-    return await read_page(connection, statement, key=_DECISION.c.id, item=HistoryItem, limit=limit, cursor=cursor)
+    return await read_page(connection, statement, key=_DECISION.c.id, item=NamedHistoryItem, limit=limit, cursor=cursor)
 
 
 def _accounts() -> Select[Any]:
@@ -137,7 +137,7 @@ async def find_accounts(connection: Connection, account_ids: list[UUID]) -> list
     return [AccountItem(**dict(row)) for row in await fetch_all(connection, statement)]
 
 
-async def read_account(connection: Connection, account_id: UUID) -> AccountView:
+async def read_account(connection: Connection, account_id: UUID) -> AccountDetail:
     """Who is behind an account id, and what roles it held when. Raises: NotFound. Source: R7, R8, R9."""
     row = await fetch_one(connection, _accounts().where(ACCOUNT.c.id == account_id))
     if row is None:
@@ -148,7 +148,7 @@ async def read_account(connection: Connection, account_id: UUID) -> AccountView:
     columns = [_DECISION.c[name] for name in ("at", "act", "account_id", "ground", "before", "after")]
     acts = select(*columns).where(_DECISION.c.subject_id.in_(subjects))
     rows = await fetch_all(connection, acts.order_by(_DECISION.c.id.desc()).limit(_ACTS_MAX))
-    return AccountView(**dict(row), acts=[AccountAct(**dict(act)) for act in rows])
+    return AccountDetail(**dict(row), acts=[AccountAct(**dict(act)) for act in rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from services.identity.sealing import Vault
 from services.identity.tables import CONTACT, DOCUMENT, ORGANISATION, SUBMISSION
 from services.identity.views.models.parties import (
     ConditionItem,
-    Contact,
+    ContactItem,
     DocumentItem,
     OrganisationItem,
     OrganisationView,
@@ -116,7 +116,7 @@ async def read_organisation(connection: Connection, organisation_id: UUID, *, vi
     )
 
 
-async def _contact(connection: Connection, organisation_id: UUID, viewing: Viewing) -> Contact | None:
+async def _contact(connection: Connection, organisation_id: UUID, viewing: Viewing) -> ContactItem | None:
     if not viewing.shows_contact_of(organisation_id):
         return None
     row = await fetch_one(connection, select(CONTACT).where(CONTACT.c.organisation_id == organisation_id))
@@ -127,7 +127,7 @@ async def _contact(connection: Connection, organisation_id: UUID, viewing: Viewi
         sealed = row[f"{field}_sealed"]
         return viewing.vault.open(sealed, record_id=organisation_id, field=field).decode() if sealed else ""
 
-    return Contact(
+    return ContactItem(
         name=opened("name"),
         phone=opened("phone"),
         id_number_masked=mask(opened("id_number")),

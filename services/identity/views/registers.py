@@ -25,12 +25,12 @@ from services.identity.views.models.parties import (
     AffiliationItem,
     BlacklistItem,
     ConditionItem,
-    DirectoryItem,
     Form,
     FormDocument,
     FormRegion,
     LiftingItem,
     PriorityItem,
+    ProviderDirectoryItem,
     RecognitionItem,
 )
 from services.identity.views.models.people import (
@@ -53,7 +53,7 @@ from shared.runtime.work import BusinessClock
 
 async def list_directory(
     connection: Connection, clock: BusinessClock, *, limit: int, cursor: str | None
-) -> Page[DirectoryItem]:
+) -> Page[ProviderDirectoryItem]:
     """The recognised providers that may act now. Source: N三(二), R15."""
     suspended = ORGANISATION.c.suspended_since
     statement = select(ORGANISATION).where(
@@ -62,7 +62,9 @@ async def list_directory(
         ORGANISATION.c.blacklisted_since.is_(None),
         (suspended.is_(None)) | (suspended > clock.now()),
     )
-    return await read_page(connection, statement, key=ORGANISATION.c.id, item=DirectoryItem, limit=limit, cursor=cursor)
+    return await read_page(
+        connection, statement, key=ORGANISATION.c.id, item=ProviderDirectoryItem, limit=limit, cursor=cursor
+    )
 
 
 async def list_blacklist(

@@ -1,5 +1,7 @@
 """Documents are judged by content: type, size, wholeness and harmlessness."""
 
+import subprocess
+import sys
 from io import BytesIO
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
+from shared.documents.dispatch import inspect_document
 from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
@@ -22,7 +25,6 @@ from shared.documents.inspection import (
     InspectedDocument,
     LegibilityReason,
     MediaType,
-    inspect_document,
 )
 from shared.kernel.refusals import Bug, Refusal
 from tests.factories.documents import (
@@ -41,6 +43,14 @@ PNG_SIGNATURE_AND_HEADER_BYTES = 33
 
 def inspect(content: bytes, *, limits: DocumentLimits = LIMITS) -> InspectedDocument:
     return inspect_document(content, limits=limits)
+
+
+def test_a_service_does_not_load_the_decoders_which_only_the_process_that_judges_needs() -> None:
+    """Pillow and pypdf take several MB of each process that has them."""
+    asked = "import sys, shared.documents.dispatch, shared.documents.uploads;"
+    asked += "sys.exit(any(name.partition('.')[0] in {'PIL', 'pypdf'} for name in sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", asked], check=False, timeout=60)  # noqa: S603 - our own lines
+    assert ended.returncode == 0
 
 
 @pytest.mark.requirement("R45")

@@ -8,6 +8,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, NumberObject
 
+from shared.documents.dispatch import inspect_document
 from shared.documents.inspection import (
     DocumentActiveContent,
     DocumentBroken,
@@ -17,7 +18,6 @@ from shared.documents.inspection import (
     DocumentTrailingContent,
     DocumentTypeUnsupported,
     InspectedDocument,
-    inspect_document,
 )
 from shared.documents.pdf import _OBJECTS_MAX
 from tests.factories.documents import a_pdf, a_stream, paper_pdf, revised

@@ -5,6 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from shared.documents.dispatch import inspect_document
 from shared.documents.images import _exif, _orientation
 from shared.documents.inspection import (
     DocumentActiveContent,
@@ -14,7 +15,6 @@ from shared.documents.inspection import (
     DocumentTrailingContent,
     InspectedDocument,
     LegibilityReason,
-    inspect_document,
 )
 from tests.factories.documents import (
     a_jpeg_segment,

@@ -14,13 +14,13 @@ from typing import Self
 import pytest
 
 from shared.documents import judging
+from shared.documents.dispatch import inspect_document
 from shared.documents.inspection import (
     DocumentBroken,
     DocumentEncrypted,
     DocumentLimits,
     DocumentTooCostly,
     DocumentTooLarge,
-    inspect_document,
 )
 from shared.documents.uploads import INSPECTIONS_WAITING_MAX, Inspections
 from shared.documents.worker import DocumentJudge, DocumentNotJudged, DocumentsWaiting, _ended

@@ -30,7 +30,7 @@ class OrganisationItem(Resource):
     version: int
 
 
-class Contact(Resource):
+class ContactItem(Resource):
     """The contact of an organisation, for itself and its reviewers; the ID number is masked."""
 
     name: str
@@ -129,14 +129,14 @@ class OrganisationView(OrganisationItem):
     registered_long_enough: bool | None
     province_hint: str
     organisation_check_warns: bool
-    contact: Contact | None
+    contact: ContactItem | None
     same_as: Sequence[SameAs]
     documents: Sequence[DocumentItem]
     submissions: Sequence[SubmissionItem]
     conditions: Sequence[ConditionItem]
 
 
-class DirectoryItem(Resource):
+class ProviderDirectoryItem(Resource):
     """A recognised provider in the public directory."""
 
     id: UUID

@@ -9,7 +9,7 @@ from pydantic import BaseModel, computed_field
 from services.identity.domain.accounts import conflicts_of
 from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Role
-from shared.runtime.work import HistoryItem as RuntimeHistoryItem
+from shared.runtime.work import HistoryItem
 
 
 class PartyAccountItem(Resource):
@@ -108,7 +108,7 @@ class JsonWebKeys(BaseModel):
     keys: Sequence[JsonWebKey]
 
 
-class HistoryItem(RuntimeHistoryItem):
+class NamedHistoryItem(HistoryItem):
     """One decision in the form of every service's histories, with the names that identity alone knows.
 
     The person (`account_id` and names) is there for supervisors and auditors only. `act` is the same as `name`.
@@ -146,7 +146,7 @@ class AccountAct(Resource):
     after: str
 
 
-class AccountView(AccountItem):
+class AccountDetail(AccountItem):
     """An account with what was done to it, hence with its roles at any time."""
 
     acts: Sequence[AccountAct]
