@@ -4,32 +4,23 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
+from services.order.api.bodies import ContactBody
 from services.order.contacts import ContactSeal, contact_of
-from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
 from services.order.handlers import contacts
 from shared.contracts.http.lists import Page
 from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require, runtime_of
+from shared.runtime.http import AskedPlace, Reading, Run, actor_of, require, runtime_of
 
 router = APIRouter(tags=["联系人"])
 
 # Who acted and who read is for those who supervise, and for the auditor.
 TrailReader = Annotated[Principal, Depends(require(Permission.PLATFORM_PERSON_READ))]
 Buyer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
-
-
-class ContactBody(Body):
-    """Whom providers may ring about the enterprise's orders."""
-
-    name: str = Field(min_length=1, max_length=NAME_MAX)
-    phone: str = Field(pattern=PHONE)
-    email: str = Field(default="", pattern=EMAIL)
 
 
 class NamedContact(Resource):

@@ -1,0 +1,32 @@
+"""Request bodies that several files of routes use."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from services.order.domain.contacts import EMAIL, NAME, NAME_MAX, PHONE
+from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX
+from shared.kernel.money import MAX_FEN
+from shared.runtime.http import Body
+
+
+class ContactBody(Body):
+    """Whom the provider may ring about an order; the parties of the order alone see it."""
+
+    name: str = Field(min_length=1, max_length=NAME_MAX, pattern=NAME)
+    phone: str = Field(pattern=PHONE)
+    email: str = Field(default="", pattern=EMAIL)
+
+
+class LineBody(Body):
+    """One line: the edition is the one the buyer saw, so that a changed price is noticed."""
+
+    product_id: UUID
+    edition: int = Field(ge=1, le=1_000_000)
+    component: str = Field(min_length=1, max_length=64)
+    quantity: int = Field(ge=1, le=QUANTITY_MAX)
+
+
+Lines = Annotated[list[LineBody], Field(min_length=1, max_length=LINES_MAX)]
+VoucherFen = Annotated[int, Field(ge=0, le=MAX_FEN)]
