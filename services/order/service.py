@@ -2,7 +2,7 @@
 
 from services.order.api import HOT_ROUTES, router
 from services.order.contacts import ContactSeal
-from services.order.handlers.order_batch import read_news, read_present
+from services.order.handlers.waiting import read_news, read_present
 from services.order.jobs import JOBS, TIMERS
 from services.order.metrics import QUERIES
 from services.order.settings import OrderSettings

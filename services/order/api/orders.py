@@ -9,15 +9,14 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
-from services.order.answers import OrderAnswer
 from services.order.api.bodies import ContactBody, Lines, VoucherFen
-from services.order.api.scopes import Cursor, Limit, Reader
+from services.order.api.scopes import Reader
 from services.order.contacts import ContactSeal, contact_of
 from services.order.domain import refusals
-from services.order.domain.pricing import Wanted
 from services.order.domain.saga import UNDER_WAY
 from services.order.domain.states import OrderState
-from services.order.handlers.decide import Act, OrderCommand, decide_orders
+from services.order.domain.terms import Wanted
+from services.order.handlers.orders import OrderAct, OrderCommand, OrderResult, decide_orders
 from services.order.handlers.place import PlaceOrder, place_orders, wish_of
 from services.order.store import contacts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
@@ -26,8 +25,10 @@ from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
     Body,
+    Cursor,
     HotCall,
     HotRoute,
+    Limit,
     Moment,
     Reading,
     actor_of,
@@ -171,21 +172,21 @@ def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
     )
 
 
-def _on_order(act: Act, body: NothingBody | RefuseBody, call: HotCall) -> OrderCommand:
+def _on_order(act: OrderAct, body: NothingBody | RefuseBody, call: HotCall) -> OrderCommand:
     return OrderCommand(
         act=act,
         order_id=call.id("order_id"),
         by=actor_of(call.principal),
-        version=call.expected_version,
+        expected_version=call.expected_version,
         reason=body.reason if isinstance(body, RefuseBody) else "",
     )
 
 
-def _order_id(result: OrderAnswer) -> UUID:
+def _order_id(result: OrderResult) -> UUID:
     return result.id
 
 
-def _location(result: OrderAnswer) -> str:
+def _location(result: OrderResult) -> str:
     return f"/api/order/v1/orders/{result.id}"
 
 
@@ -206,7 +207,7 @@ HOT_ROUTES = (
         summary="下单",
         permission=Permission.ORDER_ORDER_PLACE,
         body=PlaceBody,
-        answer=OrderAnswer,
+        answer=OrderResult,
         command=_place,
         handler=place_orders,
         status=201,
@@ -238,8 +239,8 @@ HOT_ROUTES = (
         summary="交易确认",
         permission=Permission.ORDER_ORDER_CONFIRM,
         body=NothingBody,
-        answer=OrderAnswer,
-        command=partial(_on_order, Act.CONFIRM),
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.CONFIRM),
         handler=decide_orders,
         awaits=_order_id,
         refusals=(
@@ -262,8 +263,8 @@ HOT_ROUTES = (
         summary="取消订单",
         permission=Permission.ORDER_ORDER_CANCEL,
         body=NothingBody,
-        answer=OrderAnswer,
-        command=partial(_on_order, Act.CANCEL),
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.CANCEL),
         handler=decide_orders,
         awaits=_order_id,
         refusals=_WINNERS,
@@ -274,8 +275,8 @@ HOT_ROUTES = (
         summary="不接受订单",
         permission=Permission.ORDER_ORDER_CONFIRM,
         body=RefuseBody,
-        answer=OrderAnswer,
-        command=partial(_on_order, Act.REFUSE),
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.REFUSE),
         handler=decide_orders,
         awaits=_order_id,
         refusals=_WINNERS,

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 
 from services.order.api.bodies import Lines, VoucherFen
-from services.order.domain.pricing import Wanted
-from services.order.handlers.place import MakeQuote, Quote, make_quote, wish_of
+from services.order.domain.terms import Wanted
+from services.order.handlers.place import MakeQuote, QuoteResult, make_quote, wish_of
 from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
@@ -69,7 +69,7 @@ async def quote(
         return _quote_answer(await make_quote(work, command), agreement_version=work.pack.agreement.version)
 
 
-def _quote_answer(found: Quote, *, agreement_version: str) -> QuoteAnswer:
+def _quote_answer(found: QuoteResult, *, agreement_version: str) -> QuoteAnswer:
     priced = found.priced
     same = ("line", "component", "quantity", "price_fen", "fee_fen", "rate_bp", "voucher_max_fen", "voucher_fen")
     lines = [

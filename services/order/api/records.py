@@ -106,7 +106,7 @@ async def _record(
         order_id=order_id,
         kind=kind,
         by=actor_of(principal),
-        version=run.expected_version,
+        expected_version=run.expected_version,
         corrects=_correction(body),
         **values,  # type: ignore[arg-type] # the routes below name fields of the command
     )

@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from services.order import views
-from services.order.api.scopes import Cursor, Limit
 from services.order.domain.saga import Kind, Step
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Reading, require, runtime_of
+from shared.runtime.http import Cursor, Limit, Reading, require, runtime_of
 
 router = APIRouter(tags=["待办与监看"])
 

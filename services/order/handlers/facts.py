@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.order.domain.states import CancelReason
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, cancel
 from services.order.store import copies
 from services.order.store import orders as store
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
@@ -109,6 +108,6 @@ async def cancel_all(work: Work, order_ids: Sequence[UUID], *, reason: CancelRea
     batch = await OrderBatch.open(work, order_ids)
     going = [order for order_id in order_ids if (order := batch.find(order_id)) is not None and order.unconfirmed]
     for order in going:
-        moves.cancel(batch, order, reason=reason)
+        cancel(batch, order, reason=reason)
     batch.write()
     return len(going)

@@ -5,10 +5,9 @@ from uuid import UUID
 
 from services.order.domain.saga import CommitKnown, Step
 from services.order.domain.states import CancelReason
-from services.order.handlers import moves
+from services.order.handlers.effects import CONFIRM_TIMER, signal
 from services.order.handlers.facts import CANCEL_MAX, cancel_all
-from services.order.handlers.moves import CONFIRM_TIMER
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, cancel
 from services.order.store import orders as store
 from services.order.store import sagas
 from services.order.store.sagas import SWEEP_MAX
@@ -28,7 +27,7 @@ async def end_unconfirmed(work: Work, order_ids: Sequence[UUID]) -> None:
             work.set_timer(CONFIRM_TIMER, key=order.id, due_at=order.confirm_due_at)
             continue
         closed = order.voucher_fen > 0 and work.now >= year_closes_at(order.year)
-        moves.cancel(batch, order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
+        cancel(batch, order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
     batch.write()
 
 
@@ -66,5 +65,5 @@ async def _wake_claims(work: Work) -> None:
         if claim is None or claim.state is not Step.WAITING_FOR_COMMIT:
             continue
         if purchase is not None and purchase.state is Step.COMMITTED:
-            moves.signal(batch, claim, CommitKnown())
+            signal(batch, claim, CommitKnown())
     batch.write()

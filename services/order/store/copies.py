@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.order.domain.parties import Party
-from services.order.domain.pricing import Buyer, Offer, Price
+from services.order.domain.terms import Buyer, Offer, Party, Price
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
 from shared.contracts.messages.voucher import QuotaMoved

@@ -10,10 +10,9 @@ from uuid import UUID
 import msgspec
 
 from services.order.domain.order import Order, RefundableLine
-from services.order.domain.parties import Pair, Standing
-from services.order.domain.pricing import NewLine
 from services.order.domain.saga import Kind, Saga, Step
 from services.order.domain.states import OrderState, RefundState
+from services.order.domain.terms import NewLine, Pair, Standing
 from services.order.tables import LINE, ORDER
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.settlement import OpenItem, RefuseItem

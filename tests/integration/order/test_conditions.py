@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.order.domain.parties import ASKED, Act, Condition
+from services.order.domain.terms import ASKED, Act, Condition
 from services.order.service import SERVICE
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.identity import AffiliationRecorded

@@ -1,11 +1,11 @@
 """Every move that a saga's tables name is carried out."""
 
 from services.order.domain.saga import CLAIM, CLAIM_LATE, PURCHASE, PURCHASE_LATE, REFUND, Move
-from services.order.handlers.moves import MOVES
+from services.order.handlers.effects import EFFECTS
 
 
 def test_there_is_something_to_do_for_every_move_of_an_order() -> None:
-    assert set(MOVES) == set(Move)
+    assert set(EFFECTS) == set(Move)
 
 
 def test_no_move_is_left_that_no_saga_names() -> None:

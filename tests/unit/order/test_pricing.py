@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.order.domain import refusals
-from services.order.domain.parties import Party
-from services.order.domain.pricing import Buyer, Offer, Price, Priced, VoucherWish, Wanted, price
+from services.order.domain.terms import Buyer, Offer, Party, Price, Priced, VoucherWish, Wanted, price
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.kernel.refusals import Refusal
 

@@ -75,7 +75,9 @@ WRONG = {
 }
 
 
-plain_app = FastAPI(exception_handlers=dict(ERROR_HANDLERS))
+plain_app = FastAPI()
+for refused, handler in ERROR_HANDLERS.items():
+    plain_app.add_exception_handler(refused, handler)
 
 
 @plain_app.post("/")
