@@ -20,7 +20,7 @@ router = APIRouter(tags=["联系人"])
 
 # Who acted and who read is for those who supervise, and for the auditor.
 TrailReader = Annotated[Principal, Depends(require(Permission.PLATFORM_PERSON_READ))]
-Buyer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
+Placer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
 
 
 class NamedContact(Resource):
@@ -30,7 +30,7 @@ class NamedContact(Resource):
 
 
 @router.get("/contact", summary="本单位订单联系人")
-async def read_contact(request: Request, connection: Reading, principal: Buyer) -> NamedContact:
+async def read_contact(request: Request, connection: Reading, principal: Placer) -> NamedContact:
     """Whom the enterprise has named for all its orders."""
     seal = runtime_of(request).ports.get(ContactSeal)
     return NamedContact(contact=await views.read_contact(connection, principal.organisation_id, seal=seal))
@@ -49,7 +49,7 @@ async def list_contact_reads(
 
 
 @router.put("/contact", status_code=204, summary="设置本单位订单联系人")
-async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Response:
+async def name_contact(run: Run, body: ContactBody, principal: Placer) -> Response:
     """Name whom providers may ring about orders; shown to the provider of an order from the order on. Source: A19.
 
     Raises: BadRequest.
@@ -59,7 +59,7 @@ async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Respons
 
 
 @router.delete("/contact", status_code=204, summary="删除本单位订单联系人")
-async def forget_contact(run: Run, principal: Buyer) -> Response:
+async def forget_contact(run: Run, principal: Placer) -> Response:
     """Take the name back; providers see no contact then, but for orders that were given their own."""
     command = contacts.NameContact(contact=None, by=actor_of(principal))
     return await run.run(contacts.name_contact, command, status=204)

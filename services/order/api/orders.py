@@ -116,7 +116,7 @@ async def _record_read(request: Request, found: views.OrderDetail, principal: Pr
     """That the buyer's contact person is shown to somebody else is recorded before it leaves. Source: R7, R9."""
     async with runtime_of(request).work() as work:
         await contacts.record_read(
-            work.connection,
+            work,
             work.new_id(),
             order_id=found.id,
             enterprise_id=found.enterprise_id,

@@ -63,7 +63,7 @@ class Act(StrEnum):
     CLAIM = "claim"
 
 
-class Condition(StrEnum):
+class PartyCondition(StrEnum):
     """What the copies are asked; the order of the members is the order of the questions."""
 
     ENTERPRISE_AUTHENTICATED = "enterprise_authenticated"
@@ -76,9 +76,9 @@ class Condition(StrEnum):
     ON_OFFER = "on_offer"
 
 
-_C, _A = Condition, Act
+_C, _A = PartyCondition, Act
 _BEFORE_DELIVERY = frozenset({_A.QUOTE, _A.PLACE, _A.CONFIRM})
-ASKED: Mapping[Condition, frozenset[Act]] = {
+ASKED: Mapping[PartyCondition, frozenset[Act]] = {
     _C.ENTERPRISE_AUTHENTICATED: _BEFORE_DELIVERY,
     _C.ENTERPRISE_ACTIVE: _BEFORE_DELIVERY,
     _C.PROVIDER_AUTHENTICATED: _BEFORE_DELIVERY | {_A.CLAIM},
@@ -91,7 +91,7 @@ ASKED: Mapping[Condition, frozenset[Act]] = {
 """The acts at which a condition is asked; the cells are explained, and tested one by one, in ADR 0021."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class PartyStanding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What conditions ask of an organisation; `suspended_since` may lie ahead, and covers a blacklisting as well."""
 
     authenticated: bool
@@ -111,7 +111,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.closed or (self.suspended_since is not None and self.suspended_since <= now)
 
 
-class Party(Standing, frozen=True, kw_only=True, gc=False):
+class PartyCopy(PartyStanding, frozen=True, kw_only=True, gc=False):
     """The copy of an organisation as decisions need it."""
 
     id: UUID
@@ -120,19 +120,19 @@ class Party(Standing, frozen=True, kw_only=True, gc=False):
     region: str
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class OrderParties(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The parties of one order; `tie` is the kind of a recorded tie or empty.
 
     `delisted_at` is the first moment at which one of the order's editions left the directory, or None.
     """
 
-    enterprise: Standing
-    provider: Standing
+    enterprise: PartyStanding
+    provider: PartyStanding
     tie: str = ""
     delisted_at: datetime | None = None
 
 
-def tie_of(enterprise: Standing, provider: Standing, *, recorded: str = "") -> str:
+def tie_of(enterprise: PartyStanding, provider: PartyStanding, *, recorded: str = "") -> str:
     """The kind of the tie between two parties, or nothing: parties of one code are tied whatever was recorded.
 
     A code that is not known equals none. Source: A13(4), R63.
@@ -140,15 +140,15 @@ def tie_of(enterprise: Standing, provider: Standing, *, recorded: str = "") -> s
     return SAME_CODE if enterprise.body and enterprise.body == provider.body else recorded
 
 
-def check_enterprise(act: Act, enterprise: Standing | None, *, now: datetime) -> None:
+def check_enterprise(act: Act, enterprise: PartyStanding | None, *, now: datetime) -> None:
     """Whether the buyer may do this act. Raises: EnterpriseNotAuthenticated, EnterpriseSuspended. Source: A14, R66."""
-    if act in ASKED[Condition.ENTERPRISE_AUTHENTICATED] and (enterprise is None or not enterprise.authenticated):
+    if act in ASKED[PartyCondition.ENTERPRISE_AUTHENTICATED] and (enterprise is None or not enterprise.authenticated):
         raise EnterpriseNotAuthenticated
-    if act in ASKED[Condition.ENTERPRISE_ACTIVE] and enterprise is not None and enterprise.stopped(now):
+    if act in ASKED[PartyCondition.ENTERPRISE_ACTIVE] and enterprise is not None and enterprise.stopped(now):
         raise EnterpriseSuspended
 
 
-def check_pair(act: Act, pair: Pair, *, voucher: bool, small_firms_only: bool, now: datetime) -> None:
+def check_pair(act: Act, pair: OrderParties, *, voucher: bool, small_firms_only: bool, now: datetime) -> None:
     """Whether an enterprise, checked before, and this provider may do this act; `voucher` when voucher money is in it.
 
     Raises: a refusal of this module's imports. Source: A11(3), A12, A13(4), N三(二), Q7, Q9.
@@ -158,36 +158,38 @@ def check_pair(act: Act, pair: Pair, *, voucher: bool, small_firms_only: bool, n
             raise refusal
 
 
-def check_both(act: Act, pair: Pair, *, voucher: bool, small_firms_only: bool, now: datetime) -> None:
+def check_both(act: Act, pair: OrderParties, *, voucher: bool, small_firms_only: bool, now: datetime) -> None:
     """Whether the parties of an order may do this act as they stand now. Raises: Refusal. Source: A13(4), R63."""
     check_enterprise(act, pair.enterprise, now=now)
     check_pair(act, pair, voucher=voucher, small_firms_only=small_firms_only, now=now)
 
 
-def _broken(pair: Pair, *, voucher: bool, small_firms_only: bool, now: datetime) -> list[tuple[Condition, Refusal]]:
+def _broken(
+    pair: OrderParties, *, voucher: bool, small_firms_only: bool, now: datetime
+) -> list[tuple[PartyCondition, Refusal]]:
     """The conditions that do not hold, in the order of the questions."""
     provider = pair.provider
-    found: list[tuple[Condition, Refusal]] = []
+    found: list[tuple[PartyCondition, Refusal]] = []
     if not provider.authenticated:
-        found.append((Condition.PROVIDER_AUTHENTICATED, ProviderNotAuthenticated()))
+        found.append((PartyCondition.PROVIDER_AUTHENTICATED, ProviderNotAuthenticated()))
     if provider.stopped(now):
-        found.append((Condition.PROVIDER_ACTIVE, ProviderSuspended()))
+        found.append((PartyCondition.PROVIDER_ACTIVE, ProviderSuspended()))
     tie = tie_of(pair.enterprise, provider, recorded=pair.tie)
     if tie:
-        found.append((Condition.NOT_TIED, PartiesAffiliated(kind=tie, tie=TIE_NAMES.get(tie, "关联关系"))))
+        found.append((PartyCondition.NOT_TIED, PartiesAffiliated(kind=tie, tie=TIE_NAMES.get(tie, "关联关系"))))
     if voucher and not provider.recognised:
-        found.append((Condition.PROVIDER_RECOGNISED, ProviderNotRecognised()))
+        found.append((PartyCondition.PROVIDER_RECOGNISED, ProviderNotRecognised()))
     if voucher and small_firms_only and pair.enterprise.size_class not in SMALL_FIRMS:
-        found.append((Condition.SMALL_FIRM, EnterpriseNotSmall()))
+        found.append((PartyCondition.SMALL_FIRM, EnterpriseNotSmall()))
     if pair.delisted_at is not None and pair.delisted_at <= now:
-        found.append((Condition.ON_OFFER, ProductDelistedSince()))
+        found.append((PartyCondition.ON_OFFER, ProductDelistedSince()))
     return found
 
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An enterprise, the kinds of its ties by provider, and the copy of what is left to it this year, in fen."""
 
-    party: Party
+    party: PartyCopy
     ties: Mapping[UUID, str]
     available_fen: int
 
@@ -205,7 +207,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     product_id: UUID
     edition: int
     version: int
-    provider: Party
+    provider: PartyCopy
     product_name: str
     class_code: str
     components: Mapping[str, Price]
@@ -260,7 +262,7 @@ class NewLine(msgspec.Struct, frozen=True, gc=False):
 class Priced(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A whole order, priced; own part + voucher part = fee. Source: A19, R69."""
 
-    provider: Party
+    provider: PartyCopy
     lines: Sequence[PricedLine]
     fee_fen: int
     voucher_max_fen: int
@@ -305,7 +307,7 @@ def price(  # noqa: PLR0913 - the copies that the decision rests on
     if len(providers) > 1:
         raise SeveralProviders
     provider = lines[0].offer.provider
-    pair = Pair(enterprise=buyer.party, provider=provider, tie=buyer.ties.get(provider.id, ""))
+    pair = OrderParties(enterprise=buyer.party, provider=provider, tie=buyer.ties.get(provider.id, ""))
     check_pair(act, pair, voucher=wish.mode != "none", small_firms_only=pack.limited_to_small_firms, now=now)
     fee_fen = sum(line.fee_fen for line in lines)
     if fee_fen > MAX_FEN:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from services.order.domain import order as rules
 from services.order.domain.order import Order
-from services.order.domain.saga import Answer, Move, Saga, Signal, Stepped, step
+from services.order.domain.saga import Answered, OrderEffect, Saga, SagaStep, Signal, step
 from services.order.handlers.orders import OrderBatch, tell, tell_both
 from services.order.store.refunds import REFUNDS, returned
 from shared.contracts.messages.base import Refused
@@ -24,8 +24,8 @@ def signal(batch: OrderBatch, saga: Saga, heard: Signal) -> Saga:
     """Step a saga: send what it says, move its order as it says."""
     stepped = step(saga, heard)
     batch.step(stepped)
-    if stepped.move is not None:
-        EFFECTS[stepped.move](batch, stepped, heard)
+    if stepped.effect is not None:
+        EFFECTS[stepped.effect](batch, stepped, heard)
     return stepped.saga
 
 
@@ -40,13 +40,13 @@ def await_confirmation(batch: OrderBatch, order: Order) -> None:
     tell(work, after.provider_id, after, event="order.awaiting_confirmation", text=text, article="A19")
 
 
-def _held(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
+def _held(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
     del heard
     await_confirmation(batch, batch.order_of(stepped.saga))
 
 
-def _refuse(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
-    refused = heard.reply if isinstance(heard, Answer) and isinstance(heard.reply, Refused) else None
+def _refuse(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
+    refused = heard.reply if isinstance(heard, Answered) and isinstance(heard.reply, Refused) else None
     refused = refused or bug("only a refusal refuses an order")
     after, fact = rules.refuse(
         batch.order_of(stepped.saga),
@@ -68,13 +68,13 @@ def _refuse(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
     )
 
 
-def _return(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
+def _return(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
     del heard
     batch.put(rules.returned(batch.order_of(stepped.saga)))
     batch.work.update(REFUNDS, [returned(stepped.saga.id, now=batch.work.now)])
 
 
-def _unclaim(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
+def _unclaim(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
     del heard
     order = batch.order_of(stepped.saga)
     batch.put(*rules.unclaim(order))
@@ -82,7 +82,7 @@ def _unclaim(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
     tell_both(batch.work, order, event="order.unclaimed", text=text, article="A22")
 
 
-def _redeem(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
+def _redeem(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
     del heard
     order = batch.order_of(stepped.saga)
     batch.put(*rules.redeem(order, paid_fen=stepped.saga.paid_fen or 0, now=batch.work.now))
@@ -90,11 +90,11 @@ def _redeem(batch: OrderBatch, stepped: Stepped, heard: Signal) -> None:
     tell_both(batch.work, order, event="order.redeemed", text=text, article="A24")
 
 
-Effect: TypeAlias = Callable[[OrderBatch, Stepped, Signal], None]
-EFFECTS: Mapping[Move, Effect] = {
-    Move.AWAIT: _held,
-    Move.REFUSE: _refuse,
-    Move.RETURN: _return,
-    Move.UNCLAIM: _unclaim,
-    Move.REDEEM: _redeem,
+Effect: TypeAlias = Callable[[OrderBatch, SagaStep, Signal], None]
+EFFECTS: Mapping[OrderEffect, Effect] = {
+    OrderEffect.AWAIT: _held,
+    OrderEffect.REFUSE: _refuse,
+    OrderEffect.RETURN: _return,
+    OrderEffect.UNCLAIM: _unclaim,
+    OrderEffect.REDEEM: _redeem,
 }

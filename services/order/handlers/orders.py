@@ -16,9 +16,9 @@ import msgspec
 from services.order.domain import order as rules
 from services.order.domain.order import NewOrder, Order
 from services.order.domain.refusals import OrderNotFound
-from services.order.domain.saga import Cancelled, Confirmed, Saga, Stepped, check_rest, is_settled, step
+from services.order.domain.saga import Cancelled, Confirmed, Saga, SagaStep, check_rest, is_settled, step
 from services.order.domain.states import CANCEL_ARTICLES, CANCEL_REASONS, CancelReason
-from services.order.domain.terms import Act, NewLine, Pair, PricedLine, check_both
+from services.order.domain.terms import Act, NewLine, OrderParties, PricedLine, check_both
 from services.order.store import orders as store
 from services.order.store.contacts import CONTACTS, SealedContact
 from services.order.store.sagas import SAGAS
@@ -164,7 +164,7 @@ class OrderBatch:
             self.work.emit(fact)
         return order
 
-    def step(self, stepped: Stepped) -> Saga:
+    def step(self, stepped: SagaStep) -> Saga:
         """Hold a saga that begins or goes on, and send its command. Raises: Bug when it neither rests nor waits."""
         saga = stepped.saga
         check_rest(saga)
@@ -197,7 +197,7 @@ class OrderBatch:
         return OrderResult(own_fen=own_fen, **fixed, **changing(order, self._sagas.get(order_id)))  # type: ignore[arg-type] # named for them
 
 
-AllParties: TypeAlias = Mapping[UUID, Pair]
+AllParties: TypeAlias = Mapping[UUID, OrderParties]
 """What conditions ask of the parties of an order, by order."""
 
 

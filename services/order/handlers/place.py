@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from services.order.contacts import Contact, ContactSeal
+from services.order.contacts import ContactPerson, ContactSeal
 from services.order.domain.order import NewOrder
 from services.order.domain.refusals import AgreementNotCurrent
-from services.order.domain.saga import Kind, Saga, Step, Stepped, begin
+from services.order.domain.saga import Saga, SagaKind, SagaState, SagaStep, begin
 from services.order.domain.states import OrderState
 from services.order.domain.terms import Act, Buyer, Offer, Priced, VoucherWish, Wanted, order_number, price
 from services.order.handlers.effects import await_confirmation
@@ -38,7 +38,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wish: VoucherWish
     agreement_version: str
     by: Actor
-    contact: Contact | None = None
+    contact: ContactPerson | None = None
 
 
 class MakeQuote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -157,10 +157,10 @@ def _sealed(work: Work, order: NewOrder, command: PlaceOrder) -> SealedContact |
     return SealedContact(subject_id=order.id, sealed=sealed, given_by=command.by.account_id, given_at=work.now)
 
 
-def _hold(order: NewOrder, priced: Priced) -> Stepped:
+def _hold(order: NewOrder, priced: Priced) -> SagaStep:
     shares = tuple(LineAmount(line=line.line, amount_fen=line.voucher_fen) for line in priced.lines if line.voucher_fen)
     command = HoldVoucher(order_id=order.id, enterprise_id=order.enterprise_id, year=order.year, lines=shares)
-    saga = Saga(id=order.id, kind=Kind.PURCHASE, order_id=order.id, state=Step.HOLDING, last_event="placed")
+    saga = Saga(id=order.id, kind=SagaKind.PURCHASE, order_id=order.id, state=SagaState.HOLDING, last_event="placed")
     return begin(saga, command)
 
 

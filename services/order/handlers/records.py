@@ -193,7 +193,7 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordResult
     elif complaint is None or complaint.answered_at is not None or complaint.voided_at is not None:
         raise ComplaintNotOpen
     else:
-        await store.mark_answered(work.connection, complaint.id, now=work.now)
+        await store.mark_answered(work, complaint.id, now=work.now)
     record = Recorded(
         id=work.new_id(),
         order_id=order.id,
@@ -214,8 +214,8 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordResult
 async def _keep(batch: OrderBatch, order: Order, record: Recorded) -> RecordResult:
     work = batch.work
     if record.voids_id is not None:
-        await store.void(work.connection, record.voids_id, now=work.now)
-    await store.add(work.connection, record)
+        await store.void(work, record.voids_id, now=work.now)
+    await store.add(work, record)
     after = batch.put(
         *rules.record(
             order,

@@ -65,7 +65,7 @@ async def request_refund(work: Work, command: RequestRefund) -> OrderResult:
         requested_at=work.now,
         due_at=due_at,
     )
-    await refunds.add(work.connection, refund)
+    await refunds.add(work, refund)
     work.set_timer(REFUND_TIMER, key=order.id, due_at=due_at)
     decide(work, order, after, act="refund.request", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}收到退款申请，请在期限内答复。"
@@ -121,8 +121,8 @@ async def _consent(batch: OrderBatch, order: Order, refund: Refund, command: Ans
     if with_voucher:
         batch.step(begin_refund(refund_id=refund.id, order_id=order.id, lines=with_voucher))
     state = "returning" if with_voucher else "returned"
-    await refunds.close(work.connection, refund.id, state=state, answer=command.reason, now=work.now)
-    await store.mark_refunded(work.connection, order.id, refund_id=refund.id, lines=refund.lines)
+    await refunds.close(work, refund.id, state=state, answer=command.reason, now=work.now)
+    await store.mark_refunded(work, order.id, refund_id=refund.id, lines=refund.lines)
     decide(work, order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}的退款已获同意。"
     if fact.voucher_fen and order.taken_back(work.now):
@@ -136,7 +136,7 @@ async def _consent(batch: OrderBatch, order: Order, refund: Refund, command: Ans
 async def _refuse(batch: OrderBatch, order: Order, refund: Refund, command: AnswerRefund) -> Order:
     work = batch.work
     after = batch.put(*rules.refuse_refund(order))
-    await refunds.close(work.connection, refund.id, state="refused", answer=command.reason, now=work.now)
+    await refunds.close(work, refund.id, state="refused", answer=command.reason, now=work.now)
     decide(work, order, after, act="refund.refuse", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}的退款申请未获同意：{command.reason}"
     tell_both(work, after, event="refund.refused", text=text, reason=command.reason, article="A20")
@@ -155,7 +155,7 @@ async def escalate_silent(work: Work, order_ids: Sequence[UUID]) -> None:
             work.set_timer(REFUND_TIMER, key=order_id, due_at=refund.due_at)
             continue
         after = batch.put(*rules.escalate_refund(order))
-        await refunds.escalate(work.connection, refund.id)
+        await refunds.escalate(work, refund.id)
         decide(work, order, after, act="refund.escalate", by=SYSTEM, rule="A20", ground="silence")
         text = work.pack.notice("refund_escalated").body.format(order_number=order.number)
         tell_both(work, after, event="refund.escalated", text=text, article="A20")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.order.domain.saga import CommitKnown, Step
+from services.order.domain.saga import CommitKnown, SagaState
 from services.order.domain.states import CancelReason
 from services.order.handlers.effects import CONFIRM_TIMER, signal
 from services.order.handlers.facts import CANCEL_MAX, cancel_all
@@ -44,7 +44,7 @@ async def sweep_sagas(work: Work) -> int:
     A round that sends something again is never said to be full, so that the next one waits its time: a platform that is
     slow because it is loaded gets at most SWEEP_MAX commands more in a round, however many of its sagas stand still.
     """
-    looked_at, stale = await sagas.look_at_due(work.connection)
+    looked_at, stale = await sagas.look_at_due(work)
     for saga in stale:
         invariant(saga.pending is not None, "only what is pending is sent again")
         if saga.pending is not None:
@@ -62,8 +62,8 @@ async def _wake_claims(work: Work) -> None:
     batch.add_sagas(await store.find_sagas(work.connection, [saga_id for saga_id, _ in waiting]))
     for saga_id, order_id in waiting:
         purchase, claim = batch.purchase(order_id), batch.saga(saga_id)
-        if claim is None or claim.state is not Step.WAITING_FOR_COMMIT:
+        if claim is None or claim.state is not SagaState.WAITING_FOR_COMMIT:
             continue
-        if purchase is not None and purchase.state is Step.COMMITTED:
+        if purchase is not None and purchase.state is SagaState.COMMITTED:
             signal(batch, claim, CommitKnown())
     batch.write()
