@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.order.domain.terms import LINES_MAX, QUANTITY_MAX
 from shared.kernel.money import MAX_FEN
-from shared.runtime.http import Body
+from shared.runtime.http import Body, OneLine
 
 NAME_MAX = 50
 _NAME = r"^[^\x00-\x1f\x7f]{1,50}$"
@@ -18,9 +18,9 @@ _EMAIL = r"^([^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@]{1,100})?$"
 class ContactBody(Body):
     """Whom the provider may ring about an order; the parties of the order alone see it."""
 
-    name: str = Field(min_length=1, max_length=NAME_MAX, pattern=_NAME)
-    phone: str = Field(pattern=_PHONE)
-    email: str = Field(default="", pattern=_EMAIL)
+    name: Annotated[str, OneLine] = Field(min_length=1, max_length=NAME_MAX, pattern=_NAME)
+    phone: Annotated[str, OneLine] = Field(pattern=_PHONE)
+    email: Annotated[str, OneLine] = Field(default="", pattern=_EMAIL)
 
 
 class LineBody(Body):

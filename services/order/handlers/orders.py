@@ -184,6 +184,10 @@ class OrderBatch:
         work.insert(SAGAS, [self._sagas[key] for key in stepped if key not in loaded_sagas])
         work.insert(store.LINES, self._lines)
         work.insert(CONTACTS, self._contacts)
+        self._notify_waiters()
+
+    def _notify_waiters(self) -> None:
+        work = self.work
         for order_id in self._moved | {self._sagas[saga_id].order_id for saga_id in self._stepped}:
             order, saga = self._orders.get(order_id), self._sagas.get(order_id)
             if order is not None and is_settled(saga):

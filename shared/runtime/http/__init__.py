@@ -20,7 +20,7 @@ from shared.runtime.http.edge import allow, principal_of, require, require_any, 
 from shared.runtime.http.paging import CURSOR_MAX_CHARACTERS, AskedPlace, Cursor, Limit
 from shared.runtime.service.hot_routes import HotCall, HotRoute
 from shared.runtime.validation.body_bounds import BodyBounds
-from shared.runtime.validation.fields import Day, Distinct, Moment, PlainName
+from shared.runtime.validation.fields import Day, Distinct, Moment, OneLine, PlainName
 from shared.runtime.validation.network import Proxies
 from shared.runtime.validation.refusals import BodyTooLarge
 
@@ -39,6 +39,7 @@ __all__ = [
     "HotRoute",
     "Limit",
     "Moment",
+    "OneLine",
     "PlainName",
     "Proxies",
     "Reading",
