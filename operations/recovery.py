@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from operations.orders import Dossier
-from services.order.domain.saga import Step
+from services.order.domain.saga import SagaState
 from services.settlement.domain.states import ItemState
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
@@ -29,11 +29,11 @@ from shared.contracts.messages.voucher import (
 Row = Mapping[str, Any]
 
 # Where a purchase's hold was answered, and where its commit was.
-_WAS_HELD = frozenset({Step.HELD, Step.COMMITTING, Step.COMMITTED})
+_WAS_HELD = frozenset({SagaState.HELD, SagaState.COMMITTING, SagaState.COMMITTED})
 # Where a claim's lock was answered and still stands; the sweeper sends what comes after it.
-_IS_CLAIMED = frozenset({Step.OPENING, Step.OPEN, Step.REDEEMING, Step.REDEEMED})
-_GAVE_BACK = frozenset({Step.ENDED, Step.REFUSED, Step.REFUSING})
-_WAS_OPENED = frozenset({Step.OPEN, Step.REDEEMING, Step.REDEEMED})
+_IS_CLAIMED = frozenset({SagaState.OPENING, SagaState.OPEN, SagaState.REDEEMING, SagaState.REDEEMED})
+_GAVE_BACK = frozenset({SagaState.ENDED, SagaState.REFUSED, SagaState.REFUSING})
+_WAS_OPENED = frozenset({SagaState.OPEN, SagaState.REDEEMING, SagaState.REDEEMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def voucher_commands(one: Dossier, sagas: Sagas) -> list[Sending]:
     purchase = sagas.purchase
     if purchase is None:
         return []
-    if purchase["state"] == Step.RELEASED:
+    if purchase["state"] == SagaState.RELEASED:
         held = one.hold is not None and one.hold["state"] == "held"
         release = ReleaseVoucher(order_id=one.order["id"], reason=one.order["reason"])
         return [_sending(release, purchase, purchase["number"])] if held else []
@@ -88,7 +88,7 @@ def _held(one: Dossier, purchase: Row) -> Iterator[Sending]:
         )
         hold = HoldVoucher(order_id=order["id"], enterprise_id=order["enterprise_id"], year=order["year"], lines=lines)
         yield _sending(hold, purchase, 1)
-    if purchase["state"] == Step.COMMITTED and (one.hold is None or one.hold["state"] == "held"):
+    if purchase["state"] == SagaState.COMMITTED and (one.hold is None or one.hold["state"] == "held"):
         yield _sending(CommitVoucher(order_id=order["id"]), purchase, purchase["number"])
 
 
@@ -105,7 +105,7 @@ def _refunded(one: Dossier, sagas: Sagas) -> Iterator[Sending]:
     vouchers = {row["line"] for row in one.lines if row["voucher_fen"]}
     for refund in sagas.refunds:
         lines = tuple(line for line in refund["lines"] if line in vouchers)
-        if refund["state"] == Step.RETURNED and any(states.get(line) != "refunded" for line in lines):
+        if refund["state"] == SagaState.RETURNED and any(states.get(line) != "refunded" for line in lines):
             yield _sending(RefundVoucher(order_id=one.order["id"], lines=lines), refund, refund["number"])
 
 
@@ -117,7 +117,7 @@ def _locked(one: Dossier, sagas: Sagas) -> Iterator[Sending]:
         if one.hold is None or one.hold["claim_id"] != claim["claim_id"]:
             yield _sending(ClaimVoucher(order_id=order_id, claim_id=claim["claim_id"]), claim, 1)
         paid = one.hold is not None and one.hold["state"] == "redeemed"
-        if claim["state"] == Step.REDEEMED and not paid:
+        if claim["state"] == SagaState.REDEEMED and not paid:
             command = RedeemVoucher(order_id=order_id, claim_id=claim["claim_id"], paid_fen=claim["paid_fen"])
             yield _sending(command, claim, claim["number"])
 
@@ -133,7 +133,7 @@ def settlement_commands(one: Dossier, sagas: Sagas) -> list[Sending]:
         if claim["state"] in _WAS_OPENED:
             voucher_fen = one.order["voucher_fen"] - one.order["refunded_voucher_fen"]
             found.append(_sending(OpenItem(**about, voucher_fen=voucher_fen), claim, 2))
-        elif claim["state"] == Step.REFUSED:
+        elif claim["state"] == SagaState.REFUSED:
             # The outcome is on record, its wording is not: it was told to the provider and is not kept by order.
             refusal = RefuseItem(**about, code="order.claim_undone", article="A22", detail="兑现锁定未成立或已撤销")
             found.append(_sending(refusal, claim, claim["number"]))

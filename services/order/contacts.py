@@ -15,7 +15,7 @@ from shared.runtime.work import BadRequest
 _MAGIC = b"YQC1"
 
 
-class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ContactPerson(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A contact person of the buyer."""
 
     name: str
@@ -23,7 +23,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     email: str = ""
 
 
-def contact_of(name: str, phone: str, email: str = "", *, at: str = "") -> Contact:
+def contact_of(name: str, phone: str, email: str = "", *, at: str = "") -> ContactPerson:
     """A contact person, whose name and address show all that is in them; `at` is where the request has them.
 
     Raises: BadRequest. Source: A19.
@@ -32,7 +32,7 @@ def contact_of(name: str, phone: str, email: str = "", *, at: str = "") -> Conta
         raise BadRequest(reason="姓名须有文字，且不得含有尖括号或不可见的字符", pointer=f"{at}/name")
     if not is_shown(email):
         raise BadRequest(reason="电子邮箱不得含有不可见的字符", pointer=f"{at}/email")
-    return Contact(name=name, phone=phone, email=email)
+    return ContactPerson(name=name, phone=phone, email=email)
 
 
 class ContactSeal:
@@ -41,11 +41,11 @@ class ContactSeal:
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
 
-    def close(self, contact: Contact, *, subject_id: UUID) -> bytes:
+    def close(self, contact: ContactPerson, *, subject_id: UUID) -> bytes:
         """The envelope of a contact, bound to an order or an enterprise."""
         return seal(self._keys, msgspec.json.encode(contact), magic=_MAGIC, bound_to=subject_id.bytes)
 
-    def open(self, envelope: bytes, *, subject_id: UUID) -> Contact | None:
+    def open(self, envelope: bytes, *, subject_id: UUID) -> ContactPerson | None:
         """The contact, or None when the envelope was altered or moved, or its key is gone."""
         value = unseal(self._keys, envelope, magic=_MAGIC, bound_to=subject_id.bytes)
-        return None if value is None else msgspec.json.decode(value, type=Contact)
+        return None if value is None else msgspec.json.decode(value, type=ContactPerson)

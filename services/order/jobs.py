@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from services.order.handlers import facts, refunds, timeouts
-from services.order.handlers.facts import AFFILIATION_TIMER, CANCEL_MAX, DELISTING_TIMER, SUSPENSION_TIMER
-from services.order.handlers.moves import CONFIRM_TIMER, REFUND_TIMER
+from services.order.handlers.effects import CONFIRM_TIMER
+from services.order.handlers.facts import AFFILIATION_TIMER, CANCEL_MAX, DELISTING_TIMER
+from services.order.handlers.parties import SUSPENSION_TIMER
+from services.order.handlers.refunds import REFUND_TIMER
 from services.order.store.sagas import SWEEP_MAX
 from shared.runtime.service import Job, TimerHandler
 

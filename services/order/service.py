@@ -1,9 +1,8 @@
 """The wiring of the order service."""
 
-from services.order.api import router
+from services.order.api import HOT_ROUTES, router
 from services.order.contacts import ContactSeal
-from services.order.handlers.order_batch import read_news, read_present
-from services.order.hot import HOT_ROUTES
+from services.order.handlers.waiting import read_news, read_present
 from services.order.jobs import JOBS, TIMERS
 from services.order.metrics import QUERIES
 from services.order.settings import OrderSettings

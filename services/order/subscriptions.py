@@ -1,6 +1,6 @@
 """Which message goes to which handler."""
 
-from services.order.handlers import claims, facts, replies
+from services.order.handlers import claims, facts, parties, replies
 from shared.contracts.messages.base import Refused, Reply
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
 from shared.contracts.messages.identity import ORGANISATION_FACTS, AffiliationEnded, AffiliationRecorded
@@ -17,7 +17,7 @@ from shared.runtime.service import Subscriptions
 REPLIES: tuple[type[Reply], ...] = (*VOUCHER_REPLIES, ItemOpened, ItemRefused, Refused)
 
 SUBSCRIPTIONS: Subscriptions = {
-    **dict.fromkeys(ORGANISATION_FACTS, facts.copy_parties),
+    **dict.fromkeys(ORGANISATION_FACTS, parties.copy_parties),
     AffiliationRecorded: facts.copy_ties,
     AffiliationEnded: facts.copy_ties,
     ProductPublished: facts.copy_offers,

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from services.order.domain.records import RecordKind
-from services.order.domain.saga import Kind, Step
+from services.order.domain.saga import SagaKind, SagaState
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState, RefundState
 from shared.runtime.tables import APPEND_ONLY, Of, attach, moment, new_metadata, own, party_rows, staff_rows
 
@@ -195,8 +195,8 @@ SAGA = Table(
     moment("started_at"),
     moment("moved_at"),
     moment("resend_at", nullable=True),
-    CheckConstraint(_one_of("kind", Kind), name="kind"),
-    CheckConstraint(_one_of("state", Step), name="state"),
+    CheckConstraint(_one_of("kind", SagaKind), name="kind"),
+    CheckConstraint(_one_of("state", SagaState), name="state"),
     CheckConstraint("number >= 0 AND late >= 0", name="counts"),
     CheckConstraint("(pending IS NULL) = (pending_name = '')", name="pending_is_named"),
     CheckConstraint("(kind = 'claim') = (claim_id IS NOT NULL)", name="claim_named"),

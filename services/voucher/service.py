@@ -1,8 +1,7 @@
 """The voucher service: wiring only."""
 
 from services.voucher.allocator import AllocatorRunner
-from services.voucher.api import router
-from services.voucher.hot import HOT_ROUTES
+from services.voucher.api import HOT_ROUTES, router
 from services.voucher.jobs import JOBS, TIMERS
 from services.voucher.metrics import AUDITS, QUERIES
 from services.voucher.receipts import ReceiptSigner, open_signer

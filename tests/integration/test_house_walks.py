@@ -15,6 +15,8 @@ COPY = 3
 """Files of a service that one call may run through: a reader who follows it opens as many."""
 
 GOALS: Mapping[str, int] = {
+    PLACE: REQUEST,
+    CONFIRM: REQUEST,
     "HoldVoucher in voucher": COMMAND,
     "CommitVoucher in voucher": COMMAND,
     "VoucherHeld in order": REPLY,
@@ -24,10 +26,7 @@ GOALS: Mapping[str, int] = {
 }
 """What holds, and stays so."""
 
-NOT_YET: Mapping[str, NotYet] = {
-    PLACE: NotYet(today=8, goal=REQUEST),
-    CONFIRM: NotYet(today=8, goal=REQUEST),
-}
+NOT_YET: Mapping[str, NotYet] = {}
 """What does not hold yet: a figure may only fall, and what it has fallen to is written down."""
 
 

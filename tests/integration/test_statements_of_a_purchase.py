@@ -20,8 +20,8 @@ from uuid import UUID, uuid4
 from asyncpg.connection import LoggedQuery
 
 from services.order.contacts import contact_of
-from services.order.domain.pricing import VoucherWish, Wanted
-from services.order.handlers.decide import Act, OrderCommand, decide_orders
+from services.order.domain.terms import VoucherWish, Wanted
+from services.order.handlers.orders import OrderAct, OrderCommand, decide_orders
 from services.order.handlers.place import PlaceOrder, place_orders
 from services.order.handlers.replies import take_replies
 from services.order.service import SERVICE as ORDER
@@ -140,10 +140,10 @@ def _purchases(market: Market, count: int, *, mode: str, contact: bool = False) 
     ]
 
 
-def _decisions(market: Market, act: Act, orders: Sequence[UUID]) -> list[OrderCommand]:
-    confirms = act is not Act.CANCEL
+def _decisions(market: Market, act: OrderAct, orders: Sequence[UUID]) -> list[OrderCommand]:
+    confirms = act is not OrderAct.CANCEL
     role, party = (Role.PROVIDER, market.provider_id) if confirms else (Role.ENTERPRISE, market.enterprise_id)
-    reason = "无货" if act is Act.REFUSE else ""
+    reason = "无货" if act is OrderAct.REFUSE else ""
     return [OrderCommand(act=act, order_id=order, by=_actor(role, party), reason=reason) for order in orders]
 
 
@@ -167,7 +167,7 @@ async def _orders(recorder: Recorder, market: Market) -> None:
         batch = _replies(orders, 1, lambda order: VoucherHeld(order_id=order, amount_fen=4_000))
         await recorder.record(f"voucher held: {title}", take_replies, batch)
 
-    async def decide(title: str, act: Act, orders: Sequence[UUID]) -> None:
+    async def decide(title: str, act: OrderAct, orders: Sequence[UUID]) -> None:
         await recorder.record(f"{act}: {title}", decide_orders, _decisions(market, act, orders))
 
     (lone,) = await place("one order with a voucher", 1, mode="max")
@@ -178,11 +178,11 @@ async def _orders(recorder: Recorder, market: Market) -> None:
     await held("one", [lone])
     await held("a batch", batch)
     await held("a batch that is cancelled next", others)
-    await decide("one", Act.CONFIRM, [lone])
-    await decide("a batch", Act.CONFIRM, batch)
-    await decide("one without a voucher", Act.CONFIRM, plain[:1])
-    await decide("a batch without vouchers", Act.REFUSE, plain[1:])
-    await decide("a batch", Act.CANCEL, others)
+    await decide("one", OrderAct.CONFIRM, [lone])
+    await decide("a batch", OrderAct.CONFIRM, batch)
+    await decide("one without a voucher", OrderAct.CONFIRM, plain[:1])
+    await decide("a batch without vouchers", OrderAct.REFUSE, plain[1:])
+    await decide("a batch", OrderAct.CANCEL, others)
     batch_committed = _replies(batch, 2, lambda order: VoucherCommitted(order_id=order, amount_fen=4_000))
     await recorder.record("voucher committed: a batch", take_replies, batch_committed)
     lone_committed = _replies([lone], 2, lambda order: VoucherCommitted(order_id=order, amount_fen=4_000))

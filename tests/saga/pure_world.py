@@ -17,18 +17,18 @@ from services.order.domain import order as rules
 from services.order.domain.order import Order, RefundableLine
 from services.order.domain.saga import (
     RESTING,
-    Answer,
+    Answered,
     Cancelled,
     CommitKnown,
     Confirmed,
     ItemEnded,
     ItemPaid,
-    Kind,
-    Move,
+    OrderEffect,
     Saga,
+    SagaKind,
+    SagaState,
+    SagaStep,
     Signal,
-    Step,
-    Stepped,
     begin,
     begin_refund,
     step,
@@ -123,7 +123,7 @@ class PureWorld:
             return
         shares = tuple(LineAmount(line=one.line, amount_fen=one.voucher_fen) for one in lines if one.voucher_fen)
         hold = HoldVoucher(order_id=order_id, enterprise_id=ENTERPRISE, year=YEAR, lines=shares)
-        self._keep(begin(Saga(id=order_id, kind=Kind.PURCHASE, order_id=order_id, state=Step.HOLDING), hold))
+        self._keep(begin(Saga(id=order_id, kind=SagaKind.PURCHASE, order_id=order_id, state=SagaState.HOLDING), hold))
 
     def confirm(self, order_id: UUID) -> None:
         """The provider confirms. Raises: Refusal."""
@@ -228,7 +228,7 @@ class PureWorld:
             case Fact():
                 self._take_fact(letter)
             case Reply():
-                self._signal(letter.saga_id, Answer(number=letter.number, reply=letter.what))
+                self._signal(letter.saga_id, Answered(number=letter.number, reply=letter.what))
             case Command():
                 self.network.append(replace(letter, what=self._obey(letter.what)))
 
@@ -243,8 +243,8 @@ class PureWorld:
             if saga.pending is not None:
                 self.network.append(Letter(saga.pending, saga.id, saga.number))
             purchase = self.sagas.get(saga.order_id)
-            waiting = saga.state is Step.WAITING_FOR_COMMIT
-            if waiting and purchase is not None and purchase.state is Step.COMMITTED:
+            waiting = saga.state is SagaState.WAITING_FOR_COMMIT
+            if waiting and purchase is not None and purchase.state is SagaState.COMMITTED:
                 self._signal(saga.id, CommitKnown())
 
     def drain(self) -> None:
@@ -267,10 +267,10 @@ class PureWorld:
             assert order.version == fact.version == before.version + 1, "I8: one fact for each version"
         self.orders[order.id] = order
 
-    def _keep(self, stepped: Stepped) -> None:
+    def _keep(self, stepped: SagaStep) -> None:
         saga = stepped.saga
         resting = saga.state in RESTING
-        assert resting == (saga.pending is None) or saga.state is Step.WAITING_FOR_COMMIT, "a saga rests or waits"
+        assert resting == (saga.pending is None) or saga.state is SagaState.WAITING_FOR_COMMIT, "a saga rests or waits"
         self.sagas[saga.id] = saga
         if stepped.command is not None:
             self.network.append(Letter(stepped.command, saga.id, saga.number))
@@ -282,16 +282,16 @@ class PureWorld:
         stepped = step(saga, signal)
         self._keep(stepped)
         order = self.orders[saga.order_id]
-        match stepped.move:
-            case Move.AWAIT:
+        match stepped.effect:
+            case OrderEffect.AWAIT:
                 self._await(order)
-            case Move.REFUSE:
+            case OrderEffect.REFUSE:
                 self.put(*rules.refuse(order, code="voucher.no", article="A18", detail="", now=self.now))
-            case Move.RETURN:
+            case OrderEffect.RETURN:
                 self.put(rules.returned(order))
-            case Move.UNCLAIM:
+            case OrderEffect.UNCLAIM:
                 self.put(*rules.unclaim(order))
-            case Move.REDEEM:
+            case OrderEffect.REDEEM:
                 self.put(*rules.redeem(order, paid_fen=stepped.saga.paid_fen or 0, now=self.now))
             case None:
                 pass
@@ -320,18 +320,20 @@ class PureWorld:
             self._signal(by_order[order_id], signal)
 
     def _file(self, claim_id: UUID, order_id: UUID) -> None:
-        saga = Saga(id=self.new_id(), kind=Kind.CLAIM, order_id=order_id, state=Step.CLAIMING, claim_id=claim_id)
+        saga = Saga(
+            id=self.new_id(), kind=SagaKind.CLAIM, order_id=order_id, state=SagaState.CLAIMING, claim_id=claim_id
+        )
         try:
             after, fact = rules.claim(self.orders[order_id], claim_id=claim_id, provider_id=PROVIDER)
         except Refusal as refusal:
             no = RefuseItem(claim_id=claim_id, order_id=order_id, code=refusal.code, article="A22", detail="")
-            self._keep(begin(with_changes(saga, state=Step.REFUSING), no))
+            self._keep(begin(with_changes(saga, state=SagaState.REFUSING), no))
             return
         self.put(after, fact)
-        if self.sagas[order_id].state is Step.COMMITTED:
+        if self.sagas[order_id].state is SagaState.COMMITTED:
             self._keep(begin(saga, ClaimVoucher(order_id=order_id, claim_id=claim_id)))
         else:
-            self._keep(begin(with_changes(saga, state=Step.WAITING_FOR_COMMIT), None))
+            self._keep(begin(with_changes(saga, state=SagaState.WAITING_FOR_COMMIT), None))
 
     # What voucher and settlement do.
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from services.order.domain import order as order_rules
 from services.order.domain import saga as saga_rules
 from services.order.domain.order import Order
-from services.order.domain.saga import Step, To
+from services.order.domain.saga import SagaState, Transition
 from services.order.domain.states import CancelReason, OrderState
 from services.voucher.domain import holds
 from services.voucher.domain.accounts import QuotaAccount
@@ -38,7 +38,7 @@ LOSERS = {"cancel": "order.already_cancelled", "confirm": "order.already_confirm
 """What everybody else is told once this one has won."""
 TOO_EARLY = "order.hold_pending"
 WON = {"cancel": OrderState.CANCELLED, "confirm": OrderState.CONFIRMED}
-TERMINAL = {OrderState.CANCELLED: Step.RELEASED, OrderState.CONFIRMED: Step.COMMITTED}
+TERMINAL = {OrderState.CANCELLED: SagaState.RELEASED, OrderState.CONFIRMED: SagaState.COMMITTED}
 
 
 @dataclass
@@ -253,13 +253,17 @@ BROKEN: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "a release without its posting": (lambda patch: patch.setattr(holds, "release", release_without_posting), "I4|I9"),
     "a cancellation that forgets the voucher": (
         lambda patch: patch.setitem(
-            cast("dict[object, To]", saga_rules.PURCHASE), (Step.HELD, saga_rules.Cancelled), To(Step.RELEASED)
+            cast("dict[object, Transition]", saga_rules.PURCHASE),
+            (SagaState.HELD, saga_rules.Cancelled),
+            Transition(SagaState.RELEASED),
         ),
         "I9",
     ),
     "a cancellation that forgets the voucher it asked for": (
         lambda patch: patch.setitem(
-            cast("dict[object, To]", saga_rules.PURCHASE), (Step.HOLDING, saga_rules.Cancelled), To(Step.RELEASED)
+            cast("dict[object, Transition]", saga_rules.PURCHASE),
+            (SagaState.HOLDING, saga_rules.Cancelled),
+            Transition(SagaState.RELEASED),
         ),
         "I9",
     ),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.order.domain.order import Order
-from services.order.domain.saga import RESTING, Kind, Step
+from services.order.domain.saga import RESTING, SagaKind, SagaState
 from services.order.domain.states import CancelReason, OrderState
 from services.settlement.domain.states import LIVE_ITEMS, ItemState
 from services.voucher.domain.states import Account, HoldState, LineState, Movement
@@ -234,7 +234,7 @@ class PureMachine(RuleBasedStateMachine):
                 wanted = (order.claim_id, order.state is OrderState.REDEEMED, order.paid_fen)
                 assert (item.claim_id, item.state is ItemState.PAID, item.approved_fen) == wanted, "I3"
         for saga in self.world.sagas.values():
-            assert saga.state is not Step.HELD or saga.kind is Kind.PURCHASE
+            assert saga.state is not SagaState.HELD or saga.kind is SagaKind.PURCHASE
 
 
 def check_line(flow: dict[Movement, int], *, state: LineState, amount_fen: int) -> None:

@@ -1,12 +1,14 @@
-"""Cold HTTP of the order service; the hot commands are in `hot`."""
+"""HTTP of the order service."""
 
 from fastapi import APIRouter
 
-from services.order.api import contacts, orders, records, refunds, watching
+from services.order.api import contacts, orders, quotes, records, refunds, watching
 
-PARTS = (orders, refunds, records, contacts, watching)
+PARTS = (quotes, orders, refunds, records, contacts, watching)
 
 # Routes as they were built: to include a router would build each of them anew.
 router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])
 
-__all__ = ["router"]
+HOT_ROUTES = orders.HOT_ROUTES
+
+__all__ = ["HOT_ROUTES", "router"]

@@ -4,32 +4,23 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
+from services.order.api.bodies import ContactBody
 from services.order.contacts import ContactSeal, contact_of
-from services.order.domain.contacts import EMAIL, NAME_MAX, PHONE
 from services.order.handlers import contacts
 from shared.contracts.http.lists import Page
 from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require, runtime_of
+from shared.runtime.http import AskedPlace, Reading, Run, actor_of, require, runtime_of
 
 router = APIRouter(tags=["联系人"])
 
 # Who acted and who read is for those who supervise, and for the auditor.
 TrailReader = Annotated[Principal, Depends(require(Permission.PLATFORM_PERSON_READ))]
-Buyer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
-
-
-class ContactBody(Body):
-    """Whom providers may ring about the enterprise's orders."""
-
-    name: str = Field(min_length=1, max_length=NAME_MAX)
-    phone: str = Field(pattern=PHONE)
-    email: str = Field(default="", pattern=EMAIL)
+Placer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
 
 
 class NamedContact(Resource):
@@ -39,7 +30,7 @@ class NamedContact(Resource):
 
 
 @router.get("/contact", summary="本单位订单联系人")
-async def read_contact(request: Request, connection: Reading, principal: Buyer) -> NamedContact:
+async def read_contact(request: Request, connection: Reading, principal: Placer) -> NamedContact:
     """Whom the enterprise has named for all its orders."""
     seal = runtime_of(request).ports.get(ContactSeal)
     return NamedContact(contact=await views.read_contact(connection, principal.organisation_id, seal=seal))
@@ -58,7 +49,7 @@ async def list_contact_reads(
 
 
 @router.put("/contact", status_code=204, summary="设置本单位订单联系人")
-async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Response:
+async def name_contact(run: Run, body: ContactBody, principal: Placer) -> Response:
     """Name whom providers may ring about orders; shown to the provider of an order from the order on. Source: A19.
 
     Raises: BadRequest.
@@ -68,7 +59,7 @@ async def name_contact(run: Run, body: ContactBody, principal: Buyer) -> Respons
 
 
 @router.delete("/contact", status_code=204, summary="删除本单位订单联系人")
-async def forget_contact(run: Run, principal: Buyer) -> Response:
+async def forget_contact(run: Run, principal: Placer) -> Response:
     """Take the name back; providers see no contact then, but for orders that were given their own."""
     command = contacts.NameContact(contact=None, by=actor_of(principal))
     return await run.run(contacts.name_contact, command, status=204)

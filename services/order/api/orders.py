@@ -1,6 +1,6 @@
-"""Quotes and the reading of orders."""
+"""Orders: placed, decided on by their parties until they are confirmed, and read."""
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,26 +9,30 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
-from services.order.api.scopes import Cursor, Limit, Reader
-from services.order.contacts import ContactSeal
-from services.order.domain.pricing import LINES_MAX, QUANTITY_MAX, Wanted
+from services.order.api.bodies import ContactBody, Lines, VoucherFen
+from services.order.api.scopes import Reader
+from services.order.contacts import ContactSeal, contact_of
+from services.order.domain import refusals
 from services.order.domain.saga import UNDER_WAY
 from services.order.domain.states import OrderState
-from services.order.handlers.place import MakeQuote, Quote, make_quote, wish_of
+from services.order.domain.terms import Wanted
+from services.order.handlers.orders import OrderAct, OrderCommand, OrderResult, decide_orders
+from services.order.handlers.place import PlaceOrder, place_orders, wish_of
 from services.order.store import contacts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
-from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
-from shared.kernel.money import MAX_FEN
 from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
     Body,
+    Cursor,
+    HotCall,
+    HotRoute,
+    Limit,
     Moment,
     Reading,
     actor_of,
     reading_for_caller,
-    require,
     runtime_of,
     to_json,
     wait_preference,
@@ -38,92 +42,28 @@ from shared.runtime.work import HistoryItem
 router = APIRouter(tags=["订单"])
 
 
-class QuoteLine(Body):
-    """One line to be priced."""
-
-    product_id: UUID
-    edition: int = Field(ge=1, le=1_000_000)
-    component: str = Field(min_length=1, max_length=64)
-    quantity: int = Field(ge=1, le=QUANTITY_MAX)
+# A word at least, and nothing that a database does not store or a terminal obeys.
+_WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
-class QuoteBody(Body):
-    """What a quote is asked for; exactly one of `voucher` and `voucher_fen` is given."""
+class PlaceBody(Body):
+    """A purchase. Exactly one of `voucher` (max or none) and `voucher_fen` says how much voucher is wanted."""
 
-    lines: list[QuoteLine] = Field(min_length=1, max_length=LINES_MAX)
+    lines: Lines
+    agreement_version: str = Field(min_length=1, max_length=32)
     voucher: Literal["max", "none"] | None = None
-    voucher_fen: int | None = Field(default=None, strict=True, ge=0, le=MAX_FEN)
+    voucher_fen: VoucherFen | None = None
+    contact: ContactBody | None = None
 
 
-class QuotedLine(Resource):
-    """One priced line; amounts in fen."""
+class RefuseBody(Body):
+    """Why the provider does not take the order; its buyer reads it."""
 
-    line: int
-    product_id: UUID
-    edition: int
-    product_name: str
-    component: str
-    quantity: int
-    price_fen: int
-    fee_fen: int
-    rate_bp: int
-    voucher_max_fen: int
-    voucher_fen: int
-    own_fen: int
+    reason: str = Field(min_length=1, max_length=500, pattern=_WORDS)
 
 
-class QuoteAnswer(Resource):
-    """What the order would cost now; `binding` is always false. Amounts in fen."""
-
-    binding: Literal[False] = False
-    year: int
-    provider_id: UUID
-    lines: Sequence[QuotedLine]
-    fee_fen: int
-    voucher_max_fen: int
-    voucher_fen: int
-    own_fen: int
-    available_fen: int
-    agreement_version: str
-    warnings: Sequence[str]
-
-
-@router.post("/quotes", summary="试算（不具约束力）")
-async def quote(
-    request: Request, body: QuoteBody, principal: Annotated[Principal, Depends(require(Permission.ORDER_QUOTE_MAKE))]
-) -> QuoteAnswer:
-    """The same rules as placing, on the same copies; nothing is stored and nothing is held. Source: R67, Q4."""
-    wanted = [Wanted(**line.model_dump()) for line in body.lines]
-    command = MakeQuote(wanted=wanted, wish=wish_of(body.voucher, body.voucher_fen), by=actor_of(principal))
-    async with runtime_of(request).work() as work:
-        return _quote_answer(await make_quote(work, command), agreement_version=work.pack.agreement.version)
-
-
-def _quote_answer(found: Quote, *, agreement_version: str) -> QuoteAnswer:
-    priced = found.priced
-    same = ("line", "component", "quantity", "price_fen", "fee_fen", "rate_bp", "voucher_max_fen", "voucher_fen")
-    lines = [
-        QuotedLine(
-            **{name: getattr(line, name) for name in same},
-            product_id=line.offer.product_id,
-            edition=line.offer.edition,
-            product_name=line.offer.product_name,
-            own_fen=line.fee_fen - line.voucher_fen,
-        )
-        for line in priced.lines
-    ]
-    return QuoteAnswer(
-        year=found.year,
-        provider_id=priced.provider.id,
-        lines=lines,
-        fee_fen=priced.fee_fen,
-        voucher_max_fen=priced.voucher_max_fen,
-        voucher_fen=priced.voucher_fen,
-        own_fen=priced.own_fen,
-        available_fen=found.available_fen,
-        agreement_version=agreement_version,
-        warnings=found.warnings,
-    )
+class NothingBody(Body):
+    """No fields: the path says everything."""
 
 
 @router.get("/orders", summary="订单列表")
@@ -176,7 +116,7 @@ async def _record_read(request: Request, found: views.OrderDetail, principal: Pr
     """That the buyer's contact person is shown to somebody else is recorded before it leaves. Source: R7, R9."""
     async with runtime_of(request).work() as work:
         await contacts.record_read(
-            work.connection,
+            work,
             work.new_id(),
             order_id=found.id,
             enterprise_id=found.enterprise_id,
@@ -216,3 +156,129 @@ async def read_history(connection: Reading, order_id: UUID, principal: Reader, p
     return await views.read_history(
         connection, order_id, scope=views.scope_of(principal), reader=principal, place=place
     )
+
+
+def _place(body: PlaceBody, call: HotCall) -> PlaceOrder:
+    given = body.contact
+    return PlaceOrder(
+        wanted=[
+            Wanted(product_id=line.product_id, edition=line.edition, component=line.component, quantity=line.quantity)
+            for line in body.lines
+        ],
+        wish=wish_of(body.voucher, body.voucher_fen),
+        agreement_version=body.agreement_version,
+        by=actor_of(call.principal),
+        contact=None if given is None else contact_of(given.name, given.phone, given.email, at="/contact"),
+    )
+
+
+def _on_order(act: OrderAct, body: NothingBody | RefuseBody, call: HotCall) -> OrderCommand:
+    return OrderCommand(
+        act=act,
+        order_id=call.id("order_id"),
+        by=actor_of(call.principal),
+        expected_version=call.expected_version,
+        reason=body.reason if isinstance(body, RefuseBody) else "",
+    )
+
+
+def _order_id(result: OrderResult) -> UUID:
+    return result.id
+
+
+def _location(result: OrderResult) -> str:
+    return f"/api/order/v1/orders/{result.id}"
+
+
+_WINNERS = (
+    refusals.OrderNotFound,
+    refusals.AlreadyConfirmed,
+    refusals.AlreadyCancelled,
+    refusals.AlreadyRefused,
+    refusals.AlreadyRefunded,
+    refusals.AlreadyClaimed,
+    refusals.AlreadyRedeemed,
+)
+
+HOT_ROUTES = (
+    HotRoute(
+        method="POST",
+        path="/orders",
+        summary="下单",
+        permission=Permission.ORDER_ORDER_PLACE,
+        body=PlaceBody,
+        answer=OrderResult,
+        command=_place,
+        handler=place_orders,
+        status=201,
+        location=_location,
+        awaits=_order_id,
+        if_match="ignored",
+        refusals=(
+            refusals.AgreementNotCurrent,
+            refusals.EnterpriseNotAuthenticated,
+            refusals.EnterpriseSuspended,
+            refusals.ProviderNotAuthenticated,
+            refusals.ProviderNotRecognised,
+            refusals.ProviderSuspended,
+            refusals.PartiesAffiliated,
+            refusals.EnterpriseNotSmall,
+            refusals.ProductNotOnOffer,
+            refusals.OfferChanged,
+            refusals.ComponentUnknown,
+            refusals.SeveralProviders,
+            refusals.OrderTooLarge,
+            refusals.VoucherOverMaximum,
+            refusals.NoQuotaLeft,
+            refusals.VoucherNotTaken,
+        ),
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/confirm",
+        summary="交易确认",
+        permission=Permission.ORDER_ORDER_CONFIRM,
+        body=NothingBody,
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.CONFIRM),
+        handler=decide_orders,
+        awaits=_order_id,
+        refusals=(
+            *_WINNERS,
+            refusals.HoldPending,
+            refusals.ConfirmTooLate,
+            refusals.YearClosed,
+            refusals.EnterpriseNotAuthenticated,
+            refusals.EnterpriseSuspended,
+            refusals.ProviderNotAuthenticated,
+            refusals.ProviderNotRecognised,
+            refusals.ProviderSuspended,
+            refusals.PartiesAffiliated,
+            refusals.ProductDelistedSince,
+        ),
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/cancel",
+        summary="取消订单",
+        permission=Permission.ORDER_ORDER_CANCEL,
+        body=NothingBody,
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.CANCEL),
+        handler=decide_orders,
+        awaits=_order_id,
+        refusals=_WINNERS,
+    ),
+    HotRoute(
+        method="POST",
+        path="/orders/{order_id}/refuse",
+        summary="不接受订单",
+        permission=Permission.ORDER_ORDER_CONFIRM,
+        body=RefuseBody,
+        answer=OrderResult,
+        command=partial(_on_order, OrderAct.REFUSE),
+        handler=decide_orders,
+        awaits=_order_id,
+        refusals=_WINNERS,
+    ),
+)

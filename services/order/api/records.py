@@ -19,8 +19,8 @@ from shared.runtime.http import Body, Run, VersionedRun, actor_of, require, requ
 router = APIRouter(tags=["订单记录"])
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, Field(max_length=2_000)]
-Said = Annotated[str, Field(min_length=1, max_length=2_000)]
+OptionalText = Annotated[str, Field(max_length=2_000)]
+RequiredText = Annotated[str, Field(min_length=1, max_length=2_000)]
 Recorder = Annotated[Principal, Depends(require(Permission.ORDER_DELIVERY_RECORD))]
 Accepter = Annotated[Principal, Depends(require(Permission.ORDER_DELIVERY_ACCEPT))]
 Payer = Annotated[Principal, Depends(require(Permission.ORDER_ORDER_PLACE))]
@@ -52,34 +52,34 @@ class PaymentBody(Correctable):
     paid_on: date
     amount_fen: int = Field(strict=True, ge=1, le=MAX_FEN)
     sha256: Sha256 | None = None
-    text: Text = ""
+    text: OptionalText = ""
 
 
 class DeliveryBody(Correctable):
     """A delivery by the provider. Source: A19, R71."""
 
     delivered_on: date
-    text: Text = ""
+    text: OptionalText = ""
 
 
 class AcceptanceBody(Correctable):
     """The enterprise accepts the delivery; evidence for reviewers, never a condition. Source: R71."""
 
     accepted_on: date
-    text: Text = ""
+    text: OptionalText = ""
 
 
 class ComplaintBody(Correctable):
     """A complaint, for example of lowered service. Source: A9, R4, R71."""
 
-    text: Said
+    text: RequiredText
 
 
 class EvaluationBody(Correctable):
     """Scores of 1 to 5 on each axis of the pack. Source: R21."""
 
     scores: Annotated[dict[str, int], Field(min_length=1, max_length=20)]
-    text: Text = ""
+    text: OptionalText = ""
 
 
 class ReasonBody(Body):
@@ -106,7 +106,7 @@ async def _record(
         order_id=order_id,
         kind=kind,
         by=actor_of(principal),
-        version=run.expected_version,
+        expected_version=run.expected_version,
         corrects=_correction(body),
         **values,  # type: ignore[arg-type] # the routes below name fields of the command
     )

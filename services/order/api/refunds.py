@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from services.order.domain.pricing import LINES_MAX
+from services.order.domain.terms import LINES_MAX
 from services.order.handlers import refunds
 from shared.contracts.http.resources import Resource
 from shared.contracts.permissions import Permission
@@ -68,7 +68,7 @@ def _answer(
     run: VersionedRun, order_id: UUID, principal: Principal, *, consent: bool, reason: str
 ) -> refunds.AnswerRefund:
     return refunds.AnswerRefund(
-        order_id=order_id, consent=consent, reason=reason, by=actor_of(principal), version=run.expected_version
+        order_id=order_id, consent=consent, reason=reason, by=actor_of(principal), expected_version=run.expected_version
     )
 
 
@@ -85,7 +85,7 @@ async def request_refund(
         lines=body.lines,
         reason=body.reason,
         by=actor_of(principal),
-        version=run.expected_version,
+        expected_version=run.expected_version,
     )
     return await run.run(refunds.request_refund, command, status=201)
 

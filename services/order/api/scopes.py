@@ -1,10 +1,9 @@
-"""Who may read orders, and the shapes that lists share."""
+"""Who may read orders."""
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 
-from shared.contracts.http.lists import LIMIT_MAX
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
 from shared.runtime.http import require_any
@@ -17,5 +16,3 @@ Reader = Annotated[
         )
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str | None, Query(max_length=64)]

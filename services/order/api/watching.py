@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from services.order import views
-from services.order.api.scopes import Cursor, Limit
-from services.order.domain.saga import Kind, Step
+from services.order.domain.saga import SagaKind, SagaState
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Reading, require, runtime_of
+from shared.runtime.http import Cursor, Limit, Reading, require, runtime_of
 
 router = APIRouter(tags=["待办与监看"])
 
@@ -32,8 +31,8 @@ async def list_tasks(
 async def list_sagas(  # noqa: PLR0913 - one parameter a filter
     connection: Reading,
     principal: Annotated[Principal, Depends(require(Permission.ORDER_ORDER_READ_ALL))],
-    state: Step | None = None,
-    kind: Kind | None = None,
+    state: SagaState | None = None,
+    kind: SagaKind | None = None,
     *,
     stuck: bool = False,
     limit: Limit = LIMIT_DEFAULT,

@@ -120,14 +120,6 @@ class RefundableLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refunded: bool
 
 
-def order_number(*, order_id: UUID, year: int) -> str:
-    """The number people read: year and 60 random bits of the id in Crockford's base 32; no counter to queue at."""
-    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    bits = order_id.int & ((1 << 60) - 1)
-    code = "".join(alphabet[(bits >> shift) & 31] for shift in range(55, -5, -5))
-    return f"{year}-{code[:4]}-{code[4:8]}-{code[8:]}"
-
-
 def winner(order: Order) -> Refusal:  # noqa: PLR0911 - one for each state
     """The refusal that names what the order has become already."""
     match order.state:

@@ -35,7 +35,7 @@ from shared.contracts.messages.voucher import (
 from shared.kernel.refusals import bug, invariant
 
 
-class Kind(StrEnum):
+class SagaKind(StrEnum):
     """What a saga is about."""
 
     PURCHASE = "purchase"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
     CLAIM = "claim"
 
 
-class Step(StrEnum):
+class SagaState(StrEnum):
     """Where a saga stands; the forms in -ing wait for an answer."""
 
     HOLDING = "holding"
@@ -68,7 +68,7 @@ class Step(StrEnum):
     REDEEMED = "redeemed"
 
 
-class Move(StrEnum):
+class OrderEffect(StrEnum):
     """What a step makes of the order."""
 
     AWAIT = "await"
@@ -82,9 +82,9 @@ class Saga(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One saga; `number` counts its commands, `pending` is the one without an answer."""
 
     id: UUID
-    kind: Kind
+    kind: SagaKind
     order_id: UUID
-    state: Step
+    state: SagaState
     number: int = 0
     pending: Command | None = None
     version: int = 1
@@ -99,7 +99,7 @@ class Saga(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return "" if self.pending is None else self.pending.type_name()
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A participant's reply to command `number`."""
 
     number: int
@@ -130,28 +130,28 @@ class ItemPaid(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     paid_fen: int
 
 
-Signal: TypeAlias = Answer | Cancelled | Confirmed | CommitKnown | ItemEnded | ItemPaid
+Signal: TypeAlias = Answered | Cancelled | Confirmed | CommitKnown | ItemEnded | ItemPaid
 Sender: TypeAlias = Callable[[Saga, object], Command]
 
 
-class To(msgspec.Struct, frozen=True, gc=False):
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """Go to a state; send a command; move the order."""
 
-    state: Step
+    state: SagaState
     send: Sender | None = None
-    move: Move | None = None
+    effect: OrderEffect | None = None
 
 
-class Stepped(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SagaStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a step came to."""
 
     saga: Saga
     command: Command | None = None
-    move: Move | None = None
+    effect: OrderEffect | None = None
     late: bool = False
 
 
-Table: TypeAlias = Mapping[tuple[Step, type], To]
+TransitionTable: TypeAlias = Mapping[tuple[SagaState, type], Transition]
 
 
 def _release(saga: Saga, signal: object) -> Command:
@@ -198,123 +198,134 @@ def _redeem(saga: Saga, signal: object) -> Command:
 
 
 # Hold, wait for the provider, commit. Compensation of the hold: release. Pivot: Confirmed.
-PURCHASE: Table = {
-    (Step.HOLDING, VoucherHeld): To(Step.HELD, move=Move.AWAIT),
-    (Step.HOLDING, Refused): To(Step.REFUSED, move=Move.REFUSE),
-    (Step.HOLDING, Cancelled): To(Step.RELEASING, send=_release),
-    (Step.HELD, Cancelled): To(Step.RELEASING, send=_release),
-    (Step.HELD, Confirmed): To(Step.COMMITTING, send=_commit),
-    (Step.COMMITTING, VoucherCommitted): To(Step.COMMITTED),
-    (Step.RELEASING, VoucherReleased): To(Step.RELEASED),
+PURCHASE: TransitionTable = {
+    (SagaState.HOLDING, VoucherHeld): Transition(SagaState.HELD, effect=OrderEffect.AWAIT),
+    (SagaState.HOLDING, Refused): Transition(SagaState.REFUSED, effect=OrderEffect.REFUSE),
+    (SagaState.HOLDING, Cancelled): Transition(SagaState.RELEASING, send=_release),
+    (SagaState.HELD, Cancelled): Transition(SagaState.RELEASING, send=_release),
+    (SagaState.HELD, Confirmed): Transition(SagaState.COMMITTING, send=_commit),
+    (SagaState.COMMITTING, VoucherCommitted): Transition(SagaState.COMMITTED),
+    (SagaState.RELEASING, VoucherReleased): Transition(SagaState.RELEASED),
 }
-PURCHASE_LATE: Table = {
-    (Step.REFUSED, VoucherHeld): To(Step.RELEASING, send=_release),
-    (Step.RELEASED, VoucherHeld): To(Step.RELEASING, send=_release),
+PURCHASE_LATE: TransitionTable = {
+    (SagaState.REFUSED, VoucherHeld): Transition(SagaState.RELEASING, send=_release),
+    (SagaState.RELEASED, VoucherHeld): Transition(SagaState.RELEASING, send=_release),
 }
 
 # The order row has decided before this saga begins: one step, retried until it is answered.
-REFUND: Table = {(Step.RETURNING, VoucherRefunded): To(Step.RETURNED, move=Move.RETURN)}
+REFUND: TransitionTable = {
+    (SagaState.RETURNING, VoucherRefunded): Transition(SagaState.RETURNED, effect=OrderEffect.RETURN)
+}
 
 # Lock the money, open the item; then paid or ended. Compensation of the lock: unclaim. Pivot: ItemPaid.
-CLAIM: Table = {
-    (Step.WAITING_FOR_COMMIT, CommitKnown): To(Step.CLAIMING, send=_claim),
-    (Step.WAITING_FOR_COMMIT, ItemEnded): To(Step.ENDED, move=Move.UNCLAIM),
-    (Step.CLAIMING, VoucherClaimed): To(Step.OPENING, send=_open_item),
-    (Step.CLAIMING, Refused): To(Step.REFUSING, send=_refuse_item, move=Move.UNCLAIM),
-    (Step.CLAIMING, ItemEnded): To(Step.CLAIMING_ENDED),
-    (Step.CLAIMING_ENDED, VoucherClaimed): To(Step.UNCLAIMING, send=_unclaim),
-    (Step.CLAIMING_ENDED, Refused): To(Step.ENDED, move=Move.UNCLAIM),
-    (Step.REFUSING, ItemRefused): To(Step.REFUSED),
-    (Step.OPENING, ItemOpened): To(Step.OPEN),
-    (Step.OPENING, Refused): To(Step.UNCLAIMING, send=_unclaim),
-    (Step.OPENING, ItemEnded): To(Step.UNCLAIMING, send=_unclaim),
-    (Step.OPENING, ItemPaid): To(Step.REDEEMING, send=_redeem),
-    (Step.OPEN, ItemEnded): To(Step.UNCLAIMING, send=_unclaim),
-    (Step.OPEN, ItemPaid): To(Step.REDEEMING, send=_redeem),
-    (Step.UNCLAIMING, VoucherUnclaimed): To(Step.ENDED, move=Move.UNCLAIM),
-    (Step.UNDOING, VoucherUnclaimed): To(Step.REFUSING, send=_refuse_item),
-    (Step.REDEEMING, VoucherRedeemed): To(Step.REDEEMED, move=Move.REDEEM),
+CLAIM: TransitionTable = {
+    (SagaState.WAITING_FOR_COMMIT, CommitKnown): Transition(SagaState.CLAIMING, send=_claim),
+    (SagaState.WAITING_FOR_COMMIT, ItemEnded): Transition(SagaState.ENDED, effect=OrderEffect.UNCLAIM),
+    (SagaState.CLAIMING, VoucherClaimed): Transition(SagaState.OPENING, send=_open_item),
+    (SagaState.CLAIMING, Refused): Transition(SagaState.REFUSING, send=_refuse_item, effect=OrderEffect.UNCLAIM),
+    (SagaState.CLAIMING, ItemEnded): Transition(SagaState.CLAIMING_ENDED),
+    (SagaState.CLAIMING_ENDED, VoucherClaimed): Transition(SagaState.UNCLAIMING, send=_unclaim),
+    (SagaState.CLAIMING_ENDED, Refused): Transition(SagaState.ENDED, effect=OrderEffect.UNCLAIM),
+    (SagaState.REFUSING, ItemRefused): Transition(SagaState.REFUSED),
+    (SagaState.OPENING, ItemOpened): Transition(SagaState.OPEN),
+    (SagaState.OPENING, Refused): Transition(SagaState.UNCLAIMING, send=_unclaim),
+    (SagaState.OPENING, ItemEnded): Transition(SagaState.UNCLAIMING, send=_unclaim),
+    (SagaState.OPENING, ItemPaid): Transition(SagaState.REDEEMING, send=_redeem),
+    (SagaState.OPEN, ItemEnded): Transition(SagaState.UNCLAIMING, send=_unclaim),
+    (SagaState.OPEN, ItemPaid): Transition(SagaState.REDEEMING, send=_redeem),
+    (SagaState.UNCLAIMING, VoucherUnclaimed): Transition(SagaState.ENDED, effect=OrderEffect.UNCLAIM),
+    (SagaState.UNDOING, VoucherUnclaimed): Transition(SagaState.REFUSING, send=_refuse_item),
+    (SagaState.REDEEMING, VoucherRedeemed): Transition(SagaState.REDEEMED, effect=OrderEffect.REDEEM),
 }
-CLAIM_LATE: Table = {
-    (Step.REFUSING, VoucherClaimed): To(Step.UNDOING, send=_unclaim),
-    (Step.REFUSED, VoucherClaimed): To(Step.UNDOING, send=_unclaim),
+CLAIM_LATE: TransitionTable = {
+    (SagaState.REFUSING, VoucherClaimed): Transition(SagaState.UNDOING, send=_unclaim),
+    (SagaState.REFUSED, VoucherClaimed): Transition(SagaState.UNDOING, send=_unclaim),
 }
 RESTING = frozenset(
-    {Step.HELD, Step.REFUSED, Step.COMMITTED, Step.RELEASED, Step.RETURNED, Step.OPEN, Step.ENDED, Step.REDEEMED}
+    {
+        SagaState.HELD,
+        SagaState.REFUSED,
+        SagaState.COMMITTED,
+        SagaState.RELEASED,
+        SagaState.RETURNED,
+        SagaState.OPEN,
+        SagaState.ENDED,
+        SagaState.REDEEMED,
+    }
 )
 """States in which nothing is under way: every saga reaches one of them (I11)."""
-UNDER_WAY = frozenset({Step.HOLDING, Step.COMMITTING, Step.RELEASING})
+UNDER_WAY = frozenset({SagaState.HOLDING, SagaState.COMMITTING, SagaState.RELEASING})
 """States of a purchase in which a command of it is under way."""
 
 
 def is_settled(saga: Saga | None) -> bool:
     """Whether a caller that waits would call this the end: no command of the purchase is under way."""
-    return saga is None or saga.kind is not Kind.PURCHASE or saga.state not in UNDER_WAY
+    return saga is None or saga.kind is not SagaKind.PURCHASE or saga.state not in UNDER_WAY
 
 
 def check_rest(saga: Saga) -> None:
     """A saga rests, or waits for an answer or for another saga. Raises: Bug (I11)."""
     invariant(
-        (saga.state in RESTING) == (saga.pending is None) or saga.state is Step.WAITING_FOR_COMMIT,
+        (saga.state in RESTING) == (saga.pending is None) or saga.state is SagaState.WAITING_FOR_COMMIT,
         "a saga rests or waits",
     )
 
 
-def begin(saga: Saga, command: Command | None) -> Stepped:
+def begin(saga: Saga, command: Command | None) -> SagaStep:
     """A saga with its first command, if it has one yet."""
-    return _sent(saga, command) if command is not None else Stepped(saga=saga)
+    return _sent(saga, command) if command is not None else SagaStep(saga=saga)
 
 
-def begin_refund(*, refund_id: UUID, order_id: UUID, lines: tuple[int, ...]) -> Stepped:
+def begin_refund(*, refund_id: UUID, order_id: UUID, lines: tuple[int, ...]) -> SagaStep:
     """The saga that returns the voucher shares of whole lines. Source: A20, Q12."""
-    saga = Saga(id=refund_id, kind=Kind.REFUND, order_id=order_id, state=Step.RETURNING)
+    saga = Saga(id=refund_id, kind=SagaKind.REFUND, order_id=order_id, state=SagaState.RETURNING)
     return begin(saga, RefundVoucher(order_id=order_id, lines=lines))
 
 
-def step_purchase(saga: Saga, signal: Signal) -> Stepped:
+def step_purchase(saga: Saga, signal: Signal) -> SagaStep:
     """One step of a purchase."""
     return _step(saga, signal, table=PURCHASE, late=PURCHASE_LATE)
 
 
-def step_refund(saga: Saga, signal: Signal) -> Stepped:
+def step_refund(saga: Saga, signal: Signal) -> SagaStep:
     """One step of a refund."""
     return _step(saga, signal, table=REFUND, late={})
 
 
-def step_claim(saga: Saga, signal: Signal) -> Stepped:
+def step_claim(saga: Saga, signal: Signal) -> SagaStep:
     """One step of one item of a claim. Raises: Bug when an item is paid that was never open."""
     stepped = _step(saga, signal, table=CLAIM, late=CLAIM_LATE)
     if isinstance(signal, ItemPaid):
-        if stepped.saga.state not in {Step.REDEEMING, Step.REDEEMED}:
+        if stepped.saga.state not in {SagaState.REDEEMING, SagaState.REDEEMED}:
             bug(f"claim {saga.claim_id} was paid for order {saga.order_id} while {saga.state}")
         return replace(stepped, saga=replace(stepped.saga, paid_fen=signal.paid_fen))
     return stepped
 
 
-STEPS: Mapping[Kind, Callable[[Saga, Signal], Stepped]] = {
-    Kind.PURCHASE: step_purchase,
-    Kind.REFUND: step_refund,
-    Kind.CLAIM: step_claim,
+STEPS: Mapping[SagaKind, Callable[[Saga, Signal], SagaStep]] = {
+    SagaKind.PURCHASE: step_purchase,
+    SagaKind.REFUND: step_refund,
+    SagaKind.CLAIM: step_claim,
 }
 
 
-def step(saga: Saga, signal: Signal) -> Stepped:
+def step(saga: Saga, signal: Signal) -> SagaStep:
     """One step of any saga."""
     return STEPS[saga.kind](saga, signal)
 
 
-def _step(saga: Saga, signal: Signal, *, table: Table, late: Table) -> Stepped:
-    what: object = signal.reply if isinstance(signal, Answer) else signal
-    in_time = not isinstance(signal, Answer) or (signal.number == saga.number and saga.pending is not None)
+def _step(saga: Saga, signal: Signal, *, table: TransitionTable, late: TransitionTable) -> SagaStep:
+    what: object = signal.reply if isinstance(signal, Answered) else signal
+    in_time = not isinstance(signal, Answered) or (signal.number == saga.number and saga.pending is not None)
     rule = (table if in_time else late).get((saga.state, type(what)))
     late_now = saga.late if in_time else saga.late + 1
     if rule is None:
         # A refusal after the pivot, a repeated signal, a late answer without effect: the pending command stands.
         noted = replace(saga, late=late_now, last_event=_name(what), version=saga.version + 1)
-        return Stepped(saga=noted, late=not in_time)
+        return SagaStep(saga=noted, late=not in_time)
     command = rule.send(saga, what) if rule.send is not None else None
     # CLAIMING_ENDED still waits for the answer to the claim it sent; every other step is done with its command.
-    waiting = saga.pending if rule.state is Step.CLAIMING_ENDED else command
+    waiting = saga.pending if rule.state is SagaState.CLAIMING_ENDED else command
     moved = replace(
         saga,
         state=rule.state,
@@ -324,11 +335,11 @@ def _step(saga: Saga, signal: Signal, *, table: Table, late: Table) -> Stepped:
         last_event=_name(what),
         version=saga.version + 1,
     )
-    return Stepped(saga=moved, command=command, move=rule.move, late=not in_time)
+    return SagaStep(saga=moved, command=command, effect=rule.effect, late=not in_time)
 
 
-def _sent(saga: Saga, command: Command) -> Stepped:
-    return Stepped(saga=replace(saga, number=saga.number + 1, pending=command), command=command)
+def _sent(saga: Saga, command: Command) -> SagaStep:
+    return SagaStep(saga=replace(saga, number=saga.number + 1, pending=command), command=command)
 
 
 def _name(what: object) -> str:

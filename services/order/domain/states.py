@@ -50,6 +50,16 @@ CANCEL_REASONS: Mapping[str, str] = {
     CancelReason.AFFILIATED: "交易双方存在隶属、共建或产权纽带关系",
 }
 """The reasons as users read them."""
+CANCEL_ARTICLES: Mapping[CancelReason, str] = {
+    CancelReason.ENTERPRISE: "A20",
+    CancelReason.PROVIDER: "A19",
+    CancelReason.TIMEOUT: "A19",
+    CancelReason.YEAR_END: "A9",
+    CancelReason.DELISTED: "A12",
+    CancelReason.SUSPENDED: "A12",
+    CancelReason.AFFILIATED: "A13(4)",
+}
+"""The articles they rest on."""
 
 S = OrderState
 UNCONFIRMED = (S.PLACED, S.AWAITING_CONFIRMATION)

@@ -6,10 +6,10 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from services.order.domain import order as rules
-from services.order.domain.parties import Act, Pair, check_both
-from services.order.domain.saga import ItemEnded, ItemPaid, Kind, Saga, Signal, Step, begin
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.domain.saga import ItemEnded, ItemPaid, Saga, SagaKind, SagaState, Signal, begin
+from services.order.domain.terms import Act, OrderParties, check_both
+from services.order.handlers.effects import signal
+from services.order.handlers.orders import OrderBatch, decide, record_refusal, tell
 from services.order.store import sagas as store
 from shared.contracts.messages.settlement import ClaimItemEnded, ClaimPaid, ClaimSubmitted, RefuseItem
 from shared.contracts.messages.voucher import ClaimVoucher
@@ -31,13 +31,13 @@ async def file_claims(work: Work, facts: Sequence[ClaimSubmitted]) -> None:
     batch.write()
 
 
-def _file(batch: OrderBatch, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, order_id: UUID) -> None:
+def _file(batch: OrderBatch, pairs: Mapping[UUID, OrderParties], fact: ClaimSubmitted, order_id: UUID) -> None:
     work = batch.work
     saga = Saga(
         id=work.new_id(),
-        kind=Kind.CLAIM,
+        kind=SagaKind.CLAIM,
         order_id=order_id,
-        state=Step.CLAIMING,
+        state=SagaState.CLAIMING,
         claim_id=fact.claim_id,
         last_event=fact.name,
     )
@@ -53,20 +53,20 @@ def _file(batch: OrderBatch, pairs: Mapping[UUID, Pair], fact: ClaimSubmitted, o
         )
     except Refusal as refusal:
         if before is not None and before.provider_id == fact.provider_id:
-            moves.record_refusal(
-                work, before, refusal, act="order.claim_refused", by=SYSTEM, claim_id=str(fact.claim_id)
-            )
-        batch.step(begin(replace(saga, state=Step.REFUSING), _refusal_of(fact.claim_id, order_id, refusal)))
+            claim_id = str(fact.claim_id)
+            record_refusal(work, before, refusal, act="order.claim_refused", by=SYSTEM, claim_id=claim_id)
+        batch.step(begin(replace(saga, state=SagaState.REFUSING), _refusal_of(fact.claim_id, order_id, refusal)))
         return
     batch.put(after, claimed)
-    moves.decide(work, before or after, after, act="order.claim", by=SYSTEM, rule="A22")
-    moves.tell_claimed(work, after)
+    decide(work, before or after, after, act="order.claim", by=SYSTEM, rule="A22")
+    text = f"订单{after.number}已由云服务商提交兑现，不再取消或退款。"
+    tell(work, after.enterprise_id, after, event="order.claimed", text=text, article="A20")
     purchase = batch.purchase(order_id)
-    if purchase is not None and purchase.state is Step.COMMITTED:
+    if purchase is not None and purchase.state is SagaState.COMMITTED:
         batch.step(begin(saga, ClaimVoucher(order_id=order_id, claim_id=fact.claim_id)))
     else:
         # The confirmation stands, voucher's answer to the commit does not yet: the claim waits for it.
-        batch.step(begin(replace(saga, state=Step.WAITING_FOR_COMMIT), None))
+        batch.step(begin(replace(saga, state=SagaState.WAITING_FOR_COMMIT), None))
 
 
 def _refusal_of(claim_id: UUID, order_id: UUID, refusal: Refusal) -> RefuseItem:
@@ -91,8 +91,8 @@ async def _signal(work: Work, items: Sequence[tuple[UUID, UUID, Signal]]) -> Non
     found = await store.find_claim_sagas(work.connection, [(claim_id, order_id) for claim_id, order_id, _ in items])
     batch.add_sagas(found)
     ids = {(saga.claim_id, saga.order_id): saga.id for saga in found}
-    for claim_id, order_id, signal in items:
+    for claim_id, order_id, heard in items:
         saga = batch.saga(ids[claim_id, order_id])
         if saga is not None:
-            moves.signal(batch, saga, signal)
+            signal(batch, saga, heard)
     batch.write()

@@ -4,30 +4,20 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.order.domain.states import CancelReason
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, cancel
+from services.order.handlers.parties import SUSPENSION_TIMER
 from services.order.store import copies
 from services.order.store import orders as store
+from services.order.store.parties import find_parties
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
-from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.voucher import QuotaMoved
 from shared.runtime.service import folding
 from shared.runtime.work import Work
 
-SUSPENSION_TIMER = "suspension"
 DELISTING_TIMER = "delisting"
 AFFILIATION_TIMER = "affiliation"
 CANCEL_MAX = 200
-
-
-async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
-    """Keep organisations; one that may not act ends its unconfirmed orders when that takes effect. Source: A12."""
-    await copies.save_parties(work.connection, facts)
-    for fact in facts:
-        since = fact.party.suspended_since
-        if fact.party.closed or since is not None:
-            due_at = max(since or work.now, work.now)
-            work.set_timer(SUSPENSION_TIMER, key=fact.organisation_id, due_at=due_at)
 
 
 async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
@@ -35,7 +25,7 @@ async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | Affiliatio
 
     Source: A13(4), R63.
     """
-    await copies.save_ties(work.connection, facts)
+    await copies.copy_ties(work, facts)
     for fact in facts:
         if isinstance(fact, AffiliationRecorded):
             work.set_timer(AFFILIATION_TIMER, key=fact.affiliation_id, due_at=work.now)
@@ -43,12 +33,12 @@ async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | Affiliatio
 
 async def copy_offers(work: Work, facts: Sequence[ProductPublished]) -> None:
     """Keep published editions. Source: A11(5)."""
-    await copies.save_offers(work.connection, facts)
+    await copies.copy_offers(work, facts)
 
 
 async def copy_delistings(work: Work, facts: Sequence[ProductDelisted]) -> None:
     """End editions; unconfirmed orders of the product end when that takes effect. Source: A12."""
-    await copies.save_delistings(work.connection, facts)
+    await copies.copy_delistings(work, facts)
     for fact in facts:
         work.set_timer(DELISTING_TIMER, key=fact.product_id, due_at=max(fact.effective_at, work.now))
 
@@ -57,13 +47,13 @@ async def copy_delistings(work: Work, facts: Sequence[ProductDelisted]) -> None:
 async def copy_balances(work: Work, facts: Sequence[QuotaMoved]) -> None:
     """Keep what is left on quota accounts, for quotes: of several facts of an account the last says it."""
     latest = {fact.aggregate_id: fact for fact in facts}
-    await copies.save_balances(work.connection, list(latest.values()))
+    await copies.copy_balances(work, list(latest.values()))
 
 
 async def end_orders_of_suspended(work: Work, organisation_ids: Sequence[UUID]) -> None:
     """Cancel what is unconfirmed of organisations that may not act now; many orders take several firings."""
-    parties = await copies.find_parties(work.connection, organisation_ids)
-    for organisation_id, party in parties.items():
+    found_parties = await find_parties(work.connection, organisation_ids)
+    for organisation_id, party in found_parties.items():
         if party.stopped(work.now):
             found = await store.find_unconfirmed_of_party(work.connection, organisation_id, limit=CANCEL_MAX)
             await cancel_all(work, found, reason=CancelReason.SUSPENDED)
@@ -109,6 +99,6 @@ async def cancel_all(work: Work, order_ids: Sequence[UUID], *, reason: CancelRea
     batch = await OrderBatch.open(work, order_ids)
     going = [order for order_id in order_ids if (order := batch.find(order_id)) is not None and order.unconfirmed]
     for order in going:
-        moves.cancel(batch, order, reason=reason)
+        cancel(batch, order, reason=reason)
     batch.write()
     return len(going)

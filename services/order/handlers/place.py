@@ -5,17 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from services.order.answers import OrderAnswer
-from services.order.contacts import Contact, ContactSeal
-from services.order.domain import order as rules
+from services.order.contacts import ContactPerson, ContactSeal
 from services.order.domain.order import NewOrder
-from services.order.domain.parties import Act
-from services.order.domain.pricing import Buyer, Offer, Priced, VoucherWish, Wanted, price
 from services.order.domain.refusals import AgreementNotCurrent
-from services.order.domain.saga import Kind, Saga, Step, Stepped, begin
+from services.order.domain.saga import Saga, SagaKind, SagaState, SagaStep, begin
 from services.order.domain.states import OrderState
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.domain.terms import Act, Buyer, Offer, Priced, VoucherWish, Wanted, order_number, price
+from services.order.handlers.effects import await_confirmation
+from services.order.handlers.orders import OrderBatch, OrderResult
 from services.order.store import copies
 from services.order.store.contacts import SealedContact
 from shared.contracts.messages.order import OrderLine, OrderPlaced
@@ -41,7 +38,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wish: VoucherWish
     agreement_version: str
     by: Actor
-    contact: Contact | None = None
+    contact: ContactPerson | None = None
 
 
 class MakeQuote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -52,7 +49,7 @@ class MakeQuote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     by: Actor
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class QuoteResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A priced order, the copy of the balance, and what may go wrong when it is placed."""
 
     priced: Priced
@@ -88,34 +85,36 @@ def _price(work: Work, command: PlaceOrder | MakeQuote, market: _Market) -> tupl
     return buyer, priced
 
 
-async def make_quote(work: Work, command: MakeQuote) -> Quote:
+async def make_quote(work: Work, command: MakeQuote) -> QuoteResult:
     """Price lines as placing would. Raises: Refusal. Source: R67, Q4."""
     market = await _market(work, [command])
     buyer, priced = _price(work, command, market)
     warnings = []
     if priced.voucher_fen > buyer.available_fen:
         warnings.append("云使用券可用额度可能不足，以下单时冻结结果为准")
-    return Quote(priced=priced, year=business_year(work.now), available_fen=buyer.available_fen, warnings=warnings)
+    return QuoteResult(
+        priced=priced, year=business_year(work.now), available_fen=buyer.available_fen, warnings=warnings
+    )
 
 
-async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[OrderAnswer | Refusal]:
+async def place_orders(work: Work, commands: Sequence[PlaceOrder]) -> Sequence[OrderResult | Refusal]:
     """Place orders: agreement accepted, prices and voucher shares fixed; emits OrderPlaced for each.
 
     With a voucher the hold is asked for, without one the provider is asked at once. Source: A18, R63, R67-R69, R75.
     """
     market = await _market(work, commands)
     batch = OrderBatch(work)
-    answers: list[OrderAnswer | Refusal] = []
+    results: list[OrderResult | Refusal] = []
     for command in commands:
         try:
-            answers.append(_place(batch, command, market))
+            results.append(_place(batch, command, market))
         except Refusal as refusal:
-            answers.append(refusal)
+            results.append(refusal)
     batch.write()
-    return answers
+    return results
 
 
-def _place(batch: OrderBatch, command: PlaceOrder, market: _Market) -> OrderAnswer:
+def _place(batch: OrderBatch, command: PlaceOrder, market: _Market) -> OrderResult:
     work = batch.work
     if command.agreement_version != work.pack.agreement.version:
         raise AgreementNotCurrent(current=work.pack.agreement.version)
@@ -125,15 +124,15 @@ def _place(batch: OrderBatch, command: PlaceOrder, market: _Market) -> OrderAnsw
     if order.voucher_fen:
         batch.step(_hold(order, priced))
     else:
-        moves.await_confirmation(batch, order)
-    return batch.answer(order.id)
+        await_confirmation(batch, order)
+    return batch.result(order.id)
 
 
 def _new_order(work: Work, buyer: Buyer, priced: Priced, *, by: Actor) -> NewOrder:
     order_id, year = work.new_id(), business_year(work.now)
     return NewOrder(
         id=order_id,
-        number=rules.order_number(order_id=order_id, year=year),
+        number=order_number(order_id=order_id, year=year),
         enterprise_id=buyer.party.id,
         provider_id=priced.provider.id,
         region=buyer.party.region,
@@ -158,10 +157,10 @@ def _sealed(work: Work, order: NewOrder, command: PlaceOrder) -> SealedContact |
     return SealedContact(subject_id=order.id, sealed=sealed, given_by=command.by.account_id, given_at=work.now)
 
 
-def _hold(order: NewOrder, priced: Priced) -> Stepped:
+def _hold(order: NewOrder, priced: Priced) -> SagaStep:
     shares = tuple(LineAmount(line=line.line, amount_fen=line.voucher_fen) for line in priced.lines if line.voucher_fen)
     command = HoldVoucher(order_id=order.id, enterprise_id=order.enterprise_id, year=order.year, lines=shares)
-    saga = Saga(id=order.id, kind=Kind.PURCHASE, order_id=order.id, state=Step.HOLDING, last_event="placed")
+    saga = Saga(id=order.id, kind=SagaKind.PURCHASE, order_id=order.id, state=SagaState.HOLDING, last_event="placed")
     return begin(saga, command)
 
 

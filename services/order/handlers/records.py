@@ -20,8 +20,7 @@ from services.order.domain.records import (
     standing,
 )
 from services.order.domain.refusals import OrderNotFound, RecordNotFound
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, decide, tell
 from services.order.store import records as store
 from services.order.store.records import Recorded
 from shared.runtime.work import Actor, Work
@@ -42,7 +41,7 @@ class PutOnRecord:
     order_id: UUID
     kind: RecordKind
     by: Actor
-    version: int | None = None
+    expected_version: int | None = None
     dated_on: date | None = None
     amount_fen: int | None = None
     text: str = ""
@@ -70,7 +69,7 @@ class AnswerComplaint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordAnswer:
+class RecordResult:
     """What was recorded; `version` is the order's."""
 
     id: UUID
@@ -93,11 +92,11 @@ _RULES: Mapping[RecordKind, str] = {
 }
 
 
-async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
+async def put_on_record(work: Work, command: PutOnRecord) -> RecordResult:
     """Record something by the party whose act it is. Raises: Refusal. Source: A19, Q16, R10, R21, R69, R71."""
     batch = await OrderBatch.open(work, [command.order_id])
     side = "provider_id" if command.kind in _BY_PROVIDER else "enterprise_id"
-    order = batch.of(command.order_id, version=command.version, **{side: command.by.organisation_id})
+    order = batch.of(command.order_id, expected_version=command.expected_version, **{side: command.by.organisation_id})
     present = await store.find_known(work.connection, order.id)
     former = _former(present, command.corrects, organisation_id=command.by.organisation_id)
     check_recordable(order, command.kind, present=present, voids=former)
@@ -126,13 +125,13 @@ async def put_on_record(work: Work, command: PutOnRecord) -> RecordAnswer:
     return await _keep(batch, order, record)
 
 
-async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordAnswer:
+async def withdraw_record(work: Work, command: WithdrawRecord) -> RecordResult:
     """Take back what was recorded by mistake; it stays to be read, with the reason. Source: A19. Raises: Refusal."""
     order_id = await store.find_order_of(work.connection, command.corrects.record_id)
     if order_id is None or command.by.organisation_id is None:
         raise RecordNotFound
     batch = await OrderBatch.open(work, [order_id])
-    order = batch.of(order_id, version=None)
+    order = batch.of(order_id, expected_version=None)
     present = await store.find_known(work.connection, order.id)
     former = former_of(present, command.corrects.record_id, organisation_id=command.by.organisation_id)
     check_recordable(order, RecordKind.WITHDRAWAL, present=present, voids=former)
@@ -163,7 +162,7 @@ def _voiding(former: Known | None, corrects: Correction | None) -> dict[str, Any
 def _decide(batch: OrderBatch, order: Order, record: Recorded, *, by: Actor, rule: str) -> None:
     """Who recorded what, for the order's history; the words of the record stay with the record."""
     act, ground = f"record.{record.kind}", record.correction_reason
-    moves.decide(batch.work, order, order, act=act, by=by, rule=rule, ground=ground)
+    decide(batch.work, order, order, act=act, by=by, rule=rule, ground=ground)
 
 
 def _due_at(work: Work, kind: RecordKind) -> datetime | None:
@@ -174,7 +173,7 @@ def _due_at(work: Work, kind: RecordKind) -> datetime | None:
     return work.pack.working_calendar.working_deadline(work.now, days=days)
 
 
-async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer:
+async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordResult:
     """The operator's first answer to a complaint, or a correction of it.
 
     Raises: OrderNotFound, ComplaintNotOpen, RecordNotFound, RecordNotCorrectable. Source: A9, R4.
@@ -183,7 +182,7 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
     if found is None:
         raise OrderNotFound
     batch = await OrderBatch.open(work, [found.order_id])
-    order = batch.of(found.order_id, version=None)
+    order = batch.of(found.order_id, expected_version=None)
     complaint = await store.find_complaint(work.connection, command.complaint_id)
     former = None
     if command.corrects is not None:
@@ -194,7 +193,7 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
     elif complaint is None or complaint.answered_at is not None or complaint.voided_at is not None:
         raise ComplaintNotOpen
     else:
-        await store.mark_answered(work.connection, complaint.id, now=work.now)
+        await store.mark_answered(work, complaint.id, now=work.now)
     record = Recorded(
         id=work.new_id(),
         order_id=order.id,
@@ -206,17 +205,17 @@ async def answer_complaint(work: Work, command: AnswerComplaint) -> RecordAnswer
         answers_id=command.complaint_id,
         **_voiding(former, command.corrects),
     )
-    moves.decide(batch.work, order, order, act="complaint.answer", by=command.by, rule="A9", ground=command.text)
+    decide(batch.work, order, order, act="complaint.answer", by=command.by, rule="A9", ground=command.text)
     text = f"关于订单{order.number}的投诉已答复：{command.text}"
-    moves.tell(work, order.enterprise_id, order, event="complaint.answered", text=text, article="A9")
+    tell(work, order.enterprise_id, order, event="complaint.answered", text=text, article="A9")
     return await _keep(batch, order, record)
 
 
-async def _keep(batch: OrderBatch, order: Order, record: Recorded) -> RecordAnswer:
+async def _keep(batch: OrderBatch, order: Order, record: Recorded) -> RecordResult:
     work = batch.work
     if record.voids_id is not None:
-        await store.void(work.connection, record.voids_id, now=work.now)
-    await store.add(work.connection, record)
+        await store.void(work, record.voids_id, now=work.now)
+    await store.add(work, record)
     after = batch.put(
         *rules.record(
             order,
@@ -228,7 +227,7 @@ async def _keep(batch: OrderBatch, order: Order, record: Recorded) -> RecordAnsw
     )
     _tell(work, after, record)
     batch.write()
-    return RecordAnswer(
+    return RecordResult(
         id=record.id,
         order_id=order.id,
         kind=record.kind.value,
@@ -244,13 +243,13 @@ def _tell(work: Work, order: Order, record: Recorded) -> None:
         text = f"订单{order.number}的一项记录已更正或撤回。"
         own = record.organisation_id
         for party in {order.enterprise_id, order.provider_id} - ({own} if own is not None else set()):
-            moves.tell(
+            tell(
                 work, party, order, event="record.corrected", text=text, reason=record.correction_reason, article="A19"
             )
         return
     if record.kind is RecordKind.DELIVERY:
         text = f"订单{order.number}已登记交付，请按约定标准验收。"
-        moves.tell(work, order.enterprise_id, order, event="order.delivered", text=text, article="A19")
+        tell(work, order.enterprise_id, order, event="order.delivered", text=text, article="A19")
     if record.kind is RecordKind.COMPLAINT:
         text = f"订单{order.number}收到上云企业投诉，系统运营方将跟进处理。"
-        moves.tell(work, order.provider_id, order, event="complaint.filed", text=text, article="A9")
+        tell(work, order.provider_id, order, event="complaint.filed", text=text, article="A9")

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.order.answers import OrderAnswer
 from services.order.domain import order as rules
 from services.order.domain.answer_refusals import RefundNotOverdue
 from services.order.domain.order import Order
 from services.order.domain.refusals import NoRefundOpen, OrderNotFound
 from services.order.domain.saga import begin_refund
 from services.order.domain.states import RefundState
-from services.order.handlers import moves
-from services.order.handlers.moves import REFUND_TIMER
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, OrderResult, decide, taken_back, tell, tell_both
 from services.order.store import orders as store
 from services.order.store import refunds
 from services.order.store.refunds import Refund
+from shared.kernel.money import Fen, format_yuan
 from shared.runtime.work import SYSTEM, Actor, Work
+
+REFUND_TIMER = "refund_silence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class RequestRefund:
     lines: Sequence[int]
     reason: str
     by: Actor
-    version: int | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +40,18 @@ class AnswerRefund:
     consent: bool
     reason: str
     by: Actor
-    version: int | None = None
+    expected_version: int | None = None
 
 
-async def request_refund(work: Work, command: RequestRefund) -> OrderAnswer:
+async def request_refund(work: Work, command: RequestRefund) -> OrderResult:
     """Open a refund request; the provider's time begins. Raises: Refusal. Source: A20, R73, Q11, Q12.
 
     Emits RefundRequested.
     """
     batch = await OrderBatch.open(work, [command.order_id])
-    order = batch.of(command.order_id, version=command.version, enterprise_id=command.by.organisation_id)
+    order = batch.of(
+        command.order_id, expected_version=command.expected_version, enterprise_id=command.by.organisation_id
+    )
     lines = await store.find_lines(work.connection, order.id)
     after, fact = rules.request_refund(order, lines=lines, wanted=command.lines)
     batch.put(after, fact)
@@ -63,24 +65,24 @@ async def request_refund(work: Work, command: RequestRefund) -> OrderAnswer:
         requested_at=work.now,
         due_at=due_at,
     )
-    await refunds.add(work.connection, refund)
+    await refunds.add(work, refund)
     work.set_timer(REFUND_TIMER, key=order.id, due_at=due_at)
-    moves.decide(work, order, after, act="refund.request", by=command.by, rule="A20", ground=command.reason)
+    decide(work, order, after, act="refund.request", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}收到退款申请，请在期限内答复。"
-    moves.tell(
-        work, order.provider_id, after, event="refund.requested", text=text, reason=command.reason, article="A20"
-    )
+    tell(work, order.provider_id, after, event="refund.requested", text=text, reason=command.reason, article="A20")
     return _answer(batch, after)
 
 
-async def answer_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
+async def answer_refund(work: Work, command: AnswerRefund) -> OrderResult:
     """The provider consents or refuses. Raises: Refusal. Emits OrderRefunded or RefundRefused. Source: A20, R73."""
     batch = await OrderBatch.open(work, [command.order_id])
-    order = batch.of(command.order_id, version=command.version, provider_id=command.by.organisation_id)
+    order = batch.of(
+        command.order_id, expected_version=command.expected_version, provider_id=command.by.organisation_id
+    )
     return await _decide(batch, order, command)
 
 
-async def decide_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
+async def decide_refund(work: Work, command: AnswerRefund) -> OrderResult:
     """The operator decides what the provider was silent on. Raises: Refusal. Source: Q11."""
     batch = await OrderBatch.open(work, [command.order_id])
     order = batch.find(command.order_id)
@@ -93,7 +95,7 @@ async def decide_refund(work: Work, command: AnswerRefund) -> OrderAnswer:
     return await _decide(batch, order, command)
 
 
-async def _decide(batch: OrderBatch, order: Order, command: AnswerRefund) -> OrderAnswer:
+async def _decide(batch: OrderBatch, order: Order, command: AnswerRefund) -> OrderResult:
     work = batch.work
     if order.refund_state not in {RefundState.REQUESTED, RefundState.ESCALATED}:
         raise NoRefundOpen
@@ -119,20 +121,25 @@ async def _consent(batch: OrderBatch, order: Order, refund: Refund, command: Ans
     if with_voucher:
         batch.step(begin_refund(refund_id=refund.id, order_id=order.id, lines=with_voucher))
     state = "returning" if with_voucher else "returned"
-    await refunds.close(work.connection, refund.id, state=state, answer=command.reason, now=work.now)
-    await store.mark_refunded(work.connection, order.id, refund_id=refund.id, lines=refund.lines)
-    moves.decide(work, order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
-    moves.tell_refunded(work, after, voucher_fen=fact.voucher_fen, reason=command.reason)
+    await refunds.close(work, refund.id, state=state, answer=command.reason, now=work.now)
+    await store.mark_refunded(work, order.id, refund_id=refund.id, lines=refund.lines)
+    decide(work, order, after, act="refund.consent", by=command.by, rule="A20", ground=command.reason)
+    text = f"订单{order.number}的退款已获同意。"
+    if fact.voucher_fen and order.taken_back(work.now):
+        text += taken_back(order, fact.voucher_fen)
+    elif fact.voucher_fen:
+        text += f"云使用券{format_yuan(Fen(fact.voucher_fen))}元自动退回上云企业账户。"
+    tell_both(work, after, event="order.refunded", text=text, reason=command.reason, article="A20")
     return after
 
 
 async def _refuse(batch: OrderBatch, order: Order, refund: Refund, command: AnswerRefund) -> Order:
     work = batch.work
     after = batch.put(*rules.refuse_refund(order))
-    await refunds.close(work.connection, refund.id, state="refused", answer=command.reason, now=work.now)
-    moves.decide(work, order, after, act="refund.refuse", by=command.by, rule="A20", ground=command.reason)
+    await refunds.close(work, refund.id, state="refused", answer=command.reason, now=work.now)
+    decide(work, order, after, act="refund.refuse", by=command.by, rule="A20", ground=command.reason)
     text = f"订单{order.number}的退款申请未获同意：{command.reason}"
-    moves.tell_both(work, after, event="refund.refused", text=text, reason=command.reason, article="A20")
+    tell_both(work, after, event="refund.refused", text=text, reason=command.reason, article="A20")
     return after
 
 
@@ -148,13 +155,13 @@ async def escalate_silent(work: Work, order_ids: Sequence[UUID]) -> None:
             work.set_timer(REFUND_TIMER, key=order_id, due_at=refund.due_at)
             continue
         after = batch.put(*rules.escalate_refund(order))
-        await refunds.escalate(work.connection, refund.id)
-        moves.decide(work, order, after, act="refund.escalate", by=SYSTEM, rule="A20", ground="silence")
+        await refunds.escalate(work, refund.id)
+        decide(work, order, after, act="refund.escalate", by=SYSTEM, rule="A20", ground="silence")
         text = work.pack.notice("refund_escalated").body.format(order_number=order.number)
-        moves.tell_both(work, after, event="refund.escalated", text=text, article="A20")
+        tell_both(work, after, event="refund.escalated", text=text, article="A20")
     batch.write()
 
 
-def _answer(batch: OrderBatch, order: Order) -> OrderAnswer:
+def _answer(batch: OrderBatch, order: Order) -> OrderResult:
     batch.write()
-    return batch.answer(order.id)
+    return batch.result(order.id)

@@ -5,9 +5,9 @@ from functools import partial
 
 import structlog
 
-from services.order.domain.saga import Answer
-from services.order.handlers import moves
-from services.order.handlers.order_batch import OrderBatch
+from services.order.domain.saga import Answered
+from services.order.handlers.effects import signal
+from services.order.handlers.orders import OrderBatch
 from shared.contracts.messages.base import Refused
 from shared.runtime.service import SagaReply
 from shared.runtime.work import Work
@@ -31,7 +31,7 @@ async def take_replies(work: Work, replies: Sequence[SagaReply]) -> None:
         if reply.number == saga.number and saga.pending is not None and reply.sender != saga.pending.target():
             say(log.error, "saga.foreign_reply", saga_id=str(saga.id), number=reply.number, sender=reply.sender)
             continue
-        after = moves.signal(batch, saga, Answer(number=reply.number, reply=reply.reply))
+        after = signal(batch, saga, Answered(number=reply.number, reply=reply.reply))
         if after.late > saga.late:
             say(log.warning, "saga.late_reply", saga_id=str(saga.id), number=reply.number, reply=reply.reply.name)
         elif isinstance(reply.reply, Refused) and after.pending is not None and after.number == saga.number:

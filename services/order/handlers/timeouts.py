@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.order.domain.saga import CommitKnown, Step
+from services.order.domain.saga import CommitKnown, SagaState
 from services.order.domain.states import CancelReason
-from services.order.handlers import moves
+from services.order.handlers.effects import CONFIRM_TIMER, signal
 from services.order.handlers.facts import CANCEL_MAX, cancel_all
-from services.order.handlers.moves import CONFIRM_TIMER
-from services.order.handlers.order_batch import OrderBatch
+from services.order.handlers.orders import OrderBatch, cancel
 from services.order.store import orders as store
 from services.order.store import sagas
 from services.order.store.sagas import SWEEP_MAX
@@ -28,7 +27,7 @@ async def end_unconfirmed(work: Work, order_ids: Sequence[UUID]) -> None:
             work.set_timer(CONFIRM_TIMER, key=order.id, due_at=order.confirm_due_at)
             continue
         closed = order.voucher_fen > 0 and work.now >= year_closes_at(order.year)
-        moves.cancel(batch, order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
+        cancel(batch, order, reason=CancelReason.YEAR_END if closed else CancelReason.TIMEOUT)
     batch.write()
 
 
@@ -45,7 +44,7 @@ async def sweep_sagas(work: Work) -> int:
     A round that sends something again is never said to be full, so that the next one waits its time: a platform that is
     slow because it is loaded gets at most SWEEP_MAX commands more in a round, however many of its sagas stand still.
     """
-    looked_at, stale = await sagas.look_at_due(work.connection)
+    looked_at, stale = await sagas.look_at_due(work)
     for saga in stale:
         invariant(saga.pending is not None, "only what is pending is sent again")
         if saga.pending is not None:
@@ -63,8 +62,8 @@ async def _wake_claims(work: Work) -> None:
     batch.add_sagas(await store.find_sagas(work.connection, [saga_id for saga_id, _ in waiting]))
     for saga_id, order_id in waiting:
         purchase, claim = batch.purchase(order_id), batch.saga(saga_id)
-        if claim is None or claim.state is not Step.WAITING_FOR_COMMIT:
+        if claim is None or claim.state is not SagaState.WAITING_FOR_COMMIT:
             continue
-        if purchase is not None and purchase.state is Step.COMMITTED:
-            moves.signal(batch, claim, CommitKnown())
+        if purchase is not None and purchase.state is SagaState.COMMITTED:
+            signal(batch, claim, CommitKnown())
     batch.write()

@@ -8,8 +8,8 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from services.order.tables import CONTACT, CONTACT_READ
-from shared.runtime.sql import Connection, Rows, execute
-from shared.runtime.work import Actor
+from shared.runtime.sql import Rows, execute
+from shared.runtime.work import Actor, Work
 
 
 class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -24,15 +24,15 @@ class SealedContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 CONTACTS: Rows[SealedContact] = Rows(CONTACT)
 
 
-async def keep(connection: Connection, subject_id: UUID, *, sealed: bytes, by: UUID | None, now: datetime) -> None:
+async def keep(work: Work, subject_id: UUID, *, sealed: bytes, by: UUID | None, now: datetime) -> None:
     """Write a contact in place of the one before."""
     row = {"subject_id": subject_id, "sealed": sealed, "given_by": by, "given_at": now}
     statement = insert(CONTACT).values(row)
-    await execute(connection, statement.on_conflict_do_update(index_elements=["subject_id"], set_=row))
+    await execute(work.connection, statement.on_conflict_do_update(index_elements=["subject_id"], set_=row))
 
 
 async def record_read(  # noqa: PLR0913 - who read what when
-    connection: Connection,
+    work: Work,
     read_id: UUID,
     *,
     order_id: UUID,
@@ -50,9 +50,9 @@ async def record_read(  # noqa: PLR0913 - who read what when
         "role": by.role,
         "read_at": now,
     }
-    await execute(connection, insert(CONTACT_READ).values(row))
+    await execute(work.connection, insert(CONTACT_READ).values(row))
 
 
-async def forget(connection: Connection, subject_id: UUID) -> None:
+async def forget(work: Work, subject_id: UUID) -> None:
     """Delete a contact; one that is not there is no error."""
-    await execute(connection, delete(CONTACT).where(CONTACT.c.subject_id == subject_id))
+    await execute(work.connection, delete(CONTACT).where(CONTACT.c.subject_id == subject_id))

@@ -1,27 +1,16 @@
-"""Copies of what other services own: parties, ties, offers, balances; written by facts, read by decisions."""
+"""Copies of what other services own: ties, offers, balances; written by facts, read by decisions with their parties."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.order.domain.parties import Party
-from services.order.domain.pricing import Buyer, Offer, Price
+from services.order.domain.terms import Buyer, Offer, PartyCopy, Price
 from shared.contracts.messages.catalog import ProductDelisted, ProductPublished
-from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.voucher import QuotaMoved
-from shared.kernel.credit_code import normalise
 from shared.runtime.sql import Connection, Record
+from shared.runtime.work import Work
 
-_PARTIES = """
-INSERT INTO party (organisation_id, version, kind, name, credit_code, size_class, region, authenticated, recognised,
-                   closed, suspended_since)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[],
-                     $9::bool[], $10::bool[], $11::timestamptz[])
-ON CONFLICT (organisation_id) DO UPDATE SET version = EXCLUDED.version, kind = EXCLUDED.kind, name = EXCLUDED.name,
-    credit_code = EXCLUDED.credit_code, size_class = EXCLUDED.size_class, region = EXCLUDED.region,
-    authenticated = EXCLUDED.authenticated, recognised = EXCLUDED.recognised, closed = EXCLUDED.closed,
-    suspended_since = EXCLUDED.suspended_since
-"""
 _TIES = """
 INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, version, ended)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::bool[])
@@ -46,10 +35,11 @@ INSERT INTO balance (enterprise_id, year, version, available_fen)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[])
 ON CONFLICT (enterprise_id, year) DO UPDATE SET version = EXCLUDED.version, available_fen = EXCLUDED.available_fen
 """
-_PARTY_COLUMNS = tuple(name for name in Party.__struct_fields__ if name != "id")
-_OF_PARTY = ", ".join(f"p.{name}" for name in ("organisation_id", *_PARTY_COLUMNS))
+_PARTY_COLUMNS = tuple(name for name in PartyCopy.__struct_fields__ if name != "id")
+OF_PARTY = ", ".join(f"p.{name}" for name in ("organisation_id", *_PARTY_COLUMNS))
+"""The columns of `party p` that `party_of` reads."""
 _BUYERS = f"""
-SELECT {_OF_PARTY},
+SELECT {OF_PARTY},
        COALESCE((SELECT available_fen FROM balance b WHERE b.enterprise_id = p.organisation_id AND b.year = $2), 0)
            AS available_fen,
        (SELECT jsonb_object_agg(a.provider_id, a.kind) FROM affiliation a
@@ -58,33 +48,20 @@ FROM party p WHERE p.organisation_id = ANY($1::uuid[]) AND p.kind = 'enterprise'
 """  # noqa: S608 - column names from this module
 _OFFERED = f"""
 SELECT o.product_id, o.edition, o.version AS offer_version, o.product_name, o.class_code, o.components, o.voucher,
-       o.service_standard, o.effective_at, o.delisted_at, {_OF_PARTY}
+       o.service_standard, o.effective_at, o.delisted_at, {OF_PARTY}
 FROM offer o JOIN party p ON p.organisation_id = o.provider_id WHERE o.product_id = ANY($1::uuid[])
 """  # noqa: S608 - as above
-_PARTIES_BY_ID = f"SELECT {_OF_PARTY} FROM party p WHERE p.organisation_id = ANY($1::uuid[])"  # noqa: S608 - as above
 _STANDING_TIES = """
 SELECT affiliation_id, enterprise_id, provider_id FROM affiliation WHERE affiliation_id = ANY($1::uuid[]) AND NOT ended
 """
 
 
-def _arrays(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def columns_of(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows as the arrays of their columns."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]) -> None:
-    """Take over the state that organisation facts carry."""
-    rows = [
-        (
-            *(fact.organisation_id, fact.version, fact.party.kind, fact.party.name, normalise(fact.party.credit_code)),
-            *(fact.party.size_class, fact.party.region),
-            *(fact.party.authenticated, fact.party.recognised, fact.party.closed, fact.party.suspended_since),
-        )
-        for fact in facts
-    ]
-    await connection.execute(_PARTIES, *_arrays(rows))
-
-
-async def save_ties(connection: Connection, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
+async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
     """Record or end ties."""
     rows = [
         (
@@ -94,10 +71,10 @@ async def save_ties(connection: Connection, facts: Sequence[AffiliationRecorded 
         )
         for fact in facts
     ]
-    await connection.execute(_TIES, *_arrays(rows))
+    await work.connection.execute(_TIES, *columns_of(rows))
 
 
-async def save_offers(connection: Connection, facts: Sequence[ProductPublished]) -> None:
+async def copy_offers(work: Work, facts: Sequence[ProductPublished]) -> None:
     """Keep every published edition: orders refer to what they were placed on."""
     rows = [
         (
@@ -107,23 +84,25 @@ async def save_offers(connection: Connection, facts: Sequence[ProductPublished])
         )
         for fact in facts
     ]
-    await connection.execute(_OFFERS, *_arrays(rows))
+    await work.connection.execute(_OFFERS, *columns_of(rows))
 
 
-async def save_delistings(connection: Connection, facts: Sequence[ProductDelisted]) -> None:
+async def copy_delistings(work: Work, facts: Sequence[ProductDelisted]) -> None:
     """End the editions of products."""
-    await connection.execute(_DELIST, *_arrays([(fact.product_id, fact.version, fact.effective_at) for fact in facts]))
+    await work.connection.execute(
+        _DELIST, *columns_of([(fact.product_id, fact.version, fact.effective_at) for fact in facts])
+    )
 
 
-async def save_balances(connection: Connection, facts: Sequence[QuotaMoved]) -> None:
+async def copy_balances(work: Work, facts: Sequence[QuotaMoved]) -> None:
     """Keep what is left on quota accounts, for quotes."""
     rows = [(fact.enterprise_id, fact.year, fact.version, fact.available_fen) for fact in facts]
-    await connection.execute(_BALANCES, *_arrays(rows))
+    await work.connection.execute(_BALANCES, *columns_of(rows))
 
 
-def party_of(row: Record) -> Party:
+def party_of(row: Record) -> PartyCopy:
     """The party of a row that has its columns."""
-    return Party(id=row["organisation_id"], **{name: row[name] for name in _PARTY_COLUMNS})
+    return PartyCopy(id=row["organisation_id"], **{name: row[name] for name in _PARTY_COLUMNS})
 
 
 async def find_buyers(connection: Connection, ids: Sequence[UUID], *, year: int) -> Mapping[UUID, Buyer]:
@@ -160,11 +139,6 @@ async def find_offers(connection: Connection, product_ids: Sequence[UUID]) -> Ma
         )
         found.setdefault(offer.product_id, []).append(offer)
     return found
-
-
-async def find_parties(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Party]:
-    """Parties by id."""
-    return {row["organisation_id"]: party_of(row) for row in await connection.fetch(_PARTIES_BY_ID, ids)}
 
 
 async def find_ties(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, tuple[UUID, UUID]]:

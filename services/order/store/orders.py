@@ -10,16 +10,16 @@ from uuid import UUID
 import msgspec
 
 from services.order.domain.order import Order, RefundableLine
-from services.order.domain.parties import Pair, Standing
-from services.order.domain.pricing import NewLine
-from services.order.domain.saga import Kind, Saga, Step
+from services.order.domain.saga import Saga, SagaKind, SagaState
 from services.order.domain.states import OrderState, RefundState
+from services.order.domain.terms import NewLine, OrderParties, PartyStanding
 from services.order.tables import LINE, ORDER
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.settlement import OpenItem, RefuseItem
 from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import WAS, Connection, Insert, Record, Rows, Update
+from shared.runtime.work import Work
 
 _ORDER_FIELDS = Order.__struct_fields__
 SAGA_FIELDS = (
@@ -32,7 +32,7 @@ _COMMANDS: tuple[type[Command], ...] = (*VOUCHER_COMMANDS, OpenItem, RefuseItem)
 _DECODERS: Mapping[str, msgspec.json.Decoder[Command]] = {
     kind.type_name(): msgspec.json.Decoder(kind) for kind in _COMMANDS
 }
-_STANDING_FIELDS = Standing.__struct_fields__
+_STANDING_FIELDS = PartyStanding.__struct_fields__
 _BEGIN_EMPTY = frozenset(
     {
         *("refunded_fee_fen", "refunded_voucher_fen", "refund_state", "confirmed_at", "ended_at", "reason"),
@@ -155,9 +155,9 @@ def saga_of(row: Record) -> Saga:
     saga_id, kind, order_id, state, number, name, body, version, late, last_event, claim_id, paid_fen = row[:_WIDTH]
     return Saga(
         id=saga_id,
-        kind=Kind(kind),
+        kind=SagaKind(kind),
         order_id=order_id,
-        state=Step(state),
+        state=SagaState(state),
         number=number,
         pending=_DECODERS[name].decode(body) if name else None,
         version=version,
@@ -173,14 +173,16 @@ async def find_sagas(connection: Connection, ids: Sequence[UUID]) -> list[Saga]:
     return [saga_of(row) for row in await connection.fetch(_SAGAS, ids)]
 
 
-async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> tuple[list[Saga], dict[UUID, Pair]]:
+async def find_purchases(
+    connection: Connection, order_ids: Sequence[UUID]
+) -> tuple[list[Saga], dict[UUID, OrderParties]]:
     """The purchase sagas of orders and what conditions ask of their parties; the caller holds the orders' locks."""
     rows = await connection.fetch(_WITH_PARTIES, order_ids)
-    pairs: dict[UUID, Pair] = {}
+    pairs: dict[UUID, OrderParties] = {}
     for row in rows:
         order_id, tie, delisted_at, *standings = row[_WIDTH:]
         width = len(_STANDING_FIELDS)
-        pairs[order_id] = Pair(
+        pairs[order_id] = OrderParties(
             enterprise=_standing(standings[:width]),
             provider=_standing(standings[width:]),
             tie=tie or "",
@@ -189,8 +191,8 @@ async def find_purchases(connection: Connection, order_ids: Sequence[UUID]) -> t
     return [saga_of(row) for row in rows if row["id"] is not None], pairs
 
 
-def _standing(columns: Sequence[Any]) -> Standing:
-    return Standing(**dict(zip(_STANDING_FIELDS, columns, strict=True)))
+def _standing(columns: Sequence[Any]) -> PartyStanding:
+    return PartyStanding(**dict(zip(_STANDING_FIELDS, columns, strict=True)))
 
 
 async def find_lines(connection: Connection, order_id: UUID) -> list[RefundableLine]:
@@ -206,9 +208,9 @@ async def find_lines(connection: Connection, order_id: UUID) -> list[RefundableL
     ]
 
 
-async def mark_refunded(connection: Connection, order_id: UUID, *, refund_id: UUID, lines: Sequence[int]) -> None:
+async def mark_refunded(work: Work, order_id: UUID, *, refund_id: UUID, lines: Sequence[int]) -> None:
     """Tie refunded lines to their refund. Raises: Bug when one is refunded already."""
-    status = await connection.execute(_MARK_REFUNDED, order_id, refund_id, lines)
+    status = await work.connection.execute(_MARK_REFUNDED, order_id, refund_id, lines)
     invariant(status == f"UPDATE {len(lines)}", "a line is refunded once")
 
 

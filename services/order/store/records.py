@@ -10,6 +10,7 @@ from services.order.domain.records import Known, RecordKind
 from services.order.tables import RECORD
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, execute, fetch_all, fetch_one
+from shared.runtime.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +44,10 @@ class Complaint:
     voided_at: datetime | None
 
 
-async def add(connection: Connection, record: Recorded) -> None:
+async def add(work: Work, record: Recorded) -> None:
     """Keep a record."""
     values = {name: getattr(record, name) for name in Recorded.__slots__}
-    await execute(connection, insert(RECORD).values(**{**values, "kind": record.kind.value}))
+    await execute(work.connection, insert(RECORD).values(**{**values, "kind": record.kind.value}))
 
 
 async def find_known(connection: Connection, order_id: UUID) -> list[Known]:
@@ -71,10 +72,10 @@ async def find_order_of(connection: Connection, record_id: UUID) -> UUID | None:
     return None if row is None else row["order_id"]
 
 
-async def void(connection: Connection, record_id: UUID, *, now: datetime) -> None:
+async def void(work: Work, record_id: UUID, *, now: datetime) -> None:
     """A record counts no more, for the one that is added next says why. Raises: Bug when it was voided before."""
     touched = await execute(
-        connection,
+        work.connection,
         update(RECORD).where(RECORD.c.id == record_id, RECORD.c.voided_at.is_(None)).values(voided_at=now),
     )
     invariant(touched == 1, "a record is voided once under its order's lock")
@@ -89,10 +90,10 @@ async def find_complaint(connection: Connection, complaint_id: UUID) -> Complain
     return None if row is None else Complaint(**dict(row))
 
 
-async def mark_answered(connection: Connection, complaint_id: UUID, *, now: datetime) -> None:
+async def mark_answered(work: Work, complaint_id: UUID, *, now: datetime) -> None:
     """The complaint has its first answer. Raises: Bug when it had one."""
     touched = await execute(
-        connection,
+        work.connection,
         update(RECORD).where(RECORD.c.id == complaint_id, RECORD.c.answered_at.is_(None)).values(answered_at=now),
     )
     invariant(touched == 1, "a complaint is answered once under its order's lock")

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from services.order.tables import REFUND
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Rows, Update, execute, fetch_one
+from shared.runtime.work import Work
 
 OPEN = ("requested", "escalated")
 
@@ -27,10 +28,10 @@ class Refund:
     due_at: datetime
 
 
-async def add(connection: Connection, refund: Refund) -> None:
+async def add(work: Work, refund: Refund) -> None:
     """Keep a new request."""
     values = {name: getattr(refund, name) for name in Refund.__slots__}
-    await execute(connection, insert(REFUND).values(**{**values, "lines": list(refund.lines)}))
+    await execute(work.connection, insert(REFUND).values(**{**values, "lines": list(refund.lines)}))
 
 
 async def find_open(connection: Connection, order_id: UUID) -> Refund | None:
@@ -40,19 +41,19 @@ async def find_open(connection: Connection, order_id: UUID) -> Refund | None:
     return None if row is None else Refund(**{**dict(row), "lines": tuple(row["lines"])})
 
 
-async def escalate(connection: Connection, refund_id: UUID) -> None:
+async def escalate(work: Work, refund_id: UUID) -> None:
     """Silence: the operator decides. Source: Q11."""
     touched = await execute(
-        connection,
+        work.connection,
         update(REFUND).where(REFUND.c.id == refund_id, REFUND.c.state == "requested").values(state="escalated"),
     )
     invariant(touched == 1, "only a request that waits is escalated")
 
 
-async def close(connection: Connection, refund_id: UUID, *, state: str, answer: str, now: datetime) -> None:
+async def close(work: Work, refund_id: UUID, *, state: str, answer: str, now: datetime) -> None:
     """An open request was answered; `state` is refused, returning or returned."""
     touched = await execute(
-        connection,
+        work.connection,
         update(REFUND)
         .where(REFUND.c.id == refund_id, REFUND.c.state.in_(OPEN))
         .values(state=state, answer=answer, answered_at=now, returned_at=now if state == "returned" else None),

@@ -21,11 +21,12 @@ so also when the sweeper has cleared it meanwhile; and the table refuses a pendi
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.order.domain.saga import Saga, Step
+from services.order.domain.saga import Saga, SagaState
 from services.order.store.orders import SAGA_FIELDS, saga_of
 from services.order.tables import SAGA
 from shared.contracts.messages.base import Refused
 from shared.runtime.sql import WAS, Connection, Insert, Rows, Update
+from shared.runtime.work import Work
 
 RESEND_S = 20.0
 REFUSED_S = 1.0
@@ -50,7 +51,7 @@ SAGAS: Rows[Saga] = Rows(
             # What is under way is looked at by the sweeper from then on.
             "resend_at": f"""clock_timestamp() + make_interval(
                 secs => CASE WHEN {{pending}} IS NOT NULL THEN {RESEND_S}
-                             WHEN {{state}} = '{Step.WAITING_FOR_COMMIT}' THEN {WAIT_S} END)""",
+                             WHEN {{state}} = '{SagaState.WAITING_FOR_COMMIT}' THEN {WAIT_S} END)""",
         },
     ),
     update=Update(
@@ -65,7 +66,7 @@ SAGAS: Rows[Saga] = Rows(
                     THEN clock_timestamp() + {_REFUSED_PAUSE.format(resent="t.resent")}
                 WHEN {{pending}} IS NOT NULL
                     THEN COALESCE(t.resend_at, clock_timestamp() + interval '{RESEND_S} s')
-                WHEN {{state}} IN ('{Step.HELD}', '{Step.WAITING_FOR_COMMIT}') THEN t.resend_at END""",
+                WHEN {{state}} IN ('{SagaState.HELD}', '{SagaState.WAITING_FOR_COMMIT}') THEN t.resend_at END""",
         },
     ),
 )
@@ -81,7 +82,7 @@ WITH machine AS MATERIALIZED (SELECT clock_timestamp() AS now, make_interval(sec
 due AS MATERIALIZED (
     SELECT id, CASE WHEN last_event = '{Refused.name}' THEN {_REFUSED_PAUSE.format(resent="resent")}
                     ELSE (SELECT pause FROM machine) END AS pause
-    FROM saga WHERE resend_at <= (SELECT now FROM machine) AND state <> '{Step.WAITING_FOR_COMMIT}'
+    FROM saga WHERE resend_at <= (SELECT now FROM machine) AND state <> '{SagaState.WAITING_FOR_COMMIT}'
     ORDER BY resend_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE saga s SET
@@ -104,9 +105,9 @@ async def find_claim_sagas(connection: Connection, items: Sequence[tuple[UUID, U
     return [saga_of(row) for row in rows]
 
 
-async def look_at_due(connection: Connection) -> tuple[int, list[Saga]]:
+async def look_at_due(work: Work) -> tuple[int, list[Saga]]:
     """How many sagas were due for a look, at most SWEEP_MAX, and those to be sent again, marked as sent."""
-    rows = await connection.fetch(_SWEEP, SWEEP_MAX, RESEND_S)
+    rows = await work.connection.fetch(_SWEEP, SWEEP_MAX, RESEND_S)
     return len(rows), [saga_of(row) for row in rows if row["again"]]
 
 

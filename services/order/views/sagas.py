@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, literal_column, select
 
-from services.order.domain.saga import Kind, Step
+from services.order.domain.saga import SagaKind, SagaState
 from services.order.tables import SAGA
 from shared.contracts.http.lists import Page, page_of
 from shared.contracts.http.resources import Resource
@@ -35,15 +35,15 @@ class SagaItem(Resource):
 class SagaFilter:
     """What the list is narrowed to. Stuck: something is pending and nothing moved for 15 minutes of machine time."""
 
-    state: Step | None = None
-    kind: Kind | None = None
+    state: SagaState | None = None
+    kind: SagaKind | None = None
     stuck: bool = False
 
 
 # The first condition is what the index finds; sagas at rest may have it too until the sweeper has looked at them.
 _STUCK = (
     SAGA.c.resend_at.is_not(None)
-    & (SAGA.c.pending.is_not(None) | (SAGA.c.state == Step.WAITING_FOR_COMMIT))
+    & (SAGA.c.pending.is_not(None) | (SAGA.c.state == SagaState.WAITING_FOR_COMMIT))
     & (SAGA.c.moved_at < func.clock_timestamp() - literal_column("interval '15 minutes'"))
 )
 

@@ -8,3 +8,4 @@ PARTS = (plans, applications, accounts, revocations)
 
 # Routes as they were built: to include a router would build each of them anew.
 router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])
+HOT_ROUTES = applications.HOT_ROUTES

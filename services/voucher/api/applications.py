@@ -9,9 +9,12 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.voucher.api.paging import Cursor, Limit
+from services.voucher.domain import refusals
 from services.voucher.domain.receipts import Receipt
+from services.voucher.domain.receipts import Request as ApplicationRequest
 from services.voucher.domain.states import ApplicationState
 from services.voucher.handlers import reviews
+from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
 from services.voucher.receipts import ReceiptSigner
 from services.voucher.views import applications as views
 from services.voucher.views import tasks
@@ -19,10 +22,13 @@ from services.voucher.views.models import ApplicationView, QueuePage, ReceiptChe
 from services.voucher.views.scope import NOTHING, application_scope
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task, decode_cursor
 from shared.contracts.permissions import Permission
+from shared.kernel.money import MAX_FEN
 from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
     Body,
+    HotCall,
+    HotRoute,
     Reading,
     Run,
     VersionedRun,
@@ -37,8 +43,20 @@ from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["applications"])
 
+# Nothing that a database does not store or a terminal obeys.
+_SHOWN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 QUEUE_LIMIT_MAX = 1_000
 TICKET_NO_MAX = 2**62
+
+
+class ApplicationBody(Body):
+    """An application: the plan, the amount in fen, and the version of the truth declaration signed off."""
+
+    plan_id: UUID
+    amount_fen: int = Field(ge=1, le=MAX_FEN)
+    truth_declaration_version: str = Field(min_length=1, max_length=32)
+    correction: str = Field(default="", max_length=500, pattern=_SHOWN)
+    """What was corrected, when an application that was sent back is handed in again with the same amount."""
 
 
 class ReasonBody(Body):
@@ -237,3 +255,54 @@ async def list_tasks(
     """What waits for the caller, since when, due when."""
     now = runtime_of(request).clock.now()
     return await tasks.list_tasks(connection, principal, now=now, limit=limit, after=decode_cursor(cursor))
+
+
+def _submit(body: ApplicationBody, call: HotCall) -> SubmitApplication:
+    enterprise_id = call.principal.organisation_id
+    if enterprise_id is None:
+        raise refusals.NotEnterprise
+    return SubmitApplication(
+        request=ApplicationRequest(
+            enterprise_id=enterprise_id,
+            plan_id=body.plan_id,
+            amount_fen=body.amount_fen,
+            truth_declaration_version=body.truth_declaration_version,
+            correction=body.correction,
+        ),
+        by=actor_of(call.principal),
+    )
+
+
+def _location(ticket: Ticket) -> str:
+    return f"/api/voucher/v1/applications/{ticket.application_id}"
+
+
+HOT_ROUTES = (
+    HotRoute(
+        method="POST",
+        path="/applications",
+        summary="申领云使用券",
+        permission=Permission.VOUCHER_APPLICATION_SUBMIT,
+        body=ApplicationBody,
+        answer=Ticket,
+        command=_submit,
+        handler=submit_applications,
+        status=201,
+        location=_location,
+        if_match="ignored",
+        gather_max=512,
+        refusals=(
+            refusals.NotEnterprise,
+            refusals.NotAuthenticated,
+            refusals.EnterpriseSuspended,
+            refusals.NotLegalPerson,
+            refusals.NotSmallFirm,
+            refusals.RegisteredTooShort,
+            refusals.PlanNotOpen,
+            refusals.AboveCap,
+            refusals.DeclarationOutdated,
+            refusals.ApplicationOpen,
+            refusals.ResubmittedUnchanged,
+        ),
+    ),
+)

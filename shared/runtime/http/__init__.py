@@ -18,9 +18,9 @@ from shared.runtime.http.commands import (
 from shared.runtime.http.common_routes import ClockReading, reading_of
 from shared.runtime.http.edge import allow, principal_of, require, require_any, runtime_of, wait_preference
 from shared.runtime.http.paging import CURSOR_MAX_CHARACTERS, AskedPlace, Cursor, Limit
-from shared.runtime.service.hot_routes import HotCall, HotRoute, whole
+from shared.runtime.service.hot_routes import HotCall, HotRoute
 from shared.runtime.validation.body_bounds import BodyBounds
-from shared.runtime.validation.fields import Day, Distinct, Moment, PlainName
+from shared.runtime.validation.fields import Day, Distinct, Moment, OneLine, PlainName
 from shared.runtime.validation.network import Proxies
 from shared.runtime.validation.refusals import BodyTooLarge
 
@@ -39,6 +39,7 @@ __all__ = [
     "HotRoute",
     "Limit",
     "Moment",
+    "OneLine",
     "PlainName",
     "Proxies",
     "Reading",
@@ -56,5 +57,4 @@ __all__ = [
     "runtime_of",
     "to_json",
     "wait_preference",
-    "whole",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.runtime.http.admission import HEADERS, Takes, takes_of, takes_of_hot
@@ -28,16 +29,30 @@ _REPLAYED = {
 
 def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
     """Make `app.openapi()` describe these routes too."""
-    plain = app.openapi
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = plain()
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                openapi_version=app.openapi_version,
+                routes=[*app.routes, *map(_stand_in, routes)],
+            )
             _add(document, routes, _takes_of_cold(app))
             app.openapi_schema = document
         return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign] # FastAPI's documented way to extend the document
+
+
+def _stand_in(route: HotRoute) -> APIRoute:
+    """A plain route with the same body, which is never served: so FastAPI describes the bodies of both kinds alike."""
+
+    def endpoint(body: object) -> None:
+        """Nobody calls it."""
+
+    endpoint.__annotations__ = {"body": route.body, "return": None}
+    return APIRoute(route.path, endpoint, methods=[route.method])
 
 
 def _takes_of_cold(app: FastAPI) -> Mapping[tuple[str, str], Takes]:
@@ -53,18 +68,23 @@ def _add(document: dict[str, Any], routes: Sequence[HotRoute], cold: Mapping[tup
     parts = document.setdefault("components", {})
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     document["security"] = [{"token": []}]
-    for address, methods in document.setdefault("paths", {}).items():
+    paths = document.setdefault("paths", {})
+    bodies = [_body_of(paths[route.path].pop(route.method.lower())) for route in routes]
+    for address, methods in paths.items():
         for method, operation in methods.items():
             _correct(operation, cold[address, method])
-    kinds = [Problem, *(kind for route in routes for kind in (route.body, route.answer))]
+    kinds = [Problem, *(route.answer for route in routes)]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
     parts.setdefault("schemas", {}).update(schemas)
     for unused in ("HTTPValidationError", "ValidationError"):
         parts["schemas"].pop(unused, None)
-    pairs = zip(references[1::2], references[2::2], strict=True)
-    for route, (body, answer) in zip(routes, pairs, strict=True):
-        path = document.setdefault("paths", {}).setdefault(route.path, {})
-        path[route.method.lower()] = _operation(route, body, answer)
+    for route, body, answer in zip(routes, bodies, references[1:], strict=True):
+        paths[route.path][route.method.lower()] = _operation(route, body, answer)
+
+
+def _body_of(operation: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = operation["requestBody"]["content"][JSON_TYPES[0]]["schema"]
+    return found
 
 
 def _correct(operation: dict[str, Any], takes: Takes) -> None:
@@ -96,11 +116,7 @@ def _say_replayed(response: dict[str, Any], status: str, takes: Takes) -> None:
 
 def _must_say_something(route: HotRoute) -> bool:
     """Whether an empty body, which stands for an object without fields, is refused."""
-    try:
-        msgspec.json.decode(b"{}", type=route.body)
-    except msgspec.ValidationError:
-        return True
-    return False
+    return any(field.is_required() for field in route.body.model_fields.values())
 
 
 def _operation(route: HotRoute, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

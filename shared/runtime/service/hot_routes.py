@@ -1,4 +1,4 @@
-"""Hot HTTP routes: msgspec bodies, plain Starlette, handlers that take and give sequences.
+"""Hot HTTP routes: the bodies of every route, plain Starlette, handlers that take and give sequences.
 
 A hot route is declared by its service and served by shared.runtime.http.batching.batcher, which collects concurrent
 calls into one transaction. The declaration also carries what OpenAPI needs.
@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from pydantic import BaseModel
 
 from shared.contracts.permissions import Permission
 from shared.kernel.refusals import Refusal
@@ -21,21 +22,13 @@ from shared.runtime.validation.refusals import BadRequest
 GATHER_MAX = 64
 
 
-def whole(pattern: str) -> str:
-    """A pattern `^…$` for a field of a hot body, which matches no line break behind the text.
-
-    Python's own `$`, which msgspec uses, also stands before a last line break; pydantic's and OpenAPI's does not.
-    """
-    return pattern + r"(?!\n)"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotCall:
     """What a hot route knows of one request beside its body."""
 
     principal: Principal
     path: Mapping[str, str]
-    version: int | None
+    expected_version: int | None
     """The version in If-Match, or None."""
 
     def id(self, name: str) -> UUID:
@@ -50,7 +43,8 @@ class HotCall:
 class HotRoute:
     """One hot command over HTTP.
 
-    `body` is decoded strictly (declare it with forbid_unknown_fields). `command` turns it into what the handler takes.
+    `body` is a Body as on every other route, and refused in the same words. `command` turns it into what the handler
+    takes.
     `location` gives the resource's path. With `awaits`, a request that says `Prefer: wait=N` is answered when the
     aggregate's next told state arrives, or after N seconds with the state as it is.
     """
@@ -59,7 +53,7 @@ class HotRoute:
     path: str
     summary: str
     permission: Permission
-    body: type[msgspec.Struct]
+    body: type[BaseModel]
     answer: type[msgspec.Struct]
     command: Callable[[Any, HotCall], Any]
     handler: Callable[[Work, Sequence[Any]], Awaitable[Sequence[Any | Refusal]]]

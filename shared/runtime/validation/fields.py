@@ -21,6 +21,7 @@ _MOMENT = re.compile(
 )
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """PostgreSQL stores no NUL, and a terminal obeys the others."""
+_BREAKS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
 _Item = TypeVar("_Item", bound=Hashable)
 _STRICT: Final = frozenset({"int", "bool", "float"})
@@ -71,6 +72,15 @@ def _plain(given: str) -> str:
     return given
 
 
+def _one_line(given: object) -> object:
+    # Asked before white space at the ends is taken away: a line break is no slip of the hand in a field of one line.
+    if isinstance(given, str) and _BREAKS.search(given) is not None:
+        raise PydanticCustomError("control_character", "control character")
+    return given
+
+
+OneLine = BeforeValidator(_one_line)
+"""A text of one line: no line breaks and tabs, which other texts may have, not even at its end."""
 PlainName = AfterValidator(_plain)
 """A name that people type and read: no markup, and nothing that cannot be seen. Texts that tell a story keep both."""
 Distinct = AfterValidator(_distinct)

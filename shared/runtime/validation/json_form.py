@@ -1,7 +1,8 @@
 """The one form of JSON that bodies have on hot and cold routes: UTF-8, numbers that are numbers, each name once.
 
-Python's own parser also takes UTF-16, a byte order mark, NaN and Infinity. It and msgspec take the last of two values
-of one name, where another reader of the same request takes the first. Source: RFC 8259, 4, 6, 8.1; RFC 7493, 2.3.
+Python's own parser also takes UTF-16, a byte order mark, NaN and Infinity; pydantic's takes the last two. Both take the
+last of two values of one name, where another reader of the same request takes the first. Source: RFC 8259, 4, 6, 8.1;
+RFC 7493, 2.3.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any, Final, NoReturn
 from shared.runtime.validation.refusals import BadRequest
 
 NO_JSON: Final = "不是有效的 JSON（须为 UTF-8，无字节顺序标记）"
-# What stands in quotes before a colon. Without a backslash in the body these are all names that a struct can have.
+# What stands in quotes before a colon. Without a backslash in the body these are all names that a body can have.
 _NAMES: Final = re.compile(rb'"(\w+)"\s*:')
 
 
@@ -30,13 +31,13 @@ def check_form(raw: bytes) -> None:
         return
 
 
-def check_names_once(raw: bytes) -> None:
-    """Whether no object of a hot body has a name twice, asked after a struct took it. Raises: BadRequest.
+def check_form_of_taken(raw: bytes) -> None:
+    """Whether a body that pydantic has taken has the one form. Raises: BadRequest.
 
     A body in which no name comes twice at all, which most are, costs a search; another one is parsed once more.
     """
     names = _NAMES.findall(raw)
-    if len(set(names)) != len(names) or b"\\" in raw:
+    if len(set(names)) != len(names) or b"\\" in raw or b"NaN" in raw or b"Infinity" in raw:
         check_form(raw)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.runtime.validation.fields import CONTROL
 from shared.runtime.validation.refusals import BadRequest
 
 ERRORS_MAX = 20
@@ -48,41 +49,42 @@ _BY_PREFIX = (
 )
 _UNKNOWN = "格式不正确"
 WAIT_NO_NUMBER = "Prefer: wait 的秒数必须是非负整数"
+UNREADABLE = "不是可读取的 JSON（嵌套过深、数字过长或编码有误）"
 
-NAMES: Mapping[str, str] = {
-    "int": "整数",
-    "str": "文本",
-    "bool": "true 或 false",
-    "float": "数字",
-    "array": "列表",
-    "object": "JSON 对象",
-    "null": "空值",
-    "uuid": "标识（UUID）",
-}
 _BETWEEN = re.compile(r", | or ")
-_EXPECTED = re.compile(r"Expected `([\w |]+)`, got `([\w |]+)`")
-_MEETING = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
-_LENGTH = re.compile(r"Expected `(str|array)` of length (>=|<=) (\d+)")
-_STRUCT_WORDS = tuple(
-    (re.compile(pattern), word)
-    for pattern, word in (
-        (r"Object missing required field `(\w+)`", "缺少必填项 {0}"),
-        (r"Object contains unknown field `(\w+)`", "不支持的字段 {0}"),
-        (r"Expected `int` >= (-?\d+)", "不得小于 {0}"),
-        (r"Expected `int` <= (-?\d+)", "不得大于 {0}"),
-        (r".*UUID", "不是有效的标识（UUID）"),
-        (r"JSON is malformed|Input data was truncated", "不是有效的 JSON"),
-    )
-)
 
 
 def malformed(errors: Sequence[Mapping[str, Any]]) -> BadRequest:
-    """FastAPI's validation errors as one refusal that points at each of them."""
+    """FastAPI's validation errors as one refusal that points at each of them (RFC 6901)."""
     found = [
-        {"pointer": "/" + "/".join(str(part) for part in error["loc"][1:]), "detail": word_of(error)}
+        {"pointer": "".join(f"/{part}" for part in _place_of(error)), "detail": word_of(error)}
         for error in errors[:ERRORS_MAX]
     ]
     return BadRequest(reason=found[0]["detail"], pointer=found[0]["pointer"], errors=found)
+
+
+def _place_of(error: Mapping[str, Any]) -> Sequence[object]:
+    """Where an error is, below the body or the query: nowhere in a text that is no JSON."""
+    kind, place = error["type"], error["loc"][1:]
+    if kind == "json_invalid":
+        return ()
+    return (*place, *_way_to_control_character(error.get("input"))) if kind == "control_character" else place
+
+
+def _way_to_control_character(given: object) -> Sequence[object]:
+    """The names and numbers that lead to the first text with one; a name that holds one is not repeated."""
+    left: list[tuple[tuple[object, ...], object]] = [((), given)]
+    while left:
+        way, part = left.pop()
+        if isinstance(part, str) and CONTROL.search(part) is not None:
+            return way
+        if isinstance(part, dict):
+            if any(CONTROL.search(name) is not None for name in part):
+                return way
+            left += [((*way, name), value) for name, value in reversed(part.items())]
+        if isinstance(part, list):
+            left += [((*way, number), value) for number, value in reversed(list(enumerate(part)))]
+    return ()
 
 
 def word_of(error: Mapping[str, Any]) -> str:
@@ -104,28 +106,3 @@ def _facts(context: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(expected, str):
         return context
     return {**context, "expected": _BETWEEN.sub("、", expected).replace("'", "")}
-
-
-def malformed_struct(message: str) -> BadRequest:
-    """A msgspec error as a refusal with a JSON pointer."""
-    sentence, _, path = message.partition(" - at `")
-    pointer = path.rstrip("`").removeprefix("$").replace("[", ".").replace("]", "").replace(".", "/")
-    return BadRequest(reason=_struct_word(sentence), pointer=pointer)
-
-
-def _struct_word(sentence: str) -> str:
-    if found := _LENGTH.match(sentence):
-        unit = "个字符" if found[1] == "str" else "项"
-        return f"{'至少' if found[2] == '>=' else '至多'} {found[3]} {unit}"
-    if found := _EXPECTED.match(sentence):
-        return f"应为{_names(found[1])}，实际为{_names(found[2])}"
-    for pattern, word in _STRUCT_WORDS:
-        if found := pattern.match(sentence):
-            return word.format(*found.groups())
-    return _UNKNOWN
-
-
-def _names(kinds: str) -> str:
-    """Kinds of values; a Latin word stands off the Chinese before and behind it."""
-    named = "或".join(NAMES.get(kind.strip(), kind.strip()) for kind in kinds.split("|"))
-    return _MEETING.sub(" ", f"为{named}")[1:]

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.order.domain.parties import ASKED, Act, Condition
+from services.order.domain.terms import ASKED, Act, PartyCondition
 from services.order.service import SERVICE
 from shared.contracts.messages.base import Command
 from shared.contracts.messages.identity import AffiliationRecorded
@@ -276,14 +276,14 @@ async def test_each_act_asks_for_exactly_the_conditions_that_the_written_table_n
 
 async def test_the_code_of_the_service_holds_the_written_table() -> None:
     names = {
-        Condition.ENTERPRISE_AUTHENTICATED: "order.enterprise_not_authenticated",
-        Condition.ENTERPRISE_ACTIVE: "order.enterprise_suspended",
-        Condition.PROVIDER_AUTHENTICATED: "order.provider_not_authenticated",
-        Condition.PROVIDER_ACTIVE: "order.provider_suspended",
-        Condition.NOT_TIED: "order.parties_affiliated",
-        Condition.PROVIDER_RECOGNISED: "order.provider_not_recognised",
-        Condition.SMALL_FIRM: "order.enterprise_not_small",
-        Condition.ON_OFFER: "order.product_delisted",
+        PartyCondition.ENTERPRISE_AUTHENTICATED: "order.enterprise_not_authenticated",
+        PartyCondition.ENTERPRISE_ACTIVE: "order.enterprise_suspended",
+        PartyCondition.PROVIDER_AUTHENTICATED: "order.provider_not_authenticated",
+        PartyCondition.PROVIDER_ACTIVE: "order.provider_suspended",
+        PartyCondition.NOT_TIED: "order.parties_affiliated",
+        PartyCondition.PROVIDER_RECOGNISED: "order.provider_not_recognised",
+        PartyCondition.SMALL_FIRM: "order.enterprise_not_small",
+        PartyCondition.ON_OFFER: "order.product_delisted",
     }
     written = {code: {act for act, asked in row.asked.items() if asked} for row in rows() for code in row.codes}
     assert {condition: {act.value for act in acts} for condition, acts in ASKED.items()} == {

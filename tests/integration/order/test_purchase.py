@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.order.handlers.decide import Act, OrderCommand, decide_orders
+from services.order.handlers.orders import OrderAct, OrderCommand, decide_orders
 from shared.contracts.messages.base import Refused
 from shared.contracts.messages.identity import AffiliationRecorded, OrganisationSuspended
 from shared.contracts.messages.voucher import (
@@ -311,7 +311,7 @@ async def test_a_reply_that_had_to_wait_for_a_cancel_is_decided_on_what_the_canc
     order_id = UUID((await market.place())["id"])
     enterprise = Actor(account_id=uuid4(), organisation_id=market.enterprise_id, role="enterprise")
     async with market.platform.runtime("order").work() as work:
-        await decide_orders(work, [OrderCommand(act=Act.CANCEL, order_id=order_id, by=enterprise)])
+        await decide_orders(work, [OrderCommand(act=OrderAct.CANCEL, order_id=order_id, by=enterprise)])
         replying = asyncio.create_task(market.held(order_id))
         # The reply's transaction reaches the row's lock and waits there.
         await market.until("SELECT 1 FROM pg_locks WHERE NOT granted")
@@ -331,7 +331,7 @@ async def test_on_two_connections_the_second_waits_for_the_row_and_loses(market:
     actor = Actor(account_id=uuid4(), organisation_id=party, role="test")
     role = Role.ENTERPRISE if second == "cancel" else Role.PROVIDER
     async with market.platform.runtime("order").work() as work:
-        await decide_orders(work, [OrderCommand(act=Act(first), order_id=order_id, by=actor)])
+        await decide_orders(work, [OrderCommand(act=OrderAct(first), order_id=order_id, by=actor)])
         losing = asyncio.create_task(market.post(f"/orders/{order_id}/{second}", role))
         await market.until("SELECT 1 FROM pg_locks WHERE NOT granted")
     answer = await losing

@@ -122,7 +122,7 @@ async def test_a_caller_whose_news_another_replica_took_in_is_answered_all_the_s
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if every reply were applied by another process: no commit here wakes anybody.
-    monkeypatch.setattr("services.order.handlers.order_batch.tell_all", lambda *_: None)
+    monkeypatch.setattr("services.order.handlers.orders.OrderBatch._notify_waiters", lambda _: None)
     body = trade.order_body(voucher_fen=4_000)
     async with asyncio.timeout(10):
         placed = (await trade.post("/orders", Role.ENTERPRISE, body=body, Prefer="wait=25")).json()

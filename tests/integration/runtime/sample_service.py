@@ -69,7 +69,7 @@ class Fault(Exception):
     """A bug in a handler."""
 
 
-class MakeBody(msgspec.Struct, forbid_unknown_fields=True):
+class MakeBody(Body):
     """What the hot route takes."""
 
     name: str

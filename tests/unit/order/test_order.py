@@ -14,6 +14,7 @@ from services.order.domain import order as rules
 from services.order.domain import refusals
 from services.order.domain.order import Order, RefundableLine
 from services.order.domain.states import MOVES, CancelReason, OrderState, RefundState
+from services.order.domain.terms import order_number
 from shared.contracts.messages.order import OrderFact
 from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import Refusal
@@ -133,7 +134,7 @@ def test_only_whole_lines_that_are_not_refunded_can_be_asked_back(wanted: list[i
 
 
 def test_an_order_number_has_the_year_and_sixty_bits_of_the_id() -> None:
-    assert rules.order_number(order_id=UUID(int=(1 << 64) + 33), year=2026) == "2026-0000-0000-0011"
+    assert order_number(order_id=UUID(int=(1 << 64) + 33), year=2026) == "2026-0000-0000-0011"
 
 
 class OrderMachine(RuleBasedStateMachine):

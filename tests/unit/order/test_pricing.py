@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.order.domain import refusals
-from services.order.domain.parties import Party
-from services.order.domain.pricing import Buyer, Offer, Price, Priced, VoucherWish, Wanted, price
+from services.order.domain.terms import Buyer, Offer, PartyCopy, Price, Priced, VoucherWish, Wanted, price
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.kernel.refusals import Refusal
 
@@ -19,7 +18,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PACK: PolicyPack = load_pack(
     (Path(__file__).resolve().parents[3] / "policies/guizhou-2018.toml").read_text(encoding="utf-8"), name="pack"
 )
-PROVIDER = Party(
+PROVIDER = PartyCopy(
     id=UUID(int=2),
     version=3,
     name="服务商",
@@ -113,7 +112,7 @@ def test_as_much_as_possible_is_the_smaller_of_ratio_and_balance(available_fen: 
     assert found.voucher_fen == min(price_fen * 4_000 // 10_000, available_fen)
 
 
-def _suspended(party: Party) -> Party:
+def _suspended(party: PartyCopy) -> PartyCopy:
     return replace(party, suspended_since=NOW)
 
 

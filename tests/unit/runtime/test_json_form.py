@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.runtime.validation.json_form import check_form, check_names_once
+from shared.runtime.validation.json_form import check_form, check_form_of_taken
 from shared.runtime.validation.refusals import BadRequest
 
 TWICE = (
@@ -28,7 +28,7 @@ FORMS = (
 
 @pytest.mark.parametrize("body", TWICE)
 def test_a_name_twice_in_an_object_is_refused_however_it_is_written(body: bytes) -> None:
-    for check in (check_form, check_names_once):
+    for check in (check_form, check_form_of_taken):
         with pytest.raises(BadRequest) as caught:
             check(body)
         assert str(caught.value.facts["reason"]).startswith("字段重复：")
@@ -37,7 +37,7 @@ def test_a_name_twice_in_an_object_is_refused_however_it_is_written(body: bytes)
 @pytest.mark.parametrize("body", ONCE)
 def test_a_name_in_two_objects_or_in_a_text_is_no_repetition(body: bytes) -> None:
     check_form(body)
-    check_names_once(body)
+    check_form_of_taken(body)
 
 
 @pytest.mark.parametrize("body", FORMS)

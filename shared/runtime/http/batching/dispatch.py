@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -10,18 +9,15 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.runtime.http.batching.batcher import CommandBatcher, Outcome
+from shared.runtime.http.batching.bodies import read_body
 from shared.runtime.http.callers import Callers, tenant_of
 from shared.runtime.http.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
 from shared.runtime.http.idempotency import Answer, call_key, respond
 from shared.runtime.service.hot_routes import HotCall, HotRoute
 from shared.runtime.service.runtime import Runtime
-from shared.runtime.validation.body_bounds import check_json
 from shared.runtime.validation.headers import headers_of
-from shared.runtime.validation.json_form import check_names_once
-from shared.runtime.validation.media_types import check_json_type
 from shared.runtime.validation.problems import problem_response
 from shared.runtime.validation.refusals import BadRequest, VersionRequired
-from shared.runtime.validation.wording import malformed_struct
 
 _ENCODER = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
@@ -54,7 +50,6 @@ class HotEndpoint:
         self._batcher = batcher
         self._callers = runtime.ports.get(Callers)
         self._address = f"{_API}{runtime.service.name}/v1{route.path}"
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(route.body)
 
     async def __call__(self, scope: Scope, receive: Receive) -> ASGIApp:
         """The answer to one request."""
@@ -73,7 +68,7 @@ class HotEndpoint:
         refuse_query(scope["query_string"], known=frozenset())
         wait_s = wait_preference_s(headers.get(b"prefer", "")) if self._route.awaits else 0.0
         scope[BOUND_KEY] = self._route.bounds.bytes_max
-        body = self._read(await body_of(receive), headers.get(b"content-type"))
+        body = read_body(self._route, await body_of(receive), headers.get(b"content-type"))
         version = self._version(headers.get(b"if-match"))
         key = call_key(
             headers.get(b"idempotency-key"),
@@ -81,9 +76,9 @@ class HotEndpoint:
             method=self._route.method,
             route=self._address,
             path=scope["path"],
-            body=_ENCODER.encode(body),
+            body=body.model_dump_json().encode(),
         )
-        call = HotCall(principal=principal, path=scope["path_params"], version=version)
+        call = HotCall(principal=principal, path=scope["path_params"], expected_version=version)
         command = self._route.command(body, call)
         outcome = await self._batcher.submit(self._route, command, key, wants_news=wait_s > 0)
         if outcome.result is None:
@@ -117,19 +112,6 @@ class HotEndpoint:
                 result = msgspec.structs.replace(result, **present[key])
                 answer = Answer(answer.status, _ENCODER.encode(result), answer.resource)
         return respond(answer, replay=True, **about)
-
-    def _read(self, raw: bytes, media_type: str | None) -> Any:  # noqa: ANN401 - the route's body
-        if raw:
-            check_json_type(media_type)
-        check_json(raw, self._route.bounds)
-        try:
-            body = self._decoder.decode(raw or b"{}")
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise malformed_struct(str(error)) from error
-        except RecursionError as error:
-            raise BadRequest(reason="JSON 嵌套层数过多") from error
-        check_names_once(raw)
-        return body
 
     def _version(self, if_match: str | None) -> int | None:
         if self._route.if_match == "ignored":
