@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.domain import refusals
-from services.voucher.domain.receipts import Request
-from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
+from services.voucher.domain.receipts import ApplicationRequest
+from services.voucher.handlers.intake import ApplicationResult, SubmitApplication, submit_applications
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.http import HotCall, HotRoute, actor_of, whole
@@ -33,7 +33,7 @@ def _command(body: ApplicationBody, call: HotCall) -> SubmitApplication:
     if enterprise_id is None:
         raise refusals.NotEnterprise
     return SubmitApplication(
-        request=Request(
+        request=ApplicationRequest(
             enterprise_id=enterprise_id,
             plan_id=body.plan_id,
             amount_fen=body.amount_fen,
@@ -44,7 +44,7 @@ def _command(body: ApplicationBody, call: HotCall) -> SubmitApplication:
     )
 
 
-def _location(ticket: Ticket) -> str:
+def _location(ticket: ApplicationResult) -> str:
     return f"/api/voucher/v1/applications/{ticket.application_id}"
 
 
@@ -55,7 +55,7 @@ HOT_ROUTES = (
         summary="申领云使用券",
         permission=Permission.VOUCHER_APPLICATION_SUBMIT,
         body=ApplicationBody,
-        answer=Ticket,
+        answer=ApplicationResult,
         command=_command,
         handler=submit_applications,
         status=201,

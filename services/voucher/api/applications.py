@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.voucher.api.paging import Cursor, Limit
 from services.voucher.domain.receipts import Receipt
 from services.voucher.domain.states import ApplicationState
 from services.voucher.handlers import reviews
@@ -23,6 +22,8 @@ from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
     Body,
+    Cursor,
+    Limit,
     Reading,
     Run,
     VersionedRun,

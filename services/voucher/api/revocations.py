@@ -8,7 +8,6 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.voucher.api.ending import ReasonBody, ending
-from services.voucher.api.paging import Cursor, Limit
 from services.voucher.handlers import proposals
 from services.voucher.handlers import revocations as handlers
 from services.voucher.views import plans as views
@@ -17,7 +16,7 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require
+from shared.runtime.http import AskedPlace, Body, Cursor, Limit, Reading, Run, actor_of, require
 from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["revocations"])

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.accounts import Posting
 from services.voucher.domain.allocation import EntryKind, Pool, enter
 from services.voucher.domain.refusals import (
@@ -18,7 +17,8 @@ from services.voucher.domain.refusals import (
     ProposalDecided,
     SamePerson,
 )
-from services.voucher.domain.states import PLAN_MOVES, Account, IncreaseState, Movement, PlanState
+from services.voucher.domain.states import PLAN_MOVES, IncreaseState, LedgerAccount, Movement, PlanState
+from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
 from services.voucher.views.models import IncreaseView, PlanView
 from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanIncreased, PlanPublished, PlanWithdrawn
@@ -96,7 +96,7 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
         "pack_version": work.pack.version,
         "version": 1,
     }
-    await plans.insert_plan(work.connection, values)
+    await plans.insert_plan(work, values)
     work.emit(PlanDrafted(version=1, plan_id=plan_id, year=command.year, total_fen=command.total_fen))
     _decided(work, plan_id, "draft", command.by, after=PlanState.DRAFT)
     return await _view(work, plan_id)
@@ -155,7 +155,7 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
         "pack_version": work.pack.version,
     }
     await advance(work, row, PlanState.PUBLISHED, command.by, published, changes)
-    await plans.open_counter(work.connection, command.plan_id)
+    await plans.open_counter(work, command.plan_id)
     plan = await queue.lock_plan(work.connection, command.plan_id)
     if plan is not None:
         await queue.insert_entries(work, plan, [entry])
@@ -183,7 +183,7 @@ async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
         "drafted_at": work.now,
         "version": 1,
     }
-    await plans.insert_increase(work.connection, values)
+    await plans.insert_increase(work, values)
     _decided(work, command.plan_id, "propose_increase", command.by, ground=command.reason)
     return IncreaseView(**values)
 
@@ -205,17 +205,17 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
         raise PlanYearOver(year=plan.year)
     if found["state"] == IncreaseState.PROPOSED:
         check_in_time(found["drafted_at"], now=work.now)
-    if not await plans.decide_increase(work.connection, command.increase_id, approved_by=command.by.account_id):
+    if not await plans.decide_increase(work, command.increase_id, approved_by=command.by.account_id):
         raise ProposalDecided
     amount_fen = found["amount_fen"]
     pool, entry = enter(plan.pool(), kind=EntryKind.INCREASE, amount_fen=amount_fen)
     after = plan.after(pool, total_fen=plan.total_fen + amount_fen, version=plan.version + 1)
     await queue.insert_entries(work, plan, [entry])
-    await queue.save_plan(work.connection, after)
+    await queue.save_plan(work, after)
     _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
     work.emit(PlanIncreased(version=after.version, plan_id=plan.id, year=plan.year, total_fen=after.total_fen))
     _decided(work, plan.id, "approve_increase", command.by, ground=found["reason"])
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
+    wake_allocator(work)
     values = {**dict(found), "state": IncreaseState.APPROVED, "approved_by": command.by.account_id, "version": 2}
     return IncreaseView(**values)
 
@@ -242,7 +242,7 @@ async def advance(  # noqa: PLR0913, PLR0917 - one step of a plan
     if not PLAN_MOVES.allows(before, after):
         raise PlanStateWrong(state=before.value)
     version = row["version"] + 1
-    await plans.update_plan(work.connection, row["id"], {"state": after.value, "version": version, **changes})
+    await plans.update_plan(work, row["id"], {"state": after.value, "version": version, **changes})
     work.emit(fact(version=version, plan_id=row["id"], year=row["year"], total_fen=row["total_fen"]))
     _decided(work, row["id"], after.value, by, ground=ground, before=before, after=after)
     return await _view(work, row["id"])
@@ -275,8 +275,8 @@ def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
         plan_id=plan_id,
         account_id=None,
         movement=movement,
-        debit=Account.TOTAL,
-        credit=Account.LEFT,
+        debit=LedgerAccount.TOTAL,
+        credit=LedgerAccount.LEFT,
         amount_fen=amount_fen,
         reason=reason,
         rule="A15",

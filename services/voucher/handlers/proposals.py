@@ -47,7 +47,7 @@ async def end_increase(work: Work, command: EndProposal) -> IncreaseView:
     _check_person(command, found["drafted_by"])
     await queue.lock_plan(work.connection, found["plan_id"])
     values = {"state": _state(command), **_ending(work, command)}
-    if not await plans.end_increase(work.connection, command.subject_id, values):
+    if not await plans.end_increase(work, command.subject_id, values):
         raise ProposalDecided
     _decide(work, command, subject_type="plan", subject_id=found["plan_id"], what="increase", rule="A15")
     _tell(work, command, found["drafted_by"], subject_type="plan_increase", what="发放计划追加提议", article="A15")
@@ -64,7 +64,7 @@ async def end_revocation(work: Work, command: EndProposal) -> RevocationView:
         raise NotFound
     _check_person(command, case["proposed_by"])
     values = {"state": _state(command), **_ending(work, command)}
-    if not await plans.end_revocation(work.connection, command.subject_id, values):
+    if not await plans.end_revocation(work, command.subject_id, values):
         raise ProposalDecided
     _decide(work, command, subject_type="revocation", subject_id=command.subject_id, what="revocation", rule="A9")
     _tell(work, command, case["proposed_by"], subject_type="revocation", what="收回额度提议", article="A9")

@@ -5,18 +5,18 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorRunner, cut_sentence
-from services.voucher.domain.accounts import Part, shift
+from services.voucher.domain.accounts import PostingPart, shift
 from services.voucher.domain.allocation import EntryKind, enter
 from services.voucher.domain.eligibility import check_applicant
+from services.voucher.domain.queue import Application, Plan
 from services.voucher.domain.refusals import (
     ApplicationStateWrong,
     NothingEarmarked,
     YearClosed,
 )
-from services.voucher.domain.states import APPLICATION_MOVES, Account, ApplicationState, Movement, PlanState
+from services.voucher.domain.states import APPLICATION_MOVES, ApplicationState, LedgerAccount, Movement, PlanState
+from services.voucher.handlers.allocation import cut_sentence, wake_allocator
 from services.voucher.store import ledger, parties, queue
-from services.voucher.store.queue import PlanRow, TicketRow
 from services.voucher.views.applications import read_application
 from services.voucher.views.models import ApplicationView
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationReviewed
@@ -58,15 +58,15 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
     amount_fen = ticket.earmarked_fen
     (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
     moved = shift(
-        account, movement=Movement.GRANT, debit=Account.EARMARKED, credit=Account.AVAILABLE,
-        parts=[Part(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
+        account, movement=Movement.GRANT, debit=LedgerAccount.EARMARKED, credit=LedgerAccount.AVAILABLE,
+        parts=[PostingPart(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
         reason=command.reason or "granted", rule="A16",
     )  # fmt: skip
     ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
     earmarked_fen = plan.earmarked_fen - amount_fen
-    await queue.save_plan(work.connection, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
-    after: TicketRow = msgspec.structs.replace(
+    await queue.save_plan(work, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
+    after: Application = msgspec.structs.replace(
         ticket,
         state=ApplicationState.WAITING if ticket.waiting_fen else ApplicationState.GRANTED,
         earmarked_fen=0,
@@ -75,7 +75,7 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
         version=ticket.version + 1,
     )
     APPLICATION_MOVES.check(ticket.state, after.state)
-    await queue.save_tickets(work.connection, [after])
+    await queue.save_tickets(work, [after])
     _reviewed(work, after, "granted", amount_fen)
     _record(work, command, ticket, after, "grant")
     _notify(work, after, "application_granted", amount_yuan=format_yuan(Fen(amount_fen)), tail=cut_sentence(after))
@@ -142,13 +142,9 @@ async def withdraw_application(work: Work, command: ReviewApplication) -> Applic
     return await read_application(work.connection, after.id)
 
 
-async def _open(work: Work, command: ReviewApplication) -> tuple[PlanRow, TicketRow]:
+async def _open(work: Work, command: ReviewApplication) -> tuple[Plan, Application]:
     """The application with its plan, both locked, the plan first."""
-    plan_id = await work.connection.fetchval(
-        "SELECT plan_id FROM application WHERE id = $1 AND ($2::uuid IS NULL OR enterprise_id = $2)",
-        command.application_id,
-        command.owner_id,
-    )
+    plan_id = await queue.find_plan_of(work.connection, command.application_id, owner_id=command.owner_id)
     plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)
     ticket = None if plan is None else await queue.lock_ticket(work.connection, command.application_id)
     if plan is None or ticket is None:
@@ -160,7 +156,7 @@ async def _open(work: Work, command: ReviewApplication) -> tuple[PlanRow, Ticket
     return plan, ticket
 
 
-async def _end(work: Work, command: ReviewApplication, after: ApplicationState, act: str) -> TicketRow:
+async def _end(work: Work, command: ReviewApplication, after: ApplicationState, act: str) -> Application:
     """End an application that was decided a place, and free what it had earmarked into the queue's sequence."""
     plan, ticket = await _open(work, command)
     if ticket.state not in {ApplicationState.EARMARKED, ApplicationState.WAITING}:
@@ -172,15 +168,15 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
     if ticket.earmarked_fen:
         (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
         moved = shift(
-            account, movement=Movement.FREE, debit=Account.EARMARKED, credit=Account.LEFT,
-            parts=[Part(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
+            account, movement=Movement.FREE, debit=LedgerAccount.EARMARKED, credit=LedgerAccount.LEFT,
+            parts=[PostingPart(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
             reason=act, rule="A16",
         )  # fmt: skip
         ledger.move(work, [(account, moved.account)], moved.postings)
     earmarked_fen = plan.earmarked_fen - ticket.earmarked_fen
     await queue.insert_entries(work, plan, [entry])
-    await queue.save_plan(work.connection, plan.after(pool, earmarked_fen=earmarked_fen))
-    ended: TicketRow = msgspec.structs.replace(
+    await queue.save_plan(work, plan.after(pool, earmarked_fen=earmarked_fen))
+    ended: Application = msgspec.structs.replace(
         ticket,
         state=after,
         earmarked_fen=0,
@@ -190,13 +186,13 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
         version=ticket.version + 1,
     )
     APPLICATION_MOVES.check(ticket.state, after)
-    await queue.save_tickets(work.connection, [ended])
+    await queue.save_tickets(work, [ended])
     _record(work, command, ticket, ended, act)
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
+    wake_allocator(work)
     return ended
 
 
-def _reviewed(work: Work, ticket: TicketRow, outcome: str, granted_fen: int) -> None:
+def _reviewed(work: Work, ticket: Application, outcome: str, granted_fen: int) -> None:
     invariant(ticket.version > 0, "a reviewed application was decided before")
     work.emit(
         ApplicationReviewed(
@@ -207,7 +203,7 @@ def _reviewed(work: Work, ticket: TicketRow, outcome: str, granted_fen: int) -> 
     )  # fmt: skip
 
 
-def _record(work: Work, command: ReviewApplication, before: TicketRow, after: TicketRow, act: str) -> None:
+def _record(work: Work, command: ReviewApplication, before: Application, after: Application, act: str) -> None:
     work.decide(
         Decision(
             subject_type="application",
@@ -229,7 +225,7 @@ def _record(work: Work, command: ReviewApplication, before: TicketRow, after: Ti
     )
 
 
-def _notify(work: Work, ticket: TicketRow, code: str, *, tail: str = "", **marks: str) -> None:
+def _notify(work: Work, ticket: Application, code: str, *, tail: str = "", **marks: str) -> None:
     body = work.pack.notice(code).body.format(
         **{"receipt_number": ticket.ticket_no, "year": ticket.year, "article": "A16", **marks}
     )

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorRunner
-from services.voucher.domain.accounts import Part, QuotaAccount, shift
+from services.voucher.domain.accounts import PostingPart, QuotaAccount, shift
 from services.voucher.domain.allocation import EntryKind, enter
+from services.voucher.domain.queue import Plan
 from services.voucher.domain.refusals import ProposalDecided, RevocationTooLarge, SamePerson
-from services.voucher.domain.states import Account, IncreaseState, Movement
+from services.voucher.domain.states import IncreaseState, LedgerAccount, Movement
+from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
-from services.voucher.store.queue import PlanRow
 from services.voucher.views.models import RevocationView
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.proposals import check_in_time
@@ -54,7 +54,7 @@ async def propose_revocation(work: Work, command: ProposeRevocation) -> Revocati
         "proposed_at": work.now,
         "version": 1,
     }
-    await plans.insert_revocation(work.connection, values)
+    await plans.insert_revocation(work, values)
     _decided(work, values["id"], "propose_revocation", command.by, command.reason)
     return RevocationView(**values)
 
@@ -71,12 +71,10 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
         raise SamePerson
     if case["state"] == IncreaseState.PROPOSED:
         check_in_time(case["proposed_at"], now=work.now)
-    plan_id = await work.connection.fetchval(
-        "SELECT plan_id FROM quota_account WHERE id = $1", case["quota_account_id"]
-    )
-    plan = await queue.lock_plan(work.connection, plan_id)
+    plan_id = await ledger.find_plan_of(work.connection, case["quota_account_id"])
+    plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)
     (account,) = await ledger.lock_accounts(work.connection, [case["quota_account_id"]])
-    if not await plans.decide_revocation(work.connection, command.revocation_id, approved_by=command.by.account_id):
+    if not await plans.decide_revocation(work, command.revocation_id, approved_by=command.by.account_id):
         raise ProposalDecided
     invariant(plan is not None, "a quota account has its plan")
     await _move(work, plan, account, case)  # type: ignore[arg-type]
@@ -92,18 +90,18 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
             article="A9",
         )
     )
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
+    wake_allocator(work)
     return RevocationView(**{**dict(case), "state": IncreaseState.APPROVED.value, "version": 2})
 
 
-async def _move(work: Work, plan: PlanRow, account: QuotaAccount, case: Any) -> None:  # noqa: ANN401 - a record
+async def _move(work: Work, plan: Plan, account: QuotaAccount, case: Any) -> None:  # noqa: ANN401 - a record
     amount_fen = case["amount_fen"]
     _check(account, amount_fen)
     over = account.year_over(work.now)
     moved = shift(
-        account, movement=Movement.REVOKE, debit=Account.AVAILABLE,
-        credit=Account.TAKEN_BACK if over else Account.LEFT,
-        parts=[Part(f"{case['id']}/revoke", amount_fen)], reason=case["reason"], rule="A9",
+        account, movement=Movement.REVOKE, debit=LedgerAccount.AVAILABLE,
+        credit=LedgerAccount.TAKEN_BACK if over else LedgerAccount.LEFT,
+        parts=[PostingPart(f"{case['id']}/revoke", amount_fen)], reason=case["reason"], rule="A9",
     )  # fmt: skip
     ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
@@ -113,7 +111,7 @@ async def _move(work: Work, plan: PlanRow, account: QuotaAccount, case: Any) -> 
         )
         await queue.insert_entries(work, plan, [entry])
         after = plan.after(pool)
-        await queue.save_plan(work.connection, after)
+        await queue.save_plan(work, after)
 
 
 def _check(account: QuotaAccount, amount_fen: int) -> None:
