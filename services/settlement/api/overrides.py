@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import Reader
+from services.settlement.api.scopes import Reader, StaffReader
 from services.settlement.domain.states import OverrideState
 from services.settlement.handlers import overrides
 from services.settlement.handlers.overrides import DecideOverride, OverrideResult, ProposeOverride
@@ -21,7 +21,6 @@ router = APIRouter(tags=["特批"])
 
 Proposer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_OVERRIDE_PROPOSE))]
 Approver = Annotated[Principal, Depends(require(Permission.SETTLEMENT_OVERRIDE_APPROVE))]
-StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 
 
 class ReasonBody(Body):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from services.settlement.api.scopes import StaffReader
 from services.settlement.handlers import questions, reviews
 from services.settlement.handlers.progress import ClaimResult
 from services.settlement.views import questions as views
@@ -24,7 +25,6 @@ BureauReviewer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAI
 Asker = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_QUESTION))]
 Answerer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_ANSWER))]
 Supervisor = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]
-StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 

@@ -36,8 +36,8 @@ class Earmark(NamedTuple):
 class AllocationBatch:
     """What one batch decides for a locked plan.
 
-    Create it, ask `waiting_list` which waiting applications to load, `decide`, and write what it then holds. Source:
-    R25, R27, Q1-Q3.
+    Create it, load the applications that wait where it `serves_waiting`, and `decide`; then write what it holds.
+    Source: R25, R27, Q1-Q3.
     """
 
     def __init__(self, plan: Plan, *, now: datetime, new_id: Callable[[], UUID]) -> None:
@@ -61,8 +61,8 @@ class AllocationBatch:
             self.inputs.append(entry)
 
     @property
-    def waiting_list_served(self) -> bool:
-        """Whether money is left for which somebody on the waiting list may be asked."""
+    def serves_waiting(self) -> bool:
+        """Whether there is money for the waiting list."""
         return self._pool.left_fen != 0
 
     @property

@@ -1,6 +1,7 @@
 """Intake: applications become numbered tickets with signed receipts, many in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -24,7 +25,8 @@ from shared.kernel.refusals import Refusal
 from shared.runtime.work import Actor, NotFound, Work
 
 
-class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitApplication:
     """An enterprise asks for quota of a plan. `amount_fen` 1..cap."""
 
     request: ApplicationRequest

@@ -1,6 +1,8 @@
 """Revocation of unused quota: one person proposes, another approves. Source: R36, A9."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,6 @@ from services.voucher.domain.refusals import ProposalDecided, RevocationTooLarge
 from services.voucher.domain.states import IncreaseState, LedgerAccount, Movement
 from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
-from services.voucher.views.models import RevocationView
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.proposals import check_in_time
 from shared.kernel.refusals import invariant
@@ -37,7 +38,22 @@ class ApproveRevocation:
     by: Actor
 
 
-async def propose_revocation(work: Work, command: ProposeRevocation) -> RevocationView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationResult:
+    """A proposed revocation of unused quota and what became of it."""
+
+    id: UUID
+    quota_account_id: UUID
+    amount_fen: int
+    reason: str
+    state: str
+    proposed_at: datetime
+    ended_reason: str = ""
+    ended_at: datetime | None = None
+    version: int
+
+
+async def propose_revocation(work: Work, command: ProposeRevocation) -> RevocationResult:
     """Propose; nothing moves yet. Source: A9. Raises: NotFound, RevocationTooLarge."""
     accounts = await ledger.lock_accounts_of(work.connection, [(command.enterprise_id, command.year)])
     if not accounts:
@@ -56,10 +72,10 @@ async def propose_revocation(work: Work, command: ProposeRevocation) -> Revocati
     }
     await plans.insert_revocation(work, values)
     _decided(work, values["id"], "propose_revocation", command.by, command.reason)
-    return RevocationView(**values)
+    return revocation_of(values)
 
 
-async def approve_revocation(work: Work, command: ApproveRevocation) -> RevocationView:
+async def approve_revocation(work: Work, command: ApproveRevocation) -> RevocationResult:
     """Available to left while the year is open, else to taken back. Emits voucher.quota_moved. Source: A9, R36.
 
     Raises: NotFound, SamePerson, ProposalDecided, ProposalLapsed, RevocationTooLarge.
@@ -91,7 +107,13 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
         )
     )
     wake_allocator(work)
-    return RevocationView(**{**dict(case), "state": IncreaseState.APPROVED.value, "version": 2})
+    return revocation_of({**case, "state": IncreaseState.APPROVED.value, "version": 2})
+
+
+def revocation_of(values: Mapping[str, Any]) -> RevocationResult:
+    """The answer to an act on a revocation, of its stored values."""
+    names = [field.name for field in fields(RevocationResult) if field.name in values]
+    return RevocationResult(**{name: values[name] for name in names})
 
 
 async def _move(work: Work, plan: Plan, account: QuotaAccount, case: Any) -> None:  # noqa: ANN401 - a record
