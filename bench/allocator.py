@@ -13,7 +13,8 @@ from bench.audit import proof_of
 from bench.processes import find_service, make_databases, open_postgres, scratch_folder, settings_values
 from bench.report import Figure, Report, at_least, at_most
 from bench.seed import CAP_FEN, REGIONS, Money, fund, new_id, plan_year, population
-from services.voucher.allocator import acquire_lease, allocate_batch
+from services.voucher.handlers.allocation import allocate_batch
+from services.voucher.store.leases import acquire_lease
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.database.sql import create_pool

@@ -17,7 +17,7 @@ TIMERS: Mapping[str, TimerHandler] = {WINDOW_TIMER: close_windows, QUESTION_TIME
 async def remove_unfiled_evidence(work: Work) -> int:
     """Drop what lies in discarded drafts, and in drafts for too long; the files are removed after the commit."""
     before = work.now - timedelta(days=work.ports.get(FileRules).keep_days)
-    keys = await remove_unfiled(work.connection, before=before, limit=REMOVED_AT_ONCE_MAX)
+    keys = await remove_unfiled(work, before=before, limit=REMOVED_AT_ONCE_MAX)
     await let_go(work.connection, keys)
     return len(keys)
 

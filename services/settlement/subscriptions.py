@@ -1,6 +1,6 @@
 """What settlement listens to."""
 
-from services.settlement.handlers import copies, items
+from services.settlement.handlers import copies, items, parties
 from shared.contracts.messages.identity import ORGANISATION_FACTS, AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
@@ -35,7 +35,7 @@ _ORDER_FACTS = (
 )
 
 SUBSCRIPTIONS: Subscriptions = {
-    **dict.fromkeys(ORGANISATION_FACTS, copies.copy_parties),
+    **dict.fromkeys(ORGANISATION_FACTS, parties.copy_parties),
     AffiliationRecorded: copies.copy_ties,
     AffiliationEnded: copies.copy_ties,
     **dict.fromkeys(_ORDER_FACTS, copies.copy_orders),

@@ -10,15 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.states import NEVER_PUBLISHED, Account
+from services.voucher.domain.states import NEVER_PUBLISHED, LedgerAccount
 from shared.runtime.sql import DriverConnection
-
-Row = Mapping[str, Any]
 
 DIFFERENCES_MAX = 1_000
 PAGE_ACCOUNTS = 2_000
 
-_BALANCES = [account.value for account in Account if account not in {Account.TOTAL, Account.LEFT}]
+_BALANCES = [account.value for account in LedgerAccount if account not in {LedgerAccount.TOTAL, LedgerAccount.LEFT}]
 
 _UNPUBLISHED = ", ".join(f"'{state}'" for state in NEVER_PUBLISHED)
 
@@ -193,13 +191,13 @@ class _Findings:
         self.posted: dict[UUID, dict[str, int]] = defaultdict(dict)
         self.postings = 0
 
-    def add_posted(self, rows: Iterable[Row]) -> None:
+    def add_posted(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             plan = self.posted[row["plan_id"]]
             plan[row["account"]] = plan.get(row["account"], 0) + row["fen"]
             self.postings += row["postings"]
 
-    def add(self, check: str, rows: Iterable[Row]) -> None:
+    def add(self, check: str, rows: Iterable[Mapping[str, Any]]) -> None:
         found = self.differences[check]
         found += [
             Difference(

@@ -1,8 +1,8 @@
 """The voucher service: wiring only."""
 
-from services.voucher.allocator import AllocatorRunner
 from services.voucher.api import HOT_ROUTES, router
-from services.voucher.jobs import JOBS, TIMERS
+from services.voucher.handlers.allocation import AllocatorWaker
+from services.voucher.jobs import JOBS, TIMERS, AllocatorRunner
 from services.voucher.metrics import AUDITS, QUERIES
 from services.voucher.receipts import ReceiptSigner, open_signer
 from services.voucher.settings import VoucherSettings
@@ -13,13 +13,15 @@ from shared.runtime.service import Runtime, Service
 
 
 async def prepare(runtime: Runtime) -> None:
-    """Open the receipts' key and take a seat for the allocator."""
+    """Open the receipts' key, and make this process's allocator ready to be woken."""
     settings = runtime.settings
     invariant(isinstance(settings, VoucherSettings), "the voucher service has its own settings")
     secret = settings.receipt_key_secret.get_secret_value()  # type: ignore[attr-defined]
     async with runtime.pool.acquire() as connection:
         runtime.ports.add(ReceiptSigner, await open_signer(connection, secret=secret))
-    runtime.ports.add(AllocatorRunner, AllocatorRunner(runtime))
+    allocator = AllocatorRunner(runtime)
+    runtime.ports.add(AllocatorRunner, allocator)
+    runtime.ports.add(AllocatorWaker, AllocatorWaker(allocator.wake))
 
 
 SERVICE = Service(

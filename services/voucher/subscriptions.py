@@ -6,6 +6,6 @@ from shared.contracts.messages.voucher import VOUCHER_COMMANDS
 from shared.runtime.service import Subscriptions
 
 SUBSCRIPTIONS: Subscriptions = {
-    **dict.fromkeys(ORGANISATION_FACTS, parties.keep_parties),
+    **dict.fromkeys(ORGANISATION_FACTS, parties.copy_parties),
     **dict.fromkeys(VOUCHER_COMMANDS, ledger.run_commands),
 }

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from services.voucher.domain.states import Account, Movement
+from services.voucher.domain.states import LedgerAccount, Movement
 from shared.contracts.messages.identity import Party
 from shared.kernel.calendar import year_closes_at
 from shared.runtime.database.sql import Connection
@@ -30,7 +30,7 @@ async def a_plan(connection: Connection, *, year: int, total_fen: int, cap_fen: 
     opens_at = datetime(year, 1, 1, tzinfo=UTC)
     await connection.execute(_PLAN, plan_id, year, total_fen, total_fen, cap_fen, opens_at, year_closes_at(year))
     await connection.execute("INSERT INTO intake_counter (plan_id) VALUES ($1)", plan_id)
-    await _post(connection, plan_id, None, Movement.OPEN, Account.TOTAL, Account.LEFT, total_fen)
+    await _post(connection, plan_id, None, Movement.OPEN, LedgerAccount.TOTAL, LedgerAccount.LEFT, total_fen)
     return plan_id
 
 
@@ -41,8 +41,12 @@ async def a_quota_account(
     account_id = uuid4()
     await connection.execute("UPDATE plan SET left_fen = left_fen - $2 WHERE id = $1", plan_id, granted_fen)
     await connection.execute(_ACCOUNT, account_id, plan_id, enterprise_id, year, cap_fen, granted_fen)
-    await _post(connection, plan_id, account_id, Movement.EARMARK, Account.LEFT, Account.EARMARKED, granted_fen)
-    await _post(connection, plan_id, account_id, Movement.GRANT, Account.EARMARKED, Account.AVAILABLE, granted_fen)
+    await _post(
+        connection, plan_id, account_id, Movement.EARMARK, LedgerAccount.LEFT, LedgerAccount.EARMARKED, granted_fen
+    )
+    await _post(
+        connection, plan_id, account_id, Movement.GRANT, LedgerAccount.EARMARKED, LedgerAccount.AVAILABLE, granted_fen
+    )
     return account_id
 
 
@@ -51,8 +55,8 @@ async def _post(  # noqa: PLR0917 - the columns of a posting
     plan_id: UUID,
     account_id: UUID | None,
     movement: Movement,
-    debit: Account,
-    credit: Account,
+    debit: LedgerAccount,
+    credit: LedgerAccount,
     amount_fen: int,
 ) -> None:
     key = f"test/{uuid4()}"

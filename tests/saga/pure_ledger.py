@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from services.voucher.domain import holds as ledger
-from services.voucher.domain.accounts import Part, Posting, QuotaAccount, shift
+from services.voucher.domain.accounts import Posting, PostingPart, QuotaAccount, shift
 from services.voucher.domain.holds import Hold
 from services.voucher.domain.refusals import REPEATED_REFUSALS
-from services.voucher.domain.states import Account, Movement
+from services.voucher.domain.states import LedgerAccount, Movement
 from shared.contracts.messages.base import Command, Reply
 from shared.contracts.messages.voucher import (
     ClaimVoucher,
@@ -57,12 +57,12 @@ class PureLedger:
         """Take back what is available at the end of the year, once."""
         if self.account.closed:
             return
-        part = Part(f"{self.account.id}/recover", self.account.available_fen)
+        part = PostingPart(f"{self.account.id}/recover", self.account.available_fen)
         moved = shift(
             self.account,
             movement=Movement.RECOVER,
-            debit=Account.AVAILABLE,
-            credit=Account.TAKEN_BACK,
+            debit=LedgerAccount.AVAILABLE,
+            credit=LedgerAccount.TAKEN_BACK,
             parts=[part],
             reason="year_end",
             rule="Q5",
@@ -107,7 +107,7 @@ class PureLedger:
             raise
         return VoucherHeld(order_id=command.order_id, amount_fen=self._take(made))
 
-    def _take(self, made: ledger.Step) -> int:
+    def _take(self, made: ledger.LedgerStep) -> int:
         self.holds[made.hold.order_id] = made.hold
         if made.postings:
             invariant(made.account is not None, "a posting has its account")

@@ -34,7 +34,7 @@ from services.order.domain.saga import (
     step,
 )
 from services.order.domain.states import CancelReason, OrderState
-from services.settlement.domain.claims import Claim, Item, withdrawn_item
+from services.settlement.domain.claims import Claim, ClaimItem, withdrawn_item
 from services.settlement.domain.states import ClaimState, ItemState, claim_after
 from shared.contracts.messages.base import Command, Refused, Reply
 from shared.contracts.messages.order import OrderFact
@@ -162,7 +162,8 @@ class PureWorld:
         """The provider files a claim; settlement's copies may lag, so any order may be in it."""
         claim_id = self.new_id()
         items = {
-            order_id: Item(claim_id=claim_id, order_id=order_id, state=ItemState.SUBMITTED) for order_id in order_ids
+            order_id: ClaimItem(claim_id=claim_id, order_id=order_id, state=ItemState.SUBMITTED)
+            for order_id in order_ids
         }
         self.claims[claim_id] = Claim(
             id=claim_id,
@@ -360,7 +361,7 @@ class PureWorld:
             self._say(claim, [item.moved(ItemState.REFUSED)])
         return ItemRefused(claim_id=claim.id, order_id=item.order_id)
 
-    def _say(self, claim: Claim, items: Sequence[Item], *, signals: Sequence[tuple[UUID, Signal]] = ()) -> None:
+    def _say(self, claim: Claim, items: Sequence[ClaimItem], *, signals: Sequence[tuple[UUID, Signal]] = ()) -> None:
         """Keep changed items, move the claim on where that decides it, and tell what order must know."""
         after = claim.with_items(*items)
         if signals:

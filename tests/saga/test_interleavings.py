@@ -227,13 +227,13 @@ def confirm_whatever_it_is(order: Order, *, now: datetime) -> tuple[Order, Order
     return after, OrderConfirmed(version=after.version, order_id=order.id, confirmed_at=now)
 
 
-def place_over_a_tombstone(account: QuotaAccount, hold: holds.Hold | None, **others: Any) -> holds.Step:
+def place_over_a_tombstone(account: QuotaAccount, hold: holds.Hold | None, **others: Any) -> holds.LedgerStep:
     """A hold that comes through although its release was there before it."""
     closed = hold is not None and hold.state is HoldState.CLOSED
     return PLACE(account, None if closed else hold, **others)
 
 
-def release_without_posting(account: QuotaAccount, hold: holds.Hold | None, **others: Any) -> holds.Step:
+def release_without_posting(account: QuotaAccount, hold: holds.Hold | None, **others: Any) -> holds.LedgerStep:
     """A release that gives the money back and posts nothing."""
     made = RELEASE(account, hold, **others)
     return replace(made, postings=made.postings[1:])

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from services.voucher import allocator
+from services.voucher import jobs
 from services.voucher.domain import holds
 from services.voucher.domain.states import HoldState
+from services.voucher.handlers.allocation import allocate_batch
 from services.voucher.store import queue
 from shared.contracts.messages.base import Event
 from shared.kernel.refusals import Bug
@@ -176,7 +177,7 @@ async def test_a_consumer_that_acknowledges_before_it_commits_is_seen(
 async def test_an_allocator_without_its_fence_is_seen(
     databases: Databases, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
 ) -> None:
-    async def idle(self: allocator.AllocatorRunner, work: Work) -> int:
+    async def idle(self: jobs.AllocatorRunner, work: Work) -> int:
         del self, work
         return 0
 
@@ -185,7 +186,7 @@ async def test_an_allocator_without_its_fence_is_seen(
     async with open_world(databases) as world:
         await world.join_year(granted_fen=1_000)
         with monkeypatch.context() as stopped:
-            stopped.setattr(allocator.AllocatorRunner, "step", idle)
+            stopped.setattr(jobs.AllocatorRunner, "step", idle)
             await world.apply(1_000)
             decided = await _decide_after_a_successor(world.platform.runtime("voucher"), world.plan_id)
         await world.rest()
@@ -201,4 +202,4 @@ async def _decide_after_a_successor(voucher: Any, plan_id: UUID) -> int:
         await work.connection.execute("UPDATE plan SET allocator_epoch = allocator_epoch + 1 WHERE id = $1", plan_id)
         await work.connection.execute("UPDATE allocator_lease SET epoch = epoch + 1 WHERE plan_id = $1", plan_id)
     async with voucher.work() as work:
-        return await allocator.allocate_batch(work, plan_id, epoch=epoch)
+        return await allocate_batch(work, plan_id, epoch=epoch)

@@ -15,7 +15,7 @@ from services.order.domain.order import Order
 from services.order.domain.saga import RESTING, SagaKind, SagaState
 from services.order.domain.states import CancelReason, OrderState
 from services.settlement.domain.states import LIVE_ITEMS, ItemState
-from services.voucher.domain.states import Account, HoldState, LineState, Movement
+from services.voucher.domain.states import HoldState, LedgerAccount, LineState, Movement
 from shared.kernel.refusals import Refusal
 from tests.saga.pure_ledger import GRANTED_FEN
 from tests.saga.pure_world import PureWorld
@@ -25,12 +25,12 @@ CLAIMS_MAX = 3
 HISTORIES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 250
 STEPS = 40
 BALANCES = (
-    Account.AVAILABLE,
-    Account.HELD,
-    Account.COMMITTED,
-    Account.CLAIMED,
-    Account.REDEEMED,
-    Account.TAKEN_BACK,
+    LedgerAccount.AVAILABLE,
+    LedgerAccount.HELD,
+    LedgerAccount.COMMITTED,
+    LedgerAccount.CLAIMED,
+    LedgerAccount.REDEEMED,
+    LedgerAccount.TAKEN_BACK,
 )
 ENDED = {OrderState.CANCELLED, OrderState.REFUSED, OrderState.REFUNDED}
 # What voucher holds for an order in each state, once nothing is under way.
@@ -157,7 +157,7 @@ class PureMachine(RuleBasedStateMachine):
     def money_is_conserved(self) -> None:
         """I1 and I2 of the account: its balances are its grant, and each equals its postings."""
         account = self.world.ledger.account
-        posted = defaultdict(int, {Account.AVAILABLE: GRANTED_FEN})
+        posted = defaultdict(int, {LedgerAccount.AVAILABLE: GRANTED_FEN})
         for posting in self.world.ledger.postings.values():
             posted[posting.debit] -= posting.amount_fen
             posted[posting.credit] += posting.amount_fen

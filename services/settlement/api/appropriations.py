@@ -13,7 +13,7 @@ from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
 from services.settlement.handlers import appropriations, payments, returns
-from services.settlement.handlers.requests import AppropriationStatus
+from services.settlement.handlers.requests import AppropriationResult
 from services.settlement.views import appropriations as views
 from services.settlement.views.persons import read_acts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
@@ -79,11 +79,11 @@ class PaymentBody(Body):
     amount_fen: Annotated[int, Field(strict=True, ge=1, le=MAX_FEN)]
 
 
-def _location(status: AppropriationStatus) -> str:
-    return f"/api/settlement/v1/appropriations/{status.id}"
+def _location(result: AppropriationResult) -> str:
+    return f"/api/settlement/v1/appropriations/{result.id}"
 
 
-@router.post("/appropriations", status_code=201, response_model=AppropriationStatus, summary="集中提交资金拨付申请")
+@router.post("/appropriations", status_code=201, response_model=AppropriationResult, summary="集中提交资金拨付申请")
 async def request(run: Run, body: RequestBody, principal: Requester) -> Response:
     """Ask for the money of all passed orders of several claims."""
     command = appropriations.RequestAppropriation(
@@ -92,7 +92,7 @@ async def request(run: Run, body: RequestBody, principal: Requester) -> Response
     return await run.run(appropriations.request_appropriation, command, status=201, location=_location)
 
 
-@router.post("/appropriations/{appropriation_id}/approve", response_model=AppropriationStatus, summary="核定拨付金额")
+@router.post("/appropriations/{appropriation_id}/approve", response_model=AppropriationResult, summary="核定拨付金额")
 async def approve(run: VersionedRun, appropriation_id: UUID, body: ApproveBody, principal: Approver) -> Response:
     """Fix the amount of every order, at most what is claimed."""
     items = [
@@ -107,7 +107,7 @@ async def approve(run: VersionedRun, appropriation_id: UUID, body: ApproveBody, 
     return await run.run(appropriations.approve_appropriation, command)
 
 
-@router.post("/appropriations/{appropriation_id}/refuse", response_model=AppropriationStatus, summary="不予拨付")
+@router.post("/appropriations/{appropriation_id}/refuse", response_model=AppropriationResult, summary="不予拨付")
 async def refuse(run: VersionedRun, appropriation_id: UUID, body: RefuseBody, principal: Approver) -> Response:
     """Refuse a request as a whole, with the reason."""
     command = appropriations.RefuseAppropriation(
@@ -119,7 +119,7 @@ async def refuse(run: VersionedRun, appropriation_id: UUID, body: RefuseBody, pr
     return await run.run(appropriations.refuse_appropriation, command)
 
 
-@router.post("/appropriations/{appropriation_id}/return", response_model=AppropriationStatus, summary="退回核定")
+@router.post("/appropriations/{appropriation_id}/return", response_model=AppropriationResult, summary="退回核定")
 async def take_back(run: VersionedRun, appropriation_id: UUID, body: ReturnBody, principal: Approver) -> Response:
     """Take back what was approved for orders against which something stands; the others go on."""
     command = returns.ReturnApproved(
@@ -132,7 +132,7 @@ async def take_back(run: VersionedRun, appropriation_id: UUID, body: ReturnBody,
     return await run.run(returns.return_approved, command)
 
 
-@router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationStatus, summary="登记拨付")
+@router.post("/appropriations/{appropriation_id}/payments", response_model=AppropriationResult, summary="登记拨付")
 async def pay(run: VersionedRun, appropriation_id: UUID, body: PaymentBody, principal: Payer) -> Response:
     """Record the payment of an approved request."""
     command = payments.RecordPayment(

@@ -11,7 +11,7 @@ from services.settlement.api.reads import record_read
 from services.settlement.api.scopes import Reader, ScopedReader
 from services.settlement.domain.states import ClaimState
 from services.settlement.handlers import claims
-from services.settlement.handlers.progress import ClaimStatus
+from services.settlement.handlers.progress import ClaimResult
 from services.settlement.views import claims as views
 from services.settlement.views import questions, tasks
 from services.settlement.views.persons import read_acts
@@ -68,18 +68,18 @@ class WithdrawBody(Body):
     order_ids: Annotated[list[UUID], Field(default_factory=list, min_length=1, max_length=ORDERS_MAX), Distinct]
 
 
-def _location(status: ClaimStatus) -> str:
-    return f"/api/settlement/v1/claims/{status.id}"
+def _location(result: ClaimResult) -> str:
+    return f"/api/settlement/v1/claims/{result.id}"
 
 
-@router.post("/claims", status_code=201, response_model=ClaimStatus, summary="起草兑现申请")
+@router.post("/claims", status_code=201, response_model=ClaimResult, summary="起草兑现申请")
 async def draft(run: Run, body: DraftBody, principal: Filer) -> Response:
     """Open a draft for orders of the caller that can be claimed."""
     command = claims.DraftClaim(order_ids=body.order_ids, by=actor_of(principal))
     return await run.run(claims.draft_claim, command, status=201, location=_location)
 
 
-@router.post("/claims/{claim_id}/submit", status_code=202, response_model=ClaimStatus, summary="提交兑现申请")
+@router.post("/claims/{claim_id}/submit", status_code=202, response_model=ClaimResult, summary="提交兑现申请")
 async def submit(run: VersionedRun, claim_id: UUID, body: SubmitBody, principal: Filer) -> Response:
     """File a draft; the claim itself tells the result of each order later."""
     command = claims.SubmitClaim(
@@ -91,7 +91,7 @@ async def submit(run: VersionedRun, claim_id: UUID, body: SubmitBody, principal:
     return await run.run(claims.submit_claim, command, status=202, location=_location)
 
 
-@router.post("/claims/{claim_id}/withdraw", response_model=ClaimStatus, summary="撤回兑现申请")
+@router.post("/claims/{claim_id}/withdraw", response_model=ClaimResult, summary="撤回兑现申请")
 async def withdraw(run: VersionedRun, claim_id: UUID, body: WithdrawBody, principal: Withdrawer) -> Response:
     """Take back a claim or some of its orders, before the appropriation is approved."""
     command = claims.WithdrawClaim(

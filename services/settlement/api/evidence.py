@@ -11,7 +11,7 @@ from services.settlement.api.reads import record_read
 from services.settlement.api.scopes import ScopedReader
 from services.settlement.domain.evidence import EvidenceFacts
 from services.settlement.handlers.claims import provider_of
-from services.settlement.handlers.evidence import FileEvidence, file_evidence
+from services.settlement.handlers.evidence import EvidenceResult, FileEvidence, file_evidence
 from services.settlement.views import claims as views
 from shared.contracts.permissions import Permission
 from shared.documents import loose_files
@@ -29,12 +29,12 @@ LIMITS = DocumentLimits()
 _MEDIA = ("application/pdf", "image/png", "image/jpeg")
 
 Filer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_FILE))]
-Kind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+EvidenceKindName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 @router.put(
     "/claims/{claim_id}/documents/{order_id}/{kind}",
-    response_model=views.EvidenceCard,
+    response_model=EvidenceResult,
     summary="上传兑现材料",
     openapi_extra={
         "requestBody": {
@@ -49,7 +49,7 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
     run: Run,
     claim_id: UUID,
     order_id: UUID,
-    kind: Kind,
+    kind: EvidenceKindName,
     principal: Filer,
     incoming: Annotated[IncomingFile, Depends(file_body(bytes_max=LIMITS.size_max_bytes))],
     reference: Annotated[str, Query(max_length=64)] = "",
@@ -84,7 +84,13 @@ async def put_evidence(  # noqa: PLR0913 - the parts of one upload
 
 @router.get("/claims/{claim_id}/documents/{order_id}/{kind}", summary="查看兑现材料")
 async def get_evidence(  # noqa: PLR0913 - the parts of an address
-    *, request: Request, claim_id: UUID, order_id: UUID, kind: Kind, reader: ScopedReader, delivery: Delivery
+    *,
+    request: Request,
+    claim_id: UUID,
+    order_id: UUID,
+    kind: EvidenceKindName,
+    reader: ScopedReader,
+    delivery: Delivery,
 ) -> Response:
     """The file itself, for its provider and for the reviewers; who reads it is recorded before it leaves."""
     runtime = runtime_of(request)

@@ -1,22 +1,17 @@
 """Who did what to a claim, a request for appropriation and an override, in the form of every service's histories."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from services.settlement.api.reads import record_read
-from services.settlement.api.scopes import ScopedReader
+from services.settlement.api.scopes import ScopedReader, StaffReader
 from services.settlement.views import histories as views
 from shared.contracts.http.lists import Page
-from shared.contracts.permissions import Permission
-from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Reading, require, runtime_of
+from shared.runtime.http import AskedPlace, Reading, runtime_of
 from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["监督"])
-
-StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 
 
 @router.get("/claims/{claim_id}/history", summary="兑现申请全过程")

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.scopes import Reader
+from services.settlement.api.scopes import Reader, StaffReader
 from services.settlement.domain.states import OverrideState
 from services.settlement.handlers import overrides
-from services.settlement.handlers.overrides import DecideOverride, OverrideStatus, ProposeOverride
+from services.settlement.handlers.overrides import DecideOverride, OverrideResult, ProposeOverride
 from services.settlement.views import overrides as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
@@ -21,7 +21,6 @@ router = APIRouter(tags=["特批"])
 
 Proposer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_OVERRIDE_PROPOSE))]
 Approver = Annotated[Principal, Depends(require(Permission.SETTLEMENT_OVERRIDE_APPROVE))]
-StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 
 
 class ReasonBody(Body):
@@ -30,8 +29,8 @@ class ReasonBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
-def _location(status: OverrideStatus) -> str:
-    return f"/api/settlement/v1/overrides/{status.id}"
+def _location(result: OverrideResult) -> str:
+    return f"/api/settlement/v1/overrides/{result.id}"
 
 
 def _decision(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Principal) -> DecideOverride:
@@ -46,7 +45,7 @@ def _decision(run: VersionedRun, override_id: UUID, body: ReasonBody, principal:
 @router.post(
     "/claims/{claim_id}/items/{order_id}/overrides",
     status_code=201,
-    response_model=OverrideStatus,
+    response_model=OverrideResult,
     summary="提出特批建议",
 )
 async def propose(run: Run, claim_id: UUID, order_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
@@ -55,19 +54,19 @@ async def propose(run: Run, claim_id: UUID, order_id: UUID, body: ReasonBody, pr
     return await run.run(overrides.propose_override, command, status=201, location=_location)
 
 
-@router.post("/overrides/{override_id}/approve", response_model=OverrideStatus, summary="批准特批建议")
+@router.post("/overrides/{override_id}/approve", response_model=OverrideResult, summary="批准特批建议")
 async def approve(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Approve a proposal; it counts for its order and amount, until it expires."""
     return await run.run(overrides.approve_override, _decision(run, override_id, body, principal))
 
 
-@router.post("/overrides/{override_id}/refuse", response_model=OverrideStatus, summary="不同意特批建议")
+@router.post("/overrides/{override_id}/refuse", response_model=OverrideResult, summary="不同意特批建议")
 async def refuse(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Approver) -> Response:
     """Refuse a proposal."""
     return await run.run(overrides.refuse_override, _decision(run, override_id, body, principal))
 
 
-@router.post("/overrides/{override_id}/withdraw", response_model=OverrideStatus, summary="撤回特批建议")
+@router.post("/overrides/{override_id}/withdraw", response_model=OverrideResult, summary="撤回特批建议")
 async def withdraw(run: VersionedRun, override_id: UUID, body: ReasonBody, principal: Proposer) -> Response:
     """Take the own proposal back."""
     return await run.run(overrides.withdraw_override, _decision(run, override_id, body, principal))

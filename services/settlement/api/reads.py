@@ -32,7 +32,7 @@ async def record_read(  # noqa: PLR0913 - what was read
     """Record that somebody reads a claim, a piece of its evidence, or an export."""
     principal = reader.principal
     await insert_read(
-        work.connection,
+        work,
         {
             "id": work.new_id(),
             "what": what,

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from services.settlement.api.scopes import StaffReader
 from services.settlement.handlers import questions, reviews
-from services.settlement.handlers.progress import ClaimStatus
+from services.settlement.handlers.progress import ClaimResult
 from services.settlement.views import questions as views
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
@@ -24,7 +25,6 @@ BureauReviewer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAI
 Asker = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_QUESTION))]
 Answerer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_ANSWER))]
 Supervisor = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]
-StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
 Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
@@ -55,7 +55,7 @@ class AnswerBody(Body):
     text: Words
 
 
-@router.post("/claims/{claim_id}/items/{order_id}/first-review", response_model=ClaimStatus, summary="系统运营方初审")
+@router.post("/claims/{claim_id}/items/{order_id}/first-review", response_model=ClaimResult, summary="系统运营方初审")
 async def review_first(
     run: VersionedRun, claim_id: UUID, order_id: UUID, body: FirstReviewBody, principal: FirstReviewer
 ) -> Response:
@@ -72,7 +72,7 @@ async def review_first(
     return await run.run(reviews.review_first, command)
 
 
-@router.post("/claims/{claim_id}/items/{order_id}/bureau-review", response_model=ClaimStatus, summary="省大数据局审核")
+@router.post("/claims/{claim_id}/items/{order_id}/bureau-review", response_model=ClaimResult, summary="省大数据局审核")
 async def review_by_bureau(
     run: VersionedRun, claim_id: UUID, order_id: UUID, body: BureauReviewBody, principal: BureauReviewer
 ) -> Response:
@@ -91,7 +91,7 @@ async def review_by_bureau(
 @router.post(
     "/claims/{claim_id}/questions",
     status_code=201,
-    response_model=questions.QuestionStatus,
+    response_model=questions.QuestionResult,
     summary="向系统运营方反馈问题",
 )
 async def ask(run: Run, claim_id: UUID, body: QuestionBody, principal: Asker) -> Response:
@@ -100,7 +100,7 @@ async def ask(run: Run, claim_id: UUID, body: QuestionBody, principal: Asker) ->
     return await run.run(questions.ask_question, command, status=201)
 
 
-@router.post("/questions/{question_id}/answer", response_model=questions.QuestionStatus, summary="答复省大数据局")
+@router.post("/questions/{question_id}/answer", response_model=questions.QuestionResult, summary="答复省大数据局")
 async def answer(run: Run, question_id: UUID, body: AnswerBody, principal: Answerer) -> Response:
     """Answer the bureau; a late answer counts as late."""
     command = questions.AnswerQuestion(question_id=question_id, text=body.text, by=actor_of(principal))

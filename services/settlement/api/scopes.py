@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import allow, principal_of
+from shared.runtime.http import allow, principal_of, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,6 @@ read_scope.permissions = (  # type: ignore[attr-defined] # read by the test of r
 )
 
 ScopedReader = Annotated[Reader, Depends(read_scope)]
+"""A dependency: the caller, and whose rows it may see."""
+StaffReader = Annotated[Principal, Depends(require(Permission.SETTLEMENT_CLAIM_READ_ALL))]
+"""A dependency: a caller who reads everything of settlement."""

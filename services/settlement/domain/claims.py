@@ -13,7 +13,7 @@ WITHDRAWABLE = frozenset({ItemState.OPEN, ItemState.PASSED, ItemState.ENDORSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class ClaimItem:
     """One order in a claim. `voucher_fen` is what is claimed, known once the order service has locked it."""
 
     claim_id: UUID
@@ -40,7 +40,7 @@ class Item:
         """The item that its stored values make."""
         return cls(**{**dict(values), "state": ItemState(values["state"])})
 
-    def moved(self, state: ItemState, **changes: object) -> "Item":
+    def moved(self, state: ItemState, **changes: object) -> "ClaimItem":
         """The item in its next state. Raises: Bug when rules did not rule that out."""
         ITEM_MOVES.check(self.state, state)
         return replace(self, state=state, **changes)  # type: ignore[arg-type] # field names are checked by replace
@@ -57,25 +57,25 @@ class Claim:
     version: int
     window_closes_at: datetime | None
     created_at: datetime
-    items: Mapping[UUID, Item]
+    items: Mapping[UUID, ClaimItem]
 
-    def item(self, order_id: UUID) -> Item:
+    def item(self, order_id: UUID) -> ClaimItem:
         """The item of an order. Raises: ItemUnknown."""
         found = self.items.get(order_id)
         if found is None:
             raise ItemUnknown
         return found
 
-    def with_items(self, *changed: Item) -> "Claim":
+    def with_items(self, *changed: ClaimItem) -> "Claim":
         """The claim with some items replaced."""
         return replace(self, items={**self.items, **{item.order_id: item for item in changed}})
 
-    def live_items(self) -> list[Item]:
+    def live_items(self) -> list[ClaimItem]:
         """The items that have not ended."""
         return [item for item in self.items.values() if item.state not in ENDED_ITEMS]
 
 
-def waiting_item(claim: Claim, order_id: UUID, *, state: ItemState) -> Item:
+def waiting_item(claim: Claim, order_id: UUID, *, state: ItemState) -> ClaimItem:
     """The item, which must wait in `state`. Raises: ItemUnknown, ItemNotWaiting. Source: A23."""
     item = claim.item(order_id)
     if item.state is not state:
@@ -83,7 +83,7 @@ def waiting_item(claim: Claim, order_id: UUID, *, state: ItemState) -> Item:
     return item
 
 
-def withdrawn_item(item: Item, *, reason: str) -> Item:
+def withdrawn_item(item: ClaimItem, *, reason: str) -> ClaimItem:
     """The item withdrawn by its provider. Raises: ItemPastWithdrawal. Source: A24, Q13."""
     if item.state not in WITHDRAWABLE:
         raise ItemPastWithdrawal(state=item.state.value)

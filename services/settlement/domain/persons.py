@@ -12,7 +12,7 @@ from uuid import UUID
 from services.settlement.domain.refusals import SamePerson
 
 
-class Part(StrEnum):
+class CasePart(StrEnum):
     """What somebody did to the money of an order, in the order of the chain."""
 
     SUBMIT = "submit"
@@ -28,32 +28,32 @@ class Part(StrEnum):
 
 
 PART_ZH = {
-    Part.SUBMIT: "提交兑现申请或材料",
-    Part.FIRST_REVIEW: "初审",
-    Part.ASK: "反馈问题",
-    Part.ANSWER: "答复问题",
-    Part.BUREAU_REVIEW: "省大数据局审核",
-    Part.REQUEST: "申请拨付",
-    Part.APPROVE: "核定拨付金额",
-    Part.PAY: "登记拨付",
-    Part.PROPOSE_OVERRIDE: "提出特批",
-    Part.APPROVE_OVERRIDE: "批准特批",
+    CasePart.SUBMIT: "提交兑现申请或材料",
+    CasePart.FIRST_REVIEW: "初审",
+    CasePart.ASK: "反馈问题",
+    CasePart.ANSWER: "答复问题",
+    CasePart.BUREAU_REVIEW: "省大数据局审核",
+    CasePart.REQUEST: "申请拨付",
+    CasePart.APPROVE: "核定拨付金额",
+    CasePart.PAY: "登记拨付",
+    CasePart.PROPOSE_OVERRIDE: "提出特批",
+    CasePart.APPROVE_OVERRIDE: "批准特批",
 }
 
 # One side's own work, in which nobody checks anybody: a provider files and requests; the operator's reviewer answers
 # what the bureau asks about the review; whoever asks for the bureau decides after the answer; and whoever finds that
 # something stands against an order proposes to lift it.
 _OWN_WORK = (
-    {Part.SUBMIT, Part.REQUEST},
-    {Part.FIRST_REVIEW, Part.ANSWER},
-    {Part.ASK, Part.BUREAU_REVIEW},
-    {Part.ASK, Part.APPROVE},
-    {Part.PROPOSE_OVERRIDE, Part.FIRST_REVIEW},
-    {Part.PROPOSE_OVERRIDE, Part.ANSWER},
-    {Part.PROPOSE_OVERRIDE, Part.ASK},
-    {Part.PROPOSE_OVERRIDE, Part.BUREAU_REVIEW},
+    {CasePart.SUBMIT, CasePart.REQUEST},
+    {CasePart.FIRST_REVIEW, CasePart.ANSWER},
+    {CasePart.ASK, CasePart.BUREAU_REVIEW},
+    {CasePart.ASK, CasePart.APPROVE},
+    {CasePart.PROPOSE_OVERRIDE, CasePart.FIRST_REVIEW},
+    {CasePart.PROPOSE_OVERRIDE, CasePart.ANSWER},
+    {CasePart.PROPOSE_OVERRIDE, CasePart.ASK},
+    {CasePart.PROPOSE_OVERRIDE, CasePart.BUREAU_REVIEW},
 )
-TOGETHER = frozenset(frozenset(pair) for pair in _OWN_WORK) | {frozenset({part}) for part in Part}
+TOGETHER = frozenset(frozenset(pair) for pair in _OWN_WORK) | {frozenset({part}) for part in CasePart}
 """The pairs of parts that one person may have in one case; the same part on another order of it is one of them."""
 
 
@@ -61,11 +61,11 @@ TOGETHER = frozenset(frozenset(pair) for pair in _OWN_WORK) | {frozenset({part})
 class Acted:
     """Somebody's part in a case."""
 
-    part: Part
+    part: CasePart
     account_id: UUID
 
 
-def check_person(part: Part, account_id: UUID | None, *, acted: Iterable[Acted]) -> None:
+def check_person(part: CasePart, account_id: UUID | None, *, acted: Iterable[Acted]) -> None:
     """Refuse a part to somebody who has another in the case. Raises: SamePerson. Source: A23, A24."""
     if account_id is None:
         raise SamePerson(earlier="", earlier_zh="（未知）")

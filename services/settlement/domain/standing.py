@@ -14,7 +14,7 @@ from uuid import UUID
 from services.settlement.domain.refusals import OverrideMissing, PartiesBarred
 
 
-class Condition(StrEnum):
+class PaymentCondition(StrEnum):
     """One thing that stands against paying."""
 
     TIED = "tied"
@@ -46,16 +46,16 @@ class Effect(StrEnum):
     SHOW = "show"
 
 
-CONDITION_ZH: Mapping[Condition, str] = MappingProxyType(
+CONDITION_ZH: Mapping[PaymentCondition, str] = MappingProxyType(
     {
-        Condition.TIED: "交易双方存在关联关系",
-        Condition.SAME_CODE: "交易双方统一社会信用代码相同",
-        Condition.PROVIDER_SUSPENDED: "云服务商已被暂停",
-        Condition.PROVIDER_BLACKLISTED: "云服务商已列入黑名单",
-        Condition.PROVIDER_CLOSED: "云服务商已退出",
-        Condition.ENTERPRISE_SUSPENDED: "上云企业已被暂停",
-        Condition.ENTERPRISE_BLACKLISTED: "上云企业已列入黑名单",
-        Condition.ENTERPRISE_CLOSED: "上云企业已退出",
+        PaymentCondition.TIED: "交易双方存在关联关系",
+        PaymentCondition.SAME_CODE: "交易双方统一社会信用代码相同",
+        PaymentCondition.PROVIDER_SUSPENDED: "云服务商已被暂停",
+        PaymentCondition.PROVIDER_BLACKLISTED: "云服务商已列入黑名单",
+        PaymentCondition.PROVIDER_CLOSED: "云服务商已退出",
+        PaymentCondition.ENTERPRISE_SUSPENDED: "上云企业已被暂停",
+        PaymentCondition.ENTERPRISE_BLACKLISTED: "上云企业已列入黑名单",
+        PaymentCondition.ENTERPRISE_CLOSED: "上云企业已退出",
     }
 )
 STEP_ZH: Mapping[MoneyStep, str] = MappingProxyType(
@@ -68,10 +68,12 @@ STEP_ZH: Mapping[MoneyStep, str] = MappingProxyType(
         MoneyStep.PAY: "登记拨付",
     }
 )
-_ENTERPRISE = frozenset({Condition.ENTERPRISE_SUSPENDED, Condition.ENTERPRISE_BLACKLISTED, Condition.ENTERPRISE_CLOSED})
+_ENTERPRISE = frozenset(
+    {PaymentCondition.ENTERPRISE_SUSPENDED, PaymentCondition.ENTERPRISE_BLACKLISTED, PaymentCondition.ENTERPRISE_CLOSED}
+)
 
 
-def effect_of(condition: Condition, step: MoneyStep) -> Effect:
+def effect_of(condition: PaymentCondition, step: MoneyStep) -> Effect:
     """What a condition does at a step.
 
     A provider files nothing while something stands against itself or against the pair. What stands against its buyer
@@ -82,14 +84,14 @@ def effect_of(condition: Condition, step: MoneyStep) -> Effect:
     return Effect.SHOW if condition in _ENTERPRISE else Effect.REFUSE
 
 
-EFFECTS: Mapping[tuple[Condition, MoneyStep], Effect] = MappingProxyType(
-    {(condition, step): effect_of(condition, step) for condition in Condition for step in MoneyStep}
+EFFECTS: Mapping[tuple[PaymentCondition, MoneyStep], Effect] = MappingProxyType(
+    {(condition, step): effect_of(condition, step) for condition in PaymentCondition for step in MoneyStep}
 )
 """The table of ADR 0022."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class PartyStanding:
     """What settlement knows of a party now; `suspended_since` is the earlier of a suspension and a blacklisting."""
 
     suspended_since: datetime | None = None
@@ -98,7 +100,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tie:
+class PartyTie:
     """A tie between the parties of an order: which kind, how it became known, when."""
 
     id: UUID
@@ -108,12 +110,12 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class OrderParties:
     """The two parties of an order and what ties them."""
 
-    provider: Standing = field(default_factory=Standing)
-    enterprise: Standing = field(default_factory=Standing)
-    ties: Sequence[Tie] = ()
+    provider: PartyStanding = field(default_factory=PartyStanding)
+    enterprise: PartyStanding = field(default_factory=PartyStanding)
+    ties: Sequence[PartyTie] = ()
     same_code: bool = False
 
 
@@ -121,34 +123,40 @@ class Pair:
 class Mark:
     """A condition that holds for an order, and why. `key` tells one occurrence from a later one of its kind."""
 
-    condition: Condition
+    condition: PaymentCondition
     key: str
     since: datetime | None = None
     kind: str = ""
     origin: str = ""
 
 
-def marks_of(pair: Pair, *, now: datetime) -> tuple[Mark, ...]:
+def marks_of(pair: OrderParties, *, now: datetime) -> tuple[Mark, ...]:
     """Everything that stands against paying an order now; a suspension dated for later does not yet."""
     marks = [
-        Mark(condition=Condition.TIED, key=f"tied:{tie.id}", since=tie.recorded_at, kind=tie.kind, origin=tie.origin)
+        Mark(
+            condition=PaymentCondition.TIED,
+            key=f"tied:{tie.id}",
+            since=tie.recorded_at,
+            kind=tie.kind,
+            origin=tie.origin,
+        )
         for tie in pair.ties
     ]
     if pair.same_code:
-        marks.append(Mark(condition=Condition.SAME_CODE, key="same_code"))
+        marks.append(Mark(condition=PaymentCondition.SAME_CODE, key="same_code"))
     for name, standing in (("provider", pair.provider), ("enterprise", pair.enterprise)):
         marks += _standing_marks(name, standing, now=now)
     return tuple(marks)
 
 
-def _standing_marks(party: str, standing: Standing, *, now: datetime) -> Iterable[Mark]:
+def _standing_marks(party: str, standing: PartyStanding, *, now: datetime) -> Iterable[Mark]:
     since = standing.suspended_since
     if standing.blacklisted or (since is not None and since <= now):
-        condition = Condition(f"{party}_blacklisted" if standing.blacklisted else f"{party}_suspended")
+        condition = PaymentCondition(f"{party}_blacklisted" if standing.blacklisted else f"{party}_suspended")
         key = condition.value if since is None else f"{condition.value}:{since.isoformat()}"
         yield Mark(condition=condition, key=key, since=since)
     if standing.closed:
-        yield Mark(condition=Condition(f"{party}_closed"), key=f"{party}_closed")
+        yield Mark(condition=PaymentCondition(f"{party}_closed"), key=f"{party}_closed")
 
 
 def words_of(marks: Iterable[Mark]) -> str:

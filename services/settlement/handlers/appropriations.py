@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.settlement.domain.appropriations import ApprovedItem, check_approval
-from services.settlement.domain.claims import Claim, Item, appropriation_number
-from services.settlement.domain.persons import Part
+from services.settlement.domain.claims import Claim, ClaimItem, appropriation_number
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.refusals import (
     AppropriationNotRequested,
     ClaimNotPassed,
@@ -19,14 +19,14 @@ from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.progress import advance, conclude, number_of, tell_provider
 from services.settlement.handlers.requests import (
-    AppropriationStatus,
+    AppropriationResult,
     all_items,
     decide,
     items_of,
     lock_request,
     reductions,
     request_number,
-    status_of,
+    result_of,
     tell_role,
     yuan,
 )
@@ -67,7 +67,7 @@ class RefuseAppropriation:
     expected_version: int | None = None
 
 
-async def request_appropriation(work: Work, command: RequestAppropriation) -> AppropriationStatus:
+async def request_appropriation(work: Work, command: RequestAppropriation) -> AppropriationResult:
     """Ask for the money of all endorsed orders of these claims; emits ClaimAdvanced for each.
 
     Raises: NotFound, DeclarationOutdated, ClaimNotPassed, SamePerson, OverrideMissing.
@@ -76,7 +76,7 @@ async def request_appropriation(work: Work, command: RequestAppropriation) -> Ap
     provider_id = provider_of(command.by)
     own = await _lock_passed(work, set(command.claim_ids), provider_id=provider_id)
     endorsed = [item for claim in own for item in claim.live_items()]
-    await check_actor(work, Part.REQUEST, endorsed, by=command.by)
+    await check_actor(work, CasePart.REQUEST, endorsed, by=command.by)
     await check_step(work, MoneyStep.REQUEST, endorsed)
     declaration = work.pack.truth_declaration
     if command.declaration_version != declaration.version:
@@ -92,10 +92,10 @@ async def request_appropriation(work: Work, command: RequestAppropriation) -> Ap
         "requested_at": work.now,
         "state_since": work.now,
     }
-    serial = await rows.insert_appropriation(work.connection, values)
+    serial = await rows.insert_appropriation(work, values)
     for claim in own:
         items = [replace(item, appropriation_id=appropriation_id) for item in claim.live_items()]
-        await claims.save_items(work.connection, items)
+        await claims.save_items(work, items)
         await advance(work, claim.with_items(*items), to=ClaimState.REQUESTED)
     decide(
         work,
@@ -107,7 +107,7 @@ async def request_appropriation(work: Work, command: RequestAppropriation) -> Ap
     )
     number = appropriation_number(serial, year=business_year(work.now))
     tell_role(work, appropriation_id, role="bureau_lead", text=f"资金拨付申请{number}待核定。")
-    return AppropriationStatus(id=appropriation_id, number=number, state=AppropriationState.REQUESTED, version=1)
+    return AppropriationResult(id=appropriation_id, number=number, state=AppropriationState.REQUESTED, version=1)
 
 
 async def _lock_passed(work: Work, claim_ids: set[UUID], *, provider_id: UUID) -> list[Claim]:
@@ -122,7 +122,7 @@ async def _lock_passed(work: Work, claim_ids: set[UUID], *, provider_id: UUID) -
     return own
 
 
-async def approve_appropriation(work: Work, command: ApproveAppropriation) -> AppropriationStatus:
+async def approve_appropriation(work: Work, command: ApproveAppropriation) -> AppropriationResult:
     """Approve at most what is claimed for each order, less only with a reason; by somebody without another part.
 
     An order for which nothing is approved needs no override: no money goes its way, and the others may go on.
@@ -140,13 +140,11 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
     await check_step(work, MoneyStep.APPROVE, paid_for)
     for claim in concerned:
         items = [_approved(item, approved[item.order_id]) for item in items_of(claim, row)]
-        await claims.save_items(work.connection, items)
+        await claims.save_items(work, items)
         after = await advance(work, claim.with_items(*items), to=ClaimState.APPROVED)
         _tell_approved(work, after, items)
     values = {"decided_by": command.by.account_id, "decided_at": work.now, "approved_fen": total_fen}
-    version = await rows.move_appropriation(
-        work.connection, row, to=AppropriationState.APPROVED, now=work.now, values=values
-    )
+    version = await rows.move_appropriation(work, row, to=AppropriationState.APPROVED, values=values)
     decide(
         work,
         row["id"],
@@ -158,10 +156,10 @@ async def approve_appropriation(work: Work, command: ApproveAppropriation) -> Ap
         facts={"claimed_fen": sum(claimed_fen.values()), "approved_fen": total_fen},
     )
     tell_role(work, row["id"], role="finance", text=f"资金拨付申请{request_number(row)}已核定，请拨付。")
-    return status_of(row, AppropriationState.APPROVED, version=version, approved_fen=total_fen)
+    return result_of(row, AppropriationState.APPROVED, version=version, approved_fen=total_fen)
 
 
-async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> AppropriationStatus:
+async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> AppropriationResult:
     """Refuse a request: its items end and their orders are free again; emits ClaimItemEnded for each.
 
     Raises: VersionMismatch, AppropriationNotRequested, QuestionOpen, SamePerson. Source: A24, Q13.
@@ -180,9 +178,7 @@ async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> Appr
             article="A24",
         )
     values = {"decided_by": command.by.account_id, "decided_at": work.now, "reason": command.reason}
-    version = await rows.move_appropriation(
-        work.connection, row, to=AppropriationState.REFUSED, now=work.now, values=values
-    )
+    version = await rows.move_appropriation(work, row, to=AppropriationState.REFUSED, values=values)
     decide(
         work,
         row["id"],
@@ -192,26 +188,26 @@ async def refuse_appropriation(work: Work, command: RefuseAppropriation) -> Appr
         after=AppropriationState.REFUSED,
         ground=command.reason,
     )
-    return status_of(row, AppropriationState.REFUSED, version=version)
+    return result_of(row, AppropriationState.REFUSED, version=version)
 
 
 async def _check_decidable(work: Work, row: Record, concerned: Sequence[Claim], *, by: Actor) -> None:
     if row["state"] != AppropriationState.REQUESTED:
         raise AppropriationNotRequested(state=row["state"])
-    await check_actor(work, Part.APPROVE, all_items(concerned, row), by=by)
+    await check_actor(work, CasePart.APPROVE, all_items(concerned, row), by=by)
     if await rows.open_questions(work.connection, [claim.id for claim in concerned]):
         raise QuestionOpen
 
 
-def _claimed(item: Item) -> int:
+def _claimed(item: ClaimItem) -> int:
     return bug("an open item has its amount") if item.voucher_fen is None else item.voucher_fen
 
 
-def _approved(item: Item, approval: ApprovedItem) -> Item:
+def _approved(item: ClaimItem, approval: ApprovedItem) -> ClaimItem:
     return item.moved(ItemState.APPROVED, approved_fen=approval.approved_fen, approved_reason=approval.reason)
 
 
-def _tell_approved(work: Work, claim: Claim, items: Sequence[Item]) -> None:
+def _tell_approved(work: Work, claim: Claim, items: Sequence[ClaimItem]) -> None:
     approved_fen = sum(item.approved_fen or 0 for item in items)
     claimed_fen = sum(item.voucher_fen or 0 for item in items)
     tell_provider(

@@ -8,7 +8,7 @@ from services.settlement.domain.claimable import NOT_CLAIMABLE, Claimability, Or
 from services.settlement.domain.claims import Claim, claim_number, withdrawn_item
 from services.settlement.domain.evidence import check_complete, check_unused
 from services.settlement.domain.papers import PaperSet
-from services.settlement.domain.persons import Part
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.refusals import (
     ClaimNotDraft,
     ClaimUnanswered,
@@ -22,11 +22,11 @@ from services.settlement.domain.states import CLAIM_MOVES, AppropriationState, C
 from services.settlement.domain.windows import closing_day
 from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.progress import (
-    ClaimStatus,
+    ClaimResult,
     conclude,
     lock_claim,
     number_of,
-    status_of,
+    result_of,
     tell_provider,
 )
 from services.settlement.handlers.requests import decide
@@ -76,7 +76,7 @@ def provider_of(actor: Actor) -> UUID:
     return actor.organisation_id
 
 
-async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
+async def draft_claim(work: Work, command: DraftClaim) -> ClaimResult:
     """Open a draft for orders that can be claimed now.
 
     Raises: TooManyDrafts, OrderNotClaimable, OrderNotClaimableNow. Source: A22, R76.
@@ -87,9 +87,7 @@ async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
     order_ids = set(command.order_ids)
     await _check_claimable(work, order_ids, provider_id=provider_id)
     claim_id = work.new_id()
-    serial = await claims.insert_draft(
-        work.connection, claim_id, provider_id=provider_id, order_ids=order_ids, now=work.now
-    )
+    serial = await claims.insert_draft(work, claim_id, provider_id=provider_id, order_ids=order_ids)
     work.decide(
         Decision(
             subject_type="claim",
@@ -102,7 +100,7 @@ async def draft_claim(work: Work, command: DraftClaim) -> ClaimStatus:
         )
     )
     number = claim_number(serial, year=business_year(work.now))
-    return ClaimStatus(id=claim_id, number=number, state=ClaimState.DRAFT, version=0)
+    return ClaimResult(id=claim_id, number=number, state=ClaimState.DRAFT, version=0)
 
 
 async def _check_claimable(work: Work, order_ids: set[UUID], *, provider_id: UUID) -> None:
@@ -120,7 +118,7 @@ async def _check_claimable(work: Work, order_ids: set[UUID], *, provider_id: UUI
             raise refusal(count=len(orders), orders=[str(order_id) for order_id in orders])
 
 
-async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
+async def submit_claim(work: Work, command: SubmitClaim) -> ClaimResult:
     """File a draft: its evidence is bound, its window assigned; emits ClaimSubmitted.
 
     Raises: ClaimNotDraft, DeclarationOutdated, OrderNotClaimable, OrderNotClaimableNow, PartiesBarred,
@@ -134,7 +132,7 @@ async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
     if command.declaration_version != declaration.version:
         raise DeclarationOutdated(version=declaration.version, pointer="/declaration_version")
     await _check_claimable(work, {item.order_id for item in claim.live_items()}, provider_id=provider_id)
-    await check_actor(work, Part.SUBMIT, claim.live_items(), by=command.by)
+    await check_actor(work, CasePart.SUBMIT, claim.live_items(), by=command.by)
     await check_step(work, MoneyStep.SUBMIT, claim.live_items())
     await _bind_evidence(work, claim)
     filed = await _file(work, claim, by=command.by)
@@ -150,7 +148,7 @@ async def submit_claim(work: Work, command: SubmitClaim) -> ClaimStatus:
             facts={"declaration_version": declaration.version, "items": len(claim.live_items())},
         )
     )
-    return status_of(filed)
+    return result_of(filed)
 
 
 async def _bind_evidence(work: Work, claim: Claim) -> None:
@@ -159,7 +157,7 @@ async def _bind_evidence(work: Work, claim: Claim) -> None:
     papers.check_within()
     check_complete(papers.kinds, kinds=work.pack.evidence)
     await _check_changed(work, claim, papers)
-    await evidence.bind_keys(work.connection, {**papers.noted, **papers.own})
+    await evidence.bind_keys(work, {**papers.noted, **papers.own})
     bound = await evidence.uses_of(work.connection, {*papers.own, *papers.barring})
     for key, use in [*papers.own.items(), *papers.barring.items()]:
         check_unused(use, [key], used=bound)
@@ -180,16 +178,16 @@ async def _file(work: Work, claim: Claim, *, by: Actor) -> Claim:
     filed = replace(
         claim.with_items(*items), state=ClaimState.SUBMITTED, version=claim.version + 1, window_closes_at=closes_at
     )
-    await claims.save_items(work.connection, items)
+    await claims.save_items(work, items)
     await claims.save_filing(
-        work.connection,
+        work,
         claim.id,
         declaration_version=work.pack.truth_declaration.version,
         pack_version=work.pack.version,
         filed_at=work.now,
         submitted_by=by.account_id,
     )
-    await claims.save_claim(work.connection, filed, expected_version=claim.version, now=work.now)
+    await claims.save_claim(work, filed, expected_version=claim.version)
     work.emit(
         ClaimSubmitted(
             version=filed.version,
@@ -203,7 +201,7 @@ async def _file(work: Work, claim: Claim, *, by: Actor) -> Claim:
     return filed
 
 
-async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
+async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimResult:
     """Take orders back before they are approved; emits ClaimItemEnded for each. Nobody was told of a draft's.
 
     Raises: ClaimUnanswered, ItemUnknown, ItemPastWithdrawal. Source: A20, A24, Q13.
@@ -232,7 +230,7 @@ async def withdraw_claim(work: Work, command: WithdrawClaim) -> ClaimStatus:
             after=after.state.value,
         )
     )
-    return status_of(after)
+    return result_of(after)
 
 
 async def _discard(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
@@ -242,11 +240,11 @@ async def _discard(work: Work, claim: Claim, command: WithdrawClaim) -> Claim:
     if gone:
         raise ItemPastWithdrawal(state=gone[0].state.value)
     items = [item.moved(ItemState.WITHDRAWN, ended_reason=command.reason) for item in chosen]
-    await claims.save_items(work.connection, items)
+    await claims.save_items(work, items)
     after = claim.with_items(*items)
     if not after.live_items():
         after = replace(after, state=ClaimState.WITHDRAWN)
-        await claims.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+        await claims.save_claim(work, after, expected_version=claim.version)
     return after
 
 
@@ -276,9 +274,7 @@ async def _empty_appropriation(work: Work, appropriation_id: UUID, command: With
     row = await appropriations.lock_appropriation(work.connection, appropriation_id)
     if row is None or await appropriations.has_live_items(work.connection, appropriation_id):
         return
-    await appropriations.move_appropriation(
-        work.connection, row, to=AppropriationState.WITHDRAWN, now=work.now, values={}
-    )
+    await appropriations.move_appropriation(work, row, to=AppropriationState.WITHDRAWN, values={})
     decide(
         work,
         appropriation_id,

@@ -1,11 +1,11 @@
-"""Local copies of parties, their ties, and orders."""
+"""Local copies of the ties between parties, and of orders."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.settlement.store import copies
 from services.settlement.store.copies import OrderChange
-from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
@@ -26,14 +26,9 @@ from shared.runtime.service import folding
 from shared.runtime.work import Work
 
 
-async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
-    """Keep what settlement needs to know of organisations."""
-    await copies.save_parties(work.connection, facts)
-
-
 async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
     """Keep ties between enterprises and providers. Source: A13(4), R63."""
-    await copies.save_ties(work.connection, facts)
+    await copies.copy_ties(work, facts)
 
 
 @folding
@@ -49,9 +44,9 @@ async def copy_orders(work: Work, facts: Sequence[OrderFact]) -> None:
         before = changes.get(fact.order_id)
         changes[fact.order_id] = before.then(change) if before else change
     if placed:
-        await copies.add_orders(work.connection, [(fact, changes.pop(key, None)) for key, fact in placed.items()])
+        await copies.add_orders(work, [(fact, changes.pop(key, None)) for key, fact in placed.items()])
     if changes:
-        await copies.change_orders(work.connection, list(changes.values()))
+        await copies.change_orders(work, list(changes.values()))
 
 
 async def _lines_before_refunds(

@@ -1,6 +1,7 @@
 """Filing evidence with a draft. Source: A22, R10, R76."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from uuid import UUID
 
 from services.settlement.domain.claims import Claim, waiting_item
@@ -19,7 +20,6 @@ from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.handlers.claims import provider_of
 from services.settlement.handlers.progress import lock_claim
 from services.settlement.store.evidence import FiledEvidence, evidence_of, put_evidence, unfiled, uses_of
-from services.settlement.views.claims import EvidenceCard
 from shared.documents import loose_files
 from shared.documents.inspection import InspectedDocument
 from shared.documents.loose_files import FileRules
@@ -40,7 +40,24 @@ class FileEvidence:
     by: Actor
 
 
-async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceResult:
+    """One piece of evidence; the file itself has its own address."""
+
+    order_id: UUID
+    kind: str
+    reference: str
+    amount_fen: int | None
+    dated_on: date | None
+    sha256: str
+    media_type: str
+    size_bytes: int
+    pages: int
+    legible: bool
+    filed_at: datetime
+
+
+async def file_evidence(work: Work, command: FileEvidence) -> EvidenceResult:
     """Put a piece into a draft, in place of an earlier one of its kind.
 
     Raises: ClaimNotDraft, ItemUnknown, ItemNotWaiting, EvidenceKindUnknown, EvidenceReferenceMissing,
@@ -55,7 +72,7 @@ async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
     await _check_quota(work, command, provider_id=claim.provider_id)
     filed = _filed(work, command)
     await loose_files.hold(work.connection, filed.blob_key)
-    replaced = await put_evidence(work.connection, filed)
+    replaced = await put_evidence(work, filed)
     await loose_files.let_go(work.connection, replaced)
     work.decide(
         Decision(
@@ -67,7 +84,7 @@ async def file_evidence(work: Work, command: FileEvidence) -> EvidenceCard:
             facts={"order_id": str(filed.order_id), "kind": filed.kind, "sha256": filed.sha256.hex()},
         )
     )
-    return card_of(filed)
+    return _result(filed)
 
 
 async def _check_quota(work: Work, command: FileEvidence, *, provider_id: UUID) -> None:
@@ -111,7 +128,6 @@ def _filed(work: Work, command: FileEvidence) -> FiledEvidence:
     )
 
 
-def card_of(filed: FiledEvidence) -> EvidenceCard:
-    """A piece of evidence as people read it."""
-    values = {name: getattr(filed, name) for name in EvidenceCard.model_fields if name != "sha256"}
-    return EvidenceCard(**values, sha256=filed.sha256.hex())
+def _result(filed: FiledEvidence) -> EvidenceResult:
+    values = {field.name: getattr(filed, field.name) for field in fields(EvidenceResult) if field.name != "sha256"}
+    return EvidenceResult(**values, sha256=filed.sha256.hex())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from services.settlement.domain.claims import Claim, Item
+from services.settlement.domain.claims import Claim, ClaimItem
 from services.settlement.domain.refusals import ItemAlreadyAnswered, ItemUnknown
 from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.domain.windows import closing_day, window_of
@@ -20,7 +20,7 @@ from shared.runtime.work import SYSTEM, Decision, Work
 async def open_items(work: Work, commands: Sequence[OpenItem]) -> Sequence[ItemOpened | Refusal]:
     """Open items whose orders are claimed and whose money is locked; the same command again changes nothing."""
     known = await claims.lock_claims(work.connection, {command.claim_id for command in commands})
-    changed: dict[UUID, list[Item]] = {}
+    changed: dict[UUID, list[ClaimItem]] = {}
     outcomes: list[ItemOpened | Refusal] = []
     for command in commands:
         item = _find(known, command)
@@ -39,7 +39,7 @@ async def open_items(work: Work, commands: Sequence[OpenItem]) -> Sequence[ItemO
 async def refuse_items(work: Work, commands: Sequence[RefuseItem]) -> Sequence[ItemRefused | Refusal]:
     """Close items whose orders could not be claimed; the others of their claims go on."""
     known = await claims.lock_claims(work.connection, {command.claim_id for command in commands})
-    changed: dict[UUID, list[Item]] = {}
+    changed: dict[UUID, list[ClaimItem]] = {}
     outcomes: list[ItemRefused | Refusal] = []
     for command in commands:
         item = _find(known, command)
@@ -56,12 +56,12 @@ async def refuse_items(work: Work, commands: Sequence[RefuseItem]) -> Sequence[I
     return outcomes
 
 
-def _find(known: dict[UUID, Claim], command: OpenItem | RefuseItem) -> Item | None:
+def _find(known: dict[UUID, Claim], command: OpenItem | RefuseItem) -> ClaimItem | None:
     claim = known.get(command.claim_id)
     return None if claim is None else claim.items.get(command.order_id)
 
 
-def _refused(item: Item, command: RefuseItem) -> Item:
+def _refused(item: ClaimItem, command: RefuseItem) -> ClaimItem:
     return item.moved(
         ItemState.REFUSED,
         refusal_code=command.code,
@@ -95,7 +95,7 @@ def _tell_refused(work: Work, claim: Claim, command: RefuseItem) -> None:
     )
 
 
-async def _answered(work: Work, known: dict[UUID, Claim], changed: dict[UUID, list[Item]]) -> None:
+async def _answered(work: Work, known: dict[UUID, Claim], changed: dict[UUID, list[ClaimItem]]) -> None:
     for claim_id, items in changed.items():
         after = await conclude(work, known[claim_id], changed=items)
         if after.state is ClaimState.ACCEPTED:
@@ -119,7 +119,7 @@ async def _roll_over(work: Work, claim: Claim) -> Claim:
     if closes_at == claim.window_closes_at:
         return claim
     rolled = replace(claim, window_closes_at=closes_at)
-    await claims.save_claim(work.connection, rolled, expected_version=claim.version, now=work.now)
+    await claims.save_claim(work, rolled, expected_version=claim.version)
     work.set_timer(WINDOW_TIMER, key=claim.id, due_at=closes_at)
     notice = work.pack.notice("claim_window_missed")
     tell_provider(

@@ -10,16 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from services.settlement.domain.claims import Claim, Item
-from services.settlement.domain.persons import Part
+from services.settlement.domain.claims import Claim, ClaimItem
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.refusals import (
     ItemNotWaiting,
     NothingToOverride,
     NotProposer,
     OverrideNotOpen,
-    OverrideProposedAlready,
 )
 from services.settlement.domain.standing import words_of
 from services.settlement.domain.states import ItemState, OverrideState
@@ -27,7 +24,6 @@ from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of, tell_provider
 from services.settlement.store import overrides as rows
 from services.settlement.views.standing import read_lifted, read_marks
-from shared.contracts.http.resources import Resource
 from shared.kernel.proposals import check_in_time, lapsed_before
 from shared.kernel.refusals import bug
 from shared.runtime.sql import Record
@@ -56,7 +52,8 @@ class DecideOverride:
     expected_version: int | None = None
 
 
-class OverrideStatus(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideResult:
     """Where an override stands after a command; it counts for `amount_fen` of its item, until `expires_at`."""
 
     id: UUID
@@ -68,7 +65,7 @@ class OverrideStatus(Resource):
     expires_at: datetime | None = None
 
 
-async def propose_override(work: Work, command: ProposeOverride) -> OverrideStatus:
+async def propose_override(work: Work, command: ProposeOverride) -> OverrideResult:
     """Propose to lift everything that stands against one order now.
 
     Raises: ItemNotWaiting, SamePerson, NothingToOverride, OverrideProposedAlready.
@@ -77,7 +74,7 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
     item = claim.item(command.order_id)
     if item.state not in OVERRIDABLE:
         raise ItemNotWaiting(state=item.state.value)
-    await check_actor(work, Part.PROPOSE_OVERRIDE, [item], by=command.by)
+    await check_actor(work, CasePart.PROPOSE_OVERRIDE, [item], by=command.by)
     marks = await read_marks(work.connection, [item.order_id], now=work.now)
     lifted = await read_lifted(work.connection, [item], marks=marks, now=work.now)
     found = marks.get(item.order_id, ())
@@ -101,11 +98,8 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
         "proposed_at": work.now,
     }
     late = lapsed_before(work.now)
-    await rows.lapse_override(work.connection, claim.id, item.order_id, proposed_until=late, now=work.now)
-    try:
-        await rows.insert_override(work.connection, values)
-    except asyncpg.UniqueViolationError as error:
-        raise OverrideProposedAlready from error
+    await rows.lapse_override(work, claim.id, item.order_id, proposed_until=late)
+    await rows.insert_override(work, values)
     _decide(work, values, act="override.propose", by=command.by, ground=command.reason)
     work.notify(
         Notice(
@@ -118,28 +112,27 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideStat
             article="A13(4)",
         )
     )
-    return _status(values, OverrideState.PROPOSED, version=1)
+    return _result(values, OverrideState.PROPOSED, version=1)
 
 
-async def approve_override(work: Work, command: DecideOverride) -> OverrideStatus:
+async def approve_override(work: Work, command: DecideOverride) -> OverrideResult:
     """Approve a proposal, by somebody without any part in the order.
 
     Raises: OverrideNotOpen, SamePerson, ProposalLapsed.
     """
     claim, row = await _lock(work, command)
     item = claim.item(row["order_id"])
-    await check_actor(work, Part.APPROVE_OVERRIDE, [item], by=command.by)
+    await check_actor(work, CasePart.APPROVE_OVERRIDE, [item], by=command.by)
     check_in_time(row["proposed_at"], now=work.now)
     if not await _still_meant(work, item, row):
         raise OverrideNotOpen
     expires_at = work.now + timedelta(days=work.pack.deadlines.override_days)
     version = await rows.decide_override(
-        work.connection,
+        work,
         row,
         to=OverrideState.APPROVED,
         by=command.by.account_id,
         reason=command.reason,
-        now=work.now,
         expires_at=expires_at,
     )
     _decide(work, row, act="override.approve", by=command.by, ground=command.reason)
@@ -151,10 +144,10 @@ async def approve_override(work: Work, command: DecideOverride) -> OverrideStatu
         reason=command.reason,
         article="A13(4)",
     )
-    return _status(row, OverrideState.APPROVED, version=version, expires_at=expires_at)
+    return _result(row, OverrideState.APPROVED, version=version, expires_at=expires_at)
 
 
-async def _still_meant(work: Work, item: Item, row: Record) -> bool:
+async def _still_meant(work: Work, item: ClaimItem, row: Record) -> bool:
     """Whether the item, its amount and a condition it was proposed for are still there."""
     if item.state not in OVERRIDABLE or item.voucher_fen != row["amount_fen"]:
         return False
@@ -162,16 +155,16 @@ async def _still_meant(work: Work, item: Item, row: Record) -> bool:
     return bool({mark.key for mark in marks.get(item.order_id, ())} & {mark["key"] for mark in row["marks"]})
 
 
-async def refuse_override(work: Work, command: DecideOverride) -> OverrideStatus:
+async def refuse_override(work: Work, command: DecideOverride) -> OverrideResult:
     """Refuse a proposal; the order stays where it is. Raises: OverrideNotOpen, SamePerson."""
     claim, row = await _lock(work, command)
-    await check_actor(work, Part.APPROVE_OVERRIDE, [claim.item(row["order_id"])], by=command.by)
+    await check_actor(work, CasePart.APPROVE_OVERRIDE, [claim.item(row["order_id"])], by=command.by)
     version = await _close(work, row, command, to=OverrideState.REFUSED, act="override.refuse")
     _tell_proposer(work, row, text=f"您就兑现申请{number_of(claim)}提出的特批建议未获同意。", reason=command.reason)
-    return _status(row, OverrideState.REFUSED, version=version)
+    return _result(row, OverrideState.REFUSED, version=version)
 
 
-async def withdraw_override(work: Work, command: DecideOverride) -> OverrideStatus:
+async def withdraw_override(work: Work, command: DecideOverride) -> OverrideResult:
     """Take the own proposal back; what another one proposed, of the bureau perhaps, is refused by the bureau's lead.
 
     Raises: OverrideNotOpen, NotProposer. Source: R8.
@@ -180,7 +173,7 @@ async def withdraw_override(work: Work, command: DecideOverride) -> OverrideStat
     if command.by.account_id != row["proposed_by"]:
         raise NotProposer
     version = await _close(work, row, command, to=OverrideState.WITHDRAWN, act="override.withdraw")
-    return _status(row, OverrideState.WITHDRAWN, version=version)
+    return _result(row, OverrideState.WITHDRAWN, version=version)
 
 
 async def _lock(work: Work, command: DecideOverride) -> tuple[Claim, Record]:
@@ -198,17 +191,15 @@ async def _lock(work: Work, command: DecideOverride) -> tuple[Claim, Record]:
 
 
 async def _close(work: Work, row: Record, command: DecideOverride, *, to: OverrideState, act: str) -> int:
-    version = await rows.decide_override(
-        work.connection, row, to=to, by=command.by.account_id, reason=command.reason, now=work.now
-    )
+    version = await rows.decide_override(work, row, to=to, by=command.by.account_id, reason=command.reason)
     _decide(work, row, act=act, by=command.by, ground=command.reason)
     return version
 
 
-def _status(
+def _result(
     row: Mapping[str, Any], state: OverrideState, *, version: int, expires_at: datetime | None = None
-) -> OverrideStatus:
-    return OverrideStatus(
+) -> OverrideResult:
+    return OverrideResult(
         id=row["id"],
         claim_id=row["claim_id"],
         order_id=row["order_id"],

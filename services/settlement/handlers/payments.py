@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-import asyncpg
-
 from services.settlement.domain.appropriations import check_payment
-from services.settlement.domain.claims import Claim, Item
-from services.settlement.domain.persons import Part
+from services.settlement.domain.claims import Claim, ClaimItem
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.references import fold_reference
 from services.settlement.domain.refusals import AppropriationNotApproved, PaymentReferenceUsed
 from services.settlement.domain.standing import MoneyStep
@@ -17,13 +15,13 @@ from services.settlement.domain.states import CLAIM_MOVES, AppropriationState, C
 from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.progress import number_of, tell_provider
 from services.settlement.handlers.requests import (
-    AppropriationStatus,
+    AppropriationResult,
     all_items,
     decide,
     items_of,
     lock_request,
     reductions,
-    status_of,
+    result_of,
     yuan,
 )
 from services.settlement.store import appropriations as rows
@@ -47,7 +45,7 @@ class RecordPayment:
     expected_version: int | None = None
 
 
-async def record_payment(work: Work, command: RecordPayment) -> AppropriationStatus:
+async def record_payment(work: Work, command: RecordPayment) -> AppropriationResult:
     """Record the payment of an approved request; emits ClaimPaid for each claim.
 
     Raises: VersionMismatch, AppropriationNotApproved, SamePerson, OverrideMissing, PaymentAmountDiffers,
@@ -56,7 +54,7 @@ async def record_payment(work: Work, command: RecordPayment) -> AppropriationSta
     row, concerned = await lock_request(work, command.appropriation_id, expected_version=command.expected_version)
     if row["state"] != AppropriationState.APPROVED:
         raise AppropriationNotApproved(state=row["state"])
-    await check_actor(work, Part.PAY, all_items(concerned, row), by=command.by)
+    await check_actor(work, CasePart.PAY, all_items(concerned, row), by=command.by)
     await check_step(work, MoneyStep.PAY, [item for item in all_items(concerned, row) if item.approved_fen])
     check_payment(
         command.amount_fen,
@@ -77,7 +75,7 @@ async def record_payment(work: Work, command: RecordPayment) -> AppropriationSta
         after=AppropriationState.PAID,
         facts={"paid_fen": command.amount_fen, "reference": command.reference},
     )
-    return status_of(row, AppropriationState.PAID, version=version, approved_fen=row["approved_fen"])
+    return result_of(row, AppropriationState.PAID, version=version, approved_fen=row["approved_fen"])
 
 
 async def _save_payment(work: Work, row: Record, command: RecordPayment) -> int:
@@ -92,20 +90,15 @@ async def _save_payment(work: Work, row: Record, command: RecordPayment) -> int:
         "paid_by": command.by.account_id,
         "paid_at": work.now,
     }
-    try:
-        return await rows.move_appropriation(
-            work.connection, row, to=AppropriationState.PAID, now=work.now, values=values
-        )
-    except asyncpg.UniqueViolationError as error:
-        raise PaymentReferenceUsed(pointer="/reference") from error
+    return await rows.save_payment(work, row, values=values)
 
 
-async def _pay(work: Work, claim: Claim, items: Sequence[Item], *, reference: str) -> None:
+async def _pay(work: Work, claim: Claim, items: Sequence[ClaimItem], *, reference: str) -> None:
     CLAIM_MOVES.check(claim.state, ClaimState.PAID)
     paid = [item.moved(ItemState.PAID) for item in items]
     after = replace(claim.with_items(*paid), state=ClaimState.PAID, version=claim.version + 1)
-    await claims.save_items(work.connection, paid)
-    await claims.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+    await claims.save_items(work, paid)
+    await claims.save_claim(work, after, expected_version=claim.version)
     payments = tuple(
         ItemPayment(
             order_id=item.order_id,
@@ -125,7 +118,7 @@ async def _pay(work: Work, claim: Claim, items: Sequence[Item], *, reference: st
     _tell_paid(work, after, paid)
 
 
-def _tell_paid(work: Work, claim: Claim, items: Sequence[Item]) -> None:
+def _tell_paid(work: Work, claim: Claim, items: Sequence[ClaimItem]) -> None:
     body = work.pack.notice("claim_paid").body
     reason = reductions(items) or "无差额"
     amount_yuan = yuan(sum(item.approved_fen or 0 for item in items))

@@ -1,13 +1,12 @@
 """What every act on a claim shares: loading it, moving it on, and telling those concerned."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.settlement.domain.claims import Claim, Item, claim_number
+from services.settlement.domain.claims import Claim, ClaimItem, claim_number
 from services.settlement.domain.states import CLAIM_MOVES, ClaimState, claim_after
 from services.settlement.store import claims as claim_rows
-from shared.contracts.http.resources import Resource
 from shared.contracts.messages.settlement import ClaimAdvanced, ClaimItemEnded
 from shared.kernel.calendar import business_year
 from shared.runtime.work import NotFound, Notice, VersionMismatch, Work
@@ -18,7 +17,8 @@ REVIEWERS = {
 }
 
 
-class ClaimStatus(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimResult:
     """Where a claim stands after a command; the claim itself has the result of each item."""
 
     id: UUID
@@ -32,9 +32,9 @@ def number_of(claim: Claim) -> str:
     return claim_number(claim.serial, year=business_year(claim.created_at))
 
 
-def status_of(claim: Claim) -> ClaimStatus:
+def result_of(claim: Claim) -> ClaimResult:
     """The answer to a command on a claim."""
-    return ClaimStatus(id=claim.id, number=number_of(claim), state=claim.state, version=claim.version)
+    return ClaimResult(id=claim.id, number=number_of(claim), state=claim.state, version=claim.version)
 
 
 async def lock_claim(
@@ -54,17 +54,17 @@ async def advance(work: Work, claim: Claim, *, to: ClaimState) -> Claim:
     CLAIM_MOVES.check(claim.state, to)
     after = replace(claim, state=to, version=claim.version + 1)
     work.emit(ClaimAdvanced(version=after.version, claim_id=claim.id, provider_id=claim.provider_id, state=to.value))
-    await claim_rows.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+    await claim_rows.save_claim(work, after, expected_version=claim.version)
     _tell_reviewers(work, after)
     return after
 
 
-async def conclude(work: Work, claim: Claim, *, changed: Sequence[Item], ended: Sequence[Item] = ()) -> Claim:
+async def conclude(work: Work, claim: Claim, *, changed: Sequence[ClaimItem], ended: Sequence[ClaimItem] = ()) -> Claim:
     """Save changed items of a locked claim, and move the claim on where that decides it.
 
     Emits ClaimItemEnded for each of `ended`, then ClaimAdvanced when the claim has another state.
     """
-    await claim_rows.save_items(work.connection, changed)
+    await claim_rows.save_items(work, changed)
     after = claim.with_items(*changed)
     for item in ended:
         after = replace(after, version=after.version + 1)
@@ -78,7 +78,7 @@ async def conclude(work: Work, claim: Claim, *, changed: Sequence[Item], ended: 
             )
         )
     if after.version != claim.version:
-        await claim_rows.save_claim(work.connection, after, expected_version=claim.version, now=work.now)
+        await claim_rows.save_claim(work, after, expected_version=claim.version)
     state = claim_after(after.state, items=[item.state for item in after.items.values()])
     return after if state is after.state else await advance(work, after, to=state)
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.settlement.domain.persons import Part
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.questions import answer_due_at, is_late, running_due_at
 from services.settlement.domain.refusals import QuestionAnswered, QuestionNotPossible
 from services.settlement.domain.states import CLAIM_MOVES, QUESTION_STATES
 from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of
 from services.settlement.store import appropriations as rows
-from shared.contracts.http.resources import Resource
 from shared.kernel.refusals import bug
 from shared.runtime.service import NotLate, Urge, Urged, urge
 from shared.runtime.sql import Record
@@ -39,7 +38,8 @@ class AnswerQuestion:
     by: Actor
 
 
-class QuestionStatus(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionResult:
     """Where a question stands; `due_provisional` while the due year's calendar is not announced."""
 
     id: UUID
@@ -50,7 +50,7 @@ class QuestionStatus(Resource):
     answered_at: datetime | None
 
 
-async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
+async def ask_question(work: Work, command: AskQuestion) -> QuestionResult:
     """Ask the operator; three working days run from the day after.
 
     Raises: QuestionNotPossible, SamePerson. Source: A25, Q14.
@@ -58,13 +58,13 @@ async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
     claim = await lock_claim(work, command.claim_id)
     if claim.state not in QUESTION_STATES:
         raise QuestionNotPossible(state=claim.state.value)
-    await check_actor(work, Part.ASK, claim.live_items(), by=command.by)
+    await check_actor(work, CasePart.ASK, claim.live_items(), by=command.by)
     calendar = work.pack.working_calendar
     days = work.pack.deadlines.question_working_days
     due_at = answer_due_at(work.now, working_days=days, calendar=calendar)
     question_id = work.new_id()
     await rows.insert_question(
-        work.connection,
+        work,
         {
             "id": question_id,
             "claim_id": claim.id,
@@ -85,7 +85,7 @@ async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
             text=f"省大数据局就兑现申请{number_of(claim)}反馈了问题，请在{days}个工作日内回复。",
             reason=command.text,
         )
-    return QuestionStatus(
+    return QuestionResult(
         id=question_id,
         claim_id=claim.id,
         due_at=due_at,
@@ -95,7 +95,7 @@ async def ask_question(work: Work, command: AskQuestion) -> QuestionStatus:
     )
 
 
-async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus:
+async def answer_question(work: Work, command: AnswerQuestion) -> QuestionResult:
     """Answer the bureau; a late answer is taken, and counted as late.
 
     Raises: QuestionAnswered, SamePerson. Source: A25, Q15.
@@ -106,7 +106,7 @@ async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus
     if row["answered_at"] is not None:
         raise QuestionAnswered
     claim = await lock_claim(work, row["claim_id"])
-    await check_actor(work, Part.ANSWER, claim.live_items(), by=command.by)
+    await check_actor(work, CasePart.ANSWER, claim.live_items(), by=command.by)
     due_at = _running_due_at(work, row)
     late = row["late"] or is_late(work.now, due_at=due_at)
     values = {
@@ -116,7 +116,7 @@ async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus
         "due_at": due_at,
         "late": late,
     }
-    await rows.change_question(work.connection, row["id"], values=values)
+    await rows.change_question(work, row["id"], values=values)
     work.drop_timer(QUESTION_TIMER, key=row["id"])
     _decide(work, row["id"], act="question.answer", by=command.by, ground=command.text, facts={"late": late})
     _tell(
@@ -127,7 +127,7 @@ async def answer_question(work: Work, command: AnswerQuestion) -> QuestionStatus
         text="系统运营方已逾期答复您反馈的问题。" if late else "系统运营方已答复您反馈的问题。",
         reason=command.text,
     )
-    return QuestionStatus(
+    return QuestionResult(
         id=row["id"],
         claim_id=row["claim_id"],
         due_at=due_at,
@@ -174,11 +174,11 @@ async def escalate_questions(work: Work, keys: Sequence[UUID]) -> None:
             continue
         due_at = _running_due_at(work, row)
         if not is_late(work.now, due_at=due_at):
-            await rows.change_question(work.connection, question_id, values={"due_at": due_at})
+            await rows.change_question(work, question_id, values={"due_at": due_at})
             work.set_timer(QUESTION_TIMER, key=question_id, due_at=due_at)
             continue
         values = {"late": True, "escalated_at": work.now}
-        await rows.change_question(work.connection, question_id, values=values)
+        await rows.change_question(work, question_id, values=values)
         _decide(work, question_id, act="question.escalate", by=SYSTEM, ground="逾期未答复")
         for role in ("operator_lead", "bureau_lead"):
             _tell(

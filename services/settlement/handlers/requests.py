@@ -1,20 +1,21 @@
 """What every act on a request for appropriation shares: loading it, telling of it, and its record."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.settlement.domain.claims import Claim, Item, appropriation_number
+from services.settlement.domain.claims import Claim, ClaimItem, appropriation_number
 from services.settlement.domain.states import AppropriationState
 from services.settlement.store import appropriations as rows
 from services.settlement.store import claims
-from shared.contracts.http.resources import Resource
 from shared.kernel.calendar import business_year
 from shared.kernel.money import Fen, format_yuan
 from shared.runtime.sql import Record
 from shared.runtime.work import Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
 
-class AppropriationStatus(Resource):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppropriationResult:
     """Where a request stands after a command."""
 
     id: UUID
@@ -41,12 +42,12 @@ async def lock_request(
     return row, [claim for claim in concerned.values() if items_of(claim, row)]
 
 
-def items_of(claim: Claim, row: Record) -> list[Item]:
+def items_of(claim: Claim, row: Record) -> list[ClaimItem]:
     """The running orders of a claim that are in a request."""
     return [item for item in claim.live_items() if item.appropriation_id == row["id"]]
 
 
-def all_items(concerned: Sequence[Claim], row: Record) -> list[Item]:
+def all_items(concerned: Sequence[Claim], row: Record) -> list[ClaimItem]:
     """The running orders of a request."""
     return [item for claim in concerned for item in items_of(claim, row)]
 
@@ -56,7 +57,7 @@ def yuan(amount_fen: int) -> str:
     return format_yuan(Fen(amount_fen))
 
 
-def reductions(items: Sequence[Item]) -> str:
+def reductions(items: Sequence[ClaimItem]) -> str:
     """Why less than claimed was approved, each reason once."""
     return "；".join(sorted({item.approved_reason for item in items if item.approved_reason}))
 
@@ -66,11 +67,11 @@ def request_number(row: Record) -> str:
     return appropriation_number(row["serial"], year=business_year(row["requested_at"]))
 
 
-def status_of(
+def result_of(
     row: Record, state: AppropriationState, *, version: int, approved_fen: int | None = None
-) -> AppropriationStatus:
+) -> AppropriationResult:
     """The answer to a command on a request."""
-    return AppropriationStatus(
+    return AppropriationResult(
         id=row["id"], number=request_number(row), state=state, version=version, approved_fen=approved_fen
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.settlement.domain.claims import Claim, Item
-from services.settlement.domain.persons import Part
+from services.settlement.domain.claims import Claim, ClaimItem
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.refusals import ItemUnknown
 from services.settlement.domain.return_refusals import (
     AppropriationNotReturnable,
@@ -22,13 +22,13 @@ from services.settlement.domain.states import AppropriationState, ItemState
 from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import conclude, number_of, tell_provider
 from services.settlement.handlers.requests import (
-    AppropriationStatus,
+    AppropriationResult,
     all_items,
     decide,
     items_of,
     lock_request,
     request_number,
-    status_of,
+    result_of,
     tell_role,
     yuan,
 )
@@ -49,7 +49,7 @@ class ReturnApproved:
     expected_version: int | None = None
 
 
-async def return_approved(work: Work, command: ReturnApproved) -> AppropriationStatus:
+async def return_approved(work: Work, command: ReturnApproved) -> AppropriationResult:
     """End approved orders against which something stands; the rest of the request goes on with its lower sum.
 
     Their orders are confirmed again, so that they can be claimed once nothing stands against them. Where no money is
@@ -62,7 +62,7 @@ async def return_approved(work: Work, command: ReturnApproved) -> AppropriationS
     if row["state"] != AppropriationState.APPROVED:
         raise AppropriationNotReturnable(state=row["state"])
     items = all_items(concerned, row)
-    await check_actor(work, Part.APPROVE, items, by=command.by)
+    await check_actor(work, CasePart.APPROVE, items, by=command.by)
     barring = await read_barring(work.connection, [item for item in items if item.approved_fen], now=work.now)
     chosen = await _chosen(work, command, items, barring=barring)
     left_fen = sum(item.approved_fen or 0 for item in items if item.order_id not in chosen)
@@ -75,7 +75,7 @@ async def return_approved(work: Work, command: ReturnApproved) -> AppropriationS
 
 
 async def _chosen(
-    work: Work, command: ReturnApproved, items: Sequence[Item], *, barring: dict[UUID, tuple[Mark, ...]]
+    work: Work, command: ReturnApproved, items: Sequence[ClaimItem], *, barring: dict[UUID, tuple[Mark, ...]]
 ) -> set[UUID]:
     """Raises: ItemUnknown, ItemReturnedAlready, NothingToReturn."""
     wanted = set(command.order_ids)
@@ -87,7 +87,7 @@ async def _chosen(
     return wanted or set(barring)
 
 
-async def _end(work: Work, claim: Claim, items: Sequence[Item], command: ReturnApproved) -> None:
+async def _end(work: Work, claim: Claim, items: Sequence[ClaimItem], command: ReturnApproved) -> None:
     if not items:
         return
     ended = [
@@ -107,15 +107,15 @@ async def _end(work: Work, claim: Claim, items: Sequence[Item], command: ReturnA
 
 async def _save(
     work: Work, row: Record, command: ReturnApproved, *, left_fen: int, barring: dict[UUID, tuple[Mark, ...]]
-) -> AppropriationStatus:
+) -> AppropriationResult:
     number = request_number(row)
     if left_fen:
         state, said = AppropriationState.APPROVED, f"资金拨付申请{number}的核定金额已调整为{yuan(left_fen)}元，请拨付。"
-        version = await rows.lower_approval(work.connection, row, approved_fen=left_fen, now=work.now)
+        version = await rows.lower_approval(work, row, approved_fen=left_fen)
     else:
         state, said = AppropriationState.REFUSED, f"资金拨付申请{number}的核定已全部退回，不予拨付。"
         values = {"reason": command.reason, "approved_fen": None}
-        version = await rows.move_appropriation(work.connection, row, to=state, now=work.now, values=values)
+        version = await rows.move_appropriation(work, row, to=state, values=values)
     decide(
         work,
         row["id"],
@@ -131,4 +131,4 @@ async def _save(
         },
     )
     tell_role(work, row["id"], role="finance", text=said)
-    return status_of(row, state, version=version, approved_fen=left_fen or None)
+    return result_of(row, state, version=version, approved_fen=left_fen or None)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.settlement.domain.claims import Claim, Item, waiting_item
-from services.settlement.domain.persons import Part
+from services.settlement.domain.claims import Claim, ClaimItem, waiting_item
+from services.settlement.domain.persons import CasePart
 from services.settlement.domain.refusals import (
     ClaimNotInBureauReview,
     ClaimNotInFirstReview,
@@ -14,11 +14,11 @@ from services.settlement.domain.standing import MoneyStep
 from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.handlers.checks import check_actor, check_step
 from services.settlement.handlers.progress import (
-    ClaimStatus,
+    ClaimResult,
     conclude,
     lock_claim,
     number_of,
-    status_of,
+    result_of,
     tell_provider,
 )
 from services.settlement.store import appropriations
@@ -50,7 +50,7 @@ class BureauReview:
     expected_version: int | None = None
 
 
-async def review_first(work: Work, command: FirstReview) -> ClaimStatus:
+async def review_first(work: Work, command: FirstReview) -> ClaimResult:
     """Pass or reject an item; the claim goes to the bureau when all are judged. Emits ClaimItemEnded on rejection.
 
     Raises: ClaimNotInFirstReview, ItemNotWaiting, SamePerson, OverrideMissing. Source: A12, A13(4), A23, R78.
@@ -59,7 +59,7 @@ async def review_first(work: Work, command: FirstReview) -> ClaimStatus:
     if claim.state is not ClaimState.IN_REVIEW:
         raise ClaimNotInFirstReview(state=claim.state.value)
     item = waiting_item(claim, command.order_id, state=ItemState.OPEN)
-    await check_actor(work, Part.FIRST_REVIEW, [item], by=command.by)
+    await check_actor(work, CasePart.FIRST_REVIEW, [item], by=command.by)
     if command.passed:
         await check_step(work, MoneyStep.FIRST_REVIEW, [item])
     ground = f"真实性：{command.truth_opinion}；有效性：{command.validity_opinion}"
@@ -72,10 +72,10 @@ async def review_first(work: Work, command: FirstReview) -> ClaimStatus:
         ended_reason="" if command.passed else ground,
     )
     _record(work, claim, item, judged, act="item.first_review", by=command.by, ground=ground)
-    return status_of(await _judged(work, claim, judged))
+    return result_of(await _judged(work, claim, judged))
 
 
-async def review_by_bureau(work: Work, command: BureauReview) -> ClaimStatus:
+async def review_by_bureau(work: Work, command: BureauReview) -> ClaimResult:
     """Endorse or reject an item; needs somebody without another part in it, and no open question.
 
     Raises: ClaimNotInBureauReview, ItemNotWaiting, SamePerson, QuestionOpen, OverrideMissing.
@@ -85,7 +85,7 @@ async def review_by_bureau(work: Work, command: BureauReview) -> ClaimStatus:
     if claim.state is not ClaimState.BUREAU_REVIEW:
         raise ClaimNotInBureauReview(state=claim.state.value)
     item = waiting_item(claim, command.order_id, state=ItemState.PASSED)
-    await check_actor(work, Part.BUREAU_REVIEW, [item], by=command.by)
+    await check_actor(work, CasePart.BUREAU_REVIEW, [item], by=command.by)
     if await appropriations.open_questions(work.connection, [claim.id]):
         raise QuestionOpen
     if command.approve:
@@ -98,10 +98,10 @@ async def review_by_bureau(work: Work, command: BureauReview) -> ClaimStatus:
         ended_reason="" if command.approve else command.reason,
     )
     _record(work, claim, item, judged, act="item.bureau_review", by=command.by, ground=command.reason)
-    return status_of(await _judged(work, claim, judged))
+    return result_of(await _judged(work, claim, judged))
 
 
-async def _judged(work: Work, claim: Claim, judged: Item) -> Claim:
+async def _judged(work: Work, claim: Claim, judged: ClaimItem) -> Claim:
     ended = [judged] if judged.state is ItemState.REJECTED else []
     after = await conclude(work, claim, changed=[judged], ended=ended)
     if after.state is ClaimState.PASSED and claim.state is not ClaimState.PASSED:
@@ -123,7 +123,7 @@ _WORDS = {
 
 
 def _record(  # noqa: PLR0913 - the parts of a decision
-    work: Work, claim: Claim, before: Item, judged: Item, *, act: str, by: Actor, ground: str
+    work: Work, claim: Claim, before: ClaimItem, judged: ClaimItem, *, act: str, by: Actor, ground: str
 ) -> None:
     work.decide(
         Decision(

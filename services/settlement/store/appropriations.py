@@ -1,21 +1,23 @@
 """Questions and appropriations: lock, insert, save."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.settlement.domain.refusals import PaymentReferenceUsed
 from services.settlement.domain.states import APPROPRIATION_MOVES, AppropriationState
 from services.settlement.tables import APPROPRIATION, ITEM, QUESTION
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_one, fetch_value
+from shared.runtime.work import Work
 
 
-async def insert_question(connection: Connection, values: dict[str, object]) -> None:
+async def insert_question(work: Work, values: dict[str, object]) -> None:
     """Store a question."""
-    await execute(connection, insert(QUESTION).values(**values))
+    await execute(work.connection, insert(QUESTION).values(**values))
 
 
 async def lock_question(connection: Connection, question_id: UUID) -> Record | None:
@@ -23,9 +25,9 @@ async def lock_question(connection: Connection, question_id: UUID) -> Record | N
     return await fetch_one(connection, select(QUESTION).where(QUESTION.c.id == question_id).with_for_update())
 
 
-async def change_question(connection: Connection, question_id: UUID, *, values: dict[str, object]) -> None:
+async def change_question(work: Work, question_id: UUID, *, values: dict[str, object]) -> None:
     """Write an answer or an escalation."""
-    await execute(connection, update(QUESTION).where(QUESTION.c.id == question_id).values(**values))
+    await execute(work.connection, update(QUESTION).where(QUESTION.c.id == question_id).values(**values))
 
 
 async def open_questions(connection: Connection, claim_ids: list[UUID]) -> int:
@@ -35,10 +37,10 @@ async def open_questions(connection: Connection, claim_ids: list[UUID]) -> int:
     return count
 
 
-async def insert_appropriation(connection: Connection, values: dict[str, object]) -> int:
+async def insert_appropriation(work: Work, values: dict[str, object]) -> int:
     """Store a request and return its serial number."""
     statement = insert(APPROPRIATION).values(**values).returning(APPROPRIATION.c.serial)
-    serial: int = await fetch_value(connection, statement)
+    serial: int = await fetch_value(work.connection, statement)
     return serial
 
 
@@ -60,25 +62,35 @@ async def lock_appropriation(connection: Connection, appropriation_id: UUID) -> 
     return await fetch_one(connection, statement)
 
 
-async def move_appropriation(
-    connection: Connection, row: Record, *, to: AppropriationState, now: datetime, values: Mapping[str, object]
-) -> int:
+async def move_appropriation(work: Work, row: Record, *, to: AppropriationState, values: Mapping[str, object]) -> int:
     """Bring a locked request to its next state and return its new version. Raises: Bug."""
     APPROPRIATION_MOVES.check(AppropriationState(row["state"]), to)
     version: int = row["version"] + 1
     statement = update(APPROPRIATION).where(APPROPRIATION.c.id == row["id"], APPROPRIATION.c.version == row["version"])
-    changed = statement.values(state=to.value, version=version, state_since=now, **values)
-    invariant(await execute(connection, changed) == 1, "a locked appropriation is saved at the version it was read at")
+    changed = statement.values(state=to.value, version=version, state_since=work.now, **values)
+    invariant(
+        await execute(work.connection, changed) == 1, "a locked appropriation is saved at the version it was read at"
+    )
     return version
 
 
-async def lower_approval(connection: Connection, row: Record, *, approved_fen: int, now: datetime) -> int:
+async def lower_approval(work: Work, row: Record, *, approved_fen: int) -> int:
     """Write the lower sum of a locked, approved request and return its new version."""
     version: int = row["version"] + 1
     statement = update(APPROPRIATION).where(APPROPRIATION.c.id == row["id"], APPROPRIATION.c.version == row["version"])
-    changed = statement.values(version=version, approved_fen=approved_fen, state_since=now)
-    invariant(await execute(connection, changed) == 1, "a locked appropriation is saved at the version it was read at")
+    changed = statement.values(version=version, approved_fen=approved_fen, state_since=work.now)
+    invariant(
+        await execute(work.connection, changed) == 1, "a locked appropriation is saved at the version it was read at"
+    )
     return version
+
+
+async def save_payment(work: Work, row: Record, *, values: Mapping[str, object]) -> int:
+    """Write the payment of a locked, approved request and return its new version. Raises: PaymentReferenceUsed, Bug."""
+    try:
+        return await move_appropriation(work, row, to=AppropriationState.PAID, values=values)
+    except asyncpg.UniqueViolationError as error:
+        raise PaymentReferenceUsed(pointer="/reference") from error
 
 
 async def has_live_items(connection: Connection, appropriation_id: UUID) -> bool:

@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.settlement.domain.claims import Claim, Item
+from services.settlement.domain.claims import Claim, ClaimItem
 from services.settlement.domain.states import ClaimState, ItemState
 from services.settlement.tables import CLAIM, ITEM
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Record, execute, fetch_all, fetch_value
+from shared.runtime.work import Work
 
 _ITEM_COLUMNS = (
     "claim_id", "order_id", "state", "voucher_fen", "refusal_code", "refusal_article", "refusal_detail",
@@ -23,23 +24,21 @@ _ITEM_COLUMNS = (
 _CLAIM_COLUMNS = ("id", "serial", "provider_id", "state", "version", "window_closes_at", "created_at")
 
 
-async def insert_draft(
-    connection: Connection, claim_id: UUID, *, provider_id: UUID, order_ids: Collection[UUID], now: datetime
-) -> int:
+async def insert_draft(work: Work, claim_id: UUID, *, provider_id: UUID, order_ids: Collection[UUID]) -> int:
     """Store a draft with its items and return its serial number."""
     statement = insert(CLAIM).values(
         id=claim_id,
         provider_id=provider_id,
         state=ClaimState.DRAFT.value,
         version=0,
-        created_at=now,
-        state_since=now,
+        created_at=work.now,
+        state_since=work.now,
     )
-    serial: int = await fetch_value(connection, statement.returning(CLAIM.c.serial))
+    serial: int = await fetch_value(work.connection, statement.returning(CLAIM.c.serial))
     items = [
         {"claim_id": claim_id, "order_id": order_id, "state": ItemState.DRAFT.value} for order_id in sorted(order_ids)
     ]
-    await execute(connection, insert(ITEM).values(items))
+    await execute(work.connection, insert(ITEM).values(items))
     return serial
 
 
@@ -57,26 +56,26 @@ async def lock_claims(connection: Connection, claim_ids: Collection[UUID]) -> di
     rows = await fetch_all(connection, statement)
     chosen = [ITEM.c[name] for name in _ITEM_COLUMNS]
     found = select(*chosen).where(ITEM.c.claim_id.in_(sorted(claim_ids))).order_by(ITEM.c.claim_id, ITEM.c.order_id)
-    items: dict[UUID, dict[UUID, Item]] = {}
+    items: dict[UUID, dict[UUID, ClaimItem]] = {}
     for row in await fetch_all(connection, found):
-        items.setdefault(row["claim_id"], {})[row["order_id"]] = Item.of(row)
+        items.setdefault(row["claim_id"], {})[row["order_id"]] = ClaimItem.of(row)
     return {row["id"]: _claim(row, items.get(row["id"], {})) for row in rows}
 
 
-def _claim(row: Record, items: dict[UUID, Item]) -> Claim:
+def _claim(row: Record, items: dict[UUID, ClaimItem]) -> Claim:
     return Claim(**{**dict(row), "state": ClaimState(row["state"])}, items=items)
 
 
-async def save_items(connection: Connection, items: Sequence[Item]) -> None:
+async def save_items(work: Work, items: Sequence[ClaimItem]) -> None:
     """Write changed items back; their claims are locked."""
     for item in items:
         values = asdict(item) | {"state": item.state.value}
         statement = update(ITEM).where(ITEM.c.claim_id == item.claim_id, ITEM.c.order_id == item.order_id)
-        count = await execute(connection, statement.values(**values))
+        count = await execute(work.connection, statement.values(**values))
         invariant(count == 1, "a changed item exists")
 
 
-async def save_claim(connection: Connection, claim: Claim, *, expected_version: int, now: datetime) -> None:
+async def save_claim(work: Work, claim: Claim, *, expected_version: int) -> None:
     """Write state, version and window of a locked claim. Raises: Bug when it was not at `expected_version`."""
     statement = (
         update(CLAIM)
@@ -85,14 +84,14 @@ async def save_claim(connection: Connection, claim: Claim, *, expected_version: 
             state=claim.state.value,
             version=claim.version,
             window_closes_at=claim.window_closes_at,
-            state_since=now,
+            state_since=work.now,
         )
     )
-    invariant(await execute(connection, statement) == 1, "a locked claim is saved at the version it was read at")
+    invariant(await execute(work.connection, statement) == 1, "a locked claim is saved at the version it was read at")
 
 
 async def save_filing(  # noqa: PLR0913 - what a claim is filed under
-    connection: Connection,
+    work: Work,
     claim_id: UUID,
     *,
     declaration_version: str,
@@ -108,4 +107,4 @@ async def save_filing(  # noqa: PLR0913 - what a claim is filed under
         "filed_at": filed_at,
         "submitted_by": submitted_by,
     }
-    await execute(connection, statement.values(**values))
+    await execute(work.connection, statement.values(**values))

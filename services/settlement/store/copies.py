@@ -1,4 +1,4 @@
-"""Local copies of parties and orders, fed by identity's and order's facts; a batch is one statement."""
+"""Local copies of ties and orders, fed by identity's and order's facts; a batch is one statement."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -10,20 +10,12 @@ from sqlalchemy import select
 
 from services.settlement.domain.states import LIVE_ITEMS
 from services.settlement.tables import ITEM, ORDER
-from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationFact
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded
 from shared.contracts.messages.order import OrderLine, OrderPlaced
 from shared.runtime.sql import Connection, Record, fetch_all
+from shared.runtime.work import Work
 
-_SAVE_PARTIES = """
-INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted, closed,
-                   version)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::bool[],
-                     $8::bool[], $9::int[])
-ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name,
-    credit_code = EXCLUDED.credit_code, recognised = EXCLUDED.recognised, suspended_since = EXCLUDED.suspended_since,
-    blacklisted = EXCLUDED.blacklisted, closed = EXCLUDED.closed, version = EXCLUDED.version
-"""
-_SAVE_TIES = """
+_COPY_TIES = """
 INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, origin, recorded_at, ended, version)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
                      $8::int[])
@@ -94,22 +86,10 @@ class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
 _CHANGE_FIELDS = ("order_id", "version", "claim_id", "unclaimed", *_CHANGING)
 
 
-async def save_parties(connection: Connection, facts: Sequence[OrganisationFact]) -> None:
-    """Keep what settlement needs to know of organisations; at most one fact of each."""
-    rows = [
-        (
-            *(fact.organisation_id, fact.party.kind, fact.party.name, fact.party.credit_code, fact.party.recognised),
-            *(fact.party.suspended_since, fact.party.blacklisted, fact.party.closed, fact.version),
-        )
-        for fact in facts
-    ]
-    await connection.execute(_SAVE_PARTIES, *_arrays(rows))
-
-
-async def save_ties(connection: Connection, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
+async def copy_ties(work: Work, facts: Sequence[AffiliationRecorded | AffiliationEnded]) -> None:
     """Keep ties between enterprises and providers; at most one fact of each."""
     rows = [(fact.affiliation_id, fact.enterprise_id, fact.provider_id, *_why(fact), fact.version) for fact in facts]
-    await connection.execute(_SAVE_TIES, *_arrays(rows))
+    await work.connection.execute(_COPY_TIES, *_arrays(rows))
 
 
 def _why(fact: AffiliationRecorded | AffiliationEnded) -> tuple[str, str, datetime | None, bool]:
@@ -118,9 +98,9 @@ def _why(fact: AffiliationRecorded | AffiliationEnded) -> tuple[str, str, dateti
     return fact.kind, fact.origin, fact.recorded_at, False
 
 
-async def add_orders(connection: Connection, orders: Sequence[tuple[OrderPlaced, OrderChange | None]]) -> None:
+async def add_orders(work: Work, orders: Sequence[tuple[OrderPlaced, OrderChange | None]]) -> None:
     """Keep newly placed orders as they are after what has changed since."""
-    await connection.execute(_ADD_ORDERS, *_arrays([_order_row(fact, change) for fact, change in orders]))
+    await work.connection.execute(_ADD_ORDERS, *_arrays([_order_row(fact, change) for fact, change in orders]))
 
 
 def _order_row(fact: OrderPlaced, change: OrderChange | None) -> tuple[Any, ...]:
@@ -140,10 +120,10 @@ def _order_row(fact: OrderPlaced, change: OrderChange | None) -> tuple[Any, ...]
     )
 
 
-async def change_orders(connection: Connection, changes: Sequence[OrderChange]) -> None:
+async def change_orders(work: Work, changes: Sequence[OrderChange]) -> None:
     """Apply later facts, at most one change of each order; the cursor has already put facts in order."""
     rows = [tuple(getattr(change, name) for name in _CHANGE_FIELDS) for change in changes]
-    await connection.execute(_CHANGE_ORDERS, *_arrays(rows))
+    await work.connection.execute(_CHANGE_ORDERS, *_arrays(rows))
 
 
 async def order_lines(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[OrderLine]]:

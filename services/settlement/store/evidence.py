@@ -12,6 +12,7 @@ from services.settlement.domain.evidence import EvidenceKey, EvidenceUse, KeySch
 from services.settlement.domain.papers import stated_of
 from services.settlement.tables import EVIDENCE, EVIDENCE_KEY
 from shared.runtime.sql import Connection, Record, execute, fetch_all
+from shared.runtime.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +60,20 @@ async def unfiled(connection: Connection, provider_id: UUID) -> tuple[int, int]:
     return row["files"], row["held_bytes"]
 
 
-async def remove_unfiled(connection: Connection, *, before: datetime, limit: int) -> list[str]:
+async def remove_unfiled(work: Work, *, before: datetime, limit: int) -> list[str]:
     """Delete evidence of discarded drafts, and of drafts what is older; returns where its files lie."""
-    return [row["blob_key"] for row in await connection.fetch(_REMOVE_UNFILED, before, limit)]
+    return [row["blob_key"] for row in await work.connection.fetch(_REMOVE_UNFILED, before, limit)]
 
 
-async def put_evidence(connection: Connection, evidence: FiledEvidence) -> list[str]:
+async def put_evidence(work: Work, evidence: FiledEvidence) -> list[str]:
     """Store a piece in place of an earlier one of its kind; returns where the earlier one's file lies."""
     same = (EVIDENCE.c.claim_id, evidence.claim_id), (EVIDENCE.c.order_id, evidence.order_id)
     earlier = select(EVIDENCE.c.blob_key).where(*(column == value for column, value in same))
-    replaces = await fetch_all(connection, earlier.where(EVIDENCE.c.kind == evidence.kind))
+    replaces = await fetch_all(work.connection, earlier.where(EVIDENCE.c.kind == evidence.kind))
     values = {name: getattr(evidence, name) for name in evidence.__slots__}
     statement = insert(EVIDENCE).values(**values)
     replaced = statement.on_conflict_do_update(index_elements=["claim_id", "order_id", "kind"], set_=values)
-    await execute(connection, replaced)
+    await execute(work.connection, replaced)
     return [row["blob_key"] for row in replaces]
 
 
@@ -120,7 +121,7 @@ async def uses_of(connection: Connection, keys: Collection[EvidenceKey]) -> dict
     }
 
 
-async def bind_keys(connection: Connection, uses: Mapping[EvidenceKey, EvidenceUse]) -> None:
+async def bind_keys(work: Work, uses: Mapping[EvidenceKey, EvidenceUse]) -> None:
     """Bind keys that are free; the caller reads them again to see who has them.
 
     Rows go in sorted, so two claims with the same papers wait for each other instead of deadlocking.
@@ -131,4 +132,4 @@ async def bind_keys(connection: Connection, uses: Mapping[EvidenceKey, EvidenceU
         {"scheme": key.scheme.value, "value": key.value, "order_id": use.order_id, "kind": use.evidence_kind}
         for key, use in sorted(uses.items(), key=lambda pair: (pair[0].scheme.value, pair[0].value))
     ]
-    await execute(connection, insert(EVIDENCE_KEY).values(rows).on_conflict_do_nothing())
+    await execute(work.connection, insert(EVIDENCE_KEY).values(rows).on_conflict_do_nothing())

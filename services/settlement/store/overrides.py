@@ -3,28 +3,32 @@
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.settlement.domain.refusals import OverrideProposedAlready
 from services.settlement.domain.states import OverrideState
 from services.settlement.tables import EVIDENCE_READ, OVERRIDE
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Record, execute, fetch_one, fetch_value
+from shared.runtime.work import Work
 
 
-async def insert_override(connection: Connection, values: dict[str, object]) -> None:
-    """Store a proposal. Raises: UniqueViolationError when the item has an open one."""
-    await execute(connection, insert(OVERRIDE).values(**values))
+async def insert_override(work: Work, values: dict[str, object]) -> None:
+    """Store a proposal. Raises: OverrideProposedAlready when the item has an open one."""
+    try:
+        await execute(work.connection, insert(OVERRIDE).values(**values))
+    except asyncpg.UniqueViolationError as error:
+        raise OverrideProposedAlready from error
 
 
-async def lapse_override(
-    connection: Connection, claim_id: UUID, order_id: UUID, *, proposed_until: datetime, now: datetime
-) -> None:
+async def lapse_override(work: Work, claim_id: UUID, order_id: UUID, *, proposed_until: datetime) -> None:
     """A proposal for this item that nobody approved in time stands in the way of no other; lock its claim first."""
     open_one = (OVERRIDE.c.claim_id == claim_id) & (OVERRIDE.c.order_id == order_id)
     late = (OVERRIDE.c.state == OverrideState.PROPOSED.value) & (OVERRIDE.c.proposed_at <= proposed_until)
-    ended = {"state": OverrideState.LAPSED.value, "version": OVERRIDE.c.version + 1, "decided_at": now}
-    await execute(connection, update(OVERRIDE).where(open_one & late).values(**ended))
+    ended = {"state": OverrideState.LAPSED.value, "version": OVERRIDE.c.version + 1, "decided_at": work.now}
+    await execute(work.connection, update(OVERRIDE).where(open_one & late).values(**ended))
 
 
 async def claim_of(connection: Connection, override_id: UUID) -> UUID | None:
@@ -39,13 +43,12 @@ async def lock_override(connection: Connection, override_id: UUID) -> Record | N
 
 
 async def decide_override(  # noqa: PLR0913 - what a decision leaves
-    connection: Connection,
+    work: Work,
     row: Record,
     *,
     to: OverrideState,
     by: UUID | None,
     reason: str,
-    now: datetime,
     expires_at: datetime | None = None,
 ) -> int:
     """Close a locked proposal and return its new version."""
@@ -58,14 +61,16 @@ async def decide_override(  # noqa: PLR0913 - what a decision leaves
             version=version,
             decided_by=by,
             decision_reason=reason,
-            decided_at=now,
+            decided_at=work.now,
             expires_at=expires_at,
         )
     )
-    invariant(await execute(connection, statement) == 1, "a locked override is saved at the version it was read at")
+    invariant(
+        await execute(work.connection, statement) == 1, "a locked override is saved at the version it was read at"
+    )
     return version
 
 
-async def insert_read(connection: Connection, values: dict[str, object]) -> None:
+async def insert_read(work: Work, values: dict[str, object]) -> None:
     """Record that somebody reads evidence."""
-    await execute(connection, insert(EVIDENCE_READ).values(**values))
+    await execute(work.connection, insert(EVIDENCE_READ).values(**values))

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.settlement.domain.claims import claim_number
-from services.settlement.domain.standing import CONDITION_ZH, Condition, Mark, OverrideInForce, uncovered
+from services.settlement.domain.standing import CONDITION_ZH, Mark, OverrideInForce, PaymentCondition, uncovered
 from services.settlement.domain.states import OverrideState
 from services.settlement.views.standing import MarkCard, mark_cards, read_marks, read_overrides_in_force
 from shared.contracts.http.lists import Page, page_of
@@ -41,7 +41,7 @@ class OverrideCard(Resource):
     claim_number: str
     order_id: UUID
     amount_fen: int
-    conditions: Sequence[Condition]
+    conditions: Sequence[PaymentCondition]
     text: str
     state: OverrideState
     in_force: bool
@@ -60,7 +60,7 @@ class OverrideCard(Resource):
 
 
 def _card(row: Record, *, now: datetime) -> OverrideCard:
-    conditions = sorted({Condition(mark["condition"]) for mark in row["marks"]})
+    conditions = sorted({PaymentCondition(mark["condition"]) for mark in row["marks"]})
     values = {
         "claim_number": claim_number(row["serial"], year=business_year(row["created_at"])),
         "conditions": conditions,

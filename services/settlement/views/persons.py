@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from services.settlement.domain.persons import Acted, Part
+from services.settlement.domain.persons import Acted, CasePart
 from shared.contracts.http.resources import Resource
 from shared.runtime.sql import Connection
 
@@ -45,7 +45,7 @@ async def read_acted_by_order(
     """Who had which part, by claim and order."""
     found: dict[tuple[UUID, UUID], list[Acted]] = {}
     for row in await connection.fetch(_ACTED, list(claim_ids), list(order_ids)):
-        acted = Acted(Part(row["part"]), row["account_id"])
+        acted = Acted(CasePart(row["part"]), row["account_id"])
         found.setdefault((row["claim_id"], row["order_id"]), []).append(acted)
     return found
 
@@ -61,7 +61,7 @@ class ActCard(Resource):
 
     claim_id: UUID
     order_id: UUID
-    part: Part
+    part: CasePart
     account_id: UUID
 
 

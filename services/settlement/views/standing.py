@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.settlement.domain.claims import Item
+from services.settlement.domain.claims import ClaimItem
 from services.settlement.domain.standing import (
-    Condition,
     Mark,
+    OrderParties,
     OverrideInForce,
-    Pair,
-    Standing,
-    Tie,
+    PartyStanding,
+    PartyTie,
+    PaymentCondition,
     marks_of,
     uncovered,
     words_of,
@@ -51,7 +51,7 @@ WHERE claim_id = ANY($1::uuid[]) AND state NOT IN ('draft', 'paid', 'refused', '
 class MarkCard(Resource):
     """What stands against an order: since when; of a tie its kind and origin; whether two people lifted it."""
 
-    condition: Condition
+    condition: PaymentCondition
     text: str
     since: datetime | None
     kind: str
@@ -65,10 +65,10 @@ async def read_marks(
     """What stands against each of these orders; an order against which nothing stands is left out."""
     rows = await connection.fetch(_PAIRS, list(order_ids))
     pairs = sorted({(row["enterprise_id"], row["provider_id"]) for row in rows})
-    ties: dict[tuple[UUID, UUID], list[Tie]] = {}
+    ties: dict[tuple[UUID, UUID], list[PartyTie]] = {}
     columns = [[pair[place] for pair in pairs] for place in (0, 1)]
     for row in await connection.fetch(_TIES, *columns) if pairs else ():
-        tie = Tie(id=row["affiliation_id"], kind=row["kind"], origin=row["origin"], recorded_at=row["recorded_at"])
+        tie = PartyTie(id=row["affiliation_id"], kind=row["kind"], origin=row["origin"], recorded_at=row["recorded_at"])
         ties.setdefault((row["enterprise_id"], row["provider_id"]), []).append(tie)
     found = {
         row["order_id"]: marks_of(_pair(row, ties.get((row["enterprise_id"], row["provider_id"]), ())), now=now)
@@ -77,15 +77,15 @@ async def read_marks(
     return {order_id: marks for order_id, marks in found.items() if marks}
 
 
-def _pair(row: Record, ties: Sequence[Tie]) -> Pair:
-    def standing(party: str) -> Standing:
-        return Standing(
+def _pair(row: Record, ties: Sequence[PartyTie]) -> OrderParties:
+    def standing(party: str) -> PartyStanding:
+        return PartyStanding(
             suspended_since=row[f"{party}_suspended_since"],
             blacklisted=bool(row[f"{party}_blacklisted"]),
             closed=bool(row[f"{party}_closed"]),
         )
 
-    return Pair(
+    return OrderParties(
         provider=standing("provider"), enterprise=standing("enterprise"), ties=ties, same_code=bool(row["same_code"])
     )
 
@@ -106,7 +106,7 @@ async def read_overrides_in_force(
 
 
 async def read_lifted(
-    connection: Connection, items: Sequence[Item], *, marks: Mapping[UUID, Sequence[Mark]], now: datetime
+    connection: Connection, items: Sequence[ClaimItem], *, marks: Mapping[UUID, Sequence[Mark]], now: datetime
 ) -> dict[UUID, frozenset[str]]:
     """By order, the keys of those marks that an override of exactly this item and amount covers now."""
     overrides = await read_overrides_in_force(connection, marks.keys(), now=now) if marks else {}
@@ -119,7 +119,9 @@ async def read_lifted(
     return lifted
 
 
-async def read_barring(connection: Connection, items: Sequence[Item], *, now: datetime) -> dict[UUID, tuple[Mark, ...]]:
+async def read_barring(
+    connection: Connection, items: Sequence[ClaimItem], *, now: datetime
+) -> dict[UUID, tuple[Mark, ...]]:
     """By order, what stands against paying it now and is not lifted; an order that may be paid is left out."""
     marks = await read_marks(connection, [item.order_id for item in items], now=now)
     lifted = await read_lifted(connection, items, marks=marks, now=now)

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.settlement.domain.claims import Item, appropriation_number, claim_number
-from services.settlement.domain.persons import TOGETHER, Part
+from services.settlement.domain.claims import ClaimItem, appropriation_number, claim_number
+from services.settlement.domain.persons import TOGETHER, CasePart
 from services.settlement.domain.states import CLAIM_MOVES, ENDED_ITEMS, ClaimState
 from services.settlement.tables import listed
 from services.settlement.views.standing import BODY_PLACES, read_barring, read_words_of_claims
@@ -17,20 +17,20 @@ from shared.runtime.service import quiet
 from shared.runtime.sql import Connection, Record
 
 # Whether the caller ($4) had a part in the order of `i`.
-_DID: dict[Part, str] = {
-    Part.SUBMIT: """EXISTS (SELECT 1 FROM claim s WHERE s.id = i.claim_id AND s.submitted_by = $4)
+_DID: dict[CasePart, str] = {
+    CasePart.SUBMIT: """EXISTS (SELECT 1 FROM claim s WHERE s.id = i.claim_id AND s.submitted_by = $4)
         OR EXISTS (SELECT 1 FROM evidence s WHERE s.claim_id = i.claim_id AND s.order_id = i.order_id
                    AND s.filed_by = $4)""",
-    Part.FIRST_REVIEW: "i.first_reviewed_by IS NOT DISTINCT FROM $4",
-    Part.ASK: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.asked_by = $4)",
-    Part.ANSWER: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.answered_by = $4)",
-    Part.BUREAU_REVIEW: "i.bureau_reviewed_by IS NOT DISTINCT FROM $4",
-    Part.REQUEST: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.requested_by = $4)",
-    Part.APPROVE: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.decided_by = $4)",
-    Part.PAY: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.paid_by = $4)",
-    Part.PROPOSE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
+    CasePart.FIRST_REVIEW: "i.first_reviewed_by IS NOT DISTINCT FROM $4",
+    CasePart.ASK: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.asked_by = $4)",
+    CasePart.ANSWER: "EXISTS (SELECT 1 FROM question s WHERE s.claim_id = i.claim_id AND s.answered_by = $4)",
+    CasePart.BUREAU_REVIEW: "i.bureau_reviewed_by IS NOT DISTINCT FROM $4",
+    CasePart.REQUEST: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.requested_by = $4)",
+    CasePart.APPROVE: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.decided_by = $4)",
+    CasePart.PAY: "EXISTS (SELECT 1 FROM appropriation s WHERE s.id = i.appropriation_id AND s.paid_by = $4)",
+    CasePart.PROPOSE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
         AND s.order_id = i.order_id AND s.proposed_by = $4)""",
-    Part.APPROVE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
+    CasePart.APPROVE_OVERRIDE: """EXISTS (SELECT 1 FROM override s WHERE s.claim_id = i.claim_id
         AND s.order_id = i.order_id AND s.state = 'approved' AND s.decided_by = $4)""",
 }
 _LIVE = f"i.state NOT IN ({listed(ENDED_ITEMS)})"
@@ -45,18 +45,18 @@ _MAY_FILE = f"""NOT EXISTS (SELECT FROM party p LEFT JOIN party e ON e.organisat
 _ENDED_CLAIMS = listed(state for state in ClaimState if CLAIM_MOVES.terminal(state))
 
 
-def _barred(part: Part) -> str:
+def _barred(part: CasePart) -> str:
     """Whether what the caller did to the order of `i` keeps it from this part."""
-    return " OR ".join(f"({_DID[other]})" for other in Part if frozenset({part, other}) not in TOGETHER)
+    return " OR ".join(f"({_DID[other]})" for other in CasePart if frozenset({part, other}) not in TOGETHER)
 
 
-def _some(part: Part, *, state: str) -> str:
+def _some(part: CasePart, *, state: str) -> str:
     """An order of claim `c` waits in a state for a part that the caller may have."""
     return f"""EXISTS (SELECT 1 FROM claim_item i WHERE i.claim_id = c.id AND i.state = '{state}'
                        AND NOT ({_barred(part)}))"""  # noqa: S608 - our own text
 
 
-def _all(part: Part, *, of: str) -> str:
+def _all(part: CasePart, *, of: str) -> str:
     """The caller may have a part in each running order."""
     return f"NOT EXISTS (SELECT 1 FROM claim_item i WHERE {of} AND {_LIVE} AND ({_barred(part)}))"  # noqa: S608 - as above
 
@@ -72,7 +72,7 @@ SELECT * FROM (
     FROM claim c WHERE c.state = 'draft' AND c.provider_id = $1
     UNION ALL
     SELECT 'request_appropriation', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
-    FROM claim c WHERE c.state = 'passed' AND c.provider_id = $1 AND {_all(Part.REQUEST, of="i.claim_id = c.id")}
+    FROM claim c WHERE c.state = 'passed' AND c.provider_id = $1 AND {_all(CasePart.REQUEST, of="i.claim_id = c.id")}
     UNION ALL
     SELECT 'refile_claim', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
     FROM claim c WHERE c.provider_id = $1 AND c.filed_at IS NOT NULL AND EXISTS (
@@ -83,14 +83,14 @@ SELECT * FROM (
             WHERE n.order_id = i.order_id AND l.serial > c.serial AND n.state NOT IN ('refused', 'withdrawn')))
     UNION ALL
     SELECT 'first_review', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
-    FROM claim c WHERE c.state = 'in_review' AND {_some(Part.FIRST_REVIEW, state="open")}
+    FROM claim c WHERE c.state = 'in_review' AND {_some(CasePart.FIRST_REVIEW, state="open")}
     UNION ALL
     SELECT 'bureau_review', 'claim', c.id, c.serial, c.created_at, c.state_since, NULL, ARRAY[c.id]
-    FROM claim c WHERE c.state = 'bureau_review' AND NOT {_ASKED} AND {_some(Part.BUREAU_REVIEW, state="passed")}
+    FROM claim c WHERE c.state = 'bureau_review' AND NOT {_ASKED} AND {_some(CasePart.BUREAU_REVIEW, state="passed")}
     UNION ALL
     SELECT 'answer_question', 'question', q.id, c.serial, c.created_at, q.asked_at, q.due_at, ARRAY[c.id]
     FROM question q JOIN claim c ON c.id = q.claim_id
-    WHERE q.answered_at IS NULL AND c.state NOT IN ({_ENDED_CLAIMS}) AND {_all(Part.ANSWER, of="i.claim_id = c.id")}
+    WHERE q.answered_at IS NULL AND c.state NOT IN ({_ENDED_CLAIMS}) AND {_all(CasePart.ANSWER, of="i.claim_id = c.id")}
     UNION ALL
     SELECT 'late_answer', 'question', q.id, c.serial, c.created_at, q.escalated_at, q.due_at, ARRAY[c.id]
     FROM question q JOIN claim c ON c.id = q.claim_id
@@ -100,19 +100,19 @@ SELECT * FROM (
     FROM override v JOIN claim c ON c.id = v.claim_id
     JOIN claim_item i ON i.claim_id = v.claim_id AND i.order_id = v.order_id
     WHERE v.state = 'proposed' AND v.proposed_at > $8 AND {_LIVE} AND i.state <> 'paid'
-      AND NOT ({_barred(Part.APPROVE_OVERRIDE)})
+      AND NOT ({_barred(CasePart.APPROVE_OVERRIDE)})
     UNION ALL
     SELECT CASE a.state WHEN 'requested' THEN 'approve_appropriation' ELSE 'record_payment' END, 'appropriation',
            a.id, a.serial, a.requested_at, a.state_since, NULL,
            ARRAY(SELECT DISTINCT i.claim_id FROM claim_item i WHERE i.appropriation_id = a.id)
     FROM appropriation a
-    WHERE (a.state = 'requested' AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")} AND NOT EXISTS (
+    WHERE (a.state = 'requested' AND {_all(CasePart.APPROVE, of="i.appropriation_id = a.id")} AND NOT EXISTS (
               SELECT FROM claim_item i JOIN claim c ON c.id = i.claim_id WHERE i.appropriation_id = a.id AND {_ASKED}))
-       OR (a.state = 'approved' AND {_all(Part.PAY, of="i.appropriation_id = a.id")})
+       OR (a.state = 'approved' AND {_all(CasePart.PAY, of="i.appropriation_id = a.id")})
     UNION ALL
     SELECT 'return_approved', 'appropriation', a.id, a.serial, a.requested_at, a.state_since, NULL,
            ARRAY(SELECT DISTINCT i.claim_id FROM claim_item i WHERE i.appropriation_id = a.id)
-    FROM appropriation a WHERE a.id = ANY($7::uuid[]) AND {_all(Part.APPROVE, of="i.appropriation_id = a.id")}
+    FROM appropriation a WHERE a.id = ANY($7::uuid[]) AND {_all(CasePart.APPROVE, of="i.appropriation_id = a.id")}
 ) t WHERE kind = ANY($2::text[]) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $5
 """  # noqa: S608 - our own text
 _TITLES = {
@@ -165,7 +165,7 @@ WHERE a.state = 'approved' AND i.state = 'approved' AND i.approved_fen > 0
 async def _barred_requests(connection: Connection, *, now: datetime) -> list[UUID]:
     """Approved requests that cannot be paid now, because something stands against an order of theirs."""
     rows = await connection.fetch(_APPROVED)
-    items = [Item.of(row) for row in rows]
+    items = [ClaimItem.of(row) for row in rows]
     barring = await read_barring(connection, items, now=now) if items else {}
     return sorted({item.appropriation_id for item in items if item.appropriation_id and item.order_id in barring})
 

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.voucher.api.paging import Cursor, Limit
 from services.voucher.domain import refusals
-from services.voucher.domain.receipts import Receipt
-from services.voucher.domain.receipts import Request as ApplicationRequest
+from services.voucher.domain.receipts import ApplicationRequest, Receipt
 from services.voucher.domain.states import ApplicationState
 from services.voucher.handlers import reviews
-from services.voucher.handlers.intake import SubmitApplication, Ticket, submit_applications
+from services.voucher.handlers.intake import ApplicationResult, SubmitApplication, submit_applications
 from services.voucher.receipts import ReceiptSigner
 from services.voucher.views import applications as views
 from services.voucher.views import tasks
@@ -27,8 +25,10 @@ from shared.runtime.auth import Principal
 from shared.runtime.http import (
     AskedPlace,
     Body,
+    Cursor,
     HotCall,
     HotRoute,
+    Limit,
     Reading,
     Run,
     VersionedRun,
@@ -273,7 +273,7 @@ def _submit(body: ApplicationBody, call: HotCall) -> SubmitApplication:
     )
 
 
-def _location(ticket: Ticket) -> str:
+def _location(ticket: ApplicationResult) -> str:
     return f"/api/voucher/v1/applications/{ticket.application_id}"
 
 
@@ -284,7 +284,7 @@ HOT_ROUTES = (
         summary="申领云使用券",
         permission=Permission.VOUCHER_APPLICATION_SUBMIT,
         body=ApplicationBody,
-        answer=Ticket,
+        answer=ApplicationResult,
         command=_submit,
         handler=submit_applications,
         status=201,

@@ -7,17 +7,17 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
-from services.voucher.api.ending import ReasonBody, ending
-from services.voucher.api.paging import Cursor, Limit
+from services.voucher.api.bodies import ReasonBody, end_proposal
 from services.voucher.handlers import plans as handlers
 from services.voucher.handlers import proposals
+from services.voucher.handlers.plans import IncreaseResult, PlanResult
 from services.voucher.views import plans as views
 from services.voucher.views.models import IncreaseView, PlanView
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN, RATE_SCALE
 from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require
+from shared.runtime.http import AskedPlace, Body, Cursor, Limit, Reading, Run, actor_of, require
 from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["plans"])
@@ -39,8 +39,8 @@ class IncreaseBody(Body):
     reason: str = Field(min_length=1, max_length=1_000)
 
 
-def _location(view: PlanView) -> str:
-    return f"/api/voucher/v1/plans/{view.id}"
+def _location(result: PlanResult) -> str:
+    return f"/api/voucher/v1/plans/{result.id}"
 
 
 @router.get("/plans", summary="发放计划公示")
@@ -67,7 +67,7 @@ async def read_plan(connection: Reading, plan_id: UUID) -> PlanView:
     return await views.read_public_plan(connection, plan_id)
 
 
-@router.post("/plans", status_code=201, response_model=PlanView, summary="起草发放计划")
+@router.post("/plans", status_code=201, response_model=PlanResult, summary="起草发放计划")
 async def draft_plan(
     run: Run, body: PlanBody, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))]
 ) -> Response:
@@ -82,7 +82,7 @@ async def draft_plan(
     return await run.run(handlers.draft_plan, command, status=201, location=_location)
 
 
-@router.post("/plans/{plan_id}/approve", response_model=PlanView, summary="审批发放计划")
+@router.post("/plans/{plan_id}/approve", response_model=PlanResult, summary="审批发放计划")
 async def approve_plan(
     run: Run, plan_id: UUID, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))]
 ) -> Response:
@@ -90,7 +90,7 @@ async def approve_plan(
     return await run.run(handlers.approve_plan, handlers.DecidePlan(plan_id=plan_id, by=actor_of(principal)))
 
 
-@router.post("/plans/{plan_id}/refuse", response_model=PlanView, summary="不予批准发放计划")
+@router.post("/plans/{plan_id}/refuse", response_model=PlanResult, summary="不予批准发放计划")
 async def refuse_plan(
     run: Run,
     plan_id: UUID,
@@ -98,10 +98,10 @@ async def refuse_plan(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
 ) -> Response:
     """A second person of the bureau does not approve the draft, and says why. Source: A15, R8."""
-    return await run.run(proposals.end_plan, ending(plan_id, principal, body, withdraw=False))
+    return await run.run(proposals.end_plan, end_proposal(plan_id, principal, body, withdraw=False))
 
 
-@router.post("/plans/{plan_id}/withdraw", response_model=PlanView, summary="撤回发放计划")
+@router.post("/plans/{plan_id}/withdraw", response_model=PlanResult, summary="撤回发放计划")
 async def withdraw_plan(
     run: Run,
     plan_id: UUID,
@@ -109,7 +109,7 @@ async def withdraw_plan(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
 ) -> Response:
     """Whoever drafted it takes it back before it is published. Source: A15."""
-    return await run.run(proposals.end_plan, ending(plan_id, principal, body, withdraw=True))
+    return await run.run(proposals.end_plan, end_proposal(plan_id, principal, body, withdraw=True))
 
 
 @router.get("/plans/{plan_id}/history", summary="发放计划全过程")
@@ -123,7 +123,7 @@ async def read_plan_history(
     return await views.read_plan_history(connection, plan_id, reader=principal, place=place)
 
 
-@router.post("/plans/{plan_id}/publish", response_model=PlanView, summary="发布发放计划")
+@router.post("/plans/{plan_id}/publish", response_model=PlanResult, summary="发布发放计划")
 async def publish_plan(
     run: Run, plan_id: UUID, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_PUBLISH))]
 ) -> Response:
@@ -142,7 +142,7 @@ async def list_increases(
     return await views.list_increases(connection, plan_id)
 
 
-@router.post("/plans/{plan_id}/increases", status_code=201, response_model=IncreaseView, summary="提议追加额度")
+@router.post("/plans/{plan_id}/increases", status_code=201, response_model=IncreaseResult, summary="提议追加额度")
 async def draft_increase(
     run: Run,
     plan_id: UUID,
@@ -156,7 +156,7 @@ async def draft_increase(
     return await run.run(handlers.draft_increase, command, status=201)
 
 
-@router.post("/increases/{increase_id}/approve", response_model=IncreaseView, summary="审批追加额度")
+@router.post("/increases/{increase_id}/approve", response_model=IncreaseResult, summary="审批追加额度")
 async def approve_increase(
     run: Run, increase_id: UUID, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))]
 ) -> Response:
@@ -165,7 +165,7 @@ async def approve_increase(
     return await run.run(handlers.approve_increase, command)
 
 
-@router.post("/increases/{increase_id}/refuse", response_model=IncreaseView, summary="不予批准追加额度")
+@router.post("/increases/{increase_id}/refuse", response_model=IncreaseResult, summary="不予批准追加额度")
 async def refuse_increase(
     run: Run,
     increase_id: UUID,
@@ -173,10 +173,10 @@ async def refuse_increase(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_APPROVE))],
 ) -> Response:
     """A second person does not approve the increase, and says why. Source: A15, R8."""
-    return await run.run(proposals.end_increase, ending(increase_id, principal, body, withdraw=False))
+    return await run.run(proposals.end_increase, end_proposal(increase_id, principal, body, withdraw=False))
 
 
-@router.post("/increases/{increase_id}/withdraw", response_model=IncreaseView, summary="撤回追加额度提议")
+@router.post("/increases/{increase_id}/withdraw", response_model=IncreaseResult, summary="撤回追加额度提议")
 async def withdraw_increase(
     run: Run,
     increase_id: UUID,
@@ -184,4 +184,4 @@ async def withdraw_increase(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_PLAN_DRAFT))],
 ) -> Response:
     """Whoever proposed the increase takes it back. Source: A15."""
-    return await run.run(proposals.end_increase, ending(increase_id, principal, body, withdraw=True))
+    return await run.run(proposals.end_increase, end_proposal(increase_id, principal, body, withdraw=True))

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from services.voucher.api.ending import ReasonBody, ending
-from services.voucher.api.paging import Cursor, Limit
+from services.voucher.api.bodies import ReasonBody, end_proposal
 from services.voucher.handlers import proposals
 from services.voucher.handlers import revocations as handlers
 from services.voucher.views import plans as views
@@ -17,7 +16,7 @@ from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth import Principal
-from shared.runtime.http import AskedPlace, Body, Reading, Run, actor_of, require
+from shared.runtime.http import AskedPlace, Body, Cursor, Limit, Reading, Run, actor_of, require
 from shared.runtime.work import HistoryItem
 
 router = APIRouter(tags=["revocations"])
@@ -44,7 +43,7 @@ async def list_revocations(
     return await views.list_revocations(connection, limit=limit, after=decode_cursor(cursor))
 
 
-@router.post("/revocations", status_code=201, response_model=RevocationView, summary="提议收回额度")
+@router.post("/revocations", status_code=201, response_model=handlers.RevocationResult, summary="提议收回额度")
 async def propose(
     run: Run,
     body: RevocationBody,
@@ -61,7 +60,7 @@ async def propose(
     return await run.run(handlers.propose_revocation, command, status=201)
 
 
-@router.post("/revocations/{revocation_id}/approve", response_model=RevocationView, summary="审批收回额度")
+@router.post("/revocations/{revocation_id}/approve", response_model=handlers.RevocationResult, summary="审批收回额度")
 async def approve(
     run: Run,
     revocation_id: UUID,
@@ -72,7 +71,9 @@ async def approve(
     return await run.run(handlers.approve_revocation, command)
 
 
-@router.post("/revocations/{revocation_id}/refuse", response_model=RevocationView, summary="不予批准收回额度")
+@router.post(
+    "/revocations/{revocation_id}/refuse", response_model=handlers.RevocationResult, summary="不予批准收回额度"
+)
 async def refuse(
     run: Run,
     revocation_id: UUID,
@@ -80,10 +81,12 @@ async def refuse(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_APPROVE))],
 ) -> Response:
     """A second person does not approve, and says why; nothing moves. Source: A9, R8, R36."""
-    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body, withdraw=False))
+    return await run.run(proposals.end_revocation, end_proposal(revocation_id, principal, body, withdraw=False))
 
 
-@router.post("/revocations/{revocation_id}/withdraw", response_model=RevocationView, summary="撤回收回额度提议")
+@router.post(
+    "/revocations/{revocation_id}/withdraw", response_model=handlers.RevocationResult, summary="撤回收回额度提议"
+)
 async def withdraw(
     run: Run,
     revocation_id: UUID,
@@ -91,7 +94,7 @@ async def withdraw(
     principal: Annotated[Principal, Depends(require(Permission.VOUCHER_REVOCATION_PROPOSE))],
 ) -> Response:
     """Whoever proposed the revocation takes it back. Source: A9."""
-    return await run.run(proposals.end_revocation, ending(revocation_id, principal, body, withdraw=True))
+    return await run.run(proposals.end_revocation, end_proposal(revocation_id, principal, body, withdraw=True))
 
 
 @router.get("/revocations/{revocation_id}/history", summary="额度收回全过程")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.states import Account, Movement
+from services.voucher.domain.states import LedgerAccount, Movement
 from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import invariant
 
@@ -48,8 +48,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     plan_id: UUID
     account_id: UUID | None
     movement: Movement
-    debit: Account
-    credit: Account
+    debit: LedgerAccount
+    credit: LedgerAccount
     amount_fen: int
     reason: str
     rule: str
@@ -68,7 +68,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
+class PostingPart(msgspec.Struct, frozen=True, gc=False):
     """A share of a movement with the business key that keeps it single."""
 
     business_key: str
@@ -86,13 +86,13 @@ class Shift(msgspec.Struct, frozen=True, gc=False):
 
 
 _HELD_BY_ACCOUNT = {
-    Account.EARMARKED: "earmarked_fen",
-    Account.AVAILABLE: "available_fen",
-    Account.HELD: "held_fen",
-    Account.COMMITTED: "committed_fen",
-    Account.CLAIMED: "claimed_fen",
-    Account.REDEEMED: "redeemed_fen",
-    Account.TAKEN_BACK: "taken_back_fen",
+    LedgerAccount.EARMARKED: "earmarked_fen",
+    LedgerAccount.AVAILABLE: "available_fen",
+    LedgerAccount.HELD: "held_fen",
+    LedgerAccount.COMMITTED: "committed_fen",
+    LedgerAccount.CLAIMED: "claimed_fen",
+    LedgerAccount.REDEEMED: "redeemed_fen",
+    LedgerAccount.TAKEN_BACK: "taken_back_fen",
 }
 # An earmark is no quota yet, so other services are not told of it.
 _SILENT = frozenset({Movement.EARMARK, Movement.FREE})
@@ -102,9 +102,9 @@ def shift(  # noqa: PLR0913 - the parts of a posting
     account: QuotaAccount,
     *,
     movement: Movement,
-    debit: Account,
-    credit: Account,
-    parts: Sequence[Part],
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    parts: Sequence[PostingPart],
     reason: str,
     rule: str,
     order_id: UUID | None = None,
@@ -125,7 +125,7 @@ def shift(  # noqa: PLR0913 - the parts of a posting
             changes[name] = balance_fen
     if movement is Movement.GRANT:
         changes["granted_fen"] = account.granted_fen + amount_fen
-    if movement is Movement.REVOKE and credit is Account.LEFT:
+    if movement is Movement.REVOKE and credit is LedgerAccount.LEFT:
         changes["revoked_fen"] = account.revoked_fen + amount_fen
     if movement not in _SILENT:
         changes["version"] = account.version + 1

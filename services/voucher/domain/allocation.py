@@ -28,7 +28,7 @@ class EntryKind(StrEnum):
     LANE_END = "lane_end"
 
 
-class Outcome(StrEnum):
+class TicketOutcome(StrEnum):
     """What a decision about a ticket came to."""
 
     EARMARKED = "earmarked"
@@ -154,8 +154,8 @@ def walk(
 
 def _outcome(wanted_fen: int, waiting_fen: int, kind: EntryKind) -> str:
     if wanted_fen == 0:
-        return (Outcome.REFUSED if kind is EntryKind.TICKET else Outcome.CLOSED).value
-    return (Outcome.WAITING if waiting_fen else Outcome.EARMARKED).value
+        return (TicketOutcome.REFUSED if kind is EntryKind.TICKET else TicketOutcome.CLOSED).value
+    return (TicketOutcome.WAITING if waiting_fen else TicketOutcome.EARMARKED).value
 
 
 def enter(  # noqa: PLR0913 - the parts of an entry

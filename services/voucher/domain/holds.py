@@ -1,7 +1,7 @@
 """The voucher part of an order: held, released, committed, refunded, claimed, redeemed. All amounts are fen.
 
-Every rule is pure: (account, hold, command) -> Step, or a refusal is raised. A command that was carried out before
-moves nothing and gives the same amount again.
+Every rule is pure: (account, hold, command) -> LedgerStep, or a refusal is raised. A command that was carried out
+before moves nothing and gives the same amount again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.accounts import Moved, Part, Posting, QuotaAccount, shift
+from services.voucher.domain.accounts import Moved, Posting, PostingPart, QuotaAccount, shift
 from services.voucher.domain.refusals import (
     REPEATED_REFUSALS,
     ClaimedElsewhere,
@@ -26,7 +26,7 @@ from services.voucher.domain.refusals import (
     PaidAboveClaim,
     YearClosed,
 )
-from services.voucher.domain.states import HOLD_MOVES, LINE_MOVES, Account, HoldState, LineState, Movement
+from services.voucher.domain.states import HOLD_MOVES, LINE_MOVES, HoldState, LedgerAccount, LineState, Movement
 from shared.contracts.messages.voucher import HoldVoucher
 from shared.kernel.money import Fen, allocate
 from shared.kernel.refusals import Refusal, invariant
@@ -59,7 +59,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return sum(line.amount_fen for line in self.lines if not states or line.state in states)
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LedgerStep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a command came to: account and hold after it, what moved, and the amount of the reply."""
 
     account: QuotaAccount | None
@@ -69,7 +69,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moved: tuple[Moved, ...] = ()
 
 
-def place(account: QuotaAccount | None, hold: Hold | None, *, command: HoldVoucher, now: datetime) -> Step:
+def place(account: QuotaAccount | None, hold: Hold | None, *, command: HoldVoucher, now: datetime) -> LedgerStep:
     """Available to held for a new order. Raises: HoldReleased, YearClosed, InsufficientQuota. Source: A18, R67."""
     if hold is not None:
         return _placed_before(account, hold)
@@ -83,22 +83,24 @@ def place(account: QuotaAccount | None, hold: Hold | None, *, command: HoldVouch
     made = shift(
         account,
         movement=Movement.HOLD,
-        debit=Account.AVAILABLE,
-        credit=Account.HELD,
+        debit=LedgerAccount.AVAILABLE,
+        credit=LedgerAccount.HELD,
         parts=_parts(fresh, fresh.lines, "hold"),
         reason="order",
         rule="A18",
         order_id=command.order_id,
     )
-    return Step(account=made.account, hold=fresh, amount_fen=required_fen, postings=made.postings, moved=made.moved)
+    return LedgerStep(
+        account=made.account, hold=fresh, amount_fen=required_fen, postings=made.postings, moved=made.moved
+    )
 
 
-def _placed_before(account: QuotaAccount | None, hold: Hold) -> Step:
+def _placed_before(account: QuotaAccount | None, hold: Hold) -> LedgerStep:
     if hold.state is HoldState.REFUSED:
         raise repeated(hold)
     if hold.state is HoldState.CLOSED:
         raise HoldReleased
-    return Step(account=account, hold=hold, amount_fen=hold.amount_fen())
+    return LedgerStep(account=account, hold=hold, amount_fen=hold.amount_fen())
 
 
 def refused_hold(order_id: UUID, refusal: Refusal) -> Hold:
@@ -114,29 +116,31 @@ def repeated(hold: Hold) -> Refusal:
     return REPEATED_REFUSALS[str(hold.refusal["code"])](**facts)  # type: ignore[arg-type]
 
 
-def release(account: QuotaAccount | None, hold: Hold | None, *, order_id: UUID, reason: str, now: datetime) -> Step:
+def release(
+    account: QuotaAccount | None, hold: Hold | None, *, order_id: UUID, reason: str, now: datetime
+) -> LedgerStep:
     """Held to available, in a closed year to taken back. Raises: HoldCommitted. Source: A20, R72, R36.
 
     One that overtakes its hold leaves a closed row, so that the hold is refused.
     """
     if hold is None:
-        return Step(
+        return LedgerStep(
             account=account, hold=Hold(order_id=order_id, account_id=None, state=HoldState.CLOSED), amount_fen=0
         )
     if hold.state in {HoldState.REFUSED, HoldState.CLOSED}:
-        return Step(account=account, hold=hold, amount_fen=0)
+        return LedgerStep(account=account, hold=hold, amount_fen=0)
     if hold.state is HoldState.RELEASED:
-        return Step(account=account, hold=hold, amount_fen=hold.amount_fen())
+        return LedgerStep(account=account, hold=hold, amount_fen=hold.amount_fen())
     if hold.state is not HoldState.HELD:
         raise HoldCommitted
     target = _return_to(account, now)
     return _move(
-        account, hold, movement=Movement.RELEASE, after=HoldState.RELEASED, source=Account.HELD, target=target,
+        account, hold, movement=Movement.RELEASE, after=HoldState.RELEASED, source=LedgerAccount.HELD, target=target,
         line_after=LineState.RELEASED, lines=hold.lines, tail="release", reason=reason, rule="A20",
     )  # fmt: skip
 
 
-def commit(account: QuotaAccount | None, hold: Hold | None) -> Step:
+def commit(account: QuotaAccount | None, hold: Hold | None) -> LedgerStep:
     """Held to committed. Raises: HoldUnknown, HoldReleased. Source: A19, R70.
 
     The end of the year does not matter: the order row refuses a late confirmation, and one in time counts (Q5).
@@ -146,15 +150,15 @@ def commit(account: QuotaAccount | None, hold: Hold | None) -> Step:
     if hold.state in {HoldState.CLOSED, HoldState.RELEASED}:
         raise HoldReleased
     if hold.state is not HoldState.HELD:
-        return Step(account=account, hold=hold, amount_fen=hold.amount_fen())
+        return LedgerStep(account=account, hold=hold, amount_fen=hold.amount_fen())
     return _move(
-        account, hold, movement=Movement.COMMIT, after=HoldState.COMMITTED, source=Account.HELD,
-        target=Account.COMMITTED, line_after=LineState.COMMITTED, lines=hold.lines, tail="commit",
+        account, hold, movement=Movement.COMMIT, after=HoldState.COMMITTED, source=LedgerAccount.HELD,
+        target=LedgerAccount.COMMITTED, line_after=LineState.COMMITTED, lines=hold.lines, tail="commit",
         reason="confirmed", rule="A19",
     )  # fmt: skip
 
 
-def refund(account: QuotaAccount | None, hold: Hold | None, *, lines: Sequence[int], now: datetime) -> Step:
+def refund(account: QuotaAccount | None, hold: Hold | None, *, lines: Sequence[int], now: datetime) -> LedgerStep:
     """Whole committed lines to available, in a closed year to taken back. Source: A20, R73, Q5, Q12.
 
     Raises: HoldUnknown, HoldReleased, NotCommitted, LineUnknown, LineClaimed.
@@ -170,21 +174,21 @@ def refund(account: QuotaAccount | None, hold: Hold | None, *, lines: Sequence[i
             raise LineClaimed(line=number)
         asked.append(line)
     step = _move(
-        account, kept, movement=Movement.REFUND, after=kept.state, source=Account.COMMITTED,
+        account, kept, movement=Movement.REFUND, after=kept.state, source=LedgerAccount.COMMITTED,
         target=_return_to(account, now), line_after=LineState.REFUNDED,
         lines=[line for line in asked if line.state is LineState.COMMITTED], tail="refund", reason="refund", rule="A20",
     )  # fmt: skip
     return msgspec.structs.replace(step, amount_fen=sum(line.amount_fen for line in asked))
 
 
-def claim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) -> Step:
+def claim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) -> LedgerStep:
     """What is committed to claimed. Source: A22, R76.
 
     Raises: HoldUnknown, HoldReleased, NotCommitted, ClaimedElsewhere, ClaimEnded, NothingToClaim.
     """
     kept = _firm(hold)
     if kept.claim_id == claim_id:
-        return Step(account=account, hold=kept, amount_fen=kept.amount_fen(LineState.CLAIMED, LineState.REDEEMED))
+        return LedgerStep(account=account, hold=kept, amount_fen=kept.amount_fen(LineState.CLAIMED, LineState.REDEEMED))
     if str(claim_id) in kept.ended_claims:
         raise ClaimEnded
     if kept.claim_id is not None:
@@ -194,22 +198,22 @@ def claim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) ->
         raise NothingToClaim
     return _move(
         account, msgspec.structs.replace(kept, claim_id=claim_id), movement=Movement.CLAIM, after=HoldState.CLAIMED,
-        source=Account.COMMITTED, target=Account.CLAIMED, line_after=LineState.CLAIMED, lines=committed,
+        source=LedgerAccount.COMMITTED, target=LedgerAccount.CLAIMED, line_after=LineState.CLAIMED, lines=committed,
         tail=f"claim/{claim_id}", reason="claim", rule="A22",
     )  # fmt: skip
 
 
-def unclaim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) -> Step:
+def unclaim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) -> LedgerStep:
     """Claimed back to committed; a claim that comes later than its end is refused. Source: Q13.
 
     Raises: HoldUnknown, HoldReleased, NotCommitted, ClaimedElsewhere, LineClaimed.
     """
     kept = _firm(hold)
     if str(claim_id) in kept.ended_claims:
-        return Step(account=account, hold=kept, amount_fen=kept.ended_claims[str(claim_id)])
+        return LedgerStep(account=account, hold=kept, amount_fen=kept.ended_claims[str(claim_id)])
     if kept.claim_id is None:
         ended = {**kept.ended_claims, str(claim_id): 0}
-        return Step(account=account, hold=msgspec.structs.replace(kept, ended_claims=ended), amount_fen=0)
+        return LedgerStep(account=account, hold=msgspec.structs.replace(kept, ended_claims=ended), amount_fen=0)
     if kept.claim_id != claim_id:
         raise ClaimedElsewhere
     if kept.state is HoldState.REDEEMED:
@@ -218,13 +222,13 @@ def unclaim(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID) 
     ended = {**kept.ended_claims, str(claim_id): sum(line.amount_fen for line in claimed)}
     freed = msgspec.structs.replace(kept, claim_id=None, ended_claims=ended)
     return _move(
-        account, freed, movement=Movement.UNCLAIM, after=HoldState.COMMITTED, source=Account.CLAIMED,
-        target=Account.COMMITTED, line_after=LineState.COMMITTED, lines=claimed, tail=f"unclaim/{claim_id}",
+        account, freed, movement=Movement.UNCLAIM, after=HoldState.COMMITTED, source=LedgerAccount.CLAIMED,
+        target=LedgerAccount.COMMITTED, line_after=LineState.COMMITTED, lines=claimed, tail=f"unclaim/{claim_id}",
         reason="unclaim", rule="A22",
     )  # fmt: skip
 
 
-def redeem(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID, paid_fen: int) -> Step:
+def redeem(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID, paid_fen: int) -> LedgerStep:
     """Claimed to redeemed, and the unpaid part to taken back. Source: A24, Q17, R36.
 
     Raises: HoldUnknown, HoldReleased, NotCommitted, ClaimEnded, ClaimedElsewhere, PaidAboveClaim.
@@ -233,7 +237,7 @@ def redeem(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID, p
     if kept.claim_id != claim_id:
         raise ClaimEnded if str(claim_id) in kept.ended_claims else ClaimedElsewhere
     if kept.state is HoldState.REDEEMED:
-        return Step(account=account, hold=kept, amount_fen=sum(line.paid_fen for line in kept.lines))
+        return LedgerStep(account=account, hold=kept, amount_fen=sum(line.paid_fen for line in kept.lines))
     claimed = [line for line in kept.lines if line.state is LineState.CLAIMED]
     claimed_fen = sum(line.amount_fen for line in claimed)
     if not 0 <= paid_fen <= claimed_fen:
@@ -248,19 +252,19 @@ def redeem(account: QuotaAccount | None, hold: Hold | None, *, claim_id: UUID, p
     return _settle(account, kept, redeemed, paid_fen=paid_fen)
 
 
-def _settle(account: QuotaAccount | None, hold: Hold, redeemed: Mapping[int, HoldLine], *, paid_fen: int) -> Step:
+def _settle(account: QuotaAccount | None, hold: Hold, redeemed: Mapping[int, HoldLine], *, paid_fen: int) -> LedgerStep:
     order_id = hold.order_id
     paid = shift(
-        _known(account), movement=Movement.REDEEM, debit=Account.CLAIMED, credit=Account.REDEEMED,
-        parts=[Part(f"{order_id}/{n}/redeem", line.paid_fen, n) for n, line in redeemed.items()],
+        _known(account), movement=Movement.REDEEM, debit=LedgerAccount.CLAIMED, credit=LedgerAccount.REDEEMED,
+        parts=[PostingPart(f"{order_id}/{n}/redeem", line.paid_fen, n) for n, line in redeemed.items()],
         reason="paid", rule="A24", order_id=order_id,
     )  # fmt: skip
     short = shift(
-        paid.account, movement=Movement.SHORT, debit=Account.CLAIMED, credit=Account.TAKEN_BACK,
-        parts=[Part(f"{order_id}/{n}/short", line.short_fen, n) for n, line in redeemed.items()],
+        paid.account, movement=Movement.SHORT, debit=LedgerAccount.CLAIMED, credit=LedgerAccount.TAKEN_BACK,
+        parts=[PostingPart(f"{order_id}/{n}/short", line.short_fen, n) for n, line in redeemed.items()],
         reason="short_payment", rule="Q17", order_id=order_id,
     )  # fmt: skip
-    return Step(
+    return LedgerStep(
         account=short.account,
         hold=_with_lines(hold, HoldState.REDEEMED, redeemed),
         amount_fen=paid_fen,
@@ -275,14 +279,14 @@ def _move(  # noqa: PLR0913 - one movement of some lines
     *,
     movement: Movement,
     after: HoldState,
-    source: Account,
-    target: Account,
+    source: LedgerAccount,
+    target: LedgerAccount,
     line_after: LineState,
     lines: Sequence[HoldLine],
     tail: str,
     reason: str,
     rule: str,
-) -> Step:
+) -> LedgerStep:
     made = shift(
         _known(account),
         movement=movement,
@@ -296,7 +300,7 @@ def _move(  # noqa: PLR0913 - one movement of some lines
     for line in lines:
         LINE_MOVES.check(line.state, line_after)
     changed = {line.line: msgspec.structs.replace(line, state=line_after) for line in lines}
-    return Step(
+    return LedgerStep(
         account=made.account,
         hold=_with_lines(hold, after, changed),
         amount_fen=sum(line.amount_fen for line in lines),
@@ -324,8 +328,8 @@ def _firm(hold: Hold | None) -> Hold:
     return hold
 
 
-def _return_to(account: QuotaAccount | None, now: datetime) -> Account:
-    return Account.TAKEN_BACK if _known(account).year_over(now) else Account.AVAILABLE
+def _return_to(account: QuotaAccount | None, now: datetime) -> LedgerAccount:
+    return LedgerAccount.TAKEN_BACK if _known(account).year_over(now) else LedgerAccount.AVAILABLE
 
 
 def _known(account: QuotaAccount | None) -> QuotaAccount:
@@ -333,8 +337,8 @@ def _known(account: QuotaAccount | None) -> QuotaAccount:
     return account  # type: ignore[return-value]
 
 
-def _parts(hold: Hold, lines: Iterable[HoldLine], tail: str) -> list[Part]:
-    return [Part(f"{hold.order_id}/{line.line}/{tail}", line.amount_fen, line.line) for line in lines]
+def _parts(hold: Hold, lines: Iterable[HoldLine], tail: str) -> list[PostingPart]:
+    return [PostingPart(f"{hold.order_id}/{line.line}/{tail}", line.amount_fen, line.line) for line in lines]
 
 
 def _lines(command: HoldVoucher) -> tuple[HoldLine, ...]:

@@ -11,7 +11,7 @@ import msgspec
 _ENCODER = msgspec.json.Encoder()
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ApplicationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an enterprise asked for; its hash stands in the receipt and in the public queue.
 
     `correction` says what was corrected in an application that was sent back; empty, it is no part of the hash.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.allocation import Entry, EntryKind, Outcome, Pool, Ticket, enter, walk
+from services.voucher.domain.allocation import Entry, EntryKind, Pool, Ticket, TicketOutcome, enter, walk
 from shared.kernel.refusals import invariant
 
 INPUTS = frozenset(EntryKind) - {EntryKind.TICKET, EntryKind.WAITING}
@@ -18,7 +18,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     lane_share_bp: int
 
 
-class _Queue:
+class _ReplayedQueue:
     """The queue as it stands during a replay."""
 
     def __init__(self, tickets: Iterable[Ticket], rules: Rules) -> None:
@@ -56,7 +56,7 @@ class _Queue:
             ticket, kind = found, EntryKind.TICKET
         self._pool, entries = walk(self._pool, self._used_fen, [ticket], kind=kind)  # type: ignore[list-item]
         entry = entries[0]
-        if entry.outcome == Outcome.WAITING:
+        if entry.outcome == TicketOutcome.WAITING:
             self._waiting[entry.ticket_no] = msgspec.structs.replace(
                 self._tickets[entry.ticket_no], asked_fen=entry.waiting_fen
             )
@@ -80,7 +80,7 @@ def replay(
 
     Raises: Bug when the record cannot have come about.
     """
-    queue = _Queue(tickets, rules)
+    queue = _ReplayedQueue(tickets, rules)
     return [
         queue.apply(inputs[number]) if number in inputs else queue.decide() for number in range(1, last_decision_no + 1)
     ]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from shared.kernel.states import Transitions
 
 
-class Account(StrEnum):
+class LedgerAccount(StrEnum):
     """The accounts a posting moves money between; `total` is the source of a plan's money."""
 
     TOTAL = "total"

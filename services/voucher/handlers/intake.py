@@ -1,11 +1,11 @@
 """Intake: applications become numbered tickets with signed receipts, many in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.eligibility import (
     Applicant,
     OpenPlan,
@@ -14,24 +14,26 @@ from services.voucher.domain.eligibility import (
     check_request,
     check_resubmission,
 )
-from services.voucher.domain.receipts import Receipt, Request, receipt_of
+from services.voucher.domain.queue import IntakeCounter, NewTicket
+from services.voucher.domain.receipts import ApplicationRequest, Receipt, receipt_of
 from services.voucher.domain.refusals import ApplicationOpen, PlanNotOpen
+from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.receipts import ReceiptSigner
 from services.voucher.store import parties, queue
-from services.voucher.store.queue import Counter, NewTicket
 from shared.kernel.calendar import business_date
 from shared.kernel.refusals import Refusal
 from shared.runtime.work import Actor, NotFound, Work
 
 
-class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitApplication:
     """An enterprise asks for quota of a plan. `amount_fen` 1..cap."""
 
-    request: Request
+    request: ApplicationRequest
     by: Actor
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+class ApplicationResult(msgspec.Struct, frozen=True, kw_only=True):
     """The answer: the place in the queue and its receipt; the decision follows."""
 
     application_id: UUID
@@ -42,7 +44,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-async def submit_applications(work: Work, commands: Sequence[SubmitApplication]) -> Sequence[Ticket | Refusal]:
+async def submit_applications(
+    work: Work, commands: Sequence[SubmitApplication]
+) -> Sequence[ApplicationResult | Refusal]:
     """Give every eligible application the next number of its plan. Source: R28, Q2, Q6, A13, A16."""
     requests = [command.request for command in commands]
     applicants = await parties.read_applicants(work.connection, [request.enterprise_id for request in requests])
@@ -51,7 +55,7 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
     signer = work.ports.get(ReceiptSigner)
     closed = _closed_plans(work, counters)
     tickets: list[NewTicket] = []
-    outcomes: list[Ticket | Refusal] = []
+    outcomes: list[ApplicationResult | Refusal] = []
     for command in commands:
         request = command.request
         key = (request.plan_id, request.enterprise_id)
@@ -74,11 +78,11 @@ async def submit_applications(work: Work, commands: Sequence[SubmitApplication])
         outcomes.append(answer)
     if tickets:
         await queue.insert_tickets(work, tickets, kid=signer.kid)
-        work.after_commit.append(work.ports.get(AllocatorRunner).wake)
+        wake_allocator(work)
     return outcomes
 
 
-def _closed_plans(work: Work, counters: Mapping[UUID, Counter]) -> dict[UUID, PlanNotOpen]:
+def _closed_plans(work: Work, counters: Mapping[UUID, IntakeCounter]) -> dict[UUID, PlanNotOpen]:
     """Why plans take no application now; the same for every application of a transaction."""
     pack_in_force = work.pack.in_force_on(business_date(work.now))
     closed: dict[UUID, PlanNotOpen] = {}
@@ -98,7 +102,11 @@ def _closed_plans(work: Work, counters: Mapping[UUID, Counter]) -> dict[UUID, Pl
 
 
 def _admit(
-    work: Work, request: Request, counter: Counter, applicant: Applicant | None, closed: Mapping[UUID, PlanNotOpen]
+    work: Work,
+    request: ApplicationRequest,
+    counter: IntakeCounter,
+    applicant: Applicant | None,
+    closed: Mapping[UUID, PlanNotOpen],
 ) -> Applicant:
     years = work.pack.deadlines.registration_years
     small_firms_only = work.pack.limited_to_small_firms
@@ -115,8 +123,8 @@ def _admit(
 
 
 def _number(
-    work: Work, command: SubmitApplication, counter: Counter, applicant: Applicant, signer: ReceiptSigner
-) -> tuple[NewTicket, Ticket]:
+    work: Work, command: SubmitApplication, counter: IntakeCounter, applicant: Applicant, signer: ReceiptSigner
+) -> tuple[NewTicket, ApplicationResult]:
     request = command.request
     counter.last_ticket_no += 1
     digest = request.digest()
@@ -143,7 +151,7 @@ def _number(
         request_hash=digest,
         receipt_signature=receipt.signature_bytes(),
     )
-    answer = Ticket(
+    answer = ApplicationResult(
         application_id=ticket.id,
         plan_id=ticket.plan_id,
         ticket_no=ticket.ticket_no,

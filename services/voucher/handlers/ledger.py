@@ -5,11 +5,9 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-import asyncpg
-
 from services.voucher.domain import holds as rules
 from services.voucher.domain.accounts import Moved, Posting, QuotaAccount
-from services.voucher.domain.holds import Hold, HoldLine, Step
+from services.voucher.domain.holds import Hold, HoldLine, LedgerStep
 from services.voucher.domain.refusals import REPEATED_REFUSALS
 from services.voucher.store import ledger as store
 from shared.contracts.messages.base import Reply
@@ -35,7 +33,7 @@ from shared.runtime.work import Work
 
 Outcomes = Sequence[Reply | Refusal]
 HoldCommand = ReleaseVoucher | CommitVoucher | RefundVoucher | ClaimVoucher | UnclaimVoucher | RedeemVoucher
-OrderCommand = HoldVoucher | HoldCommand
+LedgerCommand = HoldVoucher | HoldCommand
 
 
 class LedgerBatch:
@@ -61,14 +59,14 @@ class LedgerBatch:
         return None if account_id is None else self._accounts[account_id]
 
     def account_of_hold(self, hold: Hold | None) -> QuotaAccount | None:
-        """The account a hold stands on. Raises: SerializationError when the hold appeared after the accounts' lock."""
+        """The account a hold stands on. Raises: HoldAppeared, after which the batch runs again."""
         if hold is None or hold.account_id is None:
             return None
         if hold.account_id not in self._accounts:
-            raise asyncpg.SerializationError("a hold was written after its account was looked up")
+            raise store.HoldAppeared("a hold was written after its account was looked up")
         return self._accounts[hold.account_id]
 
-    def keep(self, step: Step) -> None:
+    def keep(self, step: LedgerStep) -> None:
         """Take over what a command came to."""
         self._holds[step.hold.order_id] = step.hold
         if step.account is not None and step.postings:
@@ -100,7 +98,7 @@ def _changed_lines(before: Hold, after: Hold) -> list[tuple[HoldLine, HoldLine]]
     return [(was, line) for was, line in pairs if line is not was]
 
 
-async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes:
+async def run_commands(work: Work, commands: Sequence[LedgerCommand]) -> Outcomes:
     """Run commands of any kind, each on what the commands before it left. Emits voucher.quota_moved for each movement.
 
     Hold: A18, R67, R24. Release: A20, R72. Commit: A19, R70. Refund: A20, R73, Q5. Claim: A22, R76. Unclaim: Q13.
@@ -118,7 +116,7 @@ async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes
         except Refusal as refusal:
             if isinstance(command, HoldVoucher) and before is None and refusal.code in REPEATED_REFUSALS:
                 kept = rules.refused_hold(command.order_id, refusal)
-                batch.keep(Step(account=None, hold=kept, amount_fen=0))
+                batch.keep(LedgerStep(account=None, hold=kept, amount_fen=0))
             outcomes.append(refusal)
         else:
             batch.keep(step)
@@ -127,7 +125,7 @@ async def run_commands(work: Work, commands: Sequence[OrderCommand]) -> Outcomes
     return outcomes
 
 
-_REPLIES: Mapping[type[OrderCommand], type[VoucherReply]] = {
+_REPLIES: Mapping[type[LedgerCommand], type[VoucherReply]] = {
     HoldVoucher: VoucherHeld,
     ReleaseVoucher: VoucherReleased,
     CommitVoucher: VoucherCommitted,
@@ -138,7 +136,7 @@ _REPLIES: Mapping[type[OrderCommand], type[VoucherReply]] = {
 }
 
 
-def _step(batch: LedgerBatch, hold: Hold | None, command: OrderCommand, now: datetime) -> Step:
+def _step(batch: LedgerBatch, hold: Hold | None, command: LedgerCommand, now: datetime) -> LedgerStep:
     """What the rules make of one command. Raises: Refusal."""
     if isinstance(command, HoldVoucher):
         owner = batch.account_of_owner(command.enterprise_id, command.year)
@@ -146,7 +144,7 @@ def _step(batch: LedgerBatch, hold: Hold | None, command: OrderCommand, now: dat
     return _step_of_hold(batch.account_of_hold(hold), hold, command, now)
 
 
-def _step_of_hold(account: QuotaAccount | None, hold: Hold | None, command: HoldCommand, now: datetime) -> Step:
+def _step_of_hold(account: QuotaAccount | None, hold: Hold | None, command: HoldCommand, now: datetime) -> LedgerStep:
     """What the rules make of a command about a hold that was asked for before. Raises: Refusal."""
     match command:
         case ReleaseVoucher():

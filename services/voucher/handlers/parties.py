@@ -2,39 +2,11 @@
 
 from collections.abc import Sequence
 
+from services.voucher.store import parties
 from shared.contracts.messages.identity import OrganisationFact
 from shared.runtime.work import Work
 
-_KEEP = """
-INSERT INTO party (organisation_id, kind, name, region, authenticated, legal_person, established_on, size_class,
-                   priority_listed, suspended_since, closed, version)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[], $7::date[], $8::text[],
-                     $9::bool[], $10::timestamptz[], $11::bool[], $12::int[])
-ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name, region = EXCLUDED.region,
-    authenticated = EXCLUDED.authenticated, legal_person = EXCLUDED.legal_person,
-    established_on = EXCLUDED.established_on, size_class = EXCLUDED.size_class,
-    priority_listed = EXCLUDED.priority_listed, suspended_since = EXCLUDED.suspended_since, closed = EXCLUDED.closed,
-    version = EXCLUDED.version
-WHERE party.version < EXCLUDED.version
-"""
 
-
-async def keep_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
-    """Take over the newest state of each organisation."""
-    newest = {fact.organisation_id: fact for fact in sorted(facts, key=lambda fact: fact.version)}
-    kept = list(newest.values())
-    await work.connection.execute(
-        _KEEP,
-        [fact.organisation_id for fact in kept],
-        [fact.party.kind for fact in kept],
-        [fact.party.name for fact in kept],
-        [fact.party.region for fact in kept],
-        [fact.party.authenticated for fact in kept],
-        [fact.party.legal_person for fact in kept],
-        [fact.party.established_on for fact in kept],
-        [fact.party.size_class for fact in kept],
-        [fact.party.priority_listed for fact in kept],
-        [fact.party.suspended_since for fact in kept],
-        [fact.party.closed for fact in kept],
-        [fact.version for fact in kept],
-    )
+async def copy_parties(work: Work, facts: Sequence[OrganisationFact]) -> None:
+    """Keep what the queue needs to know of organisations, as each is after its newest fact."""
+    await parties.copy_parties(work, facts)

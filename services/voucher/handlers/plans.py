@@ -1,12 +1,11 @@
 """Yearly plans: drafted and approved by two persons of the bureau, published by the operator, raised by two persons."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorRunner
 from services.voucher.domain.accounts import Posting
 from services.voucher.domain.allocation import EntryKind, Pool, enter
 from services.voucher.domain.refusals import (
@@ -18,9 +17,9 @@ from services.voucher.domain.refusals import (
     ProposalDecided,
     SamePerson,
 )
-from services.voucher.domain.states import PLAN_MOVES, Account, IncreaseState, Movement, PlanState
+from services.voucher.domain.states import PLAN_MOVES, IncreaseState, LedgerAccount, Movement, PlanState
+from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
-from services.voucher.views.models import IncreaseView, PlanView
 from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanIncreased, PlanPublished, PlanWithdrawn
 from shared.kernel.calendar import business_year, day_closes_at, year_closes_at
 from shared.kernel.ids import made_at
@@ -68,7 +67,43 @@ class ApproveIncrease:
     by: Actor
 
 
-async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """A year's issue plan; `ended_reason` is why a draft was refused or withdrawn. Source: A15, R14."""
+
+    id: UUID
+    year: int
+    state: str
+    total_fen: int
+    left_fen: int
+    earmarked_fen: int
+    lane_share_bp: int
+    lane_left_fen: int
+    lane_until: datetime | None
+    cap_fen: int
+    opens_at: datetime
+    closes_at: datetime
+    ended_reason: str
+    pack_version: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncreaseResult:
+    """A proposed increase of a plan and what became of it; `ended_reason` is why it was refused or withdrawn."""
+
+    id: UUID
+    plan_id: UUID
+    amount_fen: int
+    reason: str
+    state: str
+    drafted_at: datetime
+    ended_reason: str = ""
+    ended_at: datetime | None = None
+    version: int
+
+
+async def draft_plan(work: Work, command: DraftPlan) -> PlanResult:
     """Draft the year's only plan. Emits voucher.plan_drafted. Source: A15, R26.
 
     Raises: PlanYearOver, PlanOpensOutsideYear, PlanExists.
@@ -96,10 +131,10 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanView:
         "pack_version": work.pack.version,
         "version": 1,
     }
-    await plans.insert_plan(work.connection, values)
+    await plans.insert_plan(work, values)
     work.emit(PlanDrafted(version=1, plan_id=plan_id, year=command.year, total_fen=command.total_fen))
     _decided(work, plan_id, "draft", command.by, after=PlanState.DRAFT)
-    return await _view(work, plan_id)
+    return await _result(work, plan_id)
 
 
 async def _make_room(work: Work, year: int) -> None:
@@ -117,7 +152,7 @@ async def _make_room(work: Work, year: int) -> None:
     await advance(work, row, PlanState.WITHDRAWN, SYSTEM, PlanWithdrawn, ended, ground="lapsed")
 
 
-async def approve_plan(work: Work, command: DecidePlan) -> PlanView:
+async def approve_plan(work: Work, command: DecidePlan) -> PlanResult:
     """A second person approves. Emits voucher.plan_approved. Source: A15, R8.
 
     Raises: SamePerson, ProposalLapsed, PlanStateWrong, PlanYearOver.
@@ -134,7 +169,7 @@ async def approve_plan(work: Work, command: DecidePlan) -> PlanView:
     )
 
 
-async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
+async def publish_plan(work: Work, command: DecidePlan) -> PlanResult:
     """The operator publishes; from `opens_at` on applications are taken. Source: A15, R14, R26.
 
     Emits voucher.plan_published. Raises: PlanStateWrong, PlanYearOver.
@@ -155,16 +190,16 @@ async def publish_plan(work: Work, command: DecidePlan) -> PlanView:
         "pack_version": work.pack.version,
     }
     await advance(work, row, PlanState.PUBLISHED, command.by, published, changes)
-    await plans.open_counter(work.connection, command.plan_id)
+    await plans.open_counter(work, command.plan_id)
     plan = await queue.lock_plan(work.connection, command.plan_id)
     if plan is not None:
         await queue.insert_entries(work, plan, [entry])
     _post(work, command.plan_id, Movement.OPEN, f"{command.plan_id}/open", row["total_fen"], "plan")
     work.set_timer(YEAR_END_TIMER, key=command.plan_id, due_at=row["closes_at"])
-    return await _view(work, command.plan_id)
+    return await _result(work, command.plan_id)
 
 
-async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
+async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseResult:
     """Propose more money for a published plan. Source: A15. Raises: PlanStateWrong, PlanYearOver, PlanTooLarge."""
     row = await lock(work, command.plan_id)
     if row["state"] != PlanState.PUBLISHED:
@@ -183,12 +218,12 @@ async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseView:
         "drafted_at": work.now,
         "version": 1,
     }
-    await plans.insert_increase(work.connection, values)
+    await plans.insert_increase(work, values)
     _decided(work, command.plan_id, "propose_increase", command.by, ground=command.reason)
-    return IncreaseView(**values)
+    return increase_of(values)
 
 
-async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView:
+async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseResult:
     """Raise the plan; the waiting list is served first. Emits voucher.plan_increased. Source: A15, Q3.
 
     Raises: SamePerson, ProposalDecided, ProposalLapsed, PlanStateWrong, PlanYearOver.
@@ -205,19 +240,25 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseView
         raise PlanYearOver(year=plan.year)
     if found["state"] == IncreaseState.PROPOSED:
         check_in_time(found["drafted_at"], now=work.now)
-    if not await plans.decide_increase(work.connection, command.increase_id, approved_by=command.by.account_id):
+    if not await plans.decide_increase(work, command.increase_id, approved_by=command.by.account_id):
         raise ProposalDecided
     amount_fen = found["amount_fen"]
     pool, entry = enter(plan.pool(), kind=EntryKind.INCREASE, amount_fen=amount_fen)
     after = plan.after(pool, total_fen=plan.total_fen + amount_fen, version=plan.version + 1)
     await queue.insert_entries(work, plan, [entry])
-    await queue.save_plan(work.connection, after)
+    await queue.save_plan(work, after)
     _post(work, plan.id, Movement.INCREASE, f"{command.increase_id}/increase", amount_fen, found["reason"])
     work.emit(PlanIncreased(version=after.version, plan_id=plan.id, year=plan.year, total_fen=after.total_fen))
     _decided(work, plan.id, "approve_increase", command.by, ground=found["reason"])
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
-    values = {**dict(found), "state": IncreaseState.APPROVED, "approved_by": command.by.account_id, "version": 2}
-    return IncreaseView(**values)
+    wake_allocator(work)
+    values = {**found, "state": IncreaseState.APPROVED, "approved_by": command.by.account_id, "version": 2}
+    return increase_of(values)
+
+
+def increase_of(values: Mapping[str, Any]) -> IncreaseResult:
+    """The answer to an act on an increase, of its stored values; those it has no column for keep their defaults."""
+    names = [field.name for field in fields(IncreaseResult) if field.name in values]
+    return IncreaseResult(**{name: values[name] for name in names})
 
 
 async def lock(work: Work, plan_id: UUID) -> Any:  # noqa: ANN401 - a record
@@ -236,16 +277,16 @@ async def advance(  # noqa: PLR0913, PLR0917 - one step of a plan
     fact: Callable[..., Any],
     changes: dict[str, Any],
     ground: str = "",
-) -> PlanView:
+) -> PlanResult:
     """Take one step of a locked plan, say its fact and record who decided. Raises: PlanStateWrong."""
     before = PlanState(row["state"])
     if not PLAN_MOVES.allows(before, after):
         raise PlanStateWrong(state=before.value)
     version = row["version"] + 1
-    await plans.update_plan(work.connection, row["id"], {"state": after.value, "version": version, **changes})
+    await plans.update_plan(work, row["id"], {"state": after.value, "version": version, **changes})
     work.emit(fact(version=version, plan_id=row["id"], year=row["year"], total_fen=row["total_fen"]))
     _decided(work, row["id"], after.value, by, ground=ground, before=before, after=after)
-    return await _view(work, row["id"])
+    return await _result(work, row["id"])
 
 
 def _decided(  # noqa: PLR0913 - the parts of a decision
@@ -275,8 +316,8 @@ def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
         plan_id=plan_id,
         account_id=None,
         movement=movement,
-        debit=Account.TOTAL,
-        credit=Account.LEFT,
+        debit=LedgerAccount.TOTAL,
+        credit=LedgerAccount.LEFT,
         amount_fen=amount_fen,
         reason=reason,
         rule="A15",
@@ -284,8 +325,6 @@ def _post(  # noqa: PLR0913, PLR0917 - the parts of a posting
     ledger.move(work, [], [posting])
 
 
-async def _view(work: Work, plan_id: UUID) -> PlanView:
-    row = await plans.lock_plan_row(work.connection, plan_id)
-    if row is None:
-        raise NotFound
-    return PlanView(**{name: row[name] for name in PlanView.model_fields})
+async def _result(work: Work, plan_id: UUID) -> PlanResult:
+    row = await lock(work, plan_id)
+    return PlanResult(**{field.name: row[field.name] for field in fields(PlanResult)})

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from services.voucher.domain.refusals import NotProposer, ProposalDecided, SamePerson
 from services.voucher.domain.states import IncreaseState, PlanState
-from services.voucher.handlers.plans import advance, lock
+from services.voucher.handlers.plans import IncreaseResult, PlanResult, advance, increase_of, lock
+from services.voucher.handlers.revocations import RevocationResult, revocation_of
 from services.voucher.store import plans, queue
-from services.voucher.views.models import IncreaseView, PlanView, RevocationView
 from shared.contracts.messages.voucher import PlanRefused, PlanWithdrawn
 from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
 
@@ -23,7 +23,7 @@ class EndProposal:
     by: Actor
 
 
-async def end_plan(work: Work, command: EndProposal) -> PlanView:
+async def end_plan(work: Work, command: EndProposal) -> PlanResult:
     """Refuse a draft, or withdraw a plan that is not published; the year may be given another one. Source: A15, R8.
 
     Emits voucher.plan_refused or voucher.plan_withdrawn. Raises: NotFound, SamePerson, NotProposer, PlanStateWrong.
@@ -31,12 +31,12 @@ async def end_plan(work: Work, command: EndProposal) -> PlanView:
     row = await lock(work, command.subject_id)
     _check_person(command, row["drafted_by"])
     after, fact = (PlanState.WITHDRAWN, PlanWithdrawn) if command.withdraw else (PlanState.REFUSED, PlanRefused)
-    view = await advance(work, row, after, command.by, fact, _ending(work, command), ground=command.reason)
+    result = await advance(work, row, after, command.by, fact, _ending(work, command), ground=command.reason)
     _tell(work, command, row["drafted_by"], subject_type="plan", what=f"{row['year']}年度发放计划草案", article="A15")
-    return view
+    return result
 
 
-async def end_increase(work: Work, command: EndProposal) -> IncreaseView:
+async def end_increase(work: Work, command: EndProposal) -> IncreaseResult:
     """Refuse or withdraw a proposed increase; the plan stays as it is. Source: A15, R8.
 
     Raises: NotFound, SamePerson, NotProposer, ProposalDecided.
@@ -47,14 +47,14 @@ async def end_increase(work: Work, command: EndProposal) -> IncreaseView:
     _check_person(command, found["drafted_by"])
     await queue.lock_plan(work.connection, found["plan_id"])
     values = {"state": _state(command), **_ending(work, command)}
-    if not await plans.end_increase(work.connection, command.subject_id, values):
+    if not await plans.end_increase(work, command.subject_id, values):
         raise ProposalDecided
     _decide(work, command, subject_type="plan", subject_id=found["plan_id"], what="increase", rule="A15")
     _tell(work, command, found["drafted_by"], subject_type="plan_increase", what="发放计划追加提议", article="A15")
-    return IncreaseView(**{**dict(found), **values, "version": 2})
+    return increase_of({**found, **values, "version": 2})
 
 
-async def end_revocation(work: Work, command: EndProposal) -> RevocationView:
+async def end_revocation(work: Work, command: EndProposal) -> RevocationResult:
     """Refuse or withdraw a proposed revocation; nothing moves. Source: A9, R8, R36.
 
     Raises: NotFound, SamePerson, NotProposer, ProposalDecided.
@@ -64,11 +64,11 @@ async def end_revocation(work: Work, command: EndProposal) -> RevocationView:
         raise NotFound
     _check_person(command, case["proposed_by"])
     values = {"state": _state(command), **_ending(work, command)}
-    if not await plans.end_revocation(work.connection, command.subject_id, values):
+    if not await plans.end_revocation(work, command.subject_id, values):
         raise ProposalDecided
     _decide(work, command, subject_type="revocation", subject_id=command.subject_id, what="revocation", rule="A9")
     _tell(work, command, case["proposed_by"], subject_type="revocation", what="收回额度提议", article="A9")
-    return RevocationView(**{**dict(case), **values, "version": 2})
+    return revocation_of({**case, **values, "version": 2})
 
 
 def _check_person(command: EndProposal, first: UUID | None) -> None:

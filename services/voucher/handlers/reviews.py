@@ -1,24 +1,24 @@
 """Review of applications by the operator, and withdrawal by the enterprise. Nothing is decided by silence."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from services.voucher.allocator import AllocatorRunner, cut_sentence
-from services.voucher.domain.accounts import Part, shift
+from services.voucher.domain.accounts import PostingPart, shift
 from services.voucher.domain.allocation import EntryKind, enter
 from services.voucher.domain.eligibility import check_applicant
+from services.voucher.domain.queue import Application, Plan
 from services.voucher.domain.refusals import (
     ApplicationStateWrong,
     NothingEarmarked,
     YearClosed,
 )
-from services.voucher.domain.states import APPLICATION_MOVES, Account, ApplicationState, Movement, PlanState
+from services.voucher.domain.states import APPLICATION_MOVES, ApplicationState, LedgerAccount, Movement, PlanState
+from services.voucher.handlers.allocation import cut_sentence, wake_allocator
 from services.voucher.store import ledger, parties, queue
-from services.voucher.store.queue import PlanRow, TicketRow
 from services.voucher.views.applications import read_application
-from services.voucher.views.models import ApplicationView
 from shared.contracts.messages.voucher import ApplicationClosed, ApplicationReviewed
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.refusals import invariant
@@ -37,7 +37,41 @@ class ReviewApplication:
     by: Actor
 
 
-async def grant_application(work: Work, command: ReviewApplication) -> ApplicationView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewResult:
+    """One application. `code` and `reason` say why when it came to nothing.
+
+    `cut_fen` is what was asked for beyond the yearly cap and is not given (A16, Q1); `correction` is what the applicant
+    says it has corrected since it was sent back.
+    """
+
+    id: UUID
+    plan_id: UUID
+    year: int
+    ticket_no: int
+    enterprise_id: UUID
+    enterprise_name: str | None = None
+    region: str
+    listed: bool
+    requested_fen: int
+    state: str
+    earmarked_fen: int
+    granted_fen: int
+    waiting_fen: int
+    cut_fen: int
+    code: str
+    reason: str
+    correction: str
+    received_at: datetime
+    decided_at: datetime | None
+    review_due_at: datetime | None
+    request_sha256: str
+    receipt_kid: str
+    receipt_signature: str
+    version: int
+
+
+async def grant_application(work: Work, command: ReviewApplication) -> ReviewResult:
     """Earmark becomes quota; a remainder goes on waiting. Source: A13, A16, R30, Q3.
 
     The applicant is looked at again as it stands now. Emits voucher.application_reviewed and voucher.quota_moved.
@@ -58,15 +92,15 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
     amount_fen = ticket.earmarked_fen
     (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
     moved = shift(
-        account, movement=Movement.GRANT, debit=Account.EARMARKED, credit=Account.AVAILABLE,
-        parts=[Part(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
+        account, movement=Movement.GRANT, debit=LedgerAccount.EARMARKED, credit=LedgerAccount.AVAILABLE,
+        parts=[PostingPart(f"{ticket.id}/grant/{ticket.version + 1}", amount_fen, application_id=ticket.id)],
         reason=command.reason or "granted", rule="A16",
     )  # fmt: skip
     ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
     earmarked_fen = plan.earmarked_fen - amount_fen
-    await queue.save_plan(work.connection, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
-    after: TicketRow = msgspec.structs.replace(
+    await queue.save_plan(work, msgspec.structs.replace(plan, earmarked_fen=earmarked_fen))
+    after: Application = msgspec.structs.replace(
         ticket,
         state=ApplicationState.WAITING if ticket.waiting_fen else ApplicationState.GRANTED,
         earmarked_fen=0,
@@ -75,14 +109,14 @@ async def grant_application(work: Work, command: ReviewApplication) -> Applicati
         version=ticket.version + 1,
     )
     APPLICATION_MOVES.check(ticket.state, after.state)
-    await queue.save_tickets(work.connection, [after])
+    await queue.save_tickets(work, [after])
     _reviewed(work, after, "granted", amount_fen)
     _record(work, command, ticket, after, "grant")
     _notify(work, after, "application_granted", amount_yuan=format_yuan(Fen(amount_fen)), tail=cut_sentence(after))
-    return await read_application(work.connection, ticket.id)
+    return await _result(work, ticket.id)
 
 
-async def refuse_application(work: Work, command: ReviewApplication) -> ApplicationView:
+async def refuse_application(work: Work, command: ReviewApplication) -> ReviewResult:
     """The operator refuses; what was earmarked serves the waiting list. Source: A16, Q3.
 
     Emits voucher.application_reviewed. Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
@@ -90,10 +124,10 @@ async def refuse_application(work: Work, command: ReviewApplication) -> Applicat
     after = await _end(work, command, ApplicationState.REFUSED, "refuse")
     _reviewed(work, after, "refused", 0)
     _notify(work, after, "application_refused", reason=command.reason, article="A16")
-    return await read_application(work.connection, after.id)
+    return await _result(work, after.id)
 
 
-async def send_back_application(work: Work, command: ReviewApplication) -> ApplicationView:
+async def send_back_application(work: Work, command: ReviewApplication) -> ReviewResult:
     """The operator asks for better material: the place in the queue is given up. Source: A16, Q3.
 
     Emits voucher.application_reviewed. Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
@@ -102,7 +136,7 @@ async def send_back_application(work: Work, command: ReviewApplication) -> Appli
     await queue.return_ticket(work, after)
     _reviewed(work, after, "sent_back", 0)
     _notify(work, after, "application_sent_back", reason=command.reason)
-    return await read_application(work.connection, after.id)
+    return await _result(work, after.id)
 
 
 async def urge_review(work: Work, command: Urge) -> Urged:
@@ -127,7 +161,7 @@ async def urge_review(work: Work, command: Urge) -> Urged:
     )
 
 
-async def withdraw_application(work: Work, command: ReviewApplication) -> ApplicationView:
+async def withdraw_application(work: Work, command: ReviewApplication) -> ReviewResult:
     """The enterprise gives its place up. Emits voucher.application_closed. Source: R28, Q3.
 
     Raises: NotFound, VersionMismatch, ApplicationStateWrong, YearClosed.
@@ -139,16 +173,16 @@ async def withdraw_application(work: Work, command: ReviewApplication) -> Applic
             year=after.year, ticket_no=after.ticket_no, reason="withdrawn",
         )
     )  # fmt: skip
-    return await read_application(work.connection, after.id)
+    return await _result(work, after.id)
 
 
-async def _open(work: Work, command: ReviewApplication) -> tuple[PlanRow, TicketRow]:
+async def _result(work: Work, application_id: UUID) -> ReviewResult:
+    return ReviewResult(**dict(await read_application(work.connection, application_id)))
+
+
+async def _open(work: Work, command: ReviewApplication) -> tuple[Plan, Application]:
     """The application with its plan, both locked, the plan first."""
-    plan_id = await work.connection.fetchval(
-        "SELECT plan_id FROM application WHERE id = $1 AND ($2::uuid IS NULL OR enterprise_id = $2)",
-        command.application_id,
-        command.owner_id,
-    )
+    plan_id = await queue.find_plan_of(work.connection, command.application_id, owner_id=command.owner_id)
     plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)
     ticket = None if plan is None else await queue.lock_ticket(work.connection, command.application_id)
     if plan is None or ticket is None:
@@ -160,7 +194,7 @@ async def _open(work: Work, command: ReviewApplication) -> tuple[PlanRow, Ticket
     return plan, ticket
 
 
-async def _end(work: Work, command: ReviewApplication, after: ApplicationState, act: str) -> TicketRow:
+async def _end(work: Work, command: ReviewApplication, after: ApplicationState, act: str) -> Application:
     """End an application that was decided a place, and free what it had earmarked into the queue's sequence."""
     plan, ticket = await _open(work, command)
     if ticket.state not in {ApplicationState.EARMARKED, ApplicationState.WAITING}:
@@ -172,15 +206,15 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
     if ticket.earmarked_fen:
         (account,) = await ledger.lock_accounts_of(work.connection, [(ticket.enterprise_id, ticket.year)])
         moved = shift(
-            account, movement=Movement.FREE, debit=Account.EARMARKED, credit=Account.LEFT,
-            parts=[Part(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
+            account, movement=Movement.FREE, debit=LedgerAccount.EARMARKED, credit=LedgerAccount.LEFT,
+            parts=[PostingPart(f"{plan.id}/{entry.decision_no}/free", ticket.earmarked_fen, application_id=ticket.id)],
             reason=act, rule="A16",
         )  # fmt: skip
         ledger.move(work, [(account, moved.account)], moved.postings)
     earmarked_fen = plan.earmarked_fen - ticket.earmarked_fen
     await queue.insert_entries(work, plan, [entry])
-    await queue.save_plan(work.connection, plan.after(pool, earmarked_fen=earmarked_fen))
-    ended: TicketRow = msgspec.structs.replace(
+    await queue.save_plan(work, plan.after(pool, earmarked_fen=earmarked_fen))
+    ended: Application = msgspec.structs.replace(
         ticket,
         state=after,
         earmarked_fen=0,
@@ -190,13 +224,13 @@ async def _end(work: Work, command: ReviewApplication, after: ApplicationState, 
         version=ticket.version + 1,
     )
     APPLICATION_MOVES.check(ticket.state, after)
-    await queue.save_tickets(work.connection, [ended])
+    await queue.save_tickets(work, [ended])
     _record(work, command, ticket, ended, act)
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
+    wake_allocator(work)
     return ended
 
 
-def _reviewed(work: Work, ticket: TicketRow, outcome: str, granted_fen: int) -> None:
+def _reviewed(work: Work, ticket: Application, outcome: str, granted_fen: int) -> None:
     invariant(ticket.version > 0, "a reviewed application was decided before")
     work.emit(
         ApplicationReviewed(
@@ -207,7 +241,7 @@ def _reviewed(work: Work, ticket: TicketRow, outcome: str, granted_fen: int) -> 
     )  # fmt: skip
 
 
-def _record(work: Work, command: ReviewApplication, before: TicketRow, after: TicketRow, act: str) -> None:
+def _record(work: Work, command: ReviewApplication, before: Application, after: Application, act: str) -> None:
     work.decide(
         Decision(
             subject_type="application",
@@ -229,7 +263,7 @@ def _record(work: Work, command: ReviewApplication, before: TicketRow, after: Ti
     )
 
 
-def _notify(work: Work, ticket: TicketRow, code: str, *, tail: str = "", **marks: str) -> None:
+def _notify(work: Work, ticket: Application, code: str, *, tail: str = "", **marks: str) -> None:
     body = work.pack.notice(code).body.format(
         **{"receipt_number": ticket.ticket_no, "year": ticket.year, "article": "A16", **marks}
     )

@@ -1,17 +1,18 @@
 """Revocation of unused quota: one person proposes, another approves. Source: R36, A9."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.voucher.allocator import AllocatorRunner
-from services.voucher.domain.accounts import Part, QuotaAccount, shift
+from services.voucher.domain.accounts import PostingPart, QuotaAccount, shift
 from services.voucher.domain.allocation import EntryKind, enter
+from services.voucher.domain.queue import Plan
 from services.voucher.domain.refusals import ProposalDecided, RevocationTooLarge, SamePerson
-from services.voucher.domain.states import Account, IncreaseState, Movement
+from services.voucher.domain.states import IncreaseState, LedgerAccount, Movement
+from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
-from services.voucher.store.queue import PlanRow
-from services.voucher.views.models import RevocationView
 from shared.kernel.money import Fen, format_yuan
 from shared.kernel.proposals import check_in_time
 from shared.kernel.refusals import invariant
@@ -37,7 +38,22 @@ class ApproveRevocation:
     by: Actor
 
 
-async def propose_revocation(work: Work, command: ProposeRevocation) -> RevocationView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationResult:
+    """A proposed revocation of unused quota and what became of it."""
+
+    id: UUID
+    quota_account_id: UUID
+    amount_fen: int
+    reason: str
+    state: str
+    proposed_at: datetime
+    ended_reason: str = ""
+    ended_at: datetime | None = None
+    version: int
+
+
+async def propose_revocation(work: Work, command: ProposeRevocation) -> RevocationResult:
     """Propose; nothing moves yet. Source: A9. Raises: NotFound, RevocationTooLarge."""
     accounts = await ledger.lock_accounts_of(work.connection, [(command.enterprise_id, command.year)])
     if not accounts:
@@ -54,12 +70,12 @@ async def propose_revocation(work: Work, command: ProposeRevocation) -> Revocati
         "proposed_at": work.now,
         "version": 1,
     }
-    await plans.insert_revocation(work.connection, values)
+    await plans.insert_revocation(work, values)
     _decided(work, values["id"], "propose_revocation", command.by, command.reason)
-    return RevocationView(**values)
+    return revocation_of(values)
 
 
-async def approve_revocation(work: Work, command: ApproveRevocation) -> RevocationView:
+async def approve_revocation(work: Work, command: ApproveRevocation) -> RevocationResult:
     """Available to left while the year is open, else to taken back. Emits voucher.quota_moved. Source: A9, R36.
 
     Raises: NotFound, SamePerson, ProposalDecided, ProposalLapsed, RevocationTooLarge.
@@ -71,12 +87,10 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
         raise SamePerson
     if case["state"] == IncreaseState.PROPOSED:
         check_in_time(case["proposed_at"], now=work.now)
-    plan_id = await work.connection.fetchval(
-        "SELECT plan_id FROM quota_account WHERE id = $1", case["quota_account_id"]
-    )
-    plan = await queue.lock_plan(work.connection, plan_id)
+    plan_id = await ledger.find_plan_of(work.connection, case["quota_account_id"])
+    plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)
     (account,) = await ledger.lock_accounts(work.connection, [case["quota_account_id"]])
-    if not await plans.decide_revocation(work.connection, command.revocation_id, approved_by=command.by.account_id):
+    if not await plans.decide_revocation(work, command.revocation_id, approved_by=command.by.account_id):
         raise ProposalDecided
     invariant(plan is not None, "a quota account has its plan")
     await _move(work, plan, account, case)  # type: ignore[arg-type]
@@ -92,18 +106,24 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
             article="A9",
         )
     )
-    work.after_commit.append(work.ports.get(AllocatorRunner).wake)
-    return RevocationView(**{**dict(case), "state": IncreaseState.APPROVED.value, "version": 2})
+    wake_allocator(work)
+    return revocation_of({**case, "state": IncreaseState.APPROVED.value, "version": 2})
 
 
-async def _move(work: Work, plan: PlanRow, account: QuotaAccount, case: Any) -> None:  # noqa: ANN401 - a record
+def revocation_of(values: Mapping[str, Any]) -> RevocationResult:
+    """The answer to an act on a revocation, of its stored values."""
+    names = [field.name for field in fields(RevocationResult) if field.name in values]
+    return RevocationResult(**{name: values[name] for name in names})
+
+
+async def _move(work: Work, plan: Plan, account: QuotaAccount, case: Any) -> None:  # noqa: ANN401 - a record
     amount_fen = case["amount_fen"]
     _check(account, amount_fen)
     over = account.year_over(work.now)
     moved = shift(
-        account, movement=Movement.REVOKE, debit=Account.AVAILABLE,
-        credit=Account.TAKEN_BACK if over else Account.LEFT,
-        parts=[Part(f"{case['id']}/revoke", amount_fen)], reason=case["reason"], rule="A9",
+        account, movement=Movement.REVOKE, debit=LedgerAccount.AVAILABLE,
+        credit=LedgerAccount.TAKEN_BACK if over else LedgerAccount.LEFT,
+        parts=[PostingPart(f"{case['id']}/revoke", amount_fen)], reason=case["reason"], rule="A9",
     )  # fmt: skip
     ledger.move(work, [(account, moved.account)], moved.postings)
     ledger.tell(work, moved.moved)
@@ -113,7 +133,7 @@ async def _move(work: Work, plan: PlanRow, account: QuotaAccount, case: Any) -> 
         )
         await queue.insert_entries(work, plan, [entry])
         after = plan.after(pool)
-        await queue.save_plan(work.connection, after)
+        await queue.save_plan(work, after)
 
 
 def _check(account: QuotaAccount, amount_fen: int) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import asyncpg
+
 from services.voucher.domain.accounts import Moved, Posting, QuotaAccount
 from services.voucher.domain.holds import Hold, HoldLine
 from services.voucher.domain.states import HoldState, LineState
@@ -33,6 +35,9 @@ ORDER BY a.id FOR UPDATE
 _LOCK_BY_ID = f"""
 SELECT {_ACCOUNT_COLUMNS} FROM quota_account a WHERE a.id = ANY($1::uuid[]) ORDER BY a.id FOR UPDATE
 """  # noqa: S608 - column names of our own struct
+_PLAN_OF_ACCOUNT = "SELECT plan_id FROM quota_account WHERE id = $1"
+_UNCLOSED_ACCOUNTS = "SELECT id FROM quota_account WHERE plan_id = $1 AND NOT closed ORDER BY id LIMIT $2"
+_CLOSE_ACCOUNTS = "UPDATE quota_account SET closed = true WHERE id = ANY($1::uuid[])"
 # The account's row is locked before this is read, and every change of a hold locks its account first: the snapshot
 # of this later statement holds the newest lines.
 _READ_HOLDS = """
@@ -76,6 +81,10 @@ HOLD_LINES: Rows[HoldLine] = Rows(
 )
 
 
+class HoldAppeared(asyncpg.SerializationError):  # type: ignore[misc] # asyncpg has no types
+    """A hold was written after its account was looked up, so the account is not locked: the transaction runs again."""
+
+
 def account_of(row: Record) -> QuotaAccount:
     """A row of quota_account as the rules see it."""
     return QuotaAccount(**{name: row[name] for name in ACCOUNT_FIELDS})
@@ -98,6 +107,23 @@ async def lock_accounts_for_orders(
 async def lock_accounts(connection: Connection, ids: Sequence[UUID]) -> list[QuotaAccount]:
     """These quota accounts, locked in id order."""
     return [account_of(row) for row in await connection.fetch(_LOCK_BY_ID, ids)]
+
+
+async def find_plan_of(connection: Connection, account_id: UUID) -> UUID | None:
+    """The plan of a quota account, or None."""
+    plan_id: UUID | None = await connection.fetchval(_PLAN_OF_ACCOUNT, account_id)
+    return plan_id
+
+
+async def lock_unclosed_accounts(connection: Connection, plan_id: UUID, *, limit: int) -> list[QuotaAccount]:
+    """Quota accounts of a plan whose unused quota was not taken back yet, locked in id order."""
+    rows = await connection.fetch(_UNCLOSED_ACCOUNTS, plan_id, limit)
+    return await lock_accounts(connection, [row["id"] for row in rows]) if rows else []
+
+
+async def close_accounts(work: Work, ids: Sequence[UUID]) -> None:
+    """Mark locked quota accounts as closed."""
+    await work.connection.execute(_CLOSE_ACCOUNTS, ids)
 
 
 async def read_holds(connection: Connection, orders: Sequence[UUID]) -> dict[UUID, Hold]:

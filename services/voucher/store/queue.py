@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from services.voucher.domain.allocation import Entry, Pool
-from services.voucher.domain.states import CUT_SHOWN, ApplicationState, PlanState
+from services.voucher.domain.allocation import Entry
+from services.voucher.domain.queue import Application, IntakeCounter, NewTicket, Plan, QueuedTicket
+from services.voucher.domain.states import ApplicationState, PlanState
 from shared.kernel.refusals import invariant
 from shared.runtime.sql import Connection, Record
 from shared.runtime.work import Work
@@ -91,6 +91,7 @@ SELECT {_TICKET_COLUMNS} FROM application
 WHERE plan_id = $1 AND waits AND (listed OR NOT $2) ORDER BY ticket_no LIMIT $3
 """  # noqa: S608 - a constant
 _LOCK_TICKET = f"SELECT {_TICKET_COLUMNS} FROM application WHERE id = $1 FOR UPDATE"  # noqa: S608 - a constant
+_PLAN_OF_TICKET = "SELECT plan_id FROM application WHERE id = $1 AND ($2::uuid IS NULL OR enterprise_id = $2)"
 _OPEN_TICKETS_OF_PLAN = f"""
 SELECT {_TICKET_COLUMNS} FROM application WHERE plan_id = $1 AND is_open ORDER BY ticket_no LIMIT $2
 """  # noqa: S608 - a constant
@@ -105,139 +106,22 @@ WHERE a.id = c.id
 """
 
 
-class Counter(msgspec.Struct, kw_only=True):
-    """The intake counter of a plan, locked, with what an application must know of the plan."""
-
-    plan_id: UUID
-    last_ticket_no: int
-    closed: bool
-    state: PlanState
-    year: int
-    opens_at: datetime
-    closes_at: datetime
-    cap_fen: int
-
-
-class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan's row, locked. All amounts are fen."""
-
-    id: UUID
-    year: int
-    state: PlanState
-    total_fen: int
-    left_fen: int
-    earmarked_fen: int
-    lane_left_fen: int
-    lane_share_bp: int
-    lane_until: datetime | None
-    cap_fen: int
-    closes_at: datetime
-    pack_version: str
-    decided_to: int
-    last_decision_no: int
-    allocator_epoch: int
-    version: int
-
-    def pool(self) -> Pool:
-        """What the queue's rule needs of the plan."""
-        return Pool(
-            left_fen=self.left_fen,
-            lane_left_fen=self.lane_left_fen,
-            cap_fen=self.cap_fen,
-            last_decision_no=self.last_decision_no,
-            decided_to=self.decided_to,
-        )
-
-    def after(self, pool: Pool, **changes: Any) -> "PlanRow":  # noqa: ANN401 - other columns
-        """The row with what the rule left, and other changes."""
-        changed: PlanRow = msgspec.structs.replace(
-            self,
-            left_fen=pool.left_fen,
-            lane_left_fen=pool.lane_left_fen,
-            last_decision_no=pool.last_decision_no,
-            decided_to=pool.decided_to,
-            **changes,
-        )
-        return changed
-
-
-class TicketRow(msgspec.Struct, frozen=True):
-    """An application's row, in the order of the statements' columns. All amounts are fen."""
-
-    id: UUID
-    plan_id: UUID
-    year: int
-    ticket_no: int
-    enterprise_id: UUID
-    region: str
-    listed: bool
-    requested_fen: int
-    state: ApplicationState
-    earmarked_fen: int
-    granted_fen: int
-    waiting_fen: int
-    code: str
-    reason: str
-    decided_at: datetime | None
-    review_due_at: datetime | None
-    version: int
-
-    @property
-    def cut_fen(self) -> int:
-        """What was asked for beyond the yearly cap, of a ticket that was decided and is not ended. Source: Q1, R29."""
-        if self.state not in CUT_SHOWN:
-            return 0
-        return self.requested_fen - self.earmarked_fen - self.granted_fen - self.waiting_fen
-
-
-class QueuedTicket(msgspec.Struct, frozen=True, gc=False):
-    """A ticket that was never decided, in the order of the statement's columns."""
-
-    ticket_no: int
-    enterprise_id: UUID
-    asked_fen: int
-    listed: bool
-    id: UUID
-    region: str
-    quota_account_id: UUID | None
-    """The enterprise's account of the plan's year, where there is one: only the allocator, under the plan's lock, opens
-    accounts."""
-
-
-class NewTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A ticket to be written, in the order of the statement's columns."""
-
-    id: UUID
-    plan_id: UUID
-    year: int
-    ticket_no: int
-    enterprise_id: UUID
-    region: str
-    listed: bool
-    requested_fen: int
-    correction: str
-    declaration_version: str
-    account_id: UUID
-    request_hash: bytes
-    receipt_signature: bytes
-
-
-def _ticket(row: Record) -> TicketRow:
-    ticket = TicketRow(*row)
-    known: TicketRow = msgspec.structs.replace(ticket, state=_STATES[ticket.state])
+def _ticket(row: Record) -> Application:
+    ticket = Application(*row)
+    known: Application = msgspec.structs.replace(ticket, state=_STATES[ticket.state])
     return known
 
 
-def _plan(row: Record) -> PlanRow:
+def _plan(row: Record) -> Plan:
     values = dict(row)
     values["state"] = PlanState(values["state"])
-    return PlanRow(**values)
+    return Plan(**values)
 
 
-async def lock_counters(connection: Connection, plans: Sequence[UUID]) -> dict[UUID, Counter]:
+async def lock_counters(connection: Connection, plans: Sequence[UUID]) -> dict[UUID, IntakeCounter]:
     """The intake counters of published plans, locked in id order."""
     rows = await connection.fetch(_LOCK_COUNTERS, plans)
-    return {row["plan_id"]: Counter(**{**dict(row), "state": PlanState(row["state"])}) for row in rows}
+    return {row["plan_id"]: IntakeCounter(**{**dict(row), "state": PlanState(row["state"])}) for row in rows}
 
 
 async def open_tickets(
@@ -249,7 +133,7 @@ async def open_tickets(
     return {key for key, fen in found if fen is None}, {key: fen for key, fen in found if fen is not None}
 
 
-async def return_ticket(work: Work, ticket: "TicketRow") -> None:
+async def return_ticket(work: Work, ticket: "Application") -> None:
     """Remember what was sent back, so that it is not handed in again as it was."""
     key = (ticket.plan_id, ticket.enterprise_id)
     await work.connection.execute(_RETURN_TICKET, *key, ticket.id, ticket.requested_fen, work.now)
@@ -266,7 +150,7 @@ async def insert_tickets(work: Work, tickets: Sequence[NewTicket], *, kid: str) 
     )
 
 
-async def lock_plan(connection: Connection, plan_id: UUID, *, epoch: int | None = None) -> PlanRow | None:
+async def lock_plan(connection: Connection, plan_id: UUID, *, epoch: int | None = None) -> Plan | None:
     """A plan's row, locked; with `epoch` only while that allocator is the one in office."""
     if epoch is None:
         row = await connection.fetchrow(_LOCK_PLAN, plan_id)
@@ -275,9 +159,9 @@ async def lock_plan(connection: Connection, plan_id: UUID, *, epoch: int | None 
     return None if row is None else _plan(row)
 
 
-async def save_plan(connection: Connection, plan: PlanRow) -> None:
+async def save_plan(work: Work, plan: Plan) -> None:
     """Write a locked plan's balances, place in the sequence, state and version."""
-    status = await connection.execute(
+    status = await work.connection.execute(
         _SAVE_PLAN,
         plan.id,
         plan.total_fen,
@@ -292,7 +176,7 @@ async def save_plan(connection: Connection, plan: PlanRow) -> None:
     invariant(status == "UPDATE 1", "a locked plan is saved")
 
 
-async def insert_entries(work: Work, plan: PlanRow, entries: Sequence[Entry]) -> None:
+async def insert_entries(work: Work, plan: Plan, entries: Sequence[Entry]) -> None:
     """Append to the plan's sequence."""
     common = (plan.id, plan.pack_version, work.now)
     await work.connection.copy_records_to_table(
@@ -302,7 +186,7 @@ async def insert_entries(work: Work, plan: PlanRow, entries: Sequence[Entry]) ->
     )
 
 
-async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> list[QueuedTicket]:
+async def new_tickets(connection: Connection, plan: Plan, *, limit: int) -> list[QueuedTicket]:
     """Tickets after the last decided one. Their numbers commit in order, so none can appear in between later."""
     await connection.execute(_PLAN_ANEW)
     rows = await connection.fetch(_NEW_TICKETS, plan.id, plan.decided_to, limit, plan.year)
@@ -311,7 +195,7 @@ async def new_tickets(connection: Connection, plan: PlanRow, *, limit: int) -> l
 
 
 async def decide_tickets(
-    work: Work, plan: PlanRow, entries: Sequence[Entry], *, code: str, review_due_at: datetime
+    work: Work, plan: Plan, entries: Sequence[Entry], *, code: str, review_due_at: datetime
 ) -> None:
     """Write what new tickets became; `entries` are their decisions, in the sequence already. `code` is a refusal's."""
     first, last = entries[0], entries[-1]
@@ -322,27 +206,35 @@ async def decide_tickets(
     invariant(status == f"UPDATE {len(entries)}", "every new ticket is decided once")
 
 
-async def waiting_tickets(connection: Connection, plan: PlanRow, *, only_listed: bool, limit: int) -> list[TicketRow]:
+async def waiting_tickets(connection: Connection, plan: Plan, *, only_listed: bool, limit: int) -> list[Application]:
     """The waiting list in ticket order; only listed enterprises when just the lane has money."""
     return [_ticket(row) for row in await connection.fetch(_WAITING_TICKETS, plan.id, only_listed, limit)]
 
 
-async def open_tickets_of(connection: Connection, plan_id: UUID, *, limit: int) -> list[TicketRow]:
+async def open_tickets_of(connection: Connection, plan_id: UUID, *, limit: int) -> list[Application]:
     """Tickets of a plan that are not ended, in ticket order."""
     return [_ticket(row) for row in await connection.fetch(_OPEN_TICKETS_OF_PLAN, plan_id, limit)]
 
 
-async def lock_ticket(connection: Connection, ticket_id: UUID) -> TicketRow | None:
+async def find_plan_of(connection: Connection, ticket_id: UUID, *, owner_id: UUID | None) -> UUID | None:
+    """The plan of an application, or None; with `owner_id` only of one of that enterprise."""
+    plan_id: UUID | None = await connection.fetchval(_PLAN_OF_TICKET, ticket_id, owner_id)
+    return plan_id
+
+
+async def lock_ticket(connection: Connection, ticket_id: UUID) -> Application | None:
     """One application, locked; lock its plan first."""
     row = await connection.fetchrow(_LOCK_TICKET, ticket_id)
     return None if row is None else _ticket(row)
 
 
-async def save_tickets(connection: Connection, tickets: Sequence[TicketRow]) -> None:
+async def save_tickets(work: Work, tickets: Sequence[Application]) -> None:
     """Write the states and amounts of tickets whose plan is locked."""
     names = (
         "id", "state", "earmarked_fen", "granted_fen", "waiting_fen", "code", "reason", "decided_at", "review_due_at",
         "version",
     )  # fmt: skip
-    status = await connection.execute(_SAVE_TICKETS, *[[getattr(ticket, name) for ticket in tickets] for name in names])
+    status = await work.connection.execute(
+        _SAVE_TICKETS, *[[getattr(ticket, name) for ticket in tickets] for name in names]
+    )
     invariant(status == f"UPDATE {len(tickets)}", "every ticket is saved")

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from services.voucher.tables import PARTY, POSTING, QUOTA_ACCOUNT
-from services.voucher.views.models import AccountView, MovementView
+from services.voucher.views.models import MovementView, QuotaAccountView
 from services.voucher.views.scope import Scope
 from shared.contracts.http.lists import Page, page_of
 from shared.runtime.sql import Connection, Record, fetch_all, fetch_one
@@ -18,11 +18,11 @@ def _base() -> Select[tuple[object, ...]]:
     )
 
 
-def _view(row: Record) -> AccountView:
-    return AccountView(**{name: row[name] for name in AccountView.model_fields})
+def _view(row: Record) -> QuotaAccountView:
+    return QuotaAccountView(**{name: row[name] for name in QuotaAccountView.model_fields})
 
 
-async def read_account_of_year(connection: Connection, *, enterprise_id: UUID, year: int) -> AccountView:
+async def read_account_of_year(connection: Connection, *, enterprise_id: UUID, year: int) -> QuotaAccountView:
     """An enterprise's account of a year. Raises: NotFound when it never had an earmark of that year."""
     row = await fetch_one(
         connection,
@@ -35,7 +35,7 @@ async def read_account_of_year(connection: Connection, *, enterprise_id: UUID, y
 
 async def list_accounts(
     connection: Connection, *, scope: Scope, limit: int, after: UUID | None, year: int | None
-) -> Page[AccountView]:
+) -> Page[QuotaAccountView]:
     """Quota accounts within the scope, newest first."""
     statement = _base().where(scope.clause(QUOTA_ACCOUNT))
     if year is not None:

@@ -87,7 +87,7 @@ class ApplicationView(Resource):
     version: int
 
 
-class AccountView(Resource):
+class QuotaAccountView(Resource):
     """A quota account with its balances."""
 
     id: UUID

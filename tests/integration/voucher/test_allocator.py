@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from services.voucher.allocator import acquire_lease, allocate_batch
+from services.voucher.handlers.allocation import allocate_batch
+from services.voucher.store.leases import acquire_lease
 from services.voucher.store.queue import DECIDE_TICKETS
 from tests.integration.voucher.conftest import Voucher
 

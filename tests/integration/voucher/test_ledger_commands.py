@@ -43,7 +43,7 @@ class Ledger:
     enterprise_id: UUID
     account_id: UUID
 
-    async def run(self, *commands: ledger.OrderCommand) -> list[Any]:
+    async def run(self, *commands: ledger.LedgerCommand) -> list[Any]:
         """The outcomes of one batch, committed."""
         async with self.runtime.work() as work:
             return list(await ledger.run_commands(work, commands))
@@ -105,7 +105,7 @@ async def test_a_purchase_goes_from_hold_to_redemption_and_short_payment_is_take
 
 async def test_every_command_may_come_twice_and_answers_the_same_again(books: Ledger) -> None:
     order, claim = uuid4(), uuid4()
-    script: Sequence[ledger.OrderCommand] = [
+    script: Sequence[ledger.LedgerCommand] = [
         books.hold_of(order, 300_000, 100_000),
         CommitVoucher(order_id=order),
         RefundVoucher(order_id=order, lines=(2,)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.settlement.domain.claims import (
     Claim,
-    Item,
+    ClaimItem,
     appropriation_number,
     claim_number,
     waiting_item,
@@ -24,11 +24,11 @@ WITHDRAWABLE = {ItemState.OPEN, ItemState.PASSED, ItemState.ENDORSED}
 ENDED = {ItemState.REFUSED, ItemState.REJECTED, ItemState.WITHDRAWN}
 
 
-def an_item(state: ItemState, order_id: UUID = FIRST) -> Item:
-    return Item(claim_id=CLAIM_ID, order_id=order_id, state=state, voucher_fen=400, appropriation_id=REQUEST)
+def an_item(state: ItemState, order_id: UUID = FIRST) -> ClaimItem:
+    return ClaimItem(claim_id=CLAIM_ID, order_id=order_id, state=state, voucher_fen=400, appropriation_id=REQUEST)
 
 
-def a_claim(*items: Item) -> Claim:
+def a_claim(*items: ClaimItem) -> Claim:
     return Claim(
         id=CLAIM_ID,
         serial=12,

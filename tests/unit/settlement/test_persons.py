@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.settlement.domain.persons import PART_ZH, Acted, Part, check_person
+from services.settlement.domain.persons import PART_ZH, Acted, CasePart, check_person
 from services.settlement.domain.refusals import SamePerson
 
 ANNA, BEN = UUID(int=1), UUID(int=2)
@@ -23,10 +23,10 @@ OWN_WORK = {
 
 
 @pytest.mark.requirement("R78")
-@pytest.mark.parametrize(("earlier", "later"), list(product(Part, Part)))
-def test_one_person_has_two_parts_only_where_they_are_one_sides_own_work(earlier: Part, later: Part) -> None:
+@pytest.mark.parametrize(("earlier", "later"), list(product(CasePart, CasePart)))
+def test_one_person_has_two_parts_only_where_they_are_one_sides_own_work(earlier: CasePart, later: CasePart) -> None:
     allowed = earlier is later or {(earlier, later), (later, earlier)} & OWN_WORK
-    acted = [Acted(Part.SUBMIT, BEN), Acted(earlier, ANNA)]
+    acted = [Acted(CasePart.SUBMIT, BEN), Acted(earlier, ANNA)]
     if allowed:
         check_person(later, ANNA, acted=acted)
         return
@@ -36,8 +36,8 @@ def test_one_person_has_two_parts_only_where_they_are_one_sides_own_work(earlier
     assert PART_ZH[earlier] in refused.value.detail
 
 
-@pytest.mark.parametrize("part", list(Part))
-def test_who_had_no_part_may_take_any_and_nobody_is_nobody(part: Part) -> None:
-    check_person(part, ANNA, acted=[Acted(other, BEN) for other in Part])
+@pytest.mark.parametrize("part", list(CasePart))
+def test_who_had_no_part_may_take_any_and_nobody_is_nobody(part: CasePart) -> None:
+    check_person(part, ANNA, acted=[Acted(other, BEN) for other in CasePart])
     with pytest.raises(SamePerson):
         check_person(part, None, acted=[])

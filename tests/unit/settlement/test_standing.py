@@ -8,13 +8,13 @@ import pytest
 from services.settlement.domain.refusals import OverrideMissing, PartiesBarred
 from services.settlement.domain.standing import (
     CONDITION_ZH,
-    Condition,
     Mark,
     MoneyStep,
+    OrderParties,
     OverrideInForce,
-    Pair,
-    Standing,
-    Tie,
+    PartyStanding,
+    PartyTie,
+    PaymentCondition,
     check_standing,
     marks_of,
     uncovered,
@@ -44,7 +44,7 @@ CELLS = [
 
 
 def a_mark(condition: str) -> Mark:
-    return Mark(condition=Condition(condition), key=condition)
+    return Mark(condition=PaymentCondition(condition), key=condition)
 
 
 def outcome(condition: str, step: str, *, lifted: bool) -> str:
@@ -66,12 +66,12 @@ def test_every_condition_does_at_every_step_what_is_written(condition: str, step
 
 
 def test_the_table_has_every_condition_and_every_step() -> None:
-    assert set(Condition) == set(WRITTEN)
+    assert set(PaymentCondition) == set(WRITTEN)
     assert tuple(MoneyStep) == STEPS
 
 
-@pytest.mark.parametrize("condition", list(Condition))
-def test_a_refusal_names_the_condition_in_chinese(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", list(PaymentCondition))
+def test_a_refusal_names_the_condition_in_chinese(condition: PaymentCondition) -> None:
     with pytest.raises(OverrideMissing) as refused:
         check_standing(MoneyStep.PAY, marks={ORDER: [a_mark(condition.value)]})
     assert CONDITION_ZH[condition] in refused.value.detail
@@ -87,27 +87,32 @@ def test_the_decision_record_shows_the_same_table() -> None:
 @pytest.mark.parametrize("party", ["provider", "enterprise"])
 def test_a_suspension_dated_for_later_does_not_stand_yet_and_a_blacklisting_stands_at_once(party: str) -> None:
     for since, expected in ((NOW + timedelta(seconds=1), []), (NOW, [f"{party}_suspended"])):
-        pair = Pair(**{party: Standing(suspended_since=since)})
+        pair = OrderParties(**{party: PartyStanding(suspended_since=since)})
         assert [mark.condition.value for mark in marks_of(pair, now=NOW)] == expected
-        listed = Pair(**{party: Standing(suspended_since=since, blacklisted=True)})
+        listed = OrderParties(**{party: PartyStanding(suspended_since=since, blacklisted=True)})
         assert [mark.condition.value for mark in marks_of(listed, now=NOW)] == [f"{party}_blacklisted"]
 
 
 def test_a_tie_is_shown_with_its_kind_its_origin_and_its_date() -> None:
-    tie = Tie(id=UUID(int=5), kind="property_tie", origin="declared", recorded_at=NOW)
-    (mark,) = marks_of(Pair(ties=[tie]), now=NOW)
-    assert (mark.condition, mark.kind, mark.origin, mark.since) == (Condition.TIED, "property_tie", "declared", NOW)
+    tie = PartyTie(id=UUID(int=5), kind="property_tie", origin="declared", recorded_at=NOW)
+    (mark,) = marks_of(OrderParties(ties=[tie]), now=NOW)
+    assert (mark.condition, mark.kind, mark.origin, mark.since) == (
+        PaymentCondition.TIED,
+        "property_tie",
+        "declared",
+        NOW,
+    )
 
 
 def test_everything_that_stands_is_named() -> None:
-    tie = Tie(id=UUID(int=5), kind="property_tie", origin="", recorded_at=None)
-    listed = Standing(suspended_since=NOW, blacklisted=True, closed=True)
-    stopped = Standing(suspended_since=NOW, closed=True)
+    tie = PartyTie(id=UUID(int=5), kind="property_tie", origin="", recorded_at=None)
+    listed = PartyStanding(suspended_since=NOW, blacklisted=True, closed=True)
+    stopped = PartyStanding(suspended_since=NOW, closed=True)
     marks = [
-        *marks_of(Pair(provider=listed, enterprise=stopped, ties=[tie], same_code=True), now=NOW),
-        *marks_of(Pair(provider=stopped, enterprise=listed), now=NOW)[::2],
+        *marks_of(OrderParties(provider=listed, enterprise=stopped, ties=[tie], same_code=True), now=NOW),
+        *marks_of(OrderParties(provider=stopped, enterprise=listed), now=NOW)[::2],
     ]
-    assert {mark.condition for mark in marks} == set(Condition)
+    assert {mark.condition for mark in marks} == set(PaymentCondition)
     assert len({mark.key for mark in marks}) == len(marks)
 
 
@@ -132,7 +137,8 @@ def test_an_override_counts_for_its_amount_its_conditions_and_its_time(
 
 def test_a_suspension_that_comes_again_is_not_covered_by_the_override_of_the_first() -> None:
     first, second = (
-        marks_of(Pair(provider=Standing(suspended_since=NOW - timedelta(days=days))), now=NOW) for days in (2, 1)
+        marks_of(OrderParties(provider=PartyStanding(suspended_since=NOW - timedelta(days=days))), now=NOW)
+        for days in (2, 1)
     )
     override = OverrideInForce(
         amount_fen=100, covers=frozenset(mark.key for mark in first), expires_at=NOW + timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.voucher.domain.allocation import Entry, EntryKind, Outcome, Pool, Ticket, canonical, enter, walk
+from services.voucher.domain.allocation import Entry, EntryKind, Pool, Ticket, TicketOutcome, canonical, enter, walk
 from services.voucher.domain.replay import INPUTS, Rules, replay
 from shared.kernel.refusals import Bug
 
@@ -27,24 +27,24 @@ def test_a_ticket_gets_the_least_of_request_cap_left_and_budget_left() -> None:
     tickets = [a_ticket(1, A, 40), a_ticket(2, A, 40), a_ticket(3, B, 40), a_ticket(4, C, 40)]
     pool, entries = walk(a_pool(80), {}, tickets, kind=EntryKind.TICKET)
     assert [(e.amount_fen, e.waiting_fen, e.outcome) for e in entries] == [
-        (40, 0, Outcome.EARMARKED),
-        (10, 0, Outcome.EARMARKED),
-        (30, 10, Outcome.WAITING),
-        (0, 40, Outcome.WAITING),
+        (40, 0, TicketOutcome.EARMARKED),
+        (10, 0, TicketOutcome.EARMARKED),
+        (30, 10, TicketOutcome.WAITING),
+        (0, 40, TicketOutcome.WAITING),
     ]
     assert pool.left_fen == 0
 
 
 def test_a_ticket_of_an_enterprise_at_its_cap_is_refused_at_once() -> None:
     _, entries = walk(a_pool(80), {A: CAP_FEN}, [a_ticket(1, A, 1)], kind=EntryKind.TICKET)
-    assert (entries[0].outcome, entries[0].amount_fen) == (Outcome.REFUSED, 0)
+    assert (entries[0].outcome, entries[0].amount_fen) == (TicketOutcome.REFUSED, 0)
 
 
 def test_a_waiting_head_that_can_take_no_money_is_closed_and_the_next_one_is_served() -> None:
     pool, entries = walk(
         a_pool(30, decided_to=2), {A: CAP_FEN}, [a_ticket(1, A, 20), a_ticket(2, B, 20)], kind=EntryKind.WAITING
     )
-    assert [(e.outcome, e.amount_fen) for e in entries] == [(Outcome.CLOSED, 0), (Outcome.EARMARKED, 20)]
+    assert [(e.outcome, e.amount_fen) for e in entries] == [(TicketOutcome.CLOSED, 0), (TicketOutcome.EARMARKED, 20)]
     assert (pool.left_fen, pool.decided_to) == (10, 2)
 
 

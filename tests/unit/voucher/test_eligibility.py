@@ -16,7 +16,7 @@ from services.voucher.domain.eligibility import (
     check_request,
     check_resubmission,
 )
-from services.voucher.domain.receipts import Receipt, Request, receipt_of
+from services.voucher.domain.receipts import ApplicationRequest, Receipt, receipt_of
 from services.voucher.domain.refusals import (
     AboveCap,
     NotSmallFirm,
@@ -131,7 +131,9 @@ def test_a_request_above_the_cap_or_with_an_old_declaration_is_refused() -> None
 def test_a_receipt_is_valid_only_as_it_was_given() -> None:
     key = SigningKey(bytes(range(32)))
     signer = ReceiptSigner("k1", key, {"k1": bytes(key.verify_key)})
-    request = Request(enterprise_id=UUID(int=1), plan_id=UUID(int=2), amount_fen=3, truth_declaration_version="1.0.0")
+    request = ApplicationRequest(
+        enterprise_id=UUID(int=1), plan_id=UUID(int=2), amount_fen=3, truth_declaration_version="1.0.0"
+    )
     receipt = signer.sign(
         receipt_of(plan_id=UUID(int=2), ticket_no=7, digest=request.digest(), received_at=NOW, kid="k1")
     )
@@ -171,7 +173,9 @@ def test_what_was_sent_back_comes_again_with_another_amount_or_with_what_was_cor
 
 
 def test_a_request_without_a_correction_has_the_hash_it_always_had() -> None:
-    request = Request(enterprise_id=UUID(int=1), plan_id=UUID(int=2), amount_fen=3, truth_declaration_version="1.0.0")
+    request = ApplicationRequest(
+        enterprise_id=UUID(int=1), plan_id=UUID(int=2), amount_fen=3, truth_declaration_version="1.0.0"
+    )
     words = (
         b'yunquan/application/v1\n{"enterprise_id":"00000000-0000-0000-0000-000000000001",'
         b'"plan_id":"00000000-0000-0000-0000-000000000002","amount_fen":3,"truth_declaration_version":"1.0.0"}'

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.voucher.domain import holds
-from services.voucher.domain.accounts import Part, Posting, QuotaAccount, shift
-from services.voucher.domain.holds import Hold, Step
+from services.voucher.domain.accounts import Posting, PostingPart, QuotaAccount, shift
+from services.voucher.domain.holds import Hold, LedgerStep
 from services.voucher.domain.refusals import InsufficientQuota, NothingToClaim, PaidAboveClaim
-from services.voucher.domain.states import Account, HoldState, LineState, Movement
+from services.voucher.domain.states import HoldState, LedgerAccount, LineState, Movement
 from shared.contracts.messages.voucher import HoldVoucher, LineAmount
 from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import Bug, Refusal
@@ -42,7 +42,7 @@ def a_hold(order: UUID, *amounts_fen: int) -> HoldVoucher:
     return HoldVoucher(order_id=order, enterprise_id=ENTERPRISE, year=2024, lines=lines)
 
 
-def committed(*amounts_fen: int) -> Step:
+def committed(*amounts_fen: int) -> LedgerStep:
     order = UUID(int=9)
     step = holds.place(an_account(1_000), None, command=a_hold(order, *amounts_fen), now=BEFORE)
     return holds.commit(step.account, step.hold)
@@ -112,7 +112,7 @@ def test_an_unclaim_that_overtakes_its_claim_makes_the_claim_refused() -> None:
         (lambda hold: holds.claim(None, hold, claim_id=CLAIM), "voucher.hold_released"),
     ],
 )
-def test_nothing_follows_a_release(act: Callable[[Hold], Step], code: str) -> None:
+def test_nothing_follows_a_release(act: Callable[[Hold], LedgerStep], code: str) -> None:
     closed = Hold(order_id=UUID(int=9), account_id=None, state=HoldState.CLOSED)
     with pytest.raises(Refusal) as caught:
         act(closed)
@@ -122,13 +122,13 @@ def test_nothing_follows_a_release(act: Callable[[Hold], Step], code: str) -> No
 def test_a_balance_never_passes_below_zero_and_a_cap_is_never_passed() -> None:
     with pytest.raises(Bug):
         shift(
-            an_account(5), movement=Movement.HOLD, debit=Account.AVAILABLE, credit=Account.HELD,
-            parts=[Part("key", 6)], reason="", rule="",
+            an_account(5), movement=Movement.HOLD, debit=LedgerAccount.AVAILABLE, credit=LedgerAccount.HELD,
+            parts=[PostingPart("key", 6)], reason="", rule="",
         )  # fmt: skip
     with pytest.raises(Bug):
         shift(
-            an_account(5_000_000), movement=Movement.EARMARK, debit=Account.LEFT, credit=Account.EARMARKED,
-            parts=[Part("key", 1)], reason="", rule="",
+            an_account(5_000_000), movement=Movement.EARMARK, debit=LedgerAccount.LEFT, credit=LedgerAccount.EARMARKED,
+            parts=[PostingPart("key", 1)], reason="", rule="",
         )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ class Purchases(RuleBasedStateMachine):
         self.versions = [1]
         self.now = BEFORE
 
-    def act(self, order: int, run: Callable[[QuotaAccount | None, Hold | None, UUID], Step]) -> None:
+    def act(self, order: int, run: Callable[[QuotaAccount | None, Hold | None, UUID], LedgerStep]) -> None:
         """Run one command twice: the second must move nothing and answer the same."""
         order_id = UUID(int=order)
         first = self._once(order_id, run)
@@ -151,7 +151,7 @@ class Purchases(RuleBasedStateMachine):
         assert first is None or second == (first[0], 0)
 
     def _once(
-        self, order_id: UUID, run: Callable[[QuotaAccount | None, Hold | None, UUID], Step]
+        self, order_id: UUID, run: Callable[[QuotaAccount | None, Hold | None, UUID], LedgerStep]
     ) -> tuple[int, int] | None:
         hold = self.holds.get(order_id)
         try:
@@ -214,17 +214,17 @@ class Purchases(RuleBasedStateMachine):
     @invariant()
     def balances_equal_postings(self) -> None:
         """I1 for one account."""
-        balances = {Account.AVAILABLE: 1_000}
+        balances = {LedgerAccount.AVAILABLE: 1_000}
         for posting in self.postings:
             balances[posting.debit] = balances.get(posting.debit, 0) - posting.amount_fen
             balances[posting.credit] = balances.get(posting.credit, 0) + posting.amount_fen
         account = self.account
-        assert balances.get(Account.AVAILABLE, 0) == account.available_fen
-        assert balances.get(Account.HELD, 0) == account.held_fen
-        assert balances.get(Account.COMMITTED, 0) == account.committed_fen
-        assert balances.get(Account.CLAIMED, 0) == account.claimed_fen
-        assert balances.get(Account.REDEEMED, 0) == account.redeemed_fen
-        assert balances.get(Account.TAKEN_BACK, 0) == account.taken_back_fen
+        assert balances.get(LedgerAccount.AVAILABLE, 0) == account.available_fen
+        assert balances.get(LedgerAccount.HELD, 0) == account.held_fen
+        assert balances.get(LedgerAccount.COMMITTED, 0) == account.committed_fen
+        assert balances.get(LedgerAccount.CLAIMED, 0) == account.claimed_fen
+        assert balances.get(LedgerAccount.REDEEMED, 0) == account.redeemed_fen
+        assert balances.get(LedgerAccount.TAKEN_BACK, 0) == account.taken_back_fen
         assert sum(balances.values()) == 1_000
         assert min(balances.values()) >= 0
 
@@ -291,14 +291,14 @@ def test_a_claim_that_let_go_or_never_held_is_not_paid() -> None:
 def test_a_grant_counts_for_the_cap_and_a_revocation_in_the_open_year_gives_it_free() -> None:
     account = msgspec.structs.replace(an_account(0), granted_fen=0, earmarked_fen=400)
     granted = shift(
-        account, movement=Movement.GRANT, debit=Account.EARMARKED, credit=Account.AVAILABLE,
-        parts=[Part("grant", 400)], reason="", rule="A16",
+        account, movement=Movement.GRANT, debit=LedgerAccount.EARMARKED, credit=LedgerAccount.AVAILABLE,
+        parts=[PostingPart("grant", 400)], reason="", rule="A16",
     ).account  # fmt: skip
     assert (granted.granted_fen, granted.available_fen, granted.earmarked_fen, granted.used_fen) == (400, 400, 0, 400)
-    for target, used_fen in ((Account.LEFT, 300), (Account.TAKEN_BACK, 400)):
+    for target, used_fen in ((LedgerAccount.LEFT, 300), (LedgerAccount.TAKEN_BACK, 400)):
         revoked = shift(
-            granted, movement=Movement.REVOKE, debit=Account.AVAILABLE, credit=target,
-            parts=[Part("revoke", 100)], reason="", rule="A9",
+            granted, movement=Movement.REVOKE, debit=LedgerAccount.AVAILABLE, credit=target,
+            parts=[PostingPart("revoke", 100)], reason="", rule="A9",
         ).account  # fmt: skip
         assert (revoked.available_fen, revoked.used_fen) == (300, used_fen)
 
@@ -392,7 +392,7 @@ def test_the_unpaid_part_of_a_short_payment_is_taken_back_and_never_available_ag
     account = paid.account
     assert account is not None
     assert (account.available_fen, account.redeemed_fen, account.taken_back_fen) == (900, paid_fen, 100 - paid_fen)
-    assert {posting.credit for posting in paid.postings} <= {Account.REDEEMED, Account.TAKEN_BACK}
+    assert {posting.credit for posting in paid.postings} <= {LedgerAccount.REDEEMED, LedgerAccount.TAKEN_BACK}
     # The year is still open, and what is left can be spent to the last fen and no further.
     with pytest.raises(InsufficientQuota):
         holds.place(account, None, command=a_hold(UUID(int=10), 901), now=BEFORE)

@@ -1,4 +1,4 @@
-"""What the routes share that refuse or withdraw something proposed: a plan, an increase, a revocation."""
+"""Bodies that several route files take, with the command that such a body makes."""
 
 from uuid import UUID
 
@@ -15,6 +15,6 @@ class ReasonBody(Body):
     reason: str = Field(min_length=1, max_length=1_000)
 
 
-def ending(subject_id: UUID, principal: Principal, body: ReasonBody, *, withdraw: bool) -> EndProposal:
+def end_proposal(subject_id: UUID, principal: Principal, body: ReasonBody, *, withdraw: bool) -> EndProposal:
     """The command that ends something proposed."""
     return EndProposal(subject_id=subject_id, withdraw=withdraw, reason=body.reason, by=actor_of(principal))

@@ -1,12 +1,11 @@
 """Write SQL of the allocator's earmarks: new accounts and postings, by COPY. All amounts are fen."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 from services.voucher.domain.accounts import QuotaAccount
-from services.voucher.domain.states import Account, Movement
-from shared.runtime.sql import Connection
+from services.voucher.domain.allocation_batch import Earmark
+from services.voucher.domain.states import LedgerAccount, Movement
 from shared.runtime.work import Work
 
 _ACCOUNT_COLUMNS = ("id", "plan_id", "enterprise_id", "year", "region", "cap_fen", "earmarked_fen")
@@ -16,25 +15,16 @@ _POSTING_COLUMNS = (
 )
 
 
-class Earmark(NamedTuple):
-    """Money of a decision that goes from what is left of the plan to an account's earmark."""
-
-    account_id: UUID
-    decision_no: int
-    amount_fen: int
-    application_id: UUID
-
-
-async def copy_accounts(connection: Connection, accounts: Sequence[tuple[QuotaAccount, str]]) -> None:
+async def insert_accounts(work: Work, accounts: Sequence[tuple[QuotaAccount, str]]) -> None:
     """Open quota accounts (each with its region) that hold nothing but an earmark."""
     records = [(a.id, a.plan_id, a.enterprise_id, a.year, region, a.cap_fen, a.earmarked_fen) for a, region in accounts]
-    await connection.copy_records_to_table("quota_account", records=records, columns=_ACCOUNT_COLUMNS)
+    await work.connection.copy_records_to_table("quota_account", records=records, columns=_ACCOUNT_COLUMNS)
 
 
-async def copy_postings(work: Work, plan_id: UUID, earmarks: Sequence[Earmark]) -> None:
+async def insert_postings(work: Work, plan_id: UUID, earmarks: Sequence[Earmark]) -> None:
     """Post earmarks; the decision's number makes the business key. Source: R24, A6."""
     common = (
-        *(plan_id, Movement.EARMARK.value, Account.LEFT.value, Account.EARMARKED.value, "allocation", "A6"),
+        *(plan_id, Movement.EARMARK.value, LedgerAccount.LEFT.value, LedgerAccount.EARMARKED.value, "allocation", "A6"),
         *(work.pack.version, work.now),
     )
     prefix = f"{plan_id}/"
