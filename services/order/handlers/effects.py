@@ -90,8 +90,8 @@ def _redeem(batch: OrderBatch, stepped: SagaStep, heard: Signal) -> None:
     tell_both(batch.work, order, event="order.redeemed", text=text, article="A24")
 
 
-Effect: TypeAlias = Callable[[OrderBatch, SagaStep, Signal], None]
-EFFECTS: Mapping[OrderEffect, Effect] = {
+ApplyEffect: TypeAlias = Callable[[OrderBatch, SagaStep, Signal], None]
+EFFECTS: Mapping[OrderEffect, ApplyEffect] = {
     OrderEffect.AWAIT: _held,
     OrderEffect.REFUSE: _refuse,
     OrderEffect.RETURN: _return,
