@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench faults mutants policy k8s-check images up down format lock audit clean venv venv-dev
+.PHONY: help run test coverage lint typecheck bench faults mutants policy k8s-check images up down format lock audit clean venv venv-dev engine
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -18,10 +18,14 @@ help: ## this list
 run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
 	@exec $(BIN)/python -m embedded $(ARGS)
 
-test: lint ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
+test: engine lint ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
 	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
 	$(BIN)/python -m tools.run_tests $(PYTEST_ARGS)
+
+# Begun while lint and types are checked: a machine without an engine takes minutes for it. "test" waits for its lock.
+engine:
+	@deploy/engine.sh 2>&1 </dev/null &
 
 PURE := shared/kernel $(patsubst %/domain/__init__.py,%/domain,$(sort $(wildcard services/*/domain/__init__.py)))
 

@@ -227,6 +227,7 @@ main() {
     local version
     mkdir -p "$log_folder"
     exec 9>"$state_folder/engine.lock"
+    flock --nonblock 9 || say "another run of this script is at work; waiting for it (at most 20 minutes)"
     flock --timeout 1200 9 || fail "another run of this script has held $state_folder/engine.lock for 20 minutes"
     if ! command -v docker >/dev/null || ! version=$(engine_answers); then
         install_engine

@@ -19,6 +19,7 @@ from tests.containers import (
 )
 from tests.factories import server_folders
 from tests.factories.databases import DatabasePool, FreshDatabases, fresh
+from tools.run_tests import run_named
 
 # testcontainers reads its settings while it is imported.
 read_images_file()
@@ -39,26 +40,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 TESTS = Path(__file__).parent
-ALONE = (
-    "e2e/test_faults.py",
-    "e2e/test_stack.py",
-    "e2e/test_year.py",
-    "contract/test_bus_rabbitmq.py",
-    "integration/test_statement_counts.py",
-)
-"""Folders and files whose tests have narrow bounds of time or memory, or count what company would change.
-
-A single test of another file says so itself: `@pytest.mark.alone`.
-"""
-BESIDE = (
-    "e2e/",
-    "contract/k8s/test_development_runs.py",
-    "contract/k8s/test_guide.py",
-)
-"""What builds images and starts whole compositions of them, one after the other, but leaves a core to others."""
-LONG = (
-    "saga/test_seeded_bugs.py",
-    "integration/test_demonstration.py",
+FIRST = (
     "integration/test_base_images.py",
     "integration/operations/",
     "integration/security/test_two_people.py",
@@ -66,7 +48,7 @@ LONG = (
     "integration/observability/",
     "saga/",
 )
-"""Files of few long tests: they are dealt out first, so that no process waits for another's last file."""
+"""Files of few long tests that run on every core: dealt out first, so that no process waits for another's last file."""
 
 _BROKER_PORT = 5672
 
@@ -81,14 +63,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs by itself, by its folder or file, and bring what is long to the front."""
-    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
+    """Mark each test with the run that it belongs to, and bring what is long to the front."""
+    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(FIRST))
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
-        if path.startswith(ALONE) or item.get_closest_marker("alone"):
-            item.add_marker("alone")
-        elif path.startswith(BESIDE):
-            item.add_marker("beside")
+        name = run_named(path, {mark.name for mark in item.iter_markers()})
+        if name is not None:
+            item.add_marker(name)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

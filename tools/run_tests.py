@@ -1,7 +1,9 @@
-"""All tests in three runs: two side by side, and then one alone.
+"""All tests in five runs, in three groups one after the other; the runs of a group go side by side.
 
-The first holds what bears company, on every core. The second, beside it, builds images and starts compositions, one
-after the other. The third holds what does not bear company.
+1. What bears company, on every core (`not named`). Beside it what builds images and starts compositions (`beside`).
+2. What has narrow bounds of time or memory, or counts what company would change (`alone`).
+3. The faults of containers, whose bounds are wide and which mostly wait (`faults`). Beside them, in one process, long
+   tests that would hold up the first group (`long`).
 
     python -m tools.run_tests [PYTEST ARGUMENTS]
 
@@ -16,14 +18,50 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 
-GROUPS: Sequence[Mapping[str, Sequence[str]]] = (
-    {"not alone and not beside": ("--dist", "loadfile", "--no-loadscope-reorder"), "beside": ()},
-    {"alone": ()},
+TESTS = "tests/"
+NAMED: Mapping[str, Sequence[str]] = {
+    "alone": (
+        "contract/test_bus.py::",
+        "contract/test_bus_rabbitmq.py",
+        "integration/observability/test_traces.py::",
+        "integration/test_statement_counts.py",
+    ),
+    "faults": ("e2e/test_stack.py", "e2e/test_year.py", "e2e/test_faults.py"),
+    "long": ("integration/test_demonstration.py", "saga/test_sagas.py", "saga/test_seeded_bugs.py"),
+    "beside": ("e2e/", "contract/k8s/test_development_runs.py", "contract/k8s/test_guide.py"),
+}
+"""The runs that are not the first one, each with its files and folders below `tests/`, in the order in which they run.
+
+A place belongs to the first run that names it. In a file that ends in `::` single tests say so themselves, by the mark
+of the run. A run looks at its own places only, since to collect all tests takes half a minute of a core.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of pytest: which tests, where they are, and how they are dealt out; else one after the other."""
+
+    tests: str
+    places: Sequence[str] = ()
+    dealing: Sequence[str] = ()
+
+
+def _named(name: str) -> Run:
+    return Run(name, tuple(f"{TESTS}{place.removesuffix('::')}" for place in NAMED[name]))
+
+
+GROUPS: Sequence[Sequence[Run]] = (
+    (
+        Run(" and ".join(f"not {name}" for name in NAMED), (), ("--dist", "loadfile", "--no-loadscope-reorder")),
+        _named("beside"),
+    ),
+    (_named("alone"),),
+    (_named("faults"), _named("long")),
 )
-"""Which tests run together, one group after the other, and how each run is dealt out to processes; without a word of
-that, its tests run one after the other."""
+"""Which runs go together, one group after the other."""
 SLOWEST_SHOWN = 25
 NO_TESTS = 5
 WORKERS_MAX = 4
@@ -45,9 +83,9 @@ def counted(lines: Iterable[str]) -> Counter[str]:
     return Counter({name.removesuffix("s"): int(number) for number, name in _COUNT.findall(closing[-1])})
 
 
-def run(arguments: Sequence[str], *, told: bool = True) -> tuple[int, Counter[str]]:
+def run(given: Sequence[str], *, told: bool = True) -> tuple[int, Counter[str]]:
     """One run of pytest: its code and what it counted; what it says comes as it goes if `told`, else at its end."""
-    words = [sys.executable, "-m", "pytest", *arguments]
+    words = [sys.executable, "-m", "pytest", *given]
     shown = f"$ {' '.join(words[1:])}"
     if told:
         print(shown, flush=True)
@@ -65,20 +103,31 @@ def run(arguments: Sequence[str], *, told: bool = True) -> tuple[int, Counter[st
     return code, counted(text.splitlines())
 
 
-def run_group(group: Mapping[str, Sequence[str]]) -> list[tuple[int, Counter[str]]]:
+def run_named(path: str, marks: Iterable[str]) -> str | None:
+    """The run that a test belongs to, by its path below `tests/` and its marks; None: the first one.
+
+    Raises: ValueError when a mark names a run that does not look at that file.
+    """
+    for name, places in NAMED.items():
+        if path.startswith(tuple(places)) or (name in marks and f"{path}::" in places):
+            return name
+        if name in marks:
+            raise ValueError(f"tests/{path} has a test marked {name}: that run finds it if tools/run_tests.py names it")
+    return None
+
+
+def arguments(chosen: Run) -> list[str]:
+    """What pytest is told for a run."""
+    return [
+        *(("-n", str(workers()), *chosen.dealing) if chosen.dealing else ()),
+        *("--durations", str(SLOWEST_SHOWN), *chosen.places, "-m", chosen.tests),
+    ]
+
+
+def run_group(group: Sequence[Run]) -> list[tuple[int, Counter[str]]]:
     """Runs side by side. The first is told as it goes; of the others it is told what they came to, when they end."""
     with ThreadPoolExecutor(len(group)) as pool:
-        runs = [
-            pool.submit(
-                run,
-                [
-                    *(("-n", str(workers()), *dealing) if dealing else ()),
-                    *("--durations", str(SLOWEST_SHOWN), "-m", tests),
-                ],
-                told=place == 0,
-            )
-            for place, (tests, dealing) in enumerate(group.items())
-        ]
+        runs = [pool.submit(run, arguments(each), told=place == 0) for place, each in enumerate(group)]
         return [each.result() for each in runs]
 
 
@@ -89,10 +138,10 @@ def total(counts: Iterable[Counter[str]]) -> str:
     return f"tests: {found['passed']} passed, {failed} failed, {found['skipped']} skipped"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run what is asked for, or everything."""
-    if arguments:
-        return run(arguments)[0]
+    if words:
+        return run(words)[0]
     outcomes = [outcome for group in GROUPS for outcome in run_group(group)]
     print(total(count for _, count in outcomes))
     codes = [code for code, _ in outcomes if code not in {0, NO_TESTS}]

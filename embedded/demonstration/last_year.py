@@ -195,7 +195,8 @@ async def redeem_summer(context: DemoContext) -> None:
 
 async def autumn(context: DemoContext) -> None:
     """A delisting with its consequences, a complaint, and the third window with a withdrawn order."""
-    await context.on(9, 3)
+    # A proposal lapses after seven days; the approval on the tenth must not be a race against the clock.
+    await context.on(9, 4)
     await catalogue.propose_delisting(context)
     await context.on(9, 8)
     await orders.place(context, [OFF_DIRECTORY])

@@ -124,10 +124,12 @@ async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
 
 @dataclass(frozen=True)
 class Broker:
-    """A RabbitMQ of one test, which may be restarted and throttled."""
+    """A RabbitMQ that tests disturb one after the other: they restart, silence and throttle it."""
 
     url: str
     container: Any
+    undo: list[Sequence[str]] = field(default_factory=list)
+    """What its control program is told when the test has ended."""
 
     async def restart(self) -> None:
         """Stop the broker and start it again on the same port."""
@@ -141,15 +143,35 @@ class Broker:
         """Go on where it fell silent."""
         await asyncio.to_thread(self.container.unpause)
 
-    async def control(self, *words: str) -> None:
-        """Run the broker's own control program."""
-        code, output = await asyncio.to_thread(self.container.exec_run, ["rabbitmqctl", "-q", *words])
+    async def control(self, *words: str, undo: Sequence[str] = ()) -> None:
+        """Run the broker's own control program; `undo` is what takes it back."""
+        if undo:
+            self.undo.append(undo)
+        await asyncio.to_thread(self._control, words)
+
+    def mend(self) -> None:
+        """Let it be again as it was, however the test has ended."""
+        self.container.reload()
+        if self.container.status == "paused":
+            self.container.unpause()
+        while self.undo:
+            self._control(self.undo.pop())
+
+    def _control(self, words: Sequence[str]) -> None:
+        code, output = self.container.exec_run(["rabbitmqctl", "-q", *words])
         assert code == 0, output.decode()
 
 
 @pytest.fixture
-def broker(container_labels: dict[str, str]) -> Iterator[Broker]:
-    """A broker of this test alone, on a port that stays the same over restarts."""
+def broker(disturbed_broker: Broker) -> Iterator[Broker]:
+    """A broker that this test may disturb; it declares what it needs anew (`wire_rabbitmq`)."""
+    yield disturbed_broker
+    disturbed_broker.mend()
+
+
+@pytest.fixture(scope="module")
+def disturbed_broker(container_labels: dict[str, str]) -> Iterator[Broker]:
+    """Apart from the broker of tests that disturb nothing; on a port that stays the same over restarts."""
     require_engine()
     # Imported here, because importing testcontainers takes a while and most runs need no container.
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415

@@ -90,7 +90,8 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     receiver = await reader.listen(command_queue("reader"))
     assert await sender.publish([a_command(b"before")]) == [True]
-    await broker.control("set_vm_memory_high_watermark", "absolute", "1")
+    watermark = "set_vm_memory_high_watermark"
+    await broker.control(watermark, "absolute", "1", undo=(watermark, "0.6"))
     publishing = asyncio.create_task(sender.publish([a_command(b"during")]))
     async with asyncio.timeout(10):
         await until(lambda: not sender.connected())
@@ -99,7 +100,7 @@ async def test_rabbitmq_blocked_by_an_alarm_shows_and_consumers_go_on(broker: Br
     assert time.monotonic() - started < 1
     (delivery,) = await take(receiver, 1)
     await receiver.acknowledge([delivery])
-    await broker.control("set_vm_memory_high_watermark", "0.6")
+    await broker.control(watermark, "0.6")
     async with asyncio.timeout(20):
         await publishing
         await until(sender.connected)
@@ -116,7 +117,8 @@ async def test_rabbitmq_that_refuses_an_envelope_confirms_only_the_others(broker
     wires = await wire_rabbitmq(broker.url, WIRINGS)
     sender, reader = await wires.bus("sender"), await wires.bus("reader")
     bound = '{"max-length": 1, "overflow": "reject-publish"}'
-    await broker.control("set_policy", "full", f"^{command_queue('reader')}$", bound, "--apply-to", "queues")
+    policy = ("full", f"^{command_queue('reader')}$", bound, "--apply-to", "queues")
+    await broker.control("set_policy", *policy, undo=("clear_policy", "full"))
     confirms: list[bool] = []
     async with asyncio.timeout(20):
         while all(confirms):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import fcntl
+import functools
 import subprocess
 import time
 from collections import defaultdict
@@ -41,8 +42,9 @@ PAUSE_S = 30.0
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
+@functools.cache
 def build_images() -> None:
-    """Build every component's image from this checkout; what did not change comes from the cache."""
+    """Build every component's image from this checkout, once in a process; what did not change comes from the cache."""
     lock = ROOT / ".data/images.lock"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w") as held:

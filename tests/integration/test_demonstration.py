@@ -1,5 +1,6 @@
 """`python -m embedded --once`: an interrupted story goes on, the data stay, and the proof sees a forged ledger."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,15 @@ class Told:
     folder: Path
     interrupted: Ended
     finished: Ended
+
+
+@dataclass(frozen=True)
+class Served:
+    """The databases of that platform, and its folder; a service's own role may not change what it has written."""
+
+    folder: Path
+    databases: Mapping[str, str]
+    administrators: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -214,6 +224,15 @@ def told(server_folder: Callable[[], Path]) -> Told:
     return Told(folder=folder, interrupted=interrupted, finished=run_once(folder, limit_s=STORY_S))
 
 
+@pytest.fixture(scope="module")
+def served(told: Told) -> Iterator[Served]:
+    """The databases of the told story on one server, for the tests at the end, which start no platform by command."""
+    with EmbeddedPostgres(PostgresSettings(folder=told.folder / "postgres", durable=False)) as postgres:
+        databases = asyncio.run(prepare_databases(postgres, Secrets(told.folder / "secrets.json")))
+        administrators = {name: postgres.dsn(name, ADMIN_ROLE) for name in databases}
+        yield Served(told.folder, databases, administrators)
+
+
 def test_ctrl_c_during_the_story_ends_cleanly(told: Told) -> None:
     assert told.interrupted.code == 130, told.interrupted.output
     assert "the demonstration goes on at the next start" in told.interrupted.output
@@ -249,9 +268,9 @@ def test_a_second_start_keeps_the_data_and_is_quick(told: Told) -> None:
     assert balances_in(again.output) == balances_in(told.finished.output)
 
 
-async def test_something_waits_for_every_role_that_decides(told: Told) -> None:
+async def test_something_waits_for_every_role_that_decides(told: Told, served: Served) -> None:
     kept = Secrets(told.folder / "secrets.json")
-    async with opened(told.folder) as (host, _):
+    async with opened(served) as host:
         transport = httpx.ASGITransport(app=host.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://platform", timeout=60) as client:
             mark = told.folder / DEMONSTRATION_MARK
@@ -262,13 +281,13 @@ async def test_something_waits_for_every_role_that_decides(told: Told) -> None:
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda forgery: f"{forgery.title} {forgery.what}")
-async def test_the_proof_fails_on_a_change_by_hand(told: Told, forgery: Forgery) -> None:
-    async with opened(told.folder) as (host, databases):
-        await execute(databases[forgery.database], forgery.change)
+async def test_the_proof_fails_on_a_change_by_hand(served: Served, forgery: Forgery) -> None:
+    async with opened(served) as host:
+        await execute(served.administrators[forgery.database], forgery.change)
         try:
             forged = await read_proof({runtime.service.name: runtime for runtime in host.runtimes})
         finally:
-            await execute(databases[forgery.database], forgery.undo)
+            await execute(served.administrators[forgery.database], forgery.undo)
         mended = await read_proof({runtime.service.name: runtime for runtime in host.runtimes})
     assert not forged.balances
     assert forgery.title in {check.title.split()[0] for check in forged.checks if check.differences}
@@ -276,15 +295,12 @@ async def test_the_proof_fails_on_a_change_by_hand(told: Told, forgery: Forgery)
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[tuple[Host, Mapping[str, str]]]:
-    """The platform of that folder in this process, without its web server; its databases as their administrator."""
-    kept = Secrets(folder / "secrets.json")
-    platform = PlatformSettings(folder=folder, policy_file=POLICY, host="127.0.0.1", port=free_port())
-    with EmbeddedPostgres(PostgresSettings(folder=folder / "postgres", durable=False)) as postgres:
-        databases = await prepare_databases(postgres, kept)
-        async with open_platform(platform, databases=databases, kept=kept) as host:
-            # A service's own role may not change what it has written.
-            yield host, {name: postgres.dsn(name, ADMIN_ROLE) for name in databases}
+async def opened(served: Served) -> AsyncIterator[Host]:
+    """The platform in this process, without its web server."""
+    platform = PlatformSettings(folder=served.folder, policy_file=POLICY, host="127.0.0.1", port=free_port())
+    kept = Secrets(served.folder / "secrets.json")
+    async with open_platform(platform, databases=served.databases, kept=kept) as host:
+        yield host
 
 
 async def execute(dsn: str, statement: str) -> None:

@@ -1,11 +1,16 @@
 """The runs of the suite: their totals, and an exit code that hides none."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from tools import run_tests
+
+TESTS = Path(__file__).parents[2]
+RUNS = [each for group in run_tests.GROUPS for each in group]
 
 BOTH = {
     "together": "== 12 passed, 1 skipped in 3.01s ==",
@@ -36,35 +41,74 @@ def test_the_total_counts_all_runs_and_an_error_as_a_failure() -> None:
 @pytest.mark.parametrize(
     ("codes", "wanted"),
     [
-        ((0, 0, 0), 0),
-        ((1, 0, 0), 1),
-        ((0, 1, 0), 1),
-        ((0, 0, 1), 1),
-        ((2, 1, 0), 2),
-        ((0, 0, 5), 0),
-        ((5, 3, 0), 3),
+        ((0, 0, 0, 0, 0), 0),
+        ((1, 0, 0, 0, 0), 1),
+        ((0, 1, 0, 0, 0), 1),
+        ((0, 0, 1, 0, 0), 1),
+        ((0, 0, 0, 0, 1), 1),
+        ((2, 1, 0, 0, 0), 2),
+        ((0, 0, 5, 0, 5), 0),
+        ((5, 3, 0, 0, 1), 3),
     ],
 )
 def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
-    codes: tuple[int, int, int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    codes: Sequence[int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    order = [tests for group in run_tests.GROUPS for tests in group]
+    order = [each.tests for each in RUNS]
 
-    def run(arguments: Sequence[str], *, told: bool) -> tuple[int, Counter[str]]:
+    def run(given: Sequence[str], *, told: bool) -> tuple[int, Counter[str]]:
         del told
-        return codes[order.index(arguments[-1])], Counter(passed=1)
+        return codes[order.index(given[-1])], Counter(passed=1)
 
     monkeypatch.setattr(run_tests, "run", run)
 
     assert run_tests.main([]) == wanted
-    assert capsys.readouterr().out == "tests: 3 passed, 0 failed, 0 skipped\n"
+    assert capsys.readouterr().out == "tests: 5 passed, 0 failed, 0 skipped\n"
 
 
-@pytest.mark.parametrize("marks", [{}, {"alone"}, {"beside"}], ids=str)
-def test_every_test_is_in_exactly_one_run(marks: set[str]) -> None:
-    names = {name: name in marks for name in ("alone", "beside")}
-    runs = [expression for group in run_tests.GROUPS for expression in group]
-    assert sum(eval(expression, {}, names) for expression in runs) == 1  # noqa: S307 - our own words
+@pytest.mark.parametrize("marked", [None, *run_tests.NAMED])
+def test_every_test_is_in_exactly_one_run(marked: str | None) -> None:
+    names = {name: name == marked for name in run_tests.NAMED}
+    assert sum(eval(each.tests, {}, names) for each in RUNS) == 1  # noqa: S307 - our own words
+
+
+def test_a_run_looks_where_its_tests_are() -> None:
+    for name, places in run_tests.NAMED.items():
+        (run,) = [each for each in RUNS if each.tests == name]
+        assert list(run.places) == [f"tests/{place.removesuffix('::')}" for place in places]
+        assert all((TESTS.parent / place).exists() for place in run.places)
+    (everywhere,) = [each for each in RUNS if not each.places]
+    assert everywhere.dealing
+
+
+@pytest.mark.parametrize(
+    ("path", "marks", "wanted"),
+    [
+        ("e2e/test_images.py", (), "beside"),
+        ("e2e/test_faults.py", (), "faults"),
+        ("integration/test_statement_counts.py", ("alone",), "alone"),
+        ("contract/test_bus.py", ("alone",), "alone"),
+        ("contract/test_bus.py", (), None),
+        ("unit/test_anything.py", ("container",), None),
+    ],
+)
+def test_a_test_belongs_to_the_first_run_that_names_its_place(
+    path: str, marks: Sequence[str], wanted: str | None
+) -> None:
+    assert run_tests.run_named(path, marks) == wanted
+
+
+def test_a_mark_in_a_file_that_its_run_does_not_look_at_is_wrong_use() -> None:
+    with pytest.raises(ValueError, match=r"tests/unit/test_anything\.py has a test marked alone"):
+        run_tests.run_named("unit/test_anything.py", ["alone"])
+
+
+def test_every_file_with_single_tests_has_one() -> None:
+    for name, places in run_tests.NAMED.items():
+        for place in places:
+            if place.endswith("::"):
+                text = (TESTS / place.removesuffix("::")).read_text(encoding="utf-8")
+                assert re.search(rf"^@pytest\.mark\.{name}$", text, re.MULTILINE), place
 
 
 @pytest.mark.parametrize("told", [True, False])
