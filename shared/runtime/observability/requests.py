@@ -19,7 +19,7 @@ _API = "/api/"
 _UNWATCHED = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
-class Answered(Protocol):
+class RequestCounts(Protocol):
     """Who keeps count of requests."""
 
     def answered(self, service: str, route: str, method: str, *, status: int, duration_s: float) -> None:
@@ -30,7 +30,7 @@ class Answered(Protocol):
 class Requests:
     """Counts and traces every request; the application behind it answers."""
 
-    def __init__(self, app: ASGIApp, runtimes: Sequence[Runtime], *, counts: Answered) -> None:
+    def __init__(self, app: ASGIApp, runtimes: Sequence[Runtime], *, counts: RequestCounts) -> None:
         self._app = app
         self._counts = counts
         self._runtimes: Mapping[str, Runtime] = {runtime.service.name: runtime for runtime in runtimes}

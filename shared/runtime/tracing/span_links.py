@@ -35,7 +35,7 @@ class Tie(NamedTuple):
     later: str
 
 
-class _Fact(msgspec.Struct):
+class _ToldFact(msgspec.Struct):
     """What is read of a fact."""
 
     type: str
@@ -44,7 +44,7 @@ class _Fact(msgspec.Struct):
     traceparent: str = ""
 
 
-_FACT = msgspec.json.Decoder(_Fact)
+_FACT = msgspec.json.Decoder(_ToldFact)
 
 
 async def find_ties(connection: Connection, said: Sequence[bytes]) -> list[Tie]:

@@ -1,4 +1,4 @@
-"""Requests are counted under the names, labels and buckets that dashboards and alerts ask for, and nothing else."""
+"""Requests are shown under the names, labels and buckets that dashboards and alerts ask for, and nothing else is."""
 
 from shared.runtime.observability.metrics import Metrics
 
