@@ -201,7 +201,7 @@ async def autumn(context: DemoContext) -> None:
     await context.on(9, 8)
     await orders.place(context, [OFF_DIRECTORY])
     await orders.buy(context, AUTUMN)
-    await context.on(9, 9)
+    await context.on(9, 10)
     await catalogue.approve_delisting(context)
     await orders.expect(context, OFF_DIRECTORY, "cancelled", reason="delisted")
     await orders.place_refused(context, TOO_LATE, refused="order.product_not_on_offer")
