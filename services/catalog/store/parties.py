@@ -12,6 +12,7 @@ from shared.contracts.messages.identity import OrganisationFact
 from shared.runtime.sql import Connection, fetch_one
 from shared.runtime.work import Work
 
+# A fact of the same version is taken: identity says its newest facts again when copies keep more (ADR 0021).
 _COPY_PARTIES = """
 INSERT INTO party (organisation_id, version, kind, name, search_text, region, authenticated, recognised,
                    suspended_since, closed)
@@ -21,7 +22,7 @@ ON CONFLICT (organisation_id) DO UPDATE SET
     version = EXCLUDED.version, kind = EXCLUDED.kind, name = EXCLUDED.name, search_text = EXCLUDED.search_text,
     region = EXCLUDED.region, authenticated = EXCLUDED.authenticated, recognised = EXCLUDED.recognised,
     suspended_since = EXCLUDED.suspended_since, closed = EXCLUDED.closed
-WHERE party.version < EXCLUDED.version
+WHERE party.version <= EXCLUDED.version
 """
 _PROVIDER_KIND = "provider"
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from shared.contracts.messages.identity import OrganisationFact
 from shared.runtime.work import Work
 
+# A fact of the same version is taken: identity says its newest facts again when copies keep more (ADR 0021).
 _COPY_PARTIES = """
 INSERT INTO party (organisation_id, kind, name, credit_code, recognised, suspended_since, blacklisted, closed,
                    version)
@@ -13,7 +14,7 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bool[],
 ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name,
     credit_code = EXCLUDED.credit_code, recognised = EXCLUDED.recognised, suspended_since = EXCLUDED.suspended_since,
     blacklisted = EXCLUDED.blacklisted, closed = EXCLUDED.closed, version = EXCLUDED.version
-WHERE party.version < EXCLUDED.version
+WHERE party.version <= EXCLUDED.version
 """
 
 

@@ -13,6 +13,7 @@ SELECT organisation_id, kind, region, authenticated, legal_person, established_o
        suspended_since, closed
 FROM party WHERE organisation_id = ANY($1::uuid[])
 """
+# A fact of the same version is taken: identity says its newest facts again when copies keep more (ADR 0021).
 _COPY_PARTIES = """
 INSERT INTO party (organisation_id, kind, name, region, authenticated, legal_person, established_on, size_class,
                    priority_listed, suspended_since, closed, version)
@@ -23,7 +24,7 @@ ON CONFLICT (organisation_id) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDE
     established_on = EXCLUDED.established_on, size_class = EXCLUDED.size_class,
     priority_listed = EXCLUDED.priority_listed, suspended_since = EXCLUDED.suspended_since, closed = EXCLUDED.closed,
     version = EXCLUDED.version
-WHERE party.version < EXCLUDED.version
+WHERE party.version <= EXCLUDED.version
 """
 
 
