@@ -77,6 +77,9 @@ class Service:
     name: str
     metadata: MetaData
     settings: type[ServiceSettings]
+    title: str = ""
+    """Its name in Chinese, and what it does, for the page of the embedded platform."""
+    duty: str = ""
     router: APIRouter | None = None
     hot_routes: Sequence[HotRoute] = ()
     subscriptions: Subscriptions = field(default_factory=dict)
