@@ -17,7 +17,7 @@ from embedded.components import service_names
 from embedded.postgres import EmbeddedPostgres
 from operations.places import service_of
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.deploy.grants import DatabaseLogin, ensure_database
 from shared.runtime.deploy.migrate import upgrade
 from shared.runtime.host.host import Host, open_host
 from shared.runtime.service import Service, ServiceSettings
@@ -94,7 +94,7 @@ async def prepare_databases(
     owners: dict[str, str] = {}
     for service in SERVICES:
         owner, runtime = (
-            Account(role=role, password=kept.get(f"{role}.database"), database=service.name)
+            DatabaseLogin(role=role, password=kept.get(f"{role}.database"), database=service.name)
             for role in (f"{service.name}_owner", service.name)
         )
         await ensure_database(postgres.admin_dsn, owner=owner, runtime=runtime)

@@ -19,7 +19,7 @@ from embedded.platform import SERVICES
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from operations.programs import find_program
 from shared.runtime.deploy.branches import migration_config, newest_revisions, recognise, upgrade_branches
-from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.deploy.grants import DatabaseLogin, ensure_database
 from shared.runtime.deploy.migrate import upgrade, wait_for_schema
 from shared.runtime.service.service import Service
 from tests.e2e.faults.previous import RECOGNISED
@@ -50,7 +50,7 @@ def server(server_folder: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
 async def database(server: EmbeddedPostgres, service: str, kind: str) -> str:
     """The owner's URL of an empty database with the roles of the service."""
     owner, runtime = (
-        Account(role=role, password=role, database=f"{service}_{kind}") for role in (f"{service}_owner", service)
+        DatabaseLogin(role=role, password=role, database=f"{service}_{kind}") for role in (f"{service}_owner", service)
     )
     await ensure_database(server.admin_dsn, owner=owner, runtime=runtime)
     return owner.url(server.admin_dsn)

@@ -18,6 +18,7 @@ GOALS: Mapping[str, int] = {
     RUNTIME_MODULES: 8,
     # Whoever reads one module does not have to read another one that needs the first.
     CIRCLES: 0,
+    CIRCLES_FOR_TYPES: 0,
     # A file that outgrows this is split by subject.
     LONGEST_FILE: 400,
 }
@@ -25,10 +26,9 @@ GOALS: Mapping[str, int] = {
 
 NOT_YET: Mapping[str, NotYet] = {
     # As for those of loading: such modules cannot be understood one by one either.
-    CIRCLES_FOR_TYPES: NotYet(today=1, goal=0),
     CIRCLES_IN_FUNCTIONS: NotYet(today=1, goal=0),
     # A word of the runtime means the same thing wherever it is read.
-    TYPES_ELSEWHERE: NotYet(today=21, goal=0),
+    TYPES_ELSEWHERE: NotYet(today=7, goal=0),
 }
 """What does not hold yet: a figure may only fall, and what it has fallen to is written down."""
 

@@ -18,7 +18,7 @@ TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of RFC 9068
 TOKEN_LENGTH_MAX: Final = 4096
 
 
-class Unreadable(ValueError):
+class UnreadableToken(ValueError):
     """The text is not a token of ours; its only argument says what is wrong, in one word."""
 
 
@@ -35,25 +35,25 @@ _HEADERS: Final = msgspec.json.Decoder(_Header)
 def read_signed(token: str, keys: Mapping[str, VerifyKey]) -> bytes:
     """The payload of a token that one of `keys`, by its kid, has signed. Raises: Unreadable. Source: RFC 7515, 8725."""
     if len(token) > TOKEN_LENGTH_MAX:
-        raise Unreadable("length")
+        raise UnreadableToken("length")
     try:
         head, payload, signature = token.encode("ascii").split(b".")
         read, said, sealed = _decoded(head), _decoded(payload), _decoded(signature)
     except ValueError as error:
-        raise Unreadable("form") from error
+        raise UnreadableToken("form") from error
     try:
         header = _HEADERS.decode(read)
     except msgspec.ValidationError as error:
-        raise Unreadable("header") from error
+        raise UnreadableToken("header") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable("form") from error
+        raise UnreadableToken("form") from error
     key = keys.get(header.kid)
     if key is None:
-        raise Unreadable("key")
+        raise UnreadableToken("key")
     try:
         key.verify(head + b"." + payload, sealed)
     except (BadSignatureError, ValueError) as error:
-        raise Unreadable("signature") from error
+        raise UnreadableToken("signature") from error
     return said
 
 

@@ -17,7 +17,7 @@ from shared.runtime.service.long_poll import Waiters
 from shared.runtime.service.service import Service
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.tracing.contexts import contexts_of_events
-from shared.runtime.tracing.tracing import Batch, Tracing
+from shared.runtime.tracing.tracing import BatchSpans, Tracing
 from shared.runtime.unit_of_work.clock import BusinessClock
 from shared.runtime.unit_of_work.outbox_queue import OutboxQueue
 from shared.runtime.unit_of_work.registry import Registry
@@ -122,7 +122,7 @@ class Runtime:
 
         With `more`, what came while the transaction began belongs to it as well.
         """
-        batch: Batch | None = None
+        batch: BatchSpans | None = None
         try:
             async with self.work() as work:
                 if more is not None:

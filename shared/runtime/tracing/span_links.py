@@ -20,7 +20,7 @@ _CONTEXT = re.compile(rb'"traceparent":"([0-9a-f-]{55})"')
 _KIND = re.compile(rb'"type":"([a-z0-9_.]{1,100})"')
 
 
-class Tie(NamedTuple):
+class FactLink(NamedTuple):
     """What was said in one context about something of which another context was the last to speak."""
 
     subject: UUID
@@ -40,11 +40,11 @@ def before(facts: Sequence[FactRow]) -> list[tuple[UUID, int]]:
     return [(row[2], row[3] - 1) for row in facts if row[3] > 1 and context_in(row[4])][:TIES_MAX]
 
 
-def ties_between(facts: Iterable[FactRow], found: Iterable[tuple[UUID, bytes]]) -> Iterator[Tie]:
+def ties_between(facts: Iterable[FactRow], found: Iterable[tuple[UUID, bytes]]) -> Iterator[FactLink]:
     """The ties of facts to those found before them, given as aggregate and body; one trace is not tied to itself."""
     earlier = {subject: context_in(body) for subject, body in found}
     for _, _, subject, _, body in facts:
         known, now = earlier.get(subject, ""), context_in(body)
         if known and now and trace_id_of(known) != trace_id_of(now):
             kind = _KIND.search(body)
-            yield Tie(subject, "" if kind is None else kind[1].decode(), known, now)
+            yield FactLink(subject, "" if kind is None else kind[1].decode(), known, now)

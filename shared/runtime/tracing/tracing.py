@@ -37,11 +37,11 @@ class Tracing(Protocol):
         """The span of a request, below its caller's traceparent where it gave one."""
         ...
 
-    def process(self, events: Sequence[Event]) -> "Batch":
+    def process(self, events: Sequence[Event]) -> "BatchSpans":
         """Spans of the events that one transaction applies."""
         ...
 
-    def publish(self, envelopes: Sequence[Envelope]) -> "Batch":
+    def publish(self, envelopes: Sequence[Envelope]) -> "BatchSpans":
         """Spans of the events that are being published."""
         ...
 
@@ -54,7 +54,7 @@ class Tracing(Protocol):
         ...
 
 
-class Batch(Protocol):
+class BatchSpans(Protocol):
     """The spans of one batch; without any it costs nothing."""
 
     @property

@@ -25,7 +25,7 @@ from shared.runtime.database.sql import Connection, Record
 from shared.runtime.tracing.contexts import Contexts
 from shared.runtime.tracing.span_links import before
 from shared.runtime.tracing.tracing import Tracing
-from shared.runtime.unit_of_work.outbox_queue import Unit, unit_of
+from shared.runtime.unit_of_work.outbox_queue import CommittedBatch, unit_of
 from shared.runtime.unit_of_work.pending import WorkConnection
 from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.rows import Rows, Stamp
@@ -37,7 +37,7 @@ from shared.runtime.unit_of_work.statement import (
     NOTICE,
     OUTBOX,
     TIMER,
-    Kind,
+    InsertSpec,
     Row,
     copy,
     joined,
@@ -103,7 +103,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(slots=True)
-class _Said:
+class _PendingRows:
     """What a Work has said and not yet written."""
 
     received: list[tuple[UUID]] = field(default_factory=list)
@@ -136,9 +136,9 @@ class Work:
         self.contexts: Contexts | None = None
         self.tracing: Tracing | None = None
         """Who ties what a request says to what was said before; None where nobody traces, and for messages."""
-        self.handed: list[tuple[int, Unit]] = []
+        self.handed: list[tuple[int, CommittedBatch]] = []
         self.after_commit: list[Callable[[], object]] = []
-        self._said = _Said()
+        self._said = _PendingRows()
         self._wire_time = now.isoformat()
         self._id_head = b""
         self._id_tail = 0
@@ -267,7 +267,7 @@ class Work:
         Raises: Bug when changed rows were not as they were loaded; SerializationError, UniqueViolationError when a
         parallel transaction was first.
         """
-        said, self._said = self._said, _Said()
+        said, self._said = self._said, _PendingRows()
         connection, changes = self.connection.raw, self.connection.take()
         if self.contexts is not None:
             said.facts, said.outbox = self.contexts.stamp_rows(said.facts, said.outbox)
@@ -289,7 +289,7 @@ class Work:
         if outbox:
             self._hand_over(written.outbox, outbox)
 
-    def _rows_of(self, said: _Said, outbox: Sequence[Row]) -> list[tuple[Kind, Sequence[Row], Row]]:
+    def _rows_of(self, said: _PendingRows, outbox: Sequence[Row]) -> list[tuple[InsertSpec, Sequence[Row], Row]]:
         """Every kind with its rows and what they share; the outbox last."""
         notices = [
             (self.new_id(), n.recipient, n.subject_type, n.subject_id, n.event, n.text, n.reason, n.article)
