@@ -25,10 +25,11 @@ from sqlalchemy.pool import NullPool
 from bench.load import connect, get
 from embedded.binaries import default_folder
 from embedded.child import HOST, die_with_parent, free_port
+from embedded.components import service_names
 from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from shared.runtime.service.service import Service
 
-SERVICES = ("identity", "catalog", "voucher", "order", "settlement")
+SERVICES = service_names()
 ROOT = Path(__file__).resolve().parents[1]
 READY_S = 60.0
 STOP_S = 20.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
+from embedded.platform import SERVICES
 from embedded.proof import Check, PlanProof, Proof
 from operations.differences import signed_yuan
 from shared.kernel.calendar import BEIJING
@@ -30,13 +31,6 @@ class Front:
     """When the proof was read; it is of that moment and is not read again while the platform runs."""
 
 
-SERVICES = (
-    ("identity", "身份", "上云企业与云服务商注册、实名认证、认定、工作人员、登录"),
-    ("catalog", "目录", "云服务产品、两级审核、公开目录"),
-    ("voucher", "云券", "年度计划、申领队列、额度账户、复式账本"),
-    ("order", "订单", "下单、确认、取消、退款（Saga）、合同"),
-    ("settlement", "兑现", "兑现申请、审核、拨付、支付"),
-)
 COLUMNS = (
     ("left_fen", "未分配"),
     ("earmarked_fen", "已预留"),
@@ -83,10 +77,10 @@ def render(front: Front) -> str:
 
 def _services() -> str:
     rows = "".join(
-        f"<tr><td><b>{title}</b> <code>{name}</code></td><td>{text}</td>"
-        f'<td><a href="/api/{name}/v1/docs">API 文档</a></td>'
-        f'<td><a href="/api/{name}/v1/openapi.json">OpenAPI</a></td></tr>'
-        for name, title, text in SERVICES
+        f"<tr><td><b>{escape(each.title or each.name)}</b> <code>{each.name}</code></td><td>{escape(each.duty)}</td>"
+        f'<td><a href="/api/{each.name}/v1/docs">API 文档</a></td>'
+        f'<td><a href="/api/{each.name}/v1/openapi.json">OpenAPI</a></td></tr>'
+        for each in SERVICES
     )
     return (
         f"<section><h2>服务</h2><table><tr><th>服务</th><th>职责</th><th></th><th></th></tr>{rows}</table>"

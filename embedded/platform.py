@@ -13,19 +13,16 @@ from typing import Any
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
+from embedded.components import service_names
 from embedded.postgres import EmbeddedPostgres
-from services.catalog.service import SERVICE as CATALOG
-from services.identity.service import SERVICE as IDENTITY
-from services.order.service import SERVICE as ORDER
-from services.settlement.service import SERVICE as SETTLEMENT
-from services.voucher.service import SERVICE as VOUCHER
+from operations.places import service_of
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.deploy.grants import DatabaseLogin, ensure_database
 from shared.runtime.deploy.migrate import upgrade
 from shared.runtime.host.host import Host, open_host
 from shared.runtime.service import Service, ServiceSettings
 
-SERVICES: tuple[Service, ...] = (IDENTITY, CATALOG, VOUCHER, ORDER, SETTLEMENT)
+SERVICES: tuple[Service, ...] = tuple(map(service_of, service_names()))
 SECRET_BYTES = 32
 
 
@@ -97,7 +94,7 @@ async def prepare_databases(
     owners: dict[str, str] = {}
     for service in SERVICES:
         owner, runtime = (
-            Account(role=role, password=kept.get(f"{role}.database"), database=service.name)
+            DatabaseLogin(role=role, password=kept.get(f"{role}.database"), database=service.name)
             for role in (f"{service.name}_owner", service.name)
         )
         await ensure_database(postgres.admin_dsn, owner=owner, runtime=runtime)

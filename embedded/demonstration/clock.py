@@ -4,9 +4,10 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+from embedded.components import service_names
 from embedded.demonstration.client import Act, Api, Login, StoryFailed, together
 
-SERVICES = ("identity", "catalog", "voucher", "order", "settlement")
+SERVICES = service_names()
 QUIET_S = 60.0
 QUIET_POLL_S = 0.02
 QUIET_TIMES = 2

@@ -28,7 +28,7 @@ from shared.runtime.sql import DriverConnection
 _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_database() AS name,
        clock_timestamp() AS taken_at, (SELECT max(recorded_at) FROM fact) AS newest_fact,
-       (SELECT version_num FROM alembic_version) AS schema
+       (SELECT string_agg(version_num, ' and ' ORDER BY version_num COLLATE "C") FROM alembic_version) AS schema
 """
 _SESSIONS = """
 SELECT usename, application_name, count(*) AS sessions FROM pg_stat_activity

@@ -11,7 +11,7 @@ from operations.journal import last, record
 from operations.places import Database, Estate, WrongUse, open_estate, service_names
 from operations.report import Code, Report, table
 from operations.rewinding import CARRY_STATE, renew
-from shared.runtime.messaging.resend import Place, Selection, count_facts, has_room, resend_after, resend_batch
+from shared.runtime.messaging.resend import FactPlace, Selection, count_facts, has_room, resend_after, resend_batch
 
 ACT = "resend_facts"
 ROOM_TIMEOUT_S = 60.0
@@ -68,7 +68,9 @@ async def run(call: Call) -> Report:
 async def _run_since(call: Call) -> Report:
     given = call.given
     wanted_until: datetime = given.until or datetime.now(UTC)
-    wanted = Selection(since=Place.at(given.since), until=wanted_until, aggregate_type=given.stream.partition(".")[2])
+    wanted = Selection(
+        since=FactPlace.at(given.since), until=wanted_until, aggregate_type=given.stream.partition(".")[2]
+    )
     async with open_estate([given.service]) as estate:
         database = estate[given.service]
         async with database.reading() as connection:
@@ -117,7 +119,7 @@ async def _continued(database: Database, wanted: Selection, subject: UUID) -> Se
         before = await last(connection, subject_id=subject, act=ACT)
     if before is None or before["finished"]:
         return wanted
-    place = Place(datetime.fromisoformat(before["recorded_at"]), UUID(before["event_id"]))
+    place = FactPlace(datetime.fromisoformat(before["recorded_at"]), UUID(before["event_id"]))
     return Selection(since=place, until=wanted.until, aggregate_type=wanted.aggregate_type)
 
 

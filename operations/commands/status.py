@@ -6,12 +6,11 @@ from typing import Any
 
 import asyncpg
 import httpx
-from alembic.script import ScriptDirectory
 
 from operations.commands.base import Call, Subparsers, command
 from operations.places import Database, open_estate, service_names
 from operations.report import Code, Report, table
-from shared.runtime.deploy.migrate import migration_config
+from shared.runtime.deploy.branches import listed, newest_revisions
 
 COUNTED_MAX = 100_000
 ASK_TIMEOUT_S = 3.0
@@ -72,13 +71,13 @@ async def _row(database: Database) -> dict[str, Any]:
 
 
 async def _schema(database: Database) -> str:
-    head = ScriptDirectory.from_config(migration_config(database.service.name)).get_current_head()
+    newest = newest_revisions(database.service.name)
     async with database.reading() as connection:
         try:
-            at = await connection.fetchval("SELECT version_num FROM alembic_version")
+            there = {row["version_num"] for row in await connection.fetch("SELECT version_num FROM alembic_version")}
         except asyncpg.UndefinedTableError:
             return "no migrations"
-    return "newest" if at == head else f"{at} of {head}"
+    return "newest" if there == newest else f"{listed(there)} of {listed(newest)}"
 
 
 async def _ready(name: str, counts: Mapping[str, Any]) -> str:

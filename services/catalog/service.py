@@ -8,6 +8,8 @@ from shared.runtime.service import Service
 
 SERVICE = Service(
     name="catalog",
+    title="目录",
+    duty="云服务产品、两级审核、公开目录",
     metadata=METADATA,
     settings=CatalogSettings,
     router=router,

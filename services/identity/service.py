@@ -96,6 +96,8 @@ def _add_rules(runtime: Runtime, settings: IdentitySettings) -> None:
 
 SERVICE = Service(
     name="identity",
+    title="身份",
+    duty="上云企业与云服务商注册、实名认证、认定、工作人员、登录",
     metadata=METADATA,
     settings=IdentitySettings,
     router=router,

@@ -26,6 +26,8 @@ async def register_documents(runtime: Any) -> None:  # noqa: ANN401 - the runnin
 
 SERVICE = Service(
     name="settlement",
+    title="兑现",
+    duty="兑现申请、审核、拨付、支付",
     metadata=METADATA,
     settings=SettlementSettings,
     gauge_queries=QUERIES,

@@ -26,6 +26,8 @@ async def prepare(runtime: Runtime) -> None:
 
 SERVICE = Service(
     name="voucher",
+    title="云券",
+    duty="年度计划、申领队列、额度账户、复式账本",
     metadata=METADATA,
     settings=VoucherSettings,
     gauge_queries=QUERIES,

@@ -1,7 +1,7 @@
 """Files on their way in and out over HTTP: few at once, and on disk instead of in memory.
 
 A route that takes a file declares how large it may be (`file_body`), and takes it in when it has checked what can be
-checked without it. A route that gives one sends it in chunks, no faster than the caller reads (`Delivery`).
+checked without it. A route that gives one sends it in chunks, no faster than the caller reads (`Download`).
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class TransfersOfAccountBusy(Refusal):
     zh = "您同时上传或下载的文件过多（最多 {at_once_max} 个），请等待完成后重试。"
 
 
-class _Lane:
+class _TransferLane:
     """The transfers of one account: a few under way, some more in line."""
 
     __slots__ = ("inside", "turn")
@@ -65,12 +65,12 @@ class Places:
         self._free = asyncio.Semaphore(at_once_max)
         self._inside_max = at_once_max + WAITING_MAX
         self._inside = 0
-        self._lanes: dict[UUID, _Lane] = {}
+        self._lanes: dict[UUID, _TransferLane] = {}
 
     @asynccontextmanager
     async def take(self, account_id: UUID) -> AsyncIterator[None]:
         """A place for the length of the block. Raises: TransfersBusy, TransfersOfAccountBusy."""
-        lane = self._lanes.get(account_id) or _Lane()
+        lane = self._lanes.get(account_id) or _TransferLane()
         if lane.inside >= OF_ACCOUNT_MAX:
             raise TransfersOfAccountBusy(at_once_max=OF_ACCOUNT_MAX, retry_after_s=_RETRY_AFTER_S)
         if self._inside >= self._inside_max:
@@ -183,5 +183,5 @@ async def _sending(request: Request) -> AsyncIterator[Sending]:
             sending.spool.close()
 
 
-Delivery = Annotated[Sending, Depends(_sending, scope="request")]
+Download = Annotated[Sending, Depends(_sending, scope="request")]
 """A dependency: a place for a download, until its last byte is sent or the caller has gone."""

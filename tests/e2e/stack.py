@@ -27,7 +27,7 @@ from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.declare import MANAGEMENT_PORT, declare, grant
 from shared.runtime.bus.topology import topology
-from shared.runtime.deploy.grants import Account, ensure_database
+from shared.runtime.deploy.grants import DatabaseLogin, ensure_database
 from shared.runtime.service.service import Service
 from tests.containers import image
 
@@ -174,8 +174,8 @@ class Stack:
         host, port = self.outside(f"{service.name}-db")
         return self._account(service, f"{service.name}_owner").url(f"postgresql://{host}:{port}")
 
-    def _account(self, service: Service, role: str) -> Account:
-        return Account(role=role, password=self.password, database=service.name)
+    def _account(self, service: Service, role: str) -> DatabaseLogin:
+        return DatabaseLogin(role=role, password=self.password, database=service.name)
 
     def _bus_url(self, user: str, place: str) -> str:
         return f"amqp://{user}:{self.password}@{place}/"

@@ -10,8 +10,10 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-LISTING = CHECKOUT / "deploy" / "components"
+from embedded.components import CHECKOUT, LISTING, listed
+
+__all__ = ["CHECKOUT", "LISTING", "Component", "FaultyDeclaration", "component_of", "listed", "serving"]
+
 NAME = re.compile(r"[a-z]+")
 """The gateway finds a component by its name in the path, which is also the name of its role and database."""
 FILES = "/files"
@@ -73,12 +75,6 @@ class Component:
     def variable(self, setting: str) -> str:
         """The environment variable of a setting."""
         return f"{self.name}_{setting}".upper()
-
-
-def listed(listing: Path = LISTING) -> Mapping[str, Sequence[str]]:
-    """The folders of every component by its name, in the order of the list."""
-    lines = [line.split() for line in listing.read_text(encoding="utf-8").splitlines()]
-    return {words[0]: words[1:] for words in lines if words and not words[0].startswith("#")}
 
 
 def serving(listing: Path = LISTING) -> Sequence[Component]:

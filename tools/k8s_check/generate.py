@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from embedded.platform import SERVICES
-from tools.k8s_check import broker, databases, monitoring, operations, routes, scaling, secrets, setup
+from tools.k8s_check import base, broker, databases, monitoring, operations, routes, scaling, secrets, setup
 from tools.k8s_check.documents import MANIFESTS, Document, Finding, dump_all
 
 HEADER = "# Written by `make k8s-check ARGS=--write` from the code; a change by hand is lost. Overlays patch it.\n"
@@ -31,13 +31,17 @@ FILES: Mapping[str, Generator] = {
 
 def generated() -> dict[str, str]:
     """The text of every generated file by its path below the manifests."""
-    return {path: HEADER + dump_all(generator()) for path, generator in FILES.items()}
+    texts = {path: dump_all(generator()) for path, generator in FILES.items()}
+    texts["base/kustomization.yaml"] = base.base_list(SERVICES)
+    texts |= {f"base/{service.name}/kustomization.yaml": base.service_base(service) for service in SERVICES}
+    return {path: HEADER + text for path, text in texts.items()}
 
 
 def write(manifests: Path = MANIFESTS) -> list[str]:
     """Write what differs; returns the paths written."""
     changed = [path for path, text in generated().items() if _text_of(manifests / path) != text]
     for path in changed:
+        (manifests / path).parent.mkdir(parents=True, exist_ok=True)
         (manifests / path).write_text(generated()[path], encoding="utf-8")
     return changed
 

@@ -13,7 +13,7 @@ from services.identity.uploads import Upload, upload
 from shared.contracts.permissions import Permission, Role
 from shared.contracts.policy import PartyKind
 from shared.documents.blobs import EncryptedBlobs
-from shared.documents.transfers import Delivery, IncomingFile, file_body
+from shared.documents.transfers import Download, IncomingFile, file_body
 from shared.runtime.auth import Principal
 from shared.runtime.http import actor_of, principal_of, require, runtime_of
 from shared.runtime.work import NotFound, PermissionMissing
@@ -80,7 +80,7 @@ async def read_document(
     request: Request,
     document_id: UUID,
     principal: Annotated[Principal, Depends(_caller)],
-    delivery: Delivery,
+    delivery: Download,
 ) -> Response:
     """The opened document as an attachment; that it was read, or denied, is recorded. Source: R7, R8, ASVS 3.2.1."""
     runtime = runtime_of(request)

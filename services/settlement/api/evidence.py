@@ -17,7 +17,7 @@ from shared.contracts.permissions import Permission
 from shared.documents import loose_files
 from shared.documents.blobs import EncryptedBlobs
 from shared.documents.inspection import DocumentLimits
-from shared.documents.transfers import Delivery, IncomingFile, Transfers, file_body
+from shared.documents.transfers import Download, IncomingFile, Transfers, file_body
 from shared.documents.uploads import Inspections, keep_if_recorded
 from shared.kernel.money import MAX_FEN
 from shared.runtime.auth import Principal
@@ -90,7 +90,7 @@ async def get_evidence(  # noqa: PLR0913 - the parts of an address
     order_id: UUID,
     kind: EvidenceKindName,
     reader: ScopedReader,
-    delivery: Delivery,
+    delivery: Download,
 ) -> Response:
     """The file itself, for its provider and for the reviewers; who reads it is recorded before it leaves."""
     runtime = runtime_of(request)

@@ -17,7 +17,7 @@ from shared.contracts.policy.schema import (
     DocumentKind,
     Layer,
     LegalReference,
-    Notice,
+    NoticeText,
     PackDocument,
     PartyKind,
     Region,
@@ -56,7 +56,7 @@ class PolicyPack(PackDocument, frozen=True, kw_only=True, dict=True):
         return {region.code: region for region in self.regions}
 
     @cached_property
-    def _notices_by_code(self) -> dict[str, Notice]:
+    def _notices_by_code(self) -> dict[str, NoticeText]:
         return {notice.code: notice for notice in self.notices}
 
     def class_of(self, code: str) -> ServiceClass | None:
@@ -74,7 +74,7 @@ class PolicyPack(PackDocument, frozen=True, kw_only=True, dict=True):
         """The region of that code, or None. Source: R5."""
         return self._regions_by_code.get(code)
 
-    def notice(self, code: str) -> Notice:
+    def notice(self, code: str) -> NoticeText:
         """The notice text of that code. Raises: Bug when the pack has none."""
         notice = self._notices_by_code.get(code)
         if notice is None:

@@ -185,7 +185,7 @@ class Aim(Table, frozen=True, kw_only=True):
     source: Text
 
 
-class Notice(Table, frozen=True, kw_only=True):
+class NoticeText(Table, frozen=True, kw_only=True):
     """A text sent or published; `{name}` marks are filled in by the service that sends it."""
 
     code: Code
@@ -229,7 +229,7 @@ class PackDocument(Table, frozen=True, kw_only=True):
     delisting_grounds: Annotated[tuple[DelistingGround, ...], msgspec.Meta(min_length=1)]
     fraud_acts: Annotated[tuple[CodedText, ...], msgspec.Meta(min_length=1)]
     evaluation_axes: Annotated[tuple[CodedText, ...], msgspec.Meta(min_length=1)]
-    notices: Annotated[tuple[Notice, ...], msgspec.Meta(min_length=1)]
+    notices: Annotated[tuple[NoticeText, ...], msgspec.Meta(min_length=1)]
     legal_references: Annotated[tuple[LegalReference, ...], msgspec.Meta(min_length=1)]
     aims: tuple[Aim, ...] = ()
     aliases: tuple[Alias, ...] = ()

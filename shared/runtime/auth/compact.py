@@ -19,7 +19,7 @@ TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of RFC 9068
 TOKEN_LENGTH_MAX: Final = 4096
 
 
-class Unreadable(ValueError):
+class UnreadableToken(ValueError):
     """The text is not a token of ours; its only argument says what is wrong, in one word."""
 
 
@@ -51,29 +51,32 @@ _JWS.register_algorithm(ALGORITHM, _Libsodium())
 
 
 def read_signed(token: str, keys: Mapping[str, VerifyKey]) -> bytes:
-    """The payload of a token that one of `keys`, by its kid, has signed. Raises: Unreadable. Source: RFC 7515, 8725."""
+    """The payload of a token that one of `keys`, by its kid, has signed. Raises: UnreadableToken.
+
+    Source: RFC 7515, RFC 8725.
+    """
     if len(token) > TOKEN_LENGTH_MAX:
-        raise Unreadable("length")
+        raise UnreadableToken("length")
     # PyJWT takes padding, which would give one token several spellings.
     if "=" in token:
-        raise Unreadable("form")
+        raise UnreadableToken("form")
     key = keys.get(_header_of(token).kid)
     if key is None:
-        raise Unreadable("key")
+        raise UnreadableToken("key")
     try:
         payload: bytes = _JWS.decode(token, key, algorithms=[ALGORITHM])  # type: ignore[arg-type] # a key of _Libsodium
     except jwt.InvalidSignatureError as error:
-        raise Unreadable("signature") from error
+        raise UnreadableToken("signature") from error
     except (jwt.InvalidTokenError, ValueError) as error:
-        raise Unreadable("form") from error
+        raise UnreadableToken("form") from error
     return payload
 
 
 def _header_of(token: str) -> _Header:
-    """The header, of which nothing is believed but which key to ask. Raises: Unreadable."""
+    """The header, of which nothing is believed but which key to ask. Raises: UnreadableToken."""
     try:
         return _HEADERS.decode(base64url_decode(token.partition(".")[0]))
     except msgspec.ValidationError as error:
-        raise Unreadable("header") from error
+        raise UnreadableToken("header") from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise Unreadable("form") from error
+        raise UnreadableToken("form") from error

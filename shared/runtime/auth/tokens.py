@@ -21,7 +21,7 @@ from nacl.signing import VerifyKey
 from shared.contracts.permissions import Permission, Role, permissions_of
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
-from shared.runtime.auth.compact import ALGORITHM, TOKEN_TYPE, Unreadable, read_signed
+from shared.runtime.auth.compact import ALGORITHM, TOKEN_TYPE, UnreadableToken, read_signed
 
 TTL_MAX_S: Final = 300
 # Clocks of two machines may differ; a token from further ahead than this is not believed.
@@ -228,7 +228,7 @@ class TokenVerifier:
     def _read(self, token: str) -> _Verified:
         try:
             claims = _CLAIMS.decode(read_signed(token, self._keys))
-        except Unreadable as error:
+        except UnreadableToken as error:
             raise TokenInvalid(reason=str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise TokenInvalid(reason="claims") from error

@@ -33,7 +33,7 @@ class _Pending:
 
 
 @dataclass(slots=True, eq=False)
-class _Queue:
+class _MemoryQueue:
     """Deliveries in order, and a signal for the consumer."""
 
     ready: deque[Delivery] = field(default_factory=deque)
@@ -52,7 +52,7 @@ class MemoryExchange:
     """Routes envelopes between the services of one process."""
 
     def __init__(self, wirings: Sequence[Wiring]) -> None:
-        self.queues: dict[str, _Queue] = defaultdict(_Queue)
+        self.queues: dict[str, _MemoryQueue] = defaultdict(_MemoryQueue)
         self.unrouted: deque[Envelope] = deque(maxlen=1_000)
         self.dead: deque[bytes] = deque(maxlen=1_000)
         self._fact_queues: dict[str, list[str]] = defaultdict(list)
@@ -72,7 +72,7 @@ class MemoryExchange:
 class MemoryReceiver:
     """A consumer's side of one memory queue."""
 
-    def __init__(self, exchange: MemoryExchange, queue: _Queue) -> None:
+    def __init__(self, exchange: MemoryExchange, queue: _MemoryQueue) -> None:
         self._exchange = exchange
         self._queue = queue
         self._open: dict[Delivery, None] = {}

@@ -28,7 +28,7 @@ _OPEN, _BOUND = "everybody", "tenant"
 """The policy that lets every other role read and write as before, and the one that binds the tenant's role."""
 
 
-class Condition(Protocol):
+class RowCondition(Protocol):
     """When a row is a party's."""
 
     def sql(self, table: str) -> str:
@@ -72,11 +72,11 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class VisibleRows:
     """Which rows of a table a party may read: those that meet one of the conditions; `why` where it has none."""
 
     granted: bool = True
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[RowCondition, ...] = ()
     why: str = ""
 
     def sql(self, table: str) -> str:
@@ -89,33 +89,33 @@ def own(*columns: str) -> Own:
     return Own(columns)
 
 
-def party_rows(*conditions: Condition) -> dict[str, object]:
+def party_rows(*conditions: RowCondition) -> dict[str, object]:
     """Table.info of a table of which a party reads the rows that meet one of the conditions."""
-    return {_INFO: Rows(conditions=conditions)}
+    return {_INFO: VisibleRows(conditions=conditions)}
 
 
 def public_rows(why: str) -> dict[str, object]:
     """Table.info of a table of which anybody may read every row."""
-    return {_INFO: Rows(why=why)}
+    return {_INFO: VisibleRows(why=why)}
 
 
 def hidden_rows(why: str) -> dict[str, object]:
     """Table.info of a table that a view of parties names, and of which they see no row."""
-    return {_INFO: Rows(conditions=(Where("false"),), why=why)}
+    return {_INFO: VisibleRows(conditions=(Where("false"),), why=why)}
 
 
 def staff_rows(why: str) -> dict[str, object]:
     """Table.info of a table that no view of parties reads; their role has no right to it."""
-    return {_INFO: Rows(granted=False, why=why)}
+    return {_INFO: VisibleRows(granted=False, why=why)}
 
 
-def rows_of(table: Table) -> Rows | None:
+def rows_of(table: Table) -> VisibleRows | None:
     """What a table declares, or None."""
-    found: Rows | None = table.info.get(_INFO)
+    found: VisibleRows | None = table.info.get(_INFO)
     return found
 
 
-def granted_tables(metadata: MetaData) -> Iterator[tuple[Table, Rows]]:
+def granted_tables(metadata: MetaData) -> Iterator[tuple[Table, VisibleRows]]:
     """The tables that the tenant's role reads, with what it sees of them."""
     for table in metadata.sorted_tables:
         rows = rows_of(table)
@@ -123,7 +123,7 @@ def granted_tables(metadata: MetaData) -> Iterator[tuple[Table, Rows]]:
             yield table, rows
 
 
-def protected_tables(metadata: MetaData) -> Iterator[tuple[Table, Rows]]:
+def protected_tables(metadata: MetaData) -> Iterator[tuple[Table, VisibleRows]]:
     """The tables of which the tenant's role sees some rows only."""
     return ((table, rows) for table, rows in granted_tables(metadata) if rows.conditions)
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from shared.contracts.permissions import Role
-from shared.runtime.database.row_security import TENANT, Condition, Where, party_rows, staff_rows
+from shared.runtime.database.row_security import TENANT, RowCondition, Where, party_rows, staff_rows
 
 MOMENT = TIMESTAMP(timezone=True)
 _PARTIES = ", ".join(f"'role:{role.value}'" for role in (Role.ENTERPRISE, Role.PROVIDER))
@@ -80,7 +80,7 @@ class RuntimeTables:
 
 
 def attach(
-    metadata: MetaData, *, decisions: Sequence[Condition] = (), facts: Sequence[Condition] = ()
+    metadata: MetaData, *, decisions: Sequence[RowCondition] = (), facts: Sequence[RowCondition] = ()
 ) -> RuntimeTables:
     """Add the runtime's tables to a service's metadata; once for each service.
 
@@ -96,11 +96,11 @@ def attach(
     )
 
 
-def _shown(conditions: Sequence[Condition]) -> dict[str, object]:
+def _shown(conditions: Sequence[RowCondition]) -> dict[str, object]:
     return party_rows(*conditions) if conditions else staff_rows("parties read no history here")
 
 
-def _sending(metadata: MetaData, *, shown: Sequence[Condition]) -> dict[str, Table]:
+def _sending(metadata: MetaData, *, shown: Sequence[RowCondition]) -> dict[str, Table]:
     outbox = Table(
         "outbox",
         metadata,
@@ -271,7 +271,7 @@ def _trusting(metadata: MetaData) -> dict[str, Table]:
     return {"signing_key": signing_key, "revocation": revocation, "ended_session": ended_session}
 
 
-def _telling(metadata: MetaData, *, shown: Sequence[Condition]) -> dict[str, Table]:
+def _telling(metadata: MetaData, *, shown: Sequence[RowCondition]) -> dict[str, Table]:
     notice = Table(
         "notice",
         metadata,

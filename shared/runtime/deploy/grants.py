@@ -48,7 +48,7 @@ _HANDED_OVER = "SELECT format('REASSIGN OWNED BY %I TO %I', $1::text, $2::text)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class DatabaseLogin:
     """A role, its password and its database."""
 
     role: str
@@ -72,7 +72,7 @@ class Account:
         return f"postgresql://{role}:{password}@{place}/{database}"
 
 
-async def ensure_database(admin_url: str, *, owner: Account, runtime: Account) -> None:
+async def ensure_database(admin_url: str, *, owner: DatabaseLogin, runtime: DatabaseLogin) -> None:
     """Make the roles and their database unless they exist, set the passwords, and let nobody else in.
 
     Safe to run again, also on a database that the runtime role owned. Raises: asyncpg.PostgresError, OSError.
@@ -154,8 +154,8 @@ def main() -> int:
     for service in parser.parse_args().services:
         try:
             admin_url = os.environ["DATABASE_ADMIN_URL"]
-            owner = Account.of(os.environ[f"{service.upper()}_MIGRATION_DATABASE_URL"])
-            runtime = Account.of(os.environ[f"{service.upper()}_DATABASE_URL"])
+            owner = DatabaseLogin.of(os.environ[f"{service.upper()}_MIGRATION_DATABASE_URL"])
+            runtime = DatabaseLogin.of(os.environ[f"{service.upper()}_DATABASE_URL"])
         except KeyError as error:
             parser.error(f"set {error.args[0]}")
         except ValueError as error:

@@ -8,18 +8,16 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.runtime.database.row_security import secure
+from shared.runtime.deploy.branches import listed, migration_config, upgrade_branches
 from shared.runtime.deploy.grants import VERSION_TABLE, grant
 
 if TYPE_CHECKING:
@@ -33,19 +31,10 @@ _NO_ROW_SECURITY = "row security is not on: make the roles (ADR 0024) and migrat
 CONNECT_TIMEOUT_S = 5.0
 
 
-def migration_config(service: str) -> Config:
-    """Alembic's configuration of one service; its migrations lie in the service's own folder."""
-    found = importlib.import_module(f"services.{service}")
-    folder = Path(str(found.__file__)).parent / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
 async def upgrade(service: str, dsn: str) -> bool:
     """Bring one service's database to the newest schema, make its fact partitions for 12 months, and grant rights.
 
+    A database that a release before the runtime's branch migrated is recognised (ADR 0028).
     The service runs as the role of its own name. Where no such role exists, or it is the one that migrates, there is
     one role for both and nothing to grant. Returns whether row security stands (`row_security.secure`).
     """
@@ -57,7 +46,7 @@ async def upgrade(service: str, dsn: str) -> bool:
             await connection.execute(text("SELECT pg_advisory_xact_lock(7365001)"))
             # Whoever waits for a lock on a table holds up everybody behind it; better to fail and be run again.
             await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
-            await connection.run_sync(_run, migration_config(service))
+            await connection.run_sync(upgrade_branches, service)
             await connection.run_sync(_partition)
             await connection.run_sync(grant, metadata, service)
             return await connection.run_sync(secure, metadata, service)
@@ -81,42 +70,38 @@ async def wait_for_schema(service: str, dsn: str, *, timeout_s: float) -> None:
     Raises: TimeoutError that says what was found last.
     """
     known = ScriptDirectory.from_config(migration_config(service))
-    head, past = known.get_current_head(), {script.revision for script in known.walk_revisions()}
+    heads, past = set(known.get_heads()), {script.revision for script in known.walk_revisions()}
     deadline = time.monotonic() + timeout_s
     while True:
-        found = await _version(dsn)
-        # A version that this release does not know was written by a later one, beside which this one still works.
-        if found.version == head or (found.version is not None and found.version not in past):
+        found = await _revisions(dsn)
+        # A revision that this release does not know was written by a later one, beside which this one still works.
+        if heads <= found.revisions or not found.revisions <= past:
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{service}: no schema {head} within {timeout_s:.0f} s: {found.reason}")
+            raise TimeoutError(f"{service}: no schema {listed(heads)} within {timeout_s:.0f} s: {found.reason}")
         await asyncio.sleep(POLL_S)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    version: str | None
+    revisions: frozenset[str]
     reason: str
 
 
-async def _version(dsn: str) -> _Found:
+async def _revisions(dsn: str) -> _Found:
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
         try:
-            version = await connection.fetchval(
+            rows = await connection.fetch(
                 f"SELECT version_num FROM {VERSION_TABLE}",  # noqa: S608 - our own constant
                 timeout=CONNECT_TIMEOUT_S,
             )
-            return _Found(version, f"the database is at {version}")
+            there = frozenset(row["version_num"] for row in rows)
+            return _Found(there, f"the database is at {listed(there)}")
         finally:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return _Found(None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-
-
-def _run(connection: "SqlConnection", config: Config) -> None:
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+        return _Found(frozenset(), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def _partition(connection: "SqlConnection") -> None:
@@ -135,13 +120,6 @@ def _partition(connection: "SqlConnection") -> None:
 
 def _month(year: int, month: int) -> datetime:
     return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
-
-
-def run_env(context: Any, metadata: Any) -> None:  # noqa: ANN401 - Alembic's context
-    """The body of every service's env.py: run on the connection that `upgrade` opened."""
-    context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-    with context.begin_transaction():
-        context.run_migrations()
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ from shared.runtime.operator.dead_letters import router as dead_letter_router
 from shared.runtime.operator.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, Looking
 from shared.runtime.schedule.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.schedule.scheduler import run_jobs, run_timers
-from shared.runtime.service.long_poll import run_news
+from shared.runtime.service.long_poll_lookup import run_news
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.service.service import Service
 from shared.runtime.service.settings import ServiceSettings

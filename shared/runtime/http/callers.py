@@ -8,7 +8,7 @@ from starlette.types import Scope
 from shared.contracts.permissions import Role
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal, TokenInvalid, TokenVerifier
-from shared.runtime.http.rates import Rate, RateTable
+from shared.runtime.http.rates import RateTable, RequestRate
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.validation.network import Proxies
 
@@ -26,10 +26,10 @@ class Callers:
         self._verifier = verifier
         self._proxies = proxies
         self._accounts = RateTable(
-            Rate(name="account", per_s=settings.rate_account_per_s, burst=settings.rate_account_burst)
+            RequestRate(name="account", per_s=settings.rate_account_per_s, burst=settings.rate_account_burst)
         )
         self._networks = RateTable(
-            Rate(name="network", per_s=settings.rate_network_per_s, burst=settings.rate_network_burst)
+            RequestRate(name="network", per_s=settings.rate_network_per_s, burst=settings.rate_network_burst)
         )
 
     def known(self, scope: Scope, authorization: str) -> Principal:

@@ -21,8 +21,8 @@ from shared.runtime.http.callers import tenant_of
 from shared.runtime.http.edge import principal_of, runtime_of
 from shared.runtime.http.idempotency import (
     SHOWN_ONCE,
-    Answer,
     CallKey,
+    StoredAnswer,
     call_key,
     canonical,
     claim_key,
@@ -172,7 +172,7 @@ class Commands:
 
     async def _refused(self, refusal: Refusal, key: CallKey) -> Response:
         """Store a decided "no" with its key, after the effects of the attempt were rolled back."""
-        answer = Answer(*encode_problem(refusal), "")
+        answer = StoredAnswer(*encode_problem(refusal), "")
         async with self._runtime.work() as work:
             first = await claim_key(work.connection, key)
             if first is not None:
@@ -181,7 +181,7 @@ class Commands:
             keep_answer(work, key, answer)
         return self._respond(answer, replay=False)
 
-    def _respond(self, answer: Answer, *, replay: bool) -> Response:
+    def _respond(self, answer: StoredAnswer, *, replay: bool) -> Response:
         path, request_id = self._request.url.path, self._request.scope["yunquan.request_id"]
         return respond(answer, replay=replay, instance=path, request_id=request_id)
 
@@ -194,17 +194,17 @@ class _Answering:
         self._location = location
         self._shown_once = shown_once
 
-    def answers(self, result: Any) -> tuple[Answer, Answer]:  # noqa: ANN401 - any result
+    def answers(self, result: Any) -> tuple[StoredAnswer, StoredAnswer]:  # noqa: ANN401 - any result
         """The answer and the one that is kept, in which what is shown once is masked."""
         body = to_json(result) if self._status != 204 else b""
         resource = self._location(result) if self._location else ""
-        answer = Answer(self._status, body, resource)
+        answer = StoredAnswer(self._status, body, resource)
         if not self._shown_once:
             return answer, answer
         masked = {
             name: SHOWN_ONCE if name in self._shown_once else value for name, value in msgspec.json.decode(body).items()
         }
-        return answer, Answer(self._status, msgspec.json.encode(masked), resource)
+        return answer, StoredAnswer(self._status, msgspec.json.encode(masked), resource)
 
 
 class VersionedCommands(Commands):

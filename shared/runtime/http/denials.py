@@ -10,7 +10,7 @@ import structlog
 from starlette.types import Scope
 
 from shared.runtime.http.callers import PRINCIPAL_KEY
-from shared.runtime.http.rates import Bucket, Rate
+from shared.runtime.http.rates import Bucket, RequestRate
 from shared.runtime.observability.requests import route_of
 from shared.runtime.service.runtime import Runtime
 
@@ -20,21 +20,21 @@ DENIED: Final = frozenset({401, 403, 429})
 UNKNOWN_CODE: Final = "unknown"
 
 
-class _Said(msgspec.Struct):
+class _DeniedProblem(msgspec.Struct):
     """What a denial needs of a problem."""
 
     code: str = UNKNOWN_CODE
     facts: dict[str, Any] = {}
 
 
-_READ: Final = msgspec.json.Decoder(_Said)
+_READ: Final = msgspec.json.Decoder(_DeniedProblem)
 
 
 class SparingLog:
     """Lets so many events into the log and counts the rest, so that nobody fills a disk by asking."""
 
     def __init__(self, *, per_s: float = 5.0, burst: int = 50) -> None:
-        self._bucket = Bucket(Rate(name="log", per_s=per_s, burst=burst))
+        self._bucket = Bucket(RequestRate(name="log", per_s=per_s, burst=burst))
         self._left_out = 0
 
     def left_out(self) -> int | None:
@@ -57,7 +57,7 @@ class Denials:
         try:
             said = _READ.decode(body)
         except (msgspec.DecodeError, msgspec.ValidationError):
-            said = _Said()
+            said = _DeniedProblem()
         permission = str(said.facts.get("permission", ""))
         runtime: Runtime | None = scope.get("yunquan.runtime")
         if runtime is not None:

@@ -62,7 +62,7 @@ class CallKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredAnswer:
     """A stored response. `body` is None once it is older than 30 days; then only the resource is named.
 
     A refusal is stored without the request it answered.
@@ -120,11 +120,11 @@ def _number(text: str) -> float | int:
 
 async def find_answers(
     connection: Connection, keys: Sequence[CallKey]
-) -> Mapping[tuple[str, str], tuple[bytes, Answer]]:
+) -> Mapping[tuple[str, str], tuple[bytes, StoredAnswer]]:
     """The stored answers of those keys that were used before, with the hash of their request."""
     rows = await connection.fetch(_FIND, [key.scope for key in keys], [key.key for key in keys])
     return {
-        (row["scope"], row["key"]): (row["request_hash"], Answer(row["status"], row["body"], row["resource"]))
+        (row["scope"], row["key"]): (row["request_hash"], StoredAnswer(row["status"], row["body"], row["resource"]))
         for row in rows
     }
 
@@ -152,7 +152,7 @@ async def keys_in_use(connection: Connection, keys: Sequence[CallKey]) -> set[tu
     return await keys_in_use(connection, keys[:half]) | await keys_in_use(connection, keys[half:])
 
 
-async def claim_key(connection: Connection, key: CallKey) -> tuple[bytes, Answer] | None:
+async def claim_key(connection: Connection, key: CallKey) -> tuple[bytes, StoredAnswer] | None:
     """The stored answer of a key with the hash of its request, or None: then the key is this transaction's.
 
     Where another transaction has the key, its end is waited for, KEY_WAIT_MS at most. Raises: IdempotencyKeyInUse.
@@ -166,10 +166,10 @@ async def claim_key(connection: Connection, key: CallKey) -> tuple[bytes, Answer
         row = await connection.fetchrow(_CLAIM, key.scope, key.key)
     if row["request_hash"] is None:
         return None
-    return row["request_hash"], Answer(row["status"], row["body"], row["resource"])
+    return row["request_hash"], StoredAnswer(row["status"], row["body"], row["resource"])
 
 
-def replayed(key: CallKey, stored: tuple[bytes, Answer]) -> Answer:
+def replayed(key: CallKey, stored: tuple[bytes, StoredAnswer]) -> StoredAnswer:
     """The first answer of a repeated call. Raises: IdempotencyKeyReused when the request differs."""
     request_hash, answer = stored
     if request_hash != key.request_hash:
@@ -177,12 +177,12 @@ def replayed(key: CallKey, stored: tuple[bytes, Answer]) -> Answer:
     return answer
 
 
-def keep_answer(work: Work, key: CallKey, answer: Answer) -> None:
+def keep_answer(work: Work, key: CallKey, answer: StoredAnswer) -> None:
     """Keep an answer with its effects. A unique violation at the flush means a parallel first call: run it again."""
     work.keep_answer((key.scope, key.key, key.request_hash, answer.status, answer.body, answer.resource))
 
 
-def respond(answer: Answer, *, replay: bool, instance: str, request_id: str) -> Response:
+def respond(answer: StoredAnswer, *, replay: bool, instance: str, request_id: str) -> Response:
     """An answer to the present request: the stored body, its ETag and Location, or the stored refusal."""
     if answer.body is None:
         response = _expired(answer, instance=instance, request_id=request_id)
@@ -210,7 +210,7 @@ def version_in(body: bytes) -> int | None:
         return None
 
 
-def _expired(answer: Answer, *, instance: str, request_id: str) -> Response:
+def _expired(answer: StoredAnswer, *, instance: str, request_id: str) -> Response:
     """The answer of a key whose stored body is past its 30 days: 409 that names the resource, and nothing runs."""
     if answer.status >= 400:
         detail = "该请求早已被拒绝，原因不再保存；如需重新办理，请换用新的 Idempotency-Key。"

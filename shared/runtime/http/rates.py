@@ -30,7 +30,7 @@ class RateExceeded(Refusal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class RequestRate:
     """A share: `burst` requests at once, then `per_s` each second; `name` is what the fields call it."""
 
     name: str
@@ -43,7 +43,7 @@ class Bucket:
 
     __slots__ = ("_at_s", "_burst", "_left", "_per_s", "_table")
 
-    def __init__(self, rate: Rate, table: "RateTable | None" = None) -> None:
+    def __init__(self, rate: RequestRate, table: "RateTable | None" = None) -> None:
         self._per_s = rate.per_s
         self._burst = float(rate.burst)
         self._left = self._burst
@@ -83,7 +83,7 @@ class Bucket:
 class RateTable:
     """The buckets of one kind of callers."""
 
-    def __init__(self, rate: Rate, *, entries_max: int = ENTRIES_MAX) -> None:
+    def __init__(self, rate: RequestRate, *, entries_max: int = ENTRIES_MAX) -> None:
         self._rate = rate
         self._entries_max = entries_max
         self._buckets: dict[Hashable, Bucket] = {}

@@ -16,7 +16,7 @@ from shared.runtime.service.lag import Flow
 from shared.runtime.unit_of_work.work import Work
 
 Key: TypeAlias = tuple[str, UUID]
-Run: TypeAlias = Callable[[Work, Sequence[Event]], Awaitable[None]]
+ApplyEvents: TypeAlias = Callable[[Work, Sequence[Event]], Awaitable[None]]
 
 _LOCK = """
 SELECT c.stream, c.aggregate_id, c.version FROM cursor c
@@ -60,7 +60,7 @@ class ParkedFault(Exception):
 class Cursors:
     """Applies the facts of one batch in one transaction."""
 
-    def __init__(self, work: Work, routes: Routes, run: Run) -> None:
+    def __init__(self, work: Work, routes: Routes, run: ApplyEvents) -> None:
         self._work = work
         self._routes = routes
         self._run = run

@@ -19,7 +19,7 @@ from shared.contracts.messages.base import EVENT_SPECIFICATION
 from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, ENVELOPE_EVENTS_MAX, FACT_PARTITION, Envelope
 from shared.runtime.database.sql import is_transient
 from shared.runtime.service.runtime import Runtime
-from shared.runtime.unit_of_work.outbox_queue import Unit
+from shared.runtime.unit_of_work.outbox_queue import CommittedBatch
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ DELETE FROM outbox WHERE id = ANY($3::bigint[]) AND EXISTS (SELECT FROM mine)
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedEnvelope:
     """An envelope and the ids of what it carries."""
 
     envelope: Envelope
@@ -71,12 +71,12 @@ class Packed:
     events: int
 
 
-def pack(producer: str, rows: Sequence[Any], *, mandatory: bool) -> list[Packed]:
+def pack(producer: str, rows: Sequence[Any], *, mandatory: bool) -> list[PackedEnvelope]:
     """Rows (id, routing_key, body) packed into envelopes; order within a routing key is kept."""
     open_rows: dict[str, list[Any]] = {}
     size_bytes: dict[str, int] = {}
     events: dict[str, int] = {}
-    packed: list[Packed] = []
+    packed: list[PackedEnvelope] = []
 
     def close(routing_key: str) -> None:
         taken = open_rows.pop(routing_key)
@@ -84,7 +84,7 @@ def pack(producer: str, rows: Sequence[Any], *, mandatory: bool) -> list[Packed]
         count = events.pop(routing_key)
         body = b"[" + b",".join(row["body"] for row in taken) + b"]"
         envelope = Envelope(producer, routing_key, body, mandatory)
-        packed.append(Packed(envelope, tuple(row["id"] for row in taken), count))
+        packed.append(PackedEnvelope(envelope, tuple(row["id"] for row in taken), count))
 
     for row in rows:
         key = row["routing_key"]
@@ -157,7 +157,7 @@ class Relay:
         elif self._busy:
             await asyncio.sleep(FACT_PAUSE_S)
 
-    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+    async def _look(self, handed: Sequence[CommittedBatch]) -> list[CommittedBatch]:
         """Rows that nobody handed over: of a predecessor, of another process, of a commit without its answer."""
         now = self._now()
         if not self._handed.must_look() and now < self._look_at:
@@ -166,9 +166,9 @@ class Relay:
         rows = await self._fetch(_READ, self._partition, known, READ_MAX)
         self._poll_s = POLL_S if rows else max(POLL_S, min(self._poll_s * 2, IDLE_POLL_S_MAX))
         self._look_at = now if len(rows) == READ_MAX else now + self._poll_s
-        return [Unit((row["id"],), ((row["routing_key"], row["body"]),)) for row in rows]
+        return [CommittedBatch((row["id"],), ((row["routing_key"], row["body"]),)) for row in rows]
 
-    async def _send(self, units: Sequence[Unit]) -> bool:
+    async def _send(self, units: Sequence[CommittedBatch]) -> bool:
         """Publish; what is confirmed counts as sent and is deleted a little later. Whether all of it is."""
         sent = set(self._sent)
         fresh = [unit for unit in units if not sent.issuperset(unit.ids)]
@@ -211,7 +211,7 @@ class Relay:
             rows: list[Any] = await connection.fetch(sql, *arguments)
             return rows
 
-    async def _publish(self, units: Sequence[Unit]) -> set[int]:
+    async def _publish(self, units: Sequence[CommittedBatch]) -> set[int]:
         """Publish units; the places of those that are not confirmed as a whole."""
         rows = [
             {"id": place, "routing_key": key, "body": body}

@@ -45,14 +45,14 @@ SELECT count(*) FROM wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FactPlace:
     """A place in the order in which a service recorded its facts."""
 
     recorded_at: datetime
     event_id: UUID
 
     @classmethod
-    def at(cls, moment: datetime) -> "Place":
+    def at(cls, moment: datetime) -> "FactPlace":
         """Before everything that was recorded at a moment."""
         return cls(moment, UUID(int=0))
 
@@ -61,7 +61,7 @@ class Place:
 class Selection:
     """Facts recorded from a place on and before `until`; of one aggregate type, or of all when it is empty."""
 
-    since: Place
+    since: FactPlace
     until: datetime
     aggregate_type: str = ""
 
@@ -74,12 +74,12 @@ async def count_facts(connection: Connection, wanted: Selection) -> dict[str, in
 
 async def resend_batch(
     connection: Connection, wanted: Selection, *, service: str, limit: int = BATCH_MAX
-) -> tuple[int, Place | None]:
+) -> tuple[int, FactPlace | None]:
     """Put the next facts of a selection into the outbox again: how many, and the place after them (None: no more)."""
     row = await connection.fetchrow(_RESEND, *_within(wanted), limit, service)
     if row is None:
         return 0, None
-    return row["facts"], Place(row["recorded_at"], row["event_id"])
+    return row["facts"], FactPlace(row["recorded_at"], row["event_id"])
 
 
 async def resend_after(connection: Connection, *, stream: str, aggregates: Sequence[tuple[UUID, int]]) -> int:

@@ -27,6 +27,7 @@ DATABASE_S_MAX = 2.0
 KEEP_S = 1.0
 
 _REVISION = re.compile(r'^(down_)?revision(?:: [^=]+)? = (?:"([^"]+)"|None)', re.MULTILINE)
+_RUNTIME_MIGRATIONS = Path(__file__).parents[1] / "deploy" / "migrations" / "versions"
 # Tables that nobody migrated (tests make them from their declarations) have no revision to compare.
 _SCHEMA = """
 SELECT to_regclass('alembic_version') IS NULL AS unversioned,
@@ -58,20 +59,24 @@ NOT_READY: Mapping[str, Missing] = {
 
 
 @lru_cache(maxsize=32)
-def revisions(service: str) -> tuple[frozenset[str], str]:
-    """All revisions of a service's migrations and the newest one, read from their files without loading Alembic."""
+def revisions(service: str) -> tuple[frozenset[str], frozenset[str]]:
+    """All revisions of a service's database and the newest ones, of its own branch and of the runtime's (ADR 0028).
+
+    Read from the files of the migrations, without loading Alembic.
+    """
     try:
         found = find_spec(f"services.{service}")
     except ModuleNotFoundError:
         found = None
     folder = Path(found.origin).parent / "migrations" / "versions" if found is not None and found.origin else None
+    if folder is None or not folder.is_dir():
+        return frozenset(), frozenset()
     made: set[str] = set()
     followed: set[str] = set()
-    for file in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
+    for file in sorted([*folder.glob("*.py"), *_RUNTIME_MIGRATIONS.glob("*.py")]):
         for down, name in _REVISION.findall(file.read_text(encoding="utf-8")):
             (followed if down else made).add(name)
-    heads = made - followed - {""}
-    return frozenset(made), max(heads, default="")
+    return frozenset(made), frozenset(made - followed - {""})
 
 
 class Readiness:
@@ -125,8 +130,7 @@ class Readiness:
         if not row["readable"]:
             return ["database.unreadable"]
         there = {item["version_num"] for item in await connection.fetch("SELECT version_num FROM alembic_version")}
-        behind = newest not in there and (not there or there <= known)
-        return ["database.behind"] if behind else []
+        return ["database.behind"] if not newest <= there and there <= known else []
 
 
 def readiness(missing: Mapping[str, Sequence[Missing]]) -> Response:

@@ -1,24 +1,10 @@
-"""Callers that wait for news of an aggregate: told by this process's commits, or found in the database.
-
-With several replicas the reply that a caller waits for may be applied by another one. So whoever has waited a moment is
-looked up, all of them with one statement, as long as somebody waits; a lone process tells its callers itself and seldom
-looks.
-"""
+"""Callers in this process that wait for news of an aggregate, and are told by its commits."""
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-import structlog
-
-if TYPE_CHECKING:
-    from shared.runtime.service.runtime import Runtime
-
-log = structlog.get_logger()
-
 WAITERS_MAX = 20_000
-LOOK_EACH_S = 0.1
 LOOK_MAX = 500
 
 
@@ -74,25 +60,3 @@ class Waiters:
 def _give_up(future: asyncio.Future[object]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-async def run_news(runtime: "Runtime") -> None:
-    """Look up what callers have waited for longer than a commit here would take; runs until cancelled."""
-    read = runtime.service.news
-    if read is None:
-        return
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(LOOK_EACH_S)
-        keys = runtime.waiters.waiting_since(loop.time() - LOOK_EACH_S)
-        if not keys:
-            continue
-        try:
-            async with runtime.reading() as connection:
-                news = await read(connection, keys)
-        except Exception as error:  # noqa: BLE001 - the callers wait on, and are answered at the latest when their time ends
-            log.warning("news.failed", service=runtime.service.name, error=type(error).__name__)
-            await asyncio.sleep(1.0)
-            continue
-        for key, value in news.items():
-            runtime.waiters.tell(key, value)

@@ -18,7 +18,7 @@ from shared.runtime.service.service import Service
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.tracing.contexts import contexts_of_events
 from shared.runtime.tracing.span_links import find_ties
-from shared.runtime.tracing.tracing import Batch, Tracing
+from shared.runtime.tracing.tracing import BatchSpans, Tracing
 from shared.runtime.unit_of_work.clock import BusinessClock
 from shared.runtime.unit_of_work.outbox_queue import OutboxQueue
 from shared.runtime.unit_of_work.registry import Registry
@@ -127,7 +127,7 @@ class Runtime:
 
         With `more`, what came while the transaction began belongs to it as well.
         """
-        batch: Batch | None = None
+        batch: BatchSpans | None = None
         try:
             async with self.work(tied=False) as work:
                 if more is not None:

@@ -17,8 +17,8 @@ from shared.runtime.service.hot_routes import HotRoute
 from shared.runtime.service.settings import ServiceSettings
 from shared.runtime.unit_of_work.work import Work
 
-Outcome: TypeAlias = Reply | Refusal
-MessageHandler: TypeAlias = Callable[[Work, Sequence[Any]], Awaitable[Sequence[Outcome] | None]]
+ReplyOrRefusal: TypeAlias = Reply | Refusal
+MessageHandler: TypeAlias = Callable[[Work, Sequence[Any]], Awaitable[Sequence[ReplyOrRefusal] | None]]
 Subscriptions: TypeAlias = Mapping[type[Message], MessageHandler]
 TimerHandler: TypeAlias = Callable[[Work, Sequence[UUID]], Awaitable[None]]
 JobHandler: TypeAlias = Callable[[Work], Awaitable[int]]
@@ -77,6 +77,9 @@ class Service:
     name: str
     metadata: MetaData
     settings: type[ServiceSettings]
+    title: str = ""
+    """Its name in Chinese, and what it does, for the page of the embedded platform."""
+    duty: str = ""
     router: APIRouter | None = None
     hot_routes: Sequence[HotRoute] = ()
     subscriptions: Subscriptions = field(default_factory=dict)

@@ -26,7 +26,7 @@ SELECT f.aggregate_id, f.body FROM unnest($1::uuid[], $2::int[]) AS e(aggregate_
 """
 
 
-class Tie(NamedTuple):
+class FactLink(NamedTuple):
     """What was said in one context about something of which another context was the last to speak."""
 
     subject: UUID
@@ -47,7 +47,7 @@ class _ToldFact(msgspec.Struct):
 _FACT = msgspec.json.Decoder(_ToldFact)
 
 
-async def find_ties(connection: Connection, said: Sequence[bytes]) -> list[Tie]:
+async def find_ties(connection: Connection, said: Sequence[bytes]) -> list[FactLink]:
     """The ties of facts, as they were said, to those before them, by one statement; one trace is not tied to itself.
 
     The facts are committed already, so a fault is logged and ties nothing.
@@ -62,5 +62,5 @@ async def find_ties(connection: Connection, said: Sequence[bytes]) -> list[Tie]:
         log.exception("tracing.not_tied", facts=len(said))
         return []
     earlier = {row["aggregate_id"]: read_traceparent(_FACT.decode(row["body"]).traceparent) for row in rows}
-    ties = [Tie(fact.subject, fact.type, earlier.get(fact.subject, ""), fact.traceparent) for fact in facts]
+    ties = [FactLink(fact.subject, fact.type, earlier.get(fact.subject, ""), fact.traceparent) for fact in facts]
     return [tie for tie in ties if tie.earlier and trace_id_of(tie.earlier) != trace_id_of(tie.later)]

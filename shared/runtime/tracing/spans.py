@@ -31,7 +31,7 @@ from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
 from shared.runtime.tracing.contexts import Contexts, contexts_of
 from shared.runtime.tracing.current import is_sampled, read_traceparent, span_id_of, trace_id_of
-from shared.runtime.tracing.span_links import Tie
+from shared.runtime.tracing.span_links import FactLink
 
 CLOSE_S = 3.0
 
@@ -61,7 +61,7 @@ def traceparent_of(span: Span) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-class _Request:
+class _OpenRequest:
     """The span of one request."""
 
     __slots__ = ("_open", "_span", "traceparent")
@@ -86,7 +86,7 @@ class _Request:
         span.end()
 
 
-class _Batch:
+class _RecordedBatch:
     """The spans of one batch of events."""
 
     __slots__ = ("_spans", "contexts")
@@ -104,7 +104,7 @@ class _Batch:
             span.end()
 
 
-_NOTHING = _Batch((), None)
+_NOTHING = _RecordedBatch((), None)
 
 
 class OtlpTracing:
@@ -120,11 +120,13 @@ class OtlpTracing:
         self._service = service
         self._open: dict[str, Span] = {}
 
-    def begin_request(self, method: str, *, parent: str) -> _Request:
+    def begin_request(self, method: str, *, parent: str) -> _OpenRequest:
         """The span of a request, below its caller's traceparent where it gave one."""
-        return _Request(self._tracer.start_span(method, context=context_of(parent), kind=SpanKind.SERVER), self._open)
+        return _OpenRequest(
+            self._tracer.start_span(method, context=context_of(parent), kind=SpanKind.SERVER), self._open
+        )
 
-    def process(self, events: Sequence[Event]) -> _Batch:
+    def process(self, events: Sequence[Event]) -> _RecordedBatch:
         """A span for each sampled event that one transaction applies; what it says belongs below that span."""
         if not any(event.traceparent for event in events):
             return _NOTHING
@@ -137,7 +139,7 @@ class OtlpTracing:
                 spans.append(span)
                 traceparent = traceparent_of(span)
             known.append((traceparent, (event.id, event.subject)))
-        return _Batch(spans, contexts_of(known))
+        return _RecordedBatch(spans, contexts_of(known))
 
     def _start_processing(self, event: Event, size: int) -> Span:
         attributes = {
@@ -153,7 +155,7 @@ class OtlpTracing:
             attributes=attributes,
         )
 
-    def publish(self, envelopes: Sequence[Envelope]) -> _Batch:
+    def publish(self, envelopes: Sequence[Envelope]) -> _RecordedBatch:
         """A span for each sampled event that is being published, below whatever said it."""
         spans: list[Span] = []
         for envelope in envelopes:
@@ -170,9 +172,9 @@ class OtlpTracing:
                     )
                     for kind, traceparent in sampled_in(envelope.body)
                 ]
-        return _Batch(spans, None) if spans else _NOTHING
+        return _RecordedBatch(spans, None) if spans else _NOTHING
 
-    def tie(self, ties: Sequence[Tie]) -> None:
+    def tie(self, ties: Sequence[FactLink]) -> None:
         """Link requests with what was said before, and that with the requests.
 
         A span that has ended takes no link any more, so the earlier trace gets a span without length that holds it.

@@ -12,7 +12,7 @@ from typing import Protocol
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import Envelope
 from shared.runtime.tracing.contexts import Contexts
-from shared.runtime.tracing.span_links import Tie
+from shared.runtime.tracing.span_links import FactLink
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -37,15 +37,15 @@ class Tracing(Protocol):
         """The span of a request, below its caller's traceparent where it gave one."""
         ...
 
-    def process(self, events: Sequence[Event]) -> "Batch":
+    def process(self, events: Sequence[Event]) -> "BatchSpans":
         """Spans of the events that one transaction applies."""
         ...
 
-    def publish(self, envelopes: Sequence[Envelope]) -> "Batch":
+    def publish(self, envelopes: Sequence[Envelope]) -> "BatchSpans":
         """Spans of the events that are being published."""
         ...
 
-    def tie(self, ties: Sequence[Tie]) -> None:
+    def tie(self, ties: Sequence[FactLink]) -> None:
         """Link requests with what was said before, and that with the requests."""
         ...
 
@@ -54,7 +54,7 @@ class Tracing(Protocol):
         ...
 
 
-class Batch(Protocol):
+class BatchSpans(Protocol):
     """The spans of one batch; without any it costs nothing."""
 
     @property

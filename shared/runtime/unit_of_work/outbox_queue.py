@@ -14,7 +14,7 @@ HANDED_ROWS_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class CommittedBatch:
     """The outbox rows of one committed transaction in one partition: their ids, and (routing key, body) of each."""
 
     ids: tuple[int, ...]
@@ -26,11 +26,11 @@ class OutboxQueue:
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
-        self._units: deque[Unit] = deque()
+        self._units: deque[CommittedBatch] = deque()
         self._rows = 0
         self._look = True
 
-    def give(self, unit: Unit) -> None:
+    def give(self, unit: CommittedBatch) -> None:
         """Hand over what was committed; above the bound it is left to be read from the table."""
         if self._rows + len(unit.rows) > HANDED_ROWS_MAX:
             self._look = True
@@ -39,9 +39,9 @@ class OutboxQueue:
             self._rows += len(unit.rows)
         self.wake.set()
 
-    def take(self, rows_max: int) -> list[Unit]:
+    def take(self, rows_max: int) -> list[CommittedBatch]:
         """The oldest units, at most `rows_max` rows or one unit."""
-        taken: list[Unit] = []
+        taken: list[CommittedBatch] = []
         count = 0
         while self._units and (not taken or count + len(self._units[0].rows) <= rows_max):
             taken.append(self._units.popleft())
@@ -65,6 +65,6 @@ class OutboxQueue:
         return look
 
 
-def unit_of(ids: Sequence[int], rows: Sequence[tuple[int, str, bytes]], *, partition: int) -> Unit:
+def unit_of(ids: Sequence[int], rows: Sequence[tuple[int, str, bytes]], *, partition: int) -> CommittedBatch:
     """The rows (partition, routing key, body) of one partition with the ids that partition got."""
-    return Unit(tuple(ids), tuple((key, body) for part, key, body in rows if part == partition))
+    return CommittedBatch(tuple(ids), tuple((key, body) for part, key, body in rows if part == partition))

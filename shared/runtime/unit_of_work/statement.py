@@ -26,7 +26,7 @@ OUTBOX_BYTES_MAX = 7_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class InsertSpec:
     """A table that rows are added to: its columns with their types, and those that are the same for a whole Work."""
 
     table: str
@@ -49,9 +49,11 @@ class Kind:
         )
 
 
-def _kind(table: Table, *columns: str, shared: Sequence[str] = (), **how: Any) -> Kind:  # noqa: ANN401 - as Kind takes them
+def _kind(table: Table, *columns: str, shared: Sequence[str] = (), **how: Any) -> InsertSpec:  # noqa: ANN401 - as InsertSpec takes them
     types = column_types(table)
-    return Kind(table.name, {name: types[name] for name in columns}, {name: types[name] for name in shared}, **how)
+    return InsertSpec(
+        table.name, {name: types[name] for name in columns}, {name: types[name] for name in shared}, **how
+    )
 
 
 _TABLES = attach(new_metadata())
@@ -89,12 +91,12 @@ _COUNTED = -1
 _NO_ROWS = "SELECT NULL::bigint AS id, NULL::smallint AS partition WHERE false"
 
 
-Part: TypeAlias = tuple[Rows[Any], Shape, bool]
+StatementPart: TypeAlias = tuple[Rows[Any], Shape, bool]
 """A change without its values: table, shape, and whether it updates rows, which are counted then."""
 
 
 @lru_cache(maxsize=512)
-def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...]) -> str:
+def _statement(changes: tuple[StatementPart, ...], kinds: tuple[str, ...]) -> str:
     """Changes first, then the kinds; answers with ids and partitions of outbox rows, and with what was counted.
 
     All parts of the statement see the tables as they were before it.
@@ -115,20 +117,20 @@ def _statement(changes: tuple[Part, ...], kinds: tuple[str, ...]) -> str:
     return f"WITH {written} {' UNION ALL '.join(answers) or _NO_ROWS}"
 
 
-def _placed(kinds: tuple[str, ...], *, first: int) -> Iterator[tuple[Kind, int]]:
+def _placed(kinds: tuple[str, ...], *, first: int) -> Iterator[tuple[InsertSpec, int]]:
     """Each kind with the number of its first parameter."""
     for kind in (_BY_TABLE[table] for table in kinds):
         yield kind, first
         first += _width(kind)
 
 
-def _width(kind: Kind) -> int:
+def _width(kind: InsertSpec) -> int:
     return len(kind.columns) + len(kind.shared)
 
 
 async def write(
     connection: Connection,
-    said: Sequence[tuple[Kind, Sequence[Row], Row]],
+    said: Sequence[tuple[InsertSpec, Sequence[Row], Row]],
     *,
     changes: Sequence[Change] = (),
 ) -> Sequence[Record]:
@@ -161,7 +163,7 @@ async def write(
     return [row for row in rows if row["partition"] != _COUNTED]
 
 
-async def copy(connection: Connection, kind: Kind, rows: Sequence[Row], same: Row) -> None:
+async def copy(connection: Connection, kind: InsertSpec, rows: Sequence[Row], same: Row) -> None:
     """Add many rows by COPY: the driver looks at each element of an array twice."""
     records = [(*row, *same) for row in rows] if same else rows
     await connection.copy_records_to_table(kind.table, records=records, columns=(*kind.columns, *kind.shared))

@@ -22,7 +22,7 @@ from shared.kernel.refusals import invariant
 from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, command_key, fact_key
 from shared.runtime.database.sql import Connection, Record
 from shared.runtime.tracing.contexts import Contexts
-from shared.runtime.unit_of_work.outbox_queue import Unit, unit_of
+from shared.runtime.unit_of_work.outbox_queue import CommittedBatch, unit_of
 from shared.runtime.unit_of_work.pending import WorkConnection
 from shared.runtime.unit_of_work.registry import Registry
 from shared.runtime.unit_of_work.rows import Rows, Stamp
@@ -34,7 +34,7 @@ from shared.runtime.unit_of_work.statement import (
     NOTICE,
     OUTBOX,
     TIMER,
-    Kind,
+    InsertSpec,
     Row,
     copy,
     joined,
@@ -100,7 +100,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(slots=True)
-class _Said:
+class _PendingRows:
     """What a Work has said and not yet written."""
 
     received: list[tuple[UUID]] = field(default_factory=list)
@@ -135,9 +135,9 @@ class Work:
         self.contexts: Contexts | None = None
         self.facts: list[bytes] = []
         """The facts that have been written, as they were said."""
-        self.handed: list[tuple[int, Unit]] = []
+        self.handed: list[tuple[int, CommittedBatch]] = []
         self.after_commit: list[Callable[[], object]] = []
-        self._said = _Said()
+        self._said = _PendingRows()
         self._wire_time = now.isoformat()
         self._id_ms = int(now.timestamp() * 1_000)
         # The highest of the 74 bits begins as 0, so that counting never runs out of them.
@@ -263,7 +263,7 @@ class Work:
         Raises: Bug when changed rows were not as they were loaded; SerializationError, UniqueViolationError when a
         parallel transaction was first.
         """
-        said, self._said = self._said, _Said()
+        said, self._said = self._said, _PendingRows()
         connection, changes = self.connection.raw, self.connection.take()
         if self.contexts is not None and not self.traceparent:
             _stamp(said, self.contexts)
@@ -283,7 +283,7 @@ class Work:
         if outbox:
             self._hand_over(written, outbox)
 
-    def _rows_of(self, said: _Said, outbox: Sequence[Row]) -> list[tuple[Kind, Sequence[Row], Row]]:
+    def _rows_of(self, said: _PendingRows, outbox: Sequence[Row]) -> list[tuple[InsertSpec, Sequence[Row], Row]]:
         """Every kind with its rows and what they share; the outbox last."""
         notices = [
             (self.new_id(), n.recipient, n.subject_type, n.subject_id, n.event, n.text, n.reason, n.article)
@@ -315,7 +315,7 @@ class Work:
         ]
 
 
-def _stamp(said: _Said, contexts: Contexts) -> None:
+def _stamp(said: _PendingRows, contexts: Contexts) -> None:
     """Give each event the traceparent of what it is about."""
     said.facts = [(*row[:4], _stamped(row[4], contexts.of(row[2]))) for row in said.facts]
     said.outbox = [

@@ -23,7 +23,7 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """PostgreSQL stores no NUL, and a terminal obeys the others."""
 _BREAKS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]*")
-_Item = TypeVar("_Item", bound=Hashable)
+_ItemT = TypeVar("_ItemT", bound=Hashable)
 _STRICT: Final = frozenset({"int", "bool", "float"})
 _PLAIN: Final = frozenset({"metadata", "serialization", "default", "expected", "ref"})
 
@@ -60,7 +60,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_CHECKS["datetime"])]
 """A moment of a query: an RFC 3339 date-time with its offset."""
 
 
-def _distinct(given: Sequence[_Item]) -> Sequence[_Item]:
+def _distinct(given: Sequence[_ItemT]) -> Sequence[_ItemT]:
     if len(set(given)) != len(given):
         raise PydanticCustomError("repeated", "items are repeated")
     return given

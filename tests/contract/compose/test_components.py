@@ -16,7 +16,7 @@ from tools.compose import __main__ as command
 from tools.compose.components import CHECKOUT, FaultyDeclaration, component_of, listed, serving
 from tools.k8s_check.setup import version
 
-COPIED = ("deploy", "operations", "services", "shared", "tools")
+COPIED = ("deploy", "embedded", "operations", "services", "shared", "tools")
 PORTAL = """
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -84,7 +84,7 @@ def mounted(service: Mapping[str, Any]) -> dict[str, str]:
 
 
 def test_the_committed_file_is_what_the_components_say() -> None:
-    assert command.is_current(), "run python -m tools.compose"
+    assert command.stale() == [], "run python -m tools.compose"
 
 
 def test_every_service_has_a_block_and_the_command_line_has_none() -> None:

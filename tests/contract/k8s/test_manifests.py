@@ -2,15 +2,17 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from embedded.platform import SERVICES
 from shared.runtime.bus.topology import topology
-from tests.new_component import SIXTH, add_folder, add_line
+from tests.new_component import SIXTH
 from tools.k8s_check import __main__ as command
 from tools.k8s_check import generate, render
+from tools.k8s_check.base import base_list, service_base
 from tools.k8s_check.documents import CHECKOUT, MANIFESTS, Rendered, containers_of, load_all, name_of
 from tools.k8s_check.rules import rule_findings
 from tools.k8s_check.schemas import SUPPORTED_VERSIONS, schema_findings
@@ -89,12 +91,16 @@ def test_a_service_never_holds_the_password_that_migrates(rendered: dict[str, Re
         assert set(named) == {name_of(deployment)}
 
 
-def test_a_sixth_component_is_one_folder_and_one_line(program: str, tmp_path: Path, copied_manifests: Path) -> None:
+def test_a_sixth_service_gets_its_objects_from_what_is_written(
+    program: str, tmp_path: Path, copied_manifests: Path
+) -> None:
     manifests = tmp_path / "k8s"
     shutil.copytree(copied_manifests, manifests)
     base = manifests / "base"
-    add_folder(base, "kustomization.yaml", like="order")
-    add_line(base / "kustomization.yaml", f"  - {SIXTH}", after="  - order")
+    sixth = replace(SERVICES[0], name=SIXTH)
+    (base / SIXTH).mkdir()
+    (base / SIXTH / "kustomization.yaml").write_text(service_base(sixth), encoding="utf-8")
+    (base / "kustomization.yaml").write_text(base_list([*SERVICES, sixth]), encoding="utf-8")
 
     found = render.render(manifests / "overlays" / "development", program=program)
 

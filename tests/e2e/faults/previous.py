@@ -2,13 +2,14 @@
 
 Before the first release a service's first migration is rewritten rather than followed by a second one. Across such a
 commit no rolling update is possible, by design: its database cannot be brought forward. So a revision is fit only when
-every migration it has is here, unchanged. Where none is fit, or the clone has no history, the same code goes under
-another version label, and the report says so.
+every migration it has is here, unchanged, or is one of those that were split when the runtime's tables got a branch of
+their own: databases of these are recognised (ADR 0028). Where none is fit, or the clone has no history, the same code
+goes under another version label, and the report says so.
 """
 
 import os
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,9 @@ from tests.e2e.stack import version
 GIT_S = 30.0
 BUILD_S = 600.0
 CODE = ("services", "shared")
-MIGRATIONS = "services/*/migrations/versions/*.py"
+MIGRATIONS = ("services/*/migrations/versions/*.py", "shared/runtime/deploy/migrations/versions/*.py")
+RECOGNISED = Path(__file__).with_name("recognised_migrations.txt")
+"""What `sha256sum` said of the migrations that were split, before they were."""
 
 
 class NotBuilt(Exception):
@@ -53,14 +56,14 @@ def choose(checkout: Path, wanted: str = "") -> Previous:
     for name, reason in candidates:
         revision = _git(checkout, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
         if revision and _is_fit(checkout, revision, here):
-            services = frozenset(map(_service_of, _migrations_of(checkout, revision)))
+            services = _services_of(_migrations_of(checkout, revision))
             return Previous(revision=revision, services=services, why=f"{reason}: {_subject(checkout, revision)}")
         if revision:
             unfit.append(
                 f"{reason} ({revision[:12]}) has a migration that was rewritten since and cannot be rolled from"
             )
     said = "; ".join(unfit) or "this checkout has no history"
-    every = frozenset(map(_service_of, here))
+    every = _services_of(here)
     return Previous(revision="", services=every, why=f"the same code under another version label: {said}")
 
 
@@ -78,24 +81,30 @@ def _candidates(checkout: Path) -> list[tuple[str, str]]:
 
 
 def _is_fit(checkout: Path, revision: str, here: Mapping[str, str]) -> bool:
-    """Whether every migration of a revision is here, byte for byte; a service that it has not is not rolled."""
+    """Whether every migration of a revision is here, byte for byte, or recognised.
+
+    A service that the revision has not is not rolled.
+    """
     paths = _migrations_of(checkout, revision)
+    recognised = set(RECOGNISED.read_text(encoding="utf-8").splitlines())
+    there = {path: _digest(_git(checkout, "show", f"{revision}:{path}").encode()) for path in paths}
     return bool(paths) and all(
-        here.get(path) == _digest(_git(checkout, "show", f"{revision}:{path}").encode()) for path in paths
+        here.get(path) == digest or f"{digest}  {path}" in recognised for path, digest in there.items()
     )
 
 
 def _migrations_of(checkout: Path, revision: str) -> list[str]:
-    listed = _git(checkout, "ls-tree", "-r", "--name-only", revision, "services").splitlines()
-    return [path for path in listed if Path(path).match(MIGRATIONS)]
+    listed = _git(checkout, "ls-tree", "-r", "--name-only", revision, *CODE).splitlines()
+    return [path for path in listed if any(Path(path).match(pattern) for pattern in MIGRATIONS)]
 
 
-def _service_of(path: str) -> str:
-    return path.split("/")[1]
+def _services_of(paths: Iterable[str]) -> frozenset[str]:
+    return frozenset(path.split("/")[1] for path in paths if path.startswith("services/"))
 
 
 def _migrations_here(checkout: Path) -> dict[str, str]:
-    return {str(file.relative_to(checkout)): _digest(file.read_bytes()) for file in sorted(checkout.glob(MIGRATIONS))}
+    files = sorted(file for pattern in MIGRATIONS for file in checkout.glob(pattern))
+    return {str(file.relative_to(checkout)): _digest(file.read_bytes()) for file in files}
 
 
 def _digest(content: bytes) -> str:

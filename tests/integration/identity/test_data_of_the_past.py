@@ -9,7 +9,8 @@ from alembic import command
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shared.runtime.deploy.migrate import migration_config, upgrade
+from shared.runtime.deploy.branches import migration_config
+from shared.runtime.deploy.migrate import upgrade
 
 START = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
 BODY, OTHER_BODY = "91520100MA6DK0X17", "91520300MA6H2B7C7"
@@ -21,7 +22,8 @@ async def schema_before(dsn: str) -> None:
     def run(connection: object) -> None:
         config = migration_config("identity")
         config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
+        for revision in ("runtime@head", "0005"):
+            command.upgrade(config, revision)
 
     async with engine.begin() as connection:
         await connection.run_sync(run)

@@ -19,7 +19,7 @@ from embedded.postgres import EmbeddedPostgres, PostgresSettings
 from services.order.store import orders
 from shared.runtime.database.row_security import RowSecurity, protected_tables, rows_of, secure, tenant_role
 from shared.runtime.database.tables import APPEND_ONLY
-from shared.runtime.deploy.grants import Account, ensure_database, grant
+from shared.runtime.deploy.grants import DatabaseLogin, ensure_database, grant
 from shared.runtime.deploy.migrate import upgrade, wait_for_schema
 from shared.runtime.service.service import Service
 
@@ -49,8 +49,8 @@ DEFINITIONS = (
 )
 
 
-def account(role: str, database: str) -> Account:
-    return Account(role=role, password=f"p w'{role}", database=database)
+def account(role: str, database: str) -> DatabaseLogin:
+    return DatabaseLogin(role=role, password=f"p w'{role}", database=database)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ async def test_a_migration_role_is_no_administrator(server: EmbeddedPostgres, se
 
 async def test_the_service_waits_for_its_schema_with_its_own_role(server: EmbeddedPostgres) -> None:
     await wait_for_schema("order", account("order", "order").url(server.admin_dsn), timeout_s=0)
-    wrong = Account(role="order", password="wrong", database="order")
+    wrong = DatabaseLogin(role="order", password="wrong", database="order")
     with pytest.raises(TimeoutError, match=r"no schema .* within 0 s: .*password"):
         await wait_for_schema("order", wrong.url(server.admin_dsn), timeout_s=0)
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from shared.contracts.permissions import Permission
 from shared.documents.blobs import EncryptedBlobs
 from shared.documents.settings import DocumentSettings, open_documents, open_transfers
-from shared.documents.transfers import Delivery, IncomingFile, Transfers, file_body
+from shared.documents.transfers import Download, IncomingFile, Transfers, file_body
 from shared.runtime.auth.tokens import Principal
 from shared.runtime.database.tables import attach
 from shared.runtime.http.edge import require, runtime_of
@@ -40,7 +40,7 @@ async def put(
 
 
 @router.get("/files/{name}", response_class=Response)
-async def get(request: Request, name: str, _: Owner, delivery: Delivery) -> Response:
+async def get(request: Request, name: str, _: Owner, delivery: Download) -> Response:
     """Give a file back."""
     opening = partial(runtime_of(request).ports.get(EncryptedBlobs).get, name, record_id=RECORD)
     return await delivery.answer(opening, media_type="application/pdf", headers={"Content-Disposition": "attachment"})

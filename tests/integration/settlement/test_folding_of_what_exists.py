@@ -11,7 +11,8 @@ from sqlalchemy.pool import NullPool
 
 from services.settlement.domain.evidence import EvidenceKey, KeyScheme
 from services.settlement.domain.references import normalise_reference
-from shared.runtime.deploy.migrate import migration_config, upgrade
+from shared.runtime.deploy.branches import migration_config
+from shared.runtime.deploy.migrate import upgrade
 
 START = dt.datetime(2029, 5, 4, tzinfo=dt.UTC)
 PROVIDER = UUID(int=1)
@@ -25,7 +26,8 @@ async def first_schema(dsn: str) -> None:
     def run(connection: object) -> None:
         config = migration_config("settlement")
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        for revision in ("runtime@head", "0001"):
+            command.upgrade(config, revision)
 
     async with engine.begin() as connection:
         await connection.run_sync(run)

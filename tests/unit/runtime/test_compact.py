@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import VerifyKey
 
-from shared.runtime.auth.compact import TOKEN_LENGTH_MAX, Unreadable, read_signed
+from shared.runtime.auth.compact import TOKEN_LENGTH_MAX, UnreadableToken, read_signed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEYS = {"k1": VerifyKey(KEY.public_key().public_bytes_raw())}
@@ -28,7 +28,7 @@ def signed(header: bytes = HEADER, payload: bytes = PAYLOAD) -> str:
 
 
 def reason_of(token: str) -> str:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableToken) as refused:
         read_signed(token, KEYS)
     return str(refused.value)
 
@@ -94,6 +94,6 @@ def test_what_is_believed_here_another_check_of_the_signature_believes_and_reads
     for text in (token, token[:cut] + token[cut + 1 :]):
         try:
             read = read_signed(text, KEYS)
-        except Unreadable:
+        except UnreadableToken:
             continue
         assert jwt.PyJWS().decode(text, KEY.public_key(), algorithms=["EdDSA"]) == read

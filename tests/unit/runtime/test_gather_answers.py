@@ -11,7 +11,7 @@ import pytest
 
 from shared.kernel.refusals import Refusal, RefusalKind
 from shared.runtime.http.batching import batcher
-from shared.runtime.http.batching.batcher import CommandBatcher, Outcome
+from shared.runtime.http.batching.batcher import CallOutcome, CommandBatcher
 from shared.runtime.http.idempotency import CallKey
 
 PATIENCE_S = 10.0
@@ -56,7 +56,7 @@ async def test_each_of_a_batch_is_told_its_own_answer_or_its_own_refusal(gathere
         handler=handle, status=201, location=lambda made: f"/things/{made.number}", awaits=None
     )
 
-    async def call(number: int) -> Outcome:
+    async def call(number: int) -> CallOutcome:
         key = CallKey(f"caller {number}", "the same key", b"")
         return await gatherer.submit(route, number, key, wants_news=False)
 

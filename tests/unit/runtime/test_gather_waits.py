@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.runtime.http.batching import batcher
-from shared.runtime.http.batching.batcher import Call, CommandBatcher, Outcome
-from shared.runtime.http.idempotency import Answer
+from shared.runtime.http.batching.batcher import Call, CallOutcome, CommandBatcher
+from shared.runtime.http.idempotency import StoredAnswer
 from shared.runtime.validation.refusals import Unavailable
 
 PATIENCE_S = 10.0
@@ -96,9 +96,9 @@ class Slow(CommandBatcher):
     async def _run(self, work: Any, batch: Sequence[Call], *, repeated: bool = False, locked: bool = False) -> Any:
         del work, repeated, locked
         self.batches.append(len(batch))
-        return [Outcome(Answer(200, b"", "")) for _ in batch]
+        return [CallOutcome(StoredAnswer(200, b"", "")) for _ in batch]
 
-    def call(self) -> asyncio.Task[Outcome]:
+    def call(self) -> asyncio.Task[CallOutcome]:
         """One caller."""
         some: Any = SimpleNamespace(handler=None)
         return asyncio.create_task(self.submit(some, some, some, wants_news=False))

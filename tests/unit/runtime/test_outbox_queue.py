@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.unit_of_work.outbox_queue import HANDED_ROWS_MAX, OutboxQueue, Unit, unit_of
+from shared.runtime.unit_of_work.outbox_queue import HANDED_ROWS_MAX, CommittedBatch, OutboxQueue, unit_of
 
 
-def _unit(first: int, rows: int) -> Unit:
-    return Unit(tuple(range(first, first + rows)), tuple(("toy.a", b"{}") for _ in range(rows)))
+def _unit(first: int, rows: int) -> CommittedBatch:
+    return CommittedBatch(tuple(range(first, first + rows)), tuple(("toy.a", b"{}") for _ in range(rows)))
 
 
 def test_a_new_handover_asks_once_to_look_into_the_table() -> None:
@@ -51,4 +51,4 @@ def test_what_is_forgotten_is_looked_for_in_the_table() -> None:
 
 def test_a_unit_holds_the_rows_of_its_partition_alone() -> None:
     rows = [(0, "toy.to.other", b"1"), (1, "toy.a.0", b"2"), (0, "toy.to.toy", b"3")]
-    assert unit_of([7, 9], rows, partition=0) == Unit((7, 9), (("toy.to.other", b"1"), ("toy.to.toy", b"3")))
+    assert unit_of([7, 9], rows, partition=0) == CommittedBatch((7, 9), (("toy.to.other", b"1"), ("toy.to.toy", b"3")))

@@ -6,9 +6,9 @@ import pytest
 
 from shared.runtime.http import rates
 from shared.runtime.http.denials import SparingLog
-from shared.runtime.http.rates import RATE_KEY, Bucket, Rate, RateExceeded, RateTable
+from shared.runtime.http.rates import RATE_KEY, Bucket, RateExceeded, RateTable, RequestRate
 
-RATE = Rate(name="account", per_s=2.0, burst=4)
+RATE = RequestRate(name="account", per_s=2.0, burst=4)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_an_answer_says_what_is_left_and_when_the_share_is_whole_again(clock: li
 
 def test_a_slow_share_says_how_long_to_wait(clock: list[float]) -> None:
     del clock
-    bucket = Bucket(Rate(name="x", per_s=0.1, burst=1))
+    bucket = Bucket(RequestRate(name="x", per_s=0.1, burst=1))
     assert (bucket.take(), bucket.take(), bucket.wait_s) == (True, False, 10)
 
 

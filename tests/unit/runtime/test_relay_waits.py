@@ -18,7 +18,7 @@ from shared.runtime.messaging.relay import (
     WORTH_BYTES,
     Relay,
 )
-from shared.runtime.unit_of_work.outbox_queue import OutboxQueue, Unit
+from shared.runtime.unit_of_work.outbox_queue import CommittedBatch, OutboxQueue
 
 
 class Timed(Relay):
@@ -34,17 +34,17 @@ class Timed(Relay):
         """Serve once at this moment; with ids there is something to send."""
         self.now_s = now_s
         if ids:
-            self._handed.give(Unit(ids, (("toy.facts", b"{}"),)))
+            self._handed.give(CommittedBatch(ids, (("toy.facts", b"{}"),)))
         await self._serve()
 
     async def _hold_lease(self) -> bool:
         return True
 
-    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+    async def _look(self, handed: Sequence[CommittedBatch]) -> list[CommittedBatch]:
         del handed
         return []
 
-    async def _publish(self, units: Sequence[Unit]) -> set[int]:
+    async def _publish(self, units: Sequence[CommittedBatch]) -> set[int]:
         del units
         return set()
 
@@ -78,7 +78,7 @@ async def test_while_something_comes_all_the_time_it_is_deleted_twice_a_second()
 @pytest.mark.parametrize(("body", "waits"), [(b"{}", True), (b"m" * WORTH_BYTES, False)])
 async def test_commands_wait_for_more_unless_there_is_enough(body: bytes, *, waits: bool) -> None:
     relay = Timed()
-    relay._handed.give(Unit((1,), (("toy.to.other", body),)))
+    relay._handed.give(CommittedBatch((1,), (("toy.to.other", body),)))
     assert (relay._linger_s() > 0) is waits
 
 
@@ -88,7 +88,7 @@ class Untimed(Relay):
     async def _hold_lease(self) -> bool:
         return True
 
-    async def _look(self, handed: Sequence[Unit]) -> list[Unit]:
+    async def _look(self, handed: Sequence[CommittedBatch]) -> list[CommittedBatch]:
         del handed
         return []
 
@@ -131,7 +131,7 @@ async def test_many_facts_leave_in_pauses_but_a_backlog_does_not(
 
     monkeypatch.setattr("shared.runtime.messaging.relay.asyncio.sleep", sleep)
     for number in range(events):
-        relay._handed.give(Unit((number,), (("toy.thing.0", b"{}"),)))
+        relay._handed.give(CommittedBatch((number,), (("toy.thing.0", b"{}"),)))
     await relay._serve()
     assert runtime.counts["events"] == events
     assert slept_s == ([FACT_PAUSE_S] if pauses else [])

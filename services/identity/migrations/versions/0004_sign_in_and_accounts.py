@@ -8,16 +8,10 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+runtime_revision = "runtime_0002"
 
 
 def upgrade() -> None:
-    op.create_table(
-        "ended_session",
-        sa.Column("session_id", sa.Uuid(), nullable=False),
-        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_ended_session")),
-    )
-    op.create_index("ended_session_ended_at", "ended_session", ["ended_at"], unique=False)
     op.create_table(
         "password_reset",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -157,5 +151,3 @@ def downgrade() -> None:
     op.drop_index("password_reset_open", table_name="password_reset", postgresql_where=sa.text("used_at IS NULL"))
     op.drop_index(op.f("ix_password_reset_account_id"), table_name="password_reset")
     op.drop_table("password_reset")
-    op.drop_index("ended_session_ended_at", table_name="ended_session")
-    op.drop_table("ended_session")

@@ -1,25 +1,15 @@
-"""remember sessions that ended."""
-
-import sqlalchemy as sa
-from alembic import op
-from sqlalchemy.dialects import postgresql
+"""Nothing any more: what it made is runtime_0002 now, and databases know it by its number."""
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+runtime_revision = "runtime_0002"
 
 
 def upgrade() -> None:
-    op.create_table(
-        "ended_session",
-        sa.Column("session_id", sa.Uuid(), nullable=False),
-        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_ended_session")),
-    )
-    op.create_index("ended_session_ended_at", "ended_session", ["ended_at"], unique=False)
+    pass
 
 
 def downgrade() -> None:
-    op.drop_index("ended_session_ended_at", table_name="ended_session")
-    op.drop_table("ended_session")
+    pass

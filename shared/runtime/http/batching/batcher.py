@@ -23,7 +23,7 @@ import structlog
 
 from shared.kernel.refusals import Refusal
 from shared.runtime.database.sql import is_transient
-from shared.runtime.http.idempotency import Answer, CallKey, find_answers, keep_answer, keys_in_use, replayed
+from shared.runtime.http.idempotency import CallKey, StoredAnswer, find_answers, keep_answer, keys_in_use, replayed
 from shared.runtime.service.hot_routes import GATHER_MAX, HotRoute
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.tracing.contexts import contexts_of, ids_in
@@ -49,15 +49,15 @@ class Call:
     command: Any
     key: CallKey
     wants_news: bool
-    done: "asyncio.Future[Outcome]"
+    done: "asyncio.Future[CallOutcome]"
     traceparent: str
 
 
 @dataclass(slots=True)
-class Outcome:
+class CallOutcome:
     """What one call came to: its answer, the result or the refusal behind it, and the future of its next state."""
 
-    answer: Answer
+    answer: StoredAnswer
     result: Any = None
     refusal: Refusal | None = None
     replayed: bool = False
@@ -83,11 +83,11 @@ class CommandBatcher:
         key: CallKey,
         *,
         wants_news: bool,
-    ) -> Outcome:
+    ) -> CallOutcome:
         """Run one command in the next batch. Raises: Overloaded, Unavailable."""
         if len(self._waiting) >= WAITING_MAX:
             raise Overloaded
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[CallOutcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(Call(route, command, key, wants_news, done, current_traceparent()))
         if len(self._waiting) >= self._expected:
             self._enough.set()
@@ -103,7 +103,7 @@ class CommandBatcher:
         """Commit the next batch: its calls come together while its transaction begins, which is most of their wait."""
         since_s = asyncio.get_running_loop().time()
         batch: Sequence[Call] = ()
-        outcomes: Sequence[Outcome] = ()
+        outcomes: Sequence[CallOutcome] = ()
         try:
             async with self._runtime.work() as work:
                 batch = await self._gather(since_s=since_s)
@@ -152,7 +152,7 @@ class CommandBatcher:
         else:
             _tell(batch, outcomes)
 
-    async def _try_again(self, batch: Sequence[Call], *, failed: Exception | None) -> Sequence[Outcome]:
+    async def _try_again(self, batch: Sequence[Call], *, failed: Exception | None) -> Sequence[CallOutcome]:
         """Try to commit a batch, TRIES_MAX times with a try that failed before. Raises: the fault that stands."""
         tried = 0 if failed is None else 1
         while True:
@@ -164,8 +164,8 @@ class CommandBatcher:
             except Exception as error:  # noqa: BLE001 - it is raised when no other try may help
                 failed = error
 
-    async def _try(self, batch: Sequence[Call], *, repeated: bool, locked: bool) -> Sequence[Outcome]:
-        outcomes: Sequence[Outcome] = ()
+    async def _try(self, batch: Sequence[Call], *, repeated: bool, locked: bool) -> Sequence[CallOutcome]:
+        outcomes: Sequence[CallOutcome] = ()
         try:
             async with self._runtime.work() as work:
                 outcomes = await self._run(work, batch, repeated=repeated, locked=locked)
@@ -174,7 +174,7 @@ class CommandBatcher:
             raise
         return outcomes
 
-    def _forget(self, outcomes: Sequence[Outcome]) -> None:
+    def _forget(self, outcomes: Sequence[CallOutcome]) -> None:
         """Nobody waits for news of what was rolled back."""
         for outcome in outcomes:
             if outcome.news_key is not None and outcome.news is not None:
@@ -182,7 +182,7 @@ class CommandBatcher:
 
     async def _run(
         self, work: Work, batch: Sequence[Call], *, repeated: bool = False, locked: bool = False
-    ) -> Sequence[Outcome]:
+    ) -> Sequence[CallOutcome]:
         """Run a batch in one transaction; a repeat looks its keys up, and leaves out what is under way elsewhere."""
         stored = dict(await find_answers(work.connection, [call.key for call in batch])) if repeated else {}
         fresh: dict[tuple[str, str], Call] = {}
@@ -193,7 +193,7 @@ class CommandBatcher:
         in_use = await keys_in_use(work.connection, [call.key for call in fresh.values()]) if locked else set()
         for identity in in_use:
             del fresh[identity]
-        ran: dict[tuple[str, str], Outcome] = {}
+        ran: dict[tuple[str, str], CallOutcome] = {}
         for calls in _by_handler(fresh.values()):
             results = await calls[0].route.handler(work, [call.command for call in calls])
             # The other handlers serve concurrent callers: they do not read what this one has changed.
@@ -208,7 +208,7 @@ class CommandBatcher:
         self._register(fresh, ran)
         return [self._answer(call, fresh, ran, stored) for call in batch]
 
-    def _register(self, fresh: Mapping[tuple[str, str], Call], ran: Mapping[tuple[str, str], Outcome]) -> None:
+    def _register(self, fresh: Mapping[tuple[str, str], Call], ran: Mapping[tuple[str, str], CallOutcome]) -> None:
         """Let callers wait for the next state; before the commit, because that state may come right behind it."""
         for identity, call in fresh.items():
             outcome = ran[identity]
@@ -220,16 +220,16 @@ class CommandBatcher:
         self,
         call: Call,
         fresh: dict[tuple[str, str], Call],
-        ran: dict[tuple[str, str], Outcome],
-        stored: dict[tuple[str, str], tuple[bytes, Answer]],
-    ) -> Outcome:
+        ran: dict[tuple[str, str], CallOutcome],
+        stored: dict[tuple[str, str], tuple[bytes, StoredAnswer]],
+    ) -> CallOutcome:
         identity = (call.key.scope, call.key.key)
         if fresh.get(identity) is call:
             return ran[identity]
         first = stored.get(identity)
         try:
             if first is not None:
-                return Outcome(replayed(call.key, first), replayed=True)
+                return CallOutcome(replayed(call.key, first), replayed=True)
             if identity not in fresh:
                 raise IdempotencyKeyInUse
             return _echo(call, fresh[identity], ran[identity])
@@ -237,26 +237,26 @@ class CommandBatcher:
             return _refused(refusal)
 
 
-def _outcome(call: Call, result: Any) -> Outcome:  # noqa: ANN401 - any answer
+def _outcome(call: Call, result: Any) -> CallOutcome:  # noqa: ANN401 - any answer
     if isinstance(result, Refusal):
         return _refused(result)
     route = call.route
     resource = route.location(result) if route.location else ""
-    return Outcome(Answer(route.status, _ENCODER.encode(result), resource), result=result)
+    return CallOutcome(StoredAnswer(route.status, _ENCODER.encode(result), resource), result=result)
 
 
-def _refused(refusal: Refusal) -> Outcome:
-    return Outcome(Answer(*encode_problem(refusal), ""), refusal=refusal)
+def _refused(refusal: Refusal) -> CallOutcome:
+    return CallOutcome(StoredAnswer(*encode_problem(refusal), ""), refusal=refusal)
 
 
-def _echo(call: Call, first: Call, outcome: Outcome) -> Outcome:
+def _echo(call: Call, first: Call, outcome: CallOutcome) -> CallOutcome:
     """What a call is told whose key another one of its batch has. Raises: IdempotencyKeyReused, IdempotencyKeyInUse."""
     if outcome.refusal is None or is_kept(outcome.refusal):
-        return Outcome(replayed(call.key, (first.key.request_hash, outcome.answer)), replayed=True)
+        return CallOutcome(replayed(call.key, (first.key.request_hash, outcome.answer)), replayed=True)
     if call.key.request_hash != first.key.request_hash:
         # The first one leaves the key free again, but this one did not run.
         raise IdempotencyKeyInUse
-    return Outcome(outcome.answer, refusal=outcome.refusal)
+    return CallOutcome(outcome.answer, refusal=outcome.refusal)
 
 
 def _by_handler(calls: Iterable[Call]) -> list[list[Call]]:
@@ -285,7 +285,7 @@ async def _may_try_again(error: Exception, *, tried: int) -> bool:
     return False
 
 
-def _tell(batch: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+def _tell(batch: Sequence[Call], outcomes: Sequence[CallOutcome]) -> None:
     for call, outcome in zip(batch, outcomes, strict=True):
         if not call.done.done():
             call.done.set_result(outcome)

@@ -8,11 +8,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.runtime.http.batching.batcher import CommandBatcher, Outcome
+from shared.runtime.http.batching.batcher import CallOutcome, CommandBatcher
 from shared.runtime.http.batching.bodies import read_body
 from shared.runtime.http.callers import Callers, tenant_of
 from shared.runtime.http.edge import BOUND_KEY, allow, fault_response, refuse_query, wait_preference_s
-from shared.runtime.http.idempotency import Answer, call_key, respond
+from shared.runtime.http.idempotency import StoredAnswer, call_key, respond
 from shared.runtime.service.hot_routes import HotCall, HotRoute
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.validation.headers import headers_of
@@ -88,7 +88,7 @@ class HotEndpoint:
             news = await self._runtime.waiters.wait(outcome.news_key, outcome.news, timeout_s=wait_s)
         return self._first(outcome, news)
 
-    async def _again(self, outcome: Outcome, scope: Scope, wait_s: float) -> ASGIApp:
+    async def _again(self, outcome: CallOutcome, scope: Scope, wait_s: float) -> ASGIApp:
         """A refusal, or the answer of a call that came before.
 
         Where callers wait for news, the first answer may have told more than what was stored with the key, and another
@@ -110,7 +110,7 @@ class HotEndpoint:
                 present = await read(connection, [key])
             if key in present:
                 result = msgspec.structs.replace(result, **present[key])
-                answer = Answer(answer.status, _ENCODER.encode(result), answer.resource)
+                answer = StoredAnswer(answer.status, _ENCODER.encode(result), answer.resource)
         return respond(answer, replay=True, **about)
 
     def _version(self, if_match: str | None) -> int | None:
@@ -122,7 +122,7 @@ class HotEndpoint:
             return None
         return parse_etag(if_match)
 
-    def _first(self, outcome: Outcome, news: object | None) -> ASGIApp:
+    def _first(self, outcome: CallOutcome, news: object | None) -> ASGIApp:
         answer, result = outcome.answer, outcome.result
         body = answer.body or b""
         if isinstance(news, dict):
