@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.growth.measure import DoesNotBalance, measure, to_stderr
+from bench.growth.measure import DoesNotBalance, measure, prove, to_stderr
 from bench.growth.meter import Reading, bytes_of
 from bench.growth.platform import Grown, WrongSize, migrated, open_grown, remove
 from bench.growth.table import rows_of, text
@@ -82,7 +82,11 @@ async def _run(given: argparse.Namespace, grown: Grown) -> None:
             f"\n{purchases:,} purchases after {time.monotonic() - began:.0f} s, {stored / 1e9:.2f} GB,"
             f" {stored / purchases / 1e3:.1f} kB a purchase"
         )
-        measured[size] = {} if given.fill_only else await measure(grown, told=grown.told, linear=not given.flat_only)
+        async with grown.quiet() as world:
+            if given.fill_only:
+                await prove(world)
+            else:
+                measured[size] = await measure(grown, world, told=grown.told, linear=not given.flat_only)
     print()
     if not given.fill_only:
         rows = rows_of(measured)

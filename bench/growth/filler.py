@@ -6,6 +6,7 @@ Constraints and indexes stay as migrated; only foreign keys are not looked up, r
 
 import asyncio
 import pickle
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -143,7 +144,13 @@ async def fill(  # noqa: PLR0913 - the parts of one fill
     for dsn in databases.values():
         await _execute(dsn, _NOTED)
     await _tune(next(iter(databases.values())))
-    await asyncio.to_thread(_fill_all, file, databases, stage, processes, told)
+    stopping = threading.Event()
+    try:
+        await asyncio.to_thread(_fill_all, file, databases, stage, processes, told, stopping)
+    except asyncio.CancelledError:
+        # The chunks under way are written whole; the others wait for the next time.
+        stopping.set()
+        raise
     await _count_on(databases["voucher"], template, stage, granted_fen=granted_fen)
     told("vacuum and statistics")
     limit = asyncio.Semaphore(processes)
@@ -156,8 +163,13 @@ async def fill(  # noqa: PLR0913 - the parts of one fill
     await _execute(next(iter(databases.values())), "CHECKPOINT")
 
 
-def _fill_all(
-    file: Path, databases: Mapping[str, str], stage: Stage, processes: int, told: Callable[[str], None]
+def _fill_all(  # noqa: PLR0913, PLR0917 - as above
+    file: Path,
+    databases: Mapping[str, str],
+    stage: Stage,
+    processes: int,
+    told: Callable[[str], None],
+    stopping: threading.Event,
 ) -> None:
     chunks, began, done = stage.chunks(), time.monotonic(), 0
     total = len(chunks) * len(databases)
@@ -175,8 +187,8 @@ def _fill_all(
             for chunk in chunks
             for service, dsn in databases.items()
         }
-        while waiting:
-            ended, waiting = wait(waiting, timeout=10, return_when=FIRST_COMPLETED)
+        while waiting and not stopping.is_set():
+            ended, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
             for one in ended:
                 one.result()
             done += len(ended)

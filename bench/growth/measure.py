@@ -26,8 +26,9 @@ async def prove(world: World) -> None:
         raise DoesNotBalance("\n".join(found[:20] or [str(plan) for plan in proof.plans]))
 
 
-async def measure(
+async def measure(  # noqa: PLR0913 - what is measured, and how much of it
     grown: Grown,
+    world: World,
     *,
     told: Callable[[str], None],
     linear: bool = True,
@@ -39,22 +40,21 @@ async def measure(
     Raises: DoesNotBalance, Unanswered.
     """
     found: dict[str, tuple[bool, Reading]] = {}
-    async with grown.quiet() as world:
-        if proved:
-            told("the proof")
-            await prove(world)
-        meter = await Meter.open(world.platform.host, grown.server.admin_dsn)
-        try:
-            with TemporaryDirectory(prefix="yunquan-growth-") as folder:
-                for way in await _ways(grown, world, Path(folder), services):
-                    if way.linear and not linear:
-                        continue
-                    told(way.name)
-                    # What reads everything has no need to be warm, and takes long.
-                    reading = await meter.measure(way.act, services=way.services, warm=not way.linear)
-                    found[way.name] = way.linear, reading
-        finally:
-            await meter.close()
+    if proved:
+        told("the proof")
+        await prove(world)
+    meter = await Meter.open(world.platform.host, grown.server.admin_dsn)
+    try:
+        with TemporaryDirectory(prefix="yunquan-growth-") as folder:
+            for way in await _ways(grown, world, Path(folder), services):
+                if way.linear and not linear:
+                    continue
+                told(way.name)
+                # What reads everything has no need to be warm, and takes long.
+                reading = await meter.measure(way.act, services=way.services, warm=not way.linear)
+                found[way.name] = way.linear, reading
+    finally:
+        await meter.close()
     return found
 
 

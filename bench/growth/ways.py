@@ -33,7 +33,7 @@ _ACCOUNT = UUID("5f4a0f43-94c1-4b5e-9a52-6c2a1d6f4b10")
 WORDS: Mapping[str, tuple[str, ...]] = {
     "region": (REGION,), "text": ("示例",), "q": ("云",), "class": ("compute",), "layer": ("iaas",),
     "proposals": ("include",), "outcome": ("open", "different", "same"), "act": ("order.confirm",),
-    "number": ("2027-0000-0000-0000",), "after": ("0",), "format": ("json",),
+    "number": ("0000-0000-0000-0000",), "after": ("0",), "format": ("json",),
 }  # fmt: skip
 """Values of filters that no schema lists."""
 IDS = {
@@ -81,7 +81,7 @@ async def routes(world: World, runtimes: Sequence[Runtime], ids: Mapping[str, st
     """Each GET route, and each list with each of its filters as each kind of reader it answers. Raises: Unanswered."""
     for runtime in runtimes:
         service = runtime.service.name
-        document = build_app(runtime).openapi()
+        document = _document(runtime)
         for path, methods in document["paths"].items():
             name = f"{service} {path}"
             if "get" not in methods or name in UNSEEN:
@@ -90,21 +90,32 @@ async def routes(world: World, runtimes: Sequence[Runtime], ids: Mapping[str, st
             filters = _filters(methods["get"].get("parameters", ()), document, ids, name)
             needed = next(iter(filters), "") if name in LINEAR and filters else ""
             of_all = "limit" not in {one["name"] for one in methods["get"].get("parameters", ())}
-            for role in await _readers(world, service, f"{address}?{needed}", ids, tasks=path == TASKS):
+            for role in await _readers(world, service, name, f"{address}?{needed}", ids):
                 if of_all and role in PARTIES:
                     continue
-                # A region reads as staff does, with one condition more.
-                for query in [needed] if needed else [""] if role is Role.REGION else ["", *filters]:
+                # A region reads as staff does, with one condition more; what an enterprise has is bounded by its quota.
+                plain = role in {Role.REGION, Role.ENTERPRISE}
+                for query in [needed] if needed else [""] if plain else ["", *filters]:
                     act = _asking(world, service, f"{address}?{query}", role, ids)
                     asked = f"{name}?{query}" if query else name
                     yield Way(f"{_said(asked, ids)} as {role}", act, (service,), linear=name in LINEAR)
 
 
+_DOCUMENTS: dict[str, Any] = {}
+_READERS: dict[str, list[Role]] = {}
+
+
+def _document(runtime: Runtime) -> Any:  # noqa: ANN401 - JSON
+    name = runtime.service.name
+    if name not in _DOCUMENTS:
+        _DOCUMENTS[name] = build_app(runtime).openapi()
+    return _DOCUMENTS[name]
+
+
 def _said(asked: str, ids: Mapping[str, str]) -> str:
-    """A name that is the same for every market: it says whose id was given."""
+    """A name that is the same for every market: it says whose id was given, and not which year it is."""
     for name, value in ids.items():
-        if name != "year":
-            asked = asked.replace(f"={value}", f"={{{name}}}")
+        asked = asked.replace(f"={value}", f"={{{name}}}")
     return asked
 
 
@@ -145,13 +156,17 @@ def _values(parameter: Any, document: Any, ids: Mapping[str, str], name: str) ->
     return (known,)
 
 
-async def _readers(world: World, service: str, url: str, ids: Mapping[str, str], *, tasks: bool) -> list[Role]:
+async def _readers(world: World, service: str, name: str, url: str, ids: Mapping[str, str]) -> list[Role]:
     """The first kind of staff that is answered, of tasks each, and the parties that are."""
+    if name in _READERS:
+        return _READERS[name]
     answered = [role for role in (*STAFF, *PARTIES) if await _status(world, service, url, role, ids) == 200]
     if not answered:
         raise Unanswered(f"{url} answers nobody")
     staff = [role for role in answered if role in STAFF]
-    return [*(staff if tasks else staff[:1]), *(role for role in answered if role in PARTIES)]
+    few = staff if name.endswith(TASKS) else staff[:1]
+    _READERS[name] = [*few, *(role for role in answered if role in PARTIES)]
+    return _READERS[name]
 
 
 async def _status(world: World, service: str, url: str, role: Role, ids: Mapping[str, str]) -> int:

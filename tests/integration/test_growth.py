@@ -1,7 +1,7 @@
 """What is read must not grow with what is stored: buffers of every way of reading at 300 and at 3,000 purchases.
 
 Counted, never timed. A new list, filter, job, gauge or command comes into the table by itself; what grows today stands
-in NOT_YET, and that list may only become shorter.
+in growth_not_yet.txt, and that list may only become shorter.
 """
 
 import asyncio
@@ -15,14 +15,21 @@ from bench.growth.platform import migrated, open_grown
 from bench.growth.table import RATIO_MAX, Row, rows_of
 
 SIZES = (300, 3_000)
+FILLED = ("voucher", "order", "settlement")
 TOLERANCE = 1.25
 """A figure of buffers moves a little from one market to the next: ids are drawn, and statistics are samples."""
 CLEARLY_FLAT = 2.0
 
-NOT_YET: Mapping[str, float] = {}
-"""Ratios of what still grows, as they are today."""
+NOT_YET: Mapping[str, float] = {
+    name: float(ratio)
+    for ratio, _, name in (
+        line.partition(" ")
+        for line in Path(__file__).with_name("growth_not_yet.txt").read_text(encoding="utf-8").splitlines()
+    )
+}
+"""Ratios of what still grows, as they are today; a line is taken out or made smaller, and none is added."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +40,13 @@ def rows(server_folder: Callable[[], Path]) -> list[Row]:
         measured = {}
         platform = await migrated(folder, server, state, lambda _: None)
         await platform.begin()
-        for size in SIZES:
-            await platform.grow(size, processes=1)
-            # The larger one is proved: on it stands whatever the smaller one is made of.
-            measured[size] = await measure(
-                platform, told=lambda _: None, proved=size == SIZES[-1], services=("voucher", "order", "settlement")
-            )
+        async with platform.quiet() as world:
+            for size in SIZES:
+                await platform.grow(size, processes=1)
+                # The larger one is proved: the smaller one is a part of it.
+                measured[size] = await measure(
+                    platform, world, told=lambda _: None, proved=size == SIZES[-1], services=FILLED
+                )
         return rows_of(measured)
 
     folder = server_folder()
@@ -60,7 +68,6 @@ def _slack(name: str) -> float:
 
 
 def test_the_table_has_a_row_of_each_kind(rows: list[Row]) -> None:
-    names = {row.name for row in rows}
     assert {
         "order /orders?state=awaiting_confirmation as auditor",
         "order /tasks as provider",
@@ -72,12 +79,7 @@ def test_the_table_has_a_row_of_each_kind(rows: list[Row]) -> None:
         "order gauge yunquan_sagas",
         "voucher audit voucher.ledger",
         "voucher /proof as auditor",
-        "settlement /exports/payments?year=2027 as auditor",
+        "settlement /exports/payments?year={year} as auditor",
         "operations status",
         "operations reconcile",
-    } <= {name.replace(str(_year(names)), "2027") for name in names}
-
-
-def _year(names: set[str]) -> str:
-    (said,) = {name.partition("year=")[2][:4] for name in names if "exports/payments?year=" in name}
-    return said
+    } <= {row.name for row in rows}
