@@ -72,31 +72,55 @@ def main() -> int:
 async def _run(given: argparse.Namespace, grown: Grown) -> None:
     grown = await migrated(grown.folder, grown.server, grown.state, grown.told)
     await grown.begin()
-    measured: dict[int, dict[str, tuple[bool, Reading]]] = {}
+    kept = Kept(grown.folder / "measured.json")
     for size in sorted(given.size):
+        if size in kept.measured:
+            continue
         began = time.monotonic()
         await grown.grow(size, processes=given.processes)
         stored = await bytes_of(grown.admins)
         purchases = grown.state.purchases
         print(
-            f"\n{purchases:,} purchases after {time.monotonic() - began:.0f} s, {stored / 1e9:.2f} GB,"
-            f" {stored / purchases / 1e3:.1f} kB a purchase"
+            f"{purchases:,} purchases after {time.monotonic() - began:.0f} s, {stored / 1e9:.2f} GB,"
+            f" {stored / purchases / 1e3:.1f} kB a purchase",
+            flush=True,
         )
         async with grown.quiet() as world:
             if given.fill_only:
                 await prove(world)
             else:
-                measured[size] = await measure(grown, world, told=grown.told, linear=not given.flat_only)
-    print()
-    if not given.fill_only:
-        rows = rows_of(measured)
-        print(text(rows, everything=given.all))
+                kept.keep(size, await measure(grown, world, told=grown.told, linear=not given.flat_only))
+    wanted = {size: kept.measured[size] for size in sorted(given.size) if size in kept.measured}
+    if wanted:
+        print()
+        print(text(rows_of(wanted), everything=given.all))
     if given.json is not None:
+        given.json.write_text(kept.text(), encoding="utf-8")
+
+
+class Kept:
+    """What was measured at each size, beside the platform: a run that was stopped need not measure it again."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        said = json.loads(file.read_text()) if file.exists() else {}
+        self.measured: dict[int, dict[str, tuple[bool, Reading]]] = {
+            int(size): {name: (linear, Reading(*figures)) for name, (linear, *figures) in found.items()}
+            for size, found in said.items()
+        }
+
+    def keep(self, size: int, found: dict[str, tuple[bool, Reading]]) -> None:
+        """Add a size."""
+        self.measured[size] = found
+        self._file.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """All of it as JSON: by size and name whether all is read by right, buffers, and seconds."""
         figures = {
             size: {name: [linear, one.buffers, one.seconds] for name, (linear, one) in found.items()}
-            for size, found in measured.items()
+            for size, found in self.measured.items()
         }
-        given.json.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        return json.dumps(figures, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":
