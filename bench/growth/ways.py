@@ -74,6 +74,8 @@ class Way:
     """Read by right from everything, so it is counted for each thousand purchases."""
 
 
+DENIED = frozenset({401, 403, 404})
+"""Any other answer comes of having read, a refusal of too much as well."""
 LINEAR = frozenset({"voucher /proof", "settlement /exports/payments"})
 
 
@@ -160,7 +162,7 @@ async def _readers(world: World, service: str, name: str, url: str, ids: Mapping
     """The first kind of staff that is answered, of tasks each, and the parties that are."""
     if name in _READERS:
         return _READERS[name]
-    answered = [role for role in (*STAFF, *PARTIES) if await _status(world, service, url, role, ids) == 200]
+    answered = [role for role in (*STAFF, *PARTIES) if await _status(world, service, url, role, ids) not in DENIED]
     if not answered:
         raise Unanswered(f"{url} answers nobody")
     staff = [role for role in answered if role in STAFF]
