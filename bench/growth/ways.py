@@ -162,7 +162,13 @@ async def _readers(world: World, service: str, name: str, url: str, ids: Mapping
     """The first kind of staff that is answered, of tasks each, and the parties that are."""
     if name in _READERS:
         return _READERS[name]
-    answered = [role for role in (*STAFF, *PARTIES) if await _status(world, service, url, role, ids) not in DENIED]
+    answered: list[Role] = []
+    for role in (*STAFF, *PARTIES):
+        if await _status(world, service, url, role, ids) not in DENIED:
+            answered.append(role)
+            if name in LINEAR:
+                # To ask reads all there is: once is enough.
+                break
     if not answered:
         raise Unanswered(f"{url} answers nobody")
     staff = [role for role in answered if role in STAFF]
