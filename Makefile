@@ -1,7 +1,7 @@
 # Every target says in one line what it is for: make help
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lint typecheck bench faults mutants policy k8s-check images up down format lock audit clean venv venv-dev engine
+.PHONY: help run test coverage lint typecheck bench grow faults mutants policy k8s-check images up down format lock audit clean venv venv-dev engine
 
 ARGS ?=
 PYTEST_ARGS ?=
@@ -43,6 +43,9 @@ typecheck: venv-dev ## mypy, strict
 
 bench: venv-dev ## measure this machine; make bench ARGS=--help
 	$(BIN)/python -m bench $(ARGS)
+
+grow: venv-dev ## fill a platform size by size and print what grows with what is stored; make grow ARGS=--help
+	@exec $(BIN)/python -m bench.growth $(ARGS)
 
 faults: venv-dev ## break a platform in containers under load and write the report; make faults ARGS=--help
 	deploy/engine.sh
