@@ -294,7 +294,7 @@ def price(  # noqa: PLR0913 - the copies that the decision rests on
 ) -> Priced:
     """Price 1..20 lines of one provider and fix their voucher shares; `act` is to quote or to place.
 
-    Raises: one of the refusals of this module's imports and of `parties`. Source: A18, A19, R63, R67, Q4.
+    Raises: one of the refusals of this module's imports. Source: A18, A19, R63, R67, Q4.
     """
     check_enterprise(act, None if buyer is None else buyer.party, now=now)
     if buyer is None:
