@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import allocator, ceilings, footprint, intake, scenarios
+from bench import allocator, ceilings, footprint, intake, replicas, scenarios
 from bench.processes import SERVICES, NotStarted
 from bench.report import Report
 from bench.scenarios import Options
@@ -48,6 +48,11 @@ async def run_memory(report: Report, options: Options) -> None:
     await asyncio.to_thread(footprint.measure, report)
 
 
+async def run_replicas(report: Report, options: Options) -> None:
+    """One process of each service against two on the same cores."""
+    await replicas.measure(report, options)
+
+
 async def run_ceilings(report: Report, options: Options) -> None:
     """What the parts can do by themselves."""
     seconds = min(options.seconds, CEILING_SECONDS_MAX)
@@ -72,6 +77,7 @@ async def run_all(report: Report, options: Options) -> None:
 SCENARIOS: Mapping[str, tuple[str, Scenario]] = {
     "purchases": ("services as processes with RabbitMQ: purchases from POST to settled saga", scenarios.purchases),
     "embedded": ("all services in one process on the memory bus: the same purchases", scenarios.embedded),
+    "replicas": ("one process of each service against two on the same cores, in turns", run_replicas),
     "intake": ("opening day: a thousand clients apply at once", run_intake),
     "allocator": ("the allocator by itself, without HTTP", run_allocator),
     "memory": ("resident memory of each service, start of the embedded platform", run_memory),
