@@ -1,12 +1,14 @@
 """Callers that wait for news of an aggregate: told by this process's commits, or found in the database.
 
-With several replicas the reply that a caller waits for may be applied by another one. So whoever has waited a moment is
-looked up, all of them with one statement, as long as somebody waits; a lone process tells its callers itself and seldom
-looks.
+With several replicas the reply that a caller waits for may be applied by another one, which names the aggregate to the
+others (`peers`). Whoever waits for what was named is looked up at once, all of them with one statement. A name may be
+lost with a connection, so whoever has waited a moment is looked up as well; a lone process tells its callers itself and
+seldom looks.
 """
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -19,6 +21,8 @@ log = structlog.get_logger()
 
 WAITERS_MAX = 20_000
 LOOK_EACH_S = 0.1
+LOOK_EACH_S_NAMED = 0.5
+"""The same where other processes name what they tell, and a look only finds what was lost."""
 LOOK_MAX = 500
 
 
@@ -29,6 +33,10 @@ class Waiters:
         self._waiting: dict[UUID, list[asyncio.Future[object]]] = defaultdict(list)
         self._since_s: dict[UUID, float] = {}
         self._count = 0
+        self.elsewhere: Callable[[UUID], object] | None = None
+        """Called with what was told and nobody here waits for; None where there is nobody else."""
+        self.wake = asyncio.Event()
+        self._named: set[UUID] = set()
 
     def register(self, key: UUID) -> asyncio.Future[object] | None:
         """A future of the next value told about `key`, or None when too many wait already."""
@@ -61,10 +69,33 @@ class Waiters:
             self._since_s.pop(key, None)
 
     def tell(self, key: UUID, value: object) -> None:
-        """Wake whoever waits for `key`; call it only after the commit."""
+        """Wake whoever waits for `key`, here or in another process; call it only after the commit."""
+        if key in self._waiting:
+            self.tell_here(key, value)
+        elif self.elsewhere is not None:
+            self.elsewhere(key)
+
+    def tell_here(self, key: UUID, value: object) -> None:
+        """Wake whoever waits for `key` in this process."""
         for future in self._waiting.get(key, ()):
             if not future.done():
                 future.set_result(value)
+
+    def name(self, keys: Iterable[UUID]) -> None:
+        """Another process has told these: whoever waits for one of them here is looked up."""
+        named = [key for key in keys if key in self._waiting]
+        if named:
+            self._named.update(named)
+            self.wake.set()
+
+    def take_named(self) -> list[UUID]:
+        """What was named since the last call; at most LOOK_MAX."""
+        self.wake.clear()
+        taken = [key for key in self._named if key in self._waiting][:LOOK_MAX]
+        self._named = self._named.difference(taken) if len(taken) == LOOK_MAX else set()
+        if self._named:
+            self.wake.set()
+        return taken
 
     def waiting_since(self, before_s: float) -> list[UUID]:
         """What has been waited for since before a time of the loop's clock; the oldest, at most LOOK_MAX."""
@@ -77,14 +108,18 @@ def _give_up(future: asyncio.Future[object]) -> None:
 
 
 async def run_news(runtime: "Runtime") -> None:
-    """Look up what callers have waited for longer than a commit here would take; runs until cancelled."""
-    read = runtime.service.news
+    """Look up what others named, and what was waited for longer than a commit here would take; until cancelled."""
+    read, waiters, loop = runtime.service.news, runtime.waiters, asyncio.get_running_loop()
     if read is None:
         return
-    loop = asyncio.get_running_loop()
+    look_at = 0.0
     while True:
-        await asyncio.sleep(LOOK_EACH_S)
-        keys = runtime.waiters.waiting_since(loop.time() - LOOK_EACH_S)
+        each_s = LOOK_EACH_S if waiters.elsewhere is None else LOOK_EACH_S_NAMED
+        await _wait(waiters.wake, seconds=min(each_s, look_at - loop.time()))
+        keys, now = waiters.take_named(), loop.time()
+        if now >= look_at:
+            look_at = now + each_s
+            keys = list({*keys, *waiters.waiting_since(now - each_s)})
         if not keys:
             continue
         try:
@@ -95,4 +130,13 @@ async def run_news(runtime: "Runtime") -> None:
             await asyncio.sleep(1.0)
             continue
         for key, value in news.items():
-            runtime.waiters.tell(key, value)
+            waiters.tell_here(key, value)
+
+
+async def _wait(event: asyncio.Event, *, seconds: float) -> None:
+    """Wait, at most `seconds`, for an event."""
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
+    except TimeoutError:
+        return
