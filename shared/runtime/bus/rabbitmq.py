@@ -36,6 +36,8 @@ RECONNECT_S_MAX = 2.0
 WINDOW_ENVELOPES_MAX = 500
 PREFETCH_ENVELOPES = 50
 PERSISTENT = 2
+PREFERRED = 10
+"""The priority of the consumer that is given deliveries before others; theirs is 0."""
 Properties = type(Message(b"").properties)
 """What the protocol itself says of a message."""
 
@@ -276,6 +278,8 @@ class RabbitReceiver:
         self._open: dict[int, Delivery] = {}
         self._lost = False
         self._changed = asyncio.Event()
+        self._priority = 0
+        self._consumer = ""
 
     async def subscribe(self) -> None:
         """Open a channel and begin to consume. Raises: one of BROKER_FAULTS."""
@@ -288,7 +292,31 @@ class RabbitReceiver:
             underlay = await channel.get_underlay_channel()
             # A consumer is cancelled when its queue is deleted.
             underlay.on_consumer_cancel_callbacks.add(lambda _: self._lose(channel))
-            await underlay.basic_consume(self._queue, partial(self._arrive, channel), timeout=CONNECT_TIMEOUT_S)
+            await self._consume(channel)
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        underlay = await channel.get_underlay_channel()
+        begun = await underlay.basic_consume(
+            self._queue,
+            partial(self._arrive, channel),
+            arguments={"x-priority": self._priority},
+            timeout=CONNECT_TIMEOUT_S,
+        )
+        self._consumer = begun.consumer_tag or ""
+
+    async def prefer(self, *, preferred: bool) -> None:
+        """Come before other consumers of the queue, or not any more. A lost channel takes it up when it comes back."""
+        priority = PREFERRED if preferred else 0
+        channel, old = self._channel, self._consumer
+        if priority == self._priority or channel is None:
+            self._priority = priority
+            return
+        self._priority = priority
+        with contextlib.suppress(*BROKER_FAULTS), _lost_connection_told():
+            # On the same channel, so that what is open stays so; a moment of both is a moment of more room.
+            await self._consume(channel)
+            underlay = await channel.get_underlay_channel()
+            await underlay.basic_cancel(old, timeout=CONNECT_TIMEOUT_S)
 
     def _lose(self, channel: AbstractChannel) -> None:
         """The channel or its consumer is gone: whoever waits for deliveries must subscribe again."""

@@ -305,4 +305,5 @@ class Relay:
             else:
                 self._epoch = await connection.fetchval(_RENEW, self._partition, self._epoch, float(LEASE_S))
         self._renew_at = now + RENEW_S
+        self._runtime.leads[self._partition].set(held=self._epoch is not None)
         return self._epoch is not None
