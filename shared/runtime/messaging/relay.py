@@ -36,8 +36,8 @@ RENEW_S = 3
 POLL_S = 0.2
 IDLE_POLL_S_MAX = 1.0
 OTHERS_POLL_S = 0.1
-OTHERS_S = 5.0
-"""So long after a fact of another process was found, more are expected, and looked for before each sending."""
+OTHERS_S = 60.0
+"""So long after a fact of another process was found, more are expected: looked for before each sending, and often."""
 BEHIND_S = 2.0
 """A process sends and deletes its commands within a second; what is older than this stayed behind."""
 FACT_LINGER_S = 0.05
