@@ -40,6 +40,8 @@ async def measure(report: Report, options: Options) -> None:
                 for what, target in TARGETS.items():
                     ratio = pair[what] / alone[what]
                     report.add(Figure(f"{clients} clients: {what}, {REPLICAS} / 1", "ratio", ratio, target))
+                cost = pair["CPU"] / alone["CPU"]
+                report.add(Figure(f"{clients} clients: CPU, {REPLICAS} / 1", "ratio", cost))
 
 
 async def _turn(report: Report, market: Market, ledgers: Ledgers, load: Load, *, processes: int) -> Mapping[str, float]:
