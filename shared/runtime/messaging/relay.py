@@ -184,7 +184,8 @@ class Relay:
             await self._delete()
         if not units:
             await self._idle(holding=holding)
-        elif self._busy:
+        elif self._busy or self._now() < self._others_until:
+            # Each sending costs a look where others write as well, and each receiver a batch.
             await asyncio.sleep(FACT_PAUSE_S)
 
     async def _gather(self, *, holding: bool) -> Sequence[Unit]:
