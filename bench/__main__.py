@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from bench import allocator, ceilings, footprint, intake, scenarios
+from bench import allocator, ceilings, footprint, intake, replicas, scale_out, scenarios
 from bench.processes import SERVICES, NotStarted
 from bench.report import Report
 from bench.scenarios import Options
@@ -48,6 +48,16 @@ async def run_memory(report: Report, options: Options) -> None:
     await asyncio.to_thread(footprint.measure, report)
 
 
+async def run_replicas(report: Report, options: Options) -> None:
+    """One process of each service against two on the same cores."""
+    await replicas.measure(report, options)
+
+
+async def run_scale_out(report: Report, _: Options) -> None:
+    """What more replicas reach, reckoned."""
+    scale_out.print_all(report)
+
+
 async def run_ceilings(report: Report, options: Options) -> None:
     """What the parts can do by themselves."""
     seconds = min(options.seconds, CEILING_SECONDS_MAX)
@@ -72,6 +82,8 @@ async def run_all(report: Report, options: Options) -> None:
 SCENARIOS: Mapping[str, tuple[str, Scenario]] = {
     "purchases": ("services as processes with RabbitMQ: purchases from POST to settled saga", scenarios.purchases),
     "embedded": ("all services in one process on the memory bus: the same purchases", scenarios.embedded),
+    "replicas": ("one process of each service against two on the same cores, in turns", run_replicas),
+    "scale-out": ("2, 4 and 8 replicas on cores of their own, reckoned from measured costs", run_scale_out),
     "intake": ("opening day: a thousand clients apply at once", run_intake),
     "allocator": ("the allocator by itself, without HTTP", run_allocator),
     "memory": ("resident memory of each service, start of the embedded platform", run_memory),

@@ -53,6 +53,10 @@ class Ledgers:
         for connection in self._connections.values():
             await connection.close()
 
+    def names(self) -> Sequence[str]:
+        """The services whose databases these are."""
+        return tuple(self._databases)
+
     def of(self, service: str) -> asyncpg.Connection:
         """The connection to one service's database."""
         return self._connections[service]

@@ -37,7 +37,7 @@ def open_broker(url: str | None) -> Iterator[Broker]:
     if url is not None:
         yield Broker(url, "as given", None)
         return
-    name, password = f"yunquan-bench-{os.getpid()}", secrets.token_hex(16)
+    name, password = f"yunquan-bench-{os.getpid()}-{secrets.token_hex(3)}", secrets.token_hex(16)
     account = ["-e", f"RABBITMQ_DEFAULT_USER={USER}", "-e", f"RABBITMQ_DEFAULT_PASS={password}"]
     try:
         said_by(["docker", "run", "--detach", "--name", name, *account, _image()])

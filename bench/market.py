@@ -76,9 +76,9 @@ def declaration_version() -> str:
 
 @asynccontextmanager
 async def open_market(
-    size: Size, *, rabbitmq_url: str | None, services: Sequence[str] = SERVICES
+    size: Size, *, rabbitmq_url: str | None, services: Sequence[str] = SERVICES, replicas: int = 1
 ) -> AsyncIterator[Market]:
-    """Services as processes, RabbitMQ, and PostgreSQL with fsync on."""
+    """Services as processes, `replicas` of each, RabbitMQ, and PostgreSQL with fsync on."""
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
         broker = stack.enter_context(open_broker(rabbitmq_url))
@@ -92,7 +92,12 @@ async def open_market(
         if broker.process_id is not None:
             roots["rabbitmq"] = broker.process_id
         async with open_services(
-            databases, bus_url=broker.url, admin_dsn=server.admin_dsn, folder=folder, roots=roots
+            databases,
+            bus_url=broker.url,
+            admin_dsn=server.admin_dsn,
+            folder=folder,
+            roots=roots,
+            replicas=replicas,
         ) as platform:
             bus = RabbitBus(broker.url, service="bench")
             await bus.open()
@@ -120,6 +125,7 @@ async def open_embedded_market(size: Size, *, services: Sequence[str] = SERVICES
         yield Market(
             platform=Platform(
                 ports=dict.fromkeys(databases, port),
+                all_ports=dict.fromkeys(databases, (port,)),
                 databases=databases,
                 admin_dsn=server.admin_dsn,
                 roots={"postgres": server.process_id, "embedded platform": process.pid},

@@ -155,6 +155,9 @@ class Platform:
     """Running services: where they listen, their databases, and the roots of all processes by name."""
 
     ports: Mapping[str, int]
+    """Of the first process of each service."""
+    all_ports: Mapping[str, Sequence[int]]
+    """Of every process of each service."""
     databases: Mapping[str, str]
     admin_dsn: str
     roots: Mapping[str, int]
@@ -162,26 +165,40 @@ class Platform:
 
 
 @asynccontextmanager
-async def open_services(
-    databases: Mapping[str, str], *, bus_url: str, admin_dsn: str, folder: Path, roots: Mapping[str, int]
+async def open_services(  # noqa: PLR0913 - what processes need, all by name
+    databases: Mapping[str, str],
+    *,
+    bus_url: str,
+    admin_dsn: str,
+    folder: Path,
+    roots: Mapping[str, int],
+    replicas: int = 1,
 ) -> AsyncIterator[Platform]:
-    """Each service as its own process. Raises: NotStarted."""
-    ports = {name: free_port() for name in databases}
+    """Each service as `replicas` processes of its own. Raises: NotStarted."""
+    ports = {name: [free_port() for _ in range(replicas)] for name in databases}
     log = folder / "services.log"
     with contextlib.ExitStack() as stack:
-        started: dict[str, subprocess.Popen[bytes]] = {}
+        started: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
         for name, dsn in databases.items():
             service = find_service(name)
+            # Replicas of a service share its secrets.
             values = settings_values(service, dsn=dsn, folder=folder)
-            values |= {"bus_url": SecretStr(bus_url), "host": HOST, "port": ports[name], "log_level": "WARNING"}
-            environment = environment_of(service, values)
-            started[name] = stack.enter_context(child(f"services.{name}", environment=environment, log=log))
-        for name, process in started.items():
-            await until_ready(process, port=ports[name], path=b"/health/ready", log=log)
+            values |= {"bus_url": SecretStr(bus_url), "host": HOST, "log_level": "WARNING"}
+            for place, port in enumerate(ports[name]):
+                environment = environment_of(service, values | {"port": port, "instance": str(place)})
+                started[name, place] = stack.enter_context(child(f"services.{name}", environment=environment, log=log))
+        for (name, place), process in started.items():
+            await until_ready(process, port=ports[name][place], path=b"/health/ready", log=log)
         yield Platform(
-            ports=ports,
+            ports={name: found[0] for name, found in ports.items()},
+            all_ports=ports,
             databases=databases,
             admin_dsn=admin_dsn,
-            roots={**roots, **{name: process.pid for name, process in started.items()}},
+            roots={**roots, **{process_name(*key): process.pid for key, process in started.items()}},
             log=log,
         )
+
+
+def process_name(service: str, place: int) -> str:
+    """What a process is called among the roots: the first one of a service like the service."""
+    return service if place == 0 else f"{service} {place + 1}"

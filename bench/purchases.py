@@ -110,10 +110,10 @@ class Load:
     targets: Mapping[str, Target]
 
 
-async def sell(port: int, shop: Shop, *, clients: int, seconds: float) -> Sold:
-    """Let `clients` buy one after another for `seconds`."""
+async def sell(ports: Sequence[int], shop: Shop, *, clients: int, seconds: float) -> Sold:
+    """Let `clients` buy one after another for `seconds`, spread over the processes that listen at `ports`."""
     sold, numbers = Sold(), count()
-    connections = [await connect(HOST, port) for _ in range(clients)]
+    connections = [await connect(HOST, ports[number % len(ports)]) for number in range(clients)]
     until = time.perf_counter() + seconds
 
     async def shopping(connection: Connection) -> None:
@@ -131,7 +131,7 @@ async def run(platform: Platform, shop: Shop, ledgers: Ledgers, load: Load) -> S
     names = list(platform.databases)
     before, cpu_before = await _snapshot(platform, names)
     began = time.perf_counter()
-    sold = await sell(platform.ports["order"], shop, clients=load.clients, seconds=load.seconds)
+    sold = await sell(platform.all_ports["order"], shop, clients=load.clients, seconds=load.seconds)
     await ledgers.until_settled()
     took_s = time.perf_counter() - began
     cpu = {name: value - cpu_before[name] for name, value in _cpu(platform).items()}

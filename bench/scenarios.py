@@ -63,16 +63,21 @@ async def _runs(
     )
     chosen = {options.clients: targets.get(options.clients, {})} if options.clients else targets
     async with Ledgers(market.platform.databases, seeded=market.seeded) as ledgers:
-        await ledgers.until_settled()
-        await sell(market.platform.ports["order"], _shop(market), clients=64, seconds=WARM_UP_S)
-        await ledgers.until_settled()
-        await analyse(market.platform)
+        await warm_up(market, ledgers)
         for clients, wanted in chosen.items():
             load = Load(name=f"{name}, {clients} clients", clients=clients, seconds=options.seconds, targets=wanted)
             for _ in range(options.runs):
-                report.add_all(await run(market.platform, _shop(market), ledgers, load))
+                report.add_all(await run(market.platform, shop_of(market), ledgers, load))
 
 
-def _shop(market: Market) -> Shop:
+async def warm_up(market: Market, ledgers: Ledgers) -> None:
+    """Buy for a moment, so that plans are made on filled tables."""
+    await ledgers.until_settled()
+    await sell(market.platform.all_ports["order"], shop_of(market), clients=64, seconds=WARM_UP_S)
+    await ledgers.until_settled()
+    await analyse(market.platform)
+
+
+def shop_of(market: Market) -> Shop:
     """Fresh tokens for each run: they live five minutes."""
     return Shop(market.people, market.tokens, agreement_version=agreement_version())

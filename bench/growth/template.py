@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.order.domain.order import order_number
+from services.order.domain.terms import order_number
 
 SINGLE = frozenset({"alembic_version", "clock", "lease", "relay_partition", "allocator_lease", "signing_key"})
 """What a database has once, whatever it holds."""

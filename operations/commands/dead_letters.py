@@ -13,7 +13,8 @@ from operations.people import authenticated
 from operations.places import Database, NotConfigured, WrongUse, bus_url, open_estate
 from operations.report import Code, Report, table
 from shared.contracts.permissions import Permission
-from shared.runtime.bus.rabbitmq import BROKER_FAULTS, RabbitBus
+from shared.runtime.bus.rabbitmq import RabbitBus
+from shared.runtime.bus.rabbitmq_connection import BROKER_FAULTS
 from shared.runtime.bus.topology import dead_queue
 from shared.runtime.operator.dead_letters import (
     REPLAY,

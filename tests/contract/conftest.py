@@ -11,7 +11,8 @@ import pytest
 from shared.runtime.bus.base import Bus, Wiring
 from shared.runtime.bus.declare import declare
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.bus.rabbitmq import BrokerConnection, RabbitBus
+from shared.runtime.bus.rabbitmq import RabbitBus
+from shared.runtime.bus.rabbitmq_connection import BrokerConnection
 from shared.runtime.bus.topology import UNROUTED, dead_queue, topology
 from tests.containers import image, require_engine
 

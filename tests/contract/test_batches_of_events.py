@@ -45,6 +45,9 @@ class Late:
         """Remember them."""
         self.acknowledged += deliveries
 
+    async def prefer(self, *, preferred: bool) -> None:
+        """Nobody else is there."""
+
     async def requeue(self, deliveries: Sequence[Delivery]) -> None:
         """Remember them."""
         self.requeued += deliveries

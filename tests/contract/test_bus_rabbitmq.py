@@ -10,7 +10,8 @@ import pytest
 
 from shared.runtime.bus import declare
 from shared.runtime.bus.base import Envelope, command_key, command_queue, fact_queue
-from shared.runtime.bus.rabbitmq import CLOSE_TIMEOUT_S, PREFETCH_ENVELOPES, BrokerConnection, RabbitBus
+from shared.runtime.bus.rabbitmq import PREFETCH_ENVELOPES, RabbitBus
+from shared.runtime.bus.rabbitmq_connection import CLOSE_TIMEOUT_S, BrokerConnection
 from shared.runtime.bus.topology import topology
 from tests.contract.conftest import Broker, Wires, clear, wire_rabbitmq
 from tests.contract.envelopes import (

@@ -86,3 +86,15 @@ class Failing(Around):
             return [False] * len(envelopes)
         self.passed += envelopes
         return await self.bus.publish(envelopes)
+
+
+@dataclass
+class Noting(Around):
+    """Keeps what goes through."""
+
+    passed: list[Envelope] = field(default_factory=list)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Note and publish."""
+        self.passed += envelopes
+        return await self.bus.publish(envelopes)

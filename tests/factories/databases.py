@@ -161,7 +161,7 @@ async def _emptied(dsn: str, shape: str) -> bool:
         return False
     try:
         await connection.execute(_ALONE, timeout=STATEMENT_TIMEOUT_S)
-        same = await connection.fetchval(_SHAPE) == shape
+        same: bool = await connection.fetchval(_SHAPE) == shape
         filled = await connection.fetchval(_FILLED)
         if same and filled:
             await connection.execute(f"TRUNCATE {filled} RESTART IDENTITY CASCADE", timeout=STATEMENT_TIMEOUT_S)

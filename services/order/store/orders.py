@@ -83,6 +83,12 @@ FROM saga s JOIN cloud_order o ON o.id = s.order_id
 WHERE s.id = ANY(ARRAY(SELECT unnest($1::uuid[]) UNION SELECT order_id FROM saga WHERE id = ANY($1::uuid[])))
 ORDER BY o.id FOR UPDATE OF o, s
 """  # noqa: S608 - as above
+# Nobody's lock is held here: what stands in two rows is read in one snapshot.
+_WITH_PURCHASE = f"""
+SELECT {", ".join(f"s.{name}" for name in SAGA_FIELDS)},
+       {", ".join(f"o.{name} AS order_{name}" for name in _ORDER_FIELDS)}
+FROM cloud_order o LEFT JOIN saga s ON s.id = o.id WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
+"""  # noqa: S608 - as above
 _SAGAS = f"SELECT {', '.join(SAGA_FIELDS)} FROM saga WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
 _WITH_PARTIES = f"""
 SELECT {", ".join(f"s.{name}" for name in SAGA_FIELDS)}, o.id AS decided_id,
@@ -136,6 +142,12 @@ def _order(columns: Iterable[Any]) -> Order:
 async def find(connection: Connection, ids: Sequence[UUID]) -> list[Order]:
     """Orders as they stand, without a lock; those that do not exist are left out."""
     return [order_of(row) for row in await connection.fetch(_FIND, ids)]
+
+
+async def find_with_purchase(connection: Connection, ids: Sequence[UUID]) -> list[tuple[Order, Saga | None]]:
+    """Orders and their purchase sagas as they stood at one moment, without a lock."""
+    rows = await connection.fetch(_WITH_PURCHASE, ids)
+    return [(_order(row[_WIDTH:]), saga_of(row) if row["id"] is not None else None) for row in rows]
 
 
 async def lock(connection: Connection, ids: Sequence[UUID]) -> list[Order]:

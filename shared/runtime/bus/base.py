@@ -83,6 +83,10 @@ class Receiver(Protocol):
         """What is there by now, without waiting; at most `bytes_max`, or one delivery."""
         ...
 
+    async def prefer(self, *, preferred: bool) -> None:
+        """Say whether this consumer comes before others of its queue, which then get what it has no room for."""
+        ...
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Say that everything in these deliveries is durable here."""
         ...

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
-from shared.runtime.bus.rabbitmq import CONNECT_TIMEOUT_S, BrokerConnection, DeclaredOtherwise
+from shared.runtime.bus.rabbitmq_connection import CONNECT_TIMEOUT_S, BrokerConnection, DeclaredOtherwise
 from shared.runtime.bus.topology import NOTHING, Exchange, Topology, topology
 
 MANAGEMENT_PORT = 15_672

@@ -95,6 +95,9 @@ class MemoryReceiver:
         self._open.update(dict.fromkeys(taken))
         return taken
 
+    async def prefer(self, *, preferred: bool) -> None:
+        """Change nothing: whoever consumes here is of one process."""
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Confirm to the producers that their envelopes are durable here."""
         for delivery in deliveries:

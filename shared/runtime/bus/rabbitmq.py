@@ -10,140 +10,38 @@ underlay channel: to make its own message of one costs a fifth of publishing or 
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
-from urllib.parse import unquote, urlencode, urlsplit
+from typing import Any
 
 import structlog
-from aio_pika import Message, connect
-from aio_pika.abc import AbstractChannel, AbstractConnection, UnderlayConnection
-from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, ConnectionClosed
+from aio_pika import Message
+from aio_pika.abc import AbstractChannel
 
 from shared.runtime.bus.base import CONTENT_TYPE, Delivery, Envelope, Receiver, sender_of
+from shared.runtime.bus.rabbitmq_connection import (
+    BROKER_FAULTS,
+    CONNECT_TIMEOUT_S,
+    WATCH_S,
+    BrokerConnection,
+    close_quietly,
+    lost_connection_told,
+)
 from shared.runtime.bus.topology import exchange_of
 
 log = structlog.get_logger()
 
-CONNECT_TIMEOUT_S = 10.0
 PUBLISH_TIMEOUT_S = 10.0
 SETTLE_TIMEOUT_S = 5.0
-CLOSE_TIMEOUT_S = 3.0
-HEARTBEAT_S = 10
-WATCH_S = 0.25
 RECONNECT_S_MAX = 2.0
 WINDOW_ENVELOPES_MAX = 500
 PREFETCH_ENVELOPES = 50
 PERSISTENT = 2
+PREFERRED = 10
+"""The priority of the consumer that is given deliveries before others; theirs is 0."""
 Properties = type(Message(b"").properties)
 """What the protocol itself says of a message."""
-
-BROKER_FAULTS = (AMQPError, RuntimeError, OSError, TimeoutError)
-"""What a broker that is away, restarting or refusing may raise; the client says RuntimeError of a closed channel."""
-
-DeclaredOtherwise: TypeAlias = ChannelPreconditionFailed
-"""What the broker answers who declares what is there already, but differently."""
-
-
-@contextlib.contextmanager
-def _lost_connection_told() -> Iterator[None]:
-    """Raise ConnectionError where the client cancels, or fails without saying why, whoever waits for the broker."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        caller = asyncio.current_task()
-        if caller is not None and caller.cancelling():
-            raise
-        raise ConnectionError("the connection was lost before the broker answered") from error
-    except Exception as error:
-        if type(error) is Exception:
-            raise ConnectionError("the connection was closed before the broker answered") from error
-        raise
-
-
-class BrokerConnection:
-    """One connection to the broker that is opened again when it is needed and gone."""
-
-    def __init__(self, url: str, *, name: str) -> None:
-        parts = urlsplit(url)
-        query = f"{parts.query}&" if parts.query else ""
-        self._url = parts._replace(query=query + urlencode({"heartbeat": HEARTBEAT_S, "name": name})).geturl()
-        self.user = unquote(parts.username or "guest")
-        self._connection: AbstractConnection | None = None
-        self._opening = asyncio.Lock()
-        self._closing: set[asyncio.Task[None]] = set()
-
-    async def connection(self) -> AbstractConnection:
-        """The open connection. Raises: one of BROKER_FAULTS, within CONNECT_TIMEOUT_S."""
-        async with asyncio.timeout(CONNECT_TIMEOUT_S), self._opening:
-            if self._connection is None or not self.is_open():
-                self.drop()
-                with _lost_connection_told():
-                    self._connection = await connect(self._url)
-            return self._connection
-
-    async def channel(self, *, publisher_confirms: bool) -> AbstractChannel:
-        """A new channel. Raises: one of BROKER_FAULTS."""
-        connection = await self.connection()
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            with _lost_connection_told():
-                # A returned message raises; by default it would only be handed back and count as published.
-                channel = connection.channel(publisher_confirms=publisher_confirms, on_return_raises=publisher_confirms)
-                return await channel
-
-    def drop(self) -> None:
-        """Forget the connection; the next use opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            closing = asyncio.create_task(_close_quietly(connection))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        """Disconnect, bounded in time."""
-        self.drop()
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=CLOSE_TIMEOUT_S + 1)
-
-    def is_open(self) -> bool:
-        """Whether the connection stands."""
-        transport = self._transport()
-        return transport is not None and transport.connection.is_opened
-
-    def is_blocked(self) -> bool:
-        """Whether the broker has told this connection to wait (memory or disk alarm)."""
-        transport = self._transport()
-        if transport is None:
-            return False
-        # `ready` waits while the connection is blocked; one step shows whether it would.
-        waiting = transport.connection.ready()
-        try:
-            waiting.send(None)
-        except StopIteration:
-            return False
-        finally:
-            waiting.close()
-        return True
-
-    def _transport(self) -> UnderlayConnection | None:
-        return None if self._connection is None else self._connection.transport
-
-
-async def _close_quietly(part: AbstractConnection | AbstractChannel) -> None:
-    """Close, bounded in time, what may be broken already; who never answers is let go."""
-
-    async def close() -> None:
-        with contextlib.suppress(*BROKER_FAULTS), _lost_connection_told():
-            await part.close(ConnectionClosed(0, "closed on this side"))
-
-    closing = asyncio.create_task(close())
-    ended, _ = await asyncio.wait([closing], timeout=CLOSE_TIMEOUT_S)
-    if not ended:
-        # A cancelled close of the client waits again, for the end that a silent broker never tells; twice ends it.
-        for _ in range(2):
-            closing.cancel()
-            await asyncio.wait([closing], timeout=WATCH_S)
 
 
 class RabbitBus:
@@ -276,6 +174,8 @@ class RabbitReceiver:
         self._open: dict[int, Delivery] = {}
         self._lost = False
         self._changed = asyncio.Event()
+        self._priority = 0
+        self._consumer = ""
 
     async def subscribe(self) -> None:
         """Open a channel and begin to consume. Raises: one of BROKER_FAULTS."""
@@ -283,12 +183,36 @@ class RabbitReceiver:
         channel = await self._broker.channel(publisher_confirms=False)
         self._channel = channel
         channel.close_callbacks.add(lambda *_: self._lose(channel))
-        with _lost_connection_told():
+        with lost_connection_told():
             await channel.set_qos(prefetch_count=self._prefetch_envelopes, timeout=CONNECT_TIMEOUT_S)
             underlay = await channel.get_underlay_channel()
             # A consumer is cancelled when its queue is deleted.
             underlay.on_consumer_cancel_callbacks.add(lambda _: self._lose(channel))
-            await underlay.basic_consume(self._queue, partial(self._arrive, channel), timeout=CONNECT_TIMEOUT_S)
+            await self._consume(channel)
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        underlay = await channel.get_underlay_channel()
+        begun = await underlay.basic_consume(
+            self._queue,
+            partial(self._arrive, channel),
+            arguments={"x-priority": self._priority},
+            timeout=CONNECT_TIMEOUT_S,
+        )
+        self._consumer = begun.consumer_tag or ""
+
+    async def prefer(self, *, preferred: bool) -> None:
+        """Come before other consumers of the queue, or not any more. A lost channel takes it up when it comes back."""
+        priority = PREFERRED if preferred else 0
+        channel, old = self._channel, self._consumer
+        if priority == self._priority or channel is None:
+            self._priority = priority
+            return
+        self._priority = priority
+        with contextlib.suppress(*BROKER_FAULTS), lost_connection_told():
+            # On the same channel, so that what is open stays so; a moment of both is a moment of more room.
+            await self._consume(channel)
+            underlay = await channel.get_underlay_channel()
+            await underlay.basic_cancel(old, timeout=CONNECT_TIMEOUT_S)
 
     def _lose(self, channel: AbstractChannel) -> None:
         """The channel or its consumer is gone: whoever waits for deliveries must subscribe again."""
@@ -395,4 +319,4 @@ class RabbitReceiver:
         self._ready.clear()
         self._open.clear()
         if channel is not None and not channel.is_closed:
-            await _close_quietly(channel)
+            await close_quietly(channel)

@@ -76,16 +76,27 @@ async def create_pool(dsn: str, *, size_max: int, application: str) -> asyncpg.P
         timeout=10,
         init=_prepare,
         reset=_keep,
-        server_settings={
-            "application_name": application,
-            "timezone": "UTC",
-            "jit": "off",
-            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-            "lock_timeout": str(LOCK_TIMEOUT_MS),
-            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
-        },
+        server_settings=_session(application),
     )
     return cast("asyncpg.Pool", pool)
+
+
+async def connect(dsn: str, *, application: str) -> asyncpg.Connection:
+    """One connection beside the pool, for whoever listens; it has the bounds that every session has."""
+    return await asyncpg.connect(
+        dsn, command_timeout=COMMAND_TIMEOUT_S, timeout=10, server_settings=_session(application)
+    )
+
+
+def _session(application: str) -> dict[str, str]:
+    return {
+        "application_name": application,
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+    }
 
 
 def compile_statement(statement: ClauseElement) -> tuple[str, list[Any]]:

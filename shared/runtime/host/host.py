@@ -48,6 +48,7 @@ from shared.runtime.operator.keys import RUNTIME_SUBSCRIPTIONS, KeyReload, Looki
 from shared.runtime.schedule.housekeeping import ENDED_SESSIONS, HOUSEKEEPING
 from shared.runtime.schedule.scheduler import run_jobs, run_timers
 from shared.runtime.service.long_poll_lookup import run_news
+from shared.runtime.service.peers import Peers
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.service.service import Service
 from shared.runtime.service.settings import ServiceSettings
@@ -91,6 +92,8 @@ class Host:
             self._spawn(runtime, run_retries(runtime, applier))
             self._spawn(runtime, run_timers(runtime))
             self._spawn(runtime, run_news(runtime))
+            if runtime.service.news is not None and runtime.settings.may_have_peers:
+                self._spawn(runtime, Peers(runtime).run())
             self._spawn(runtime, run_jobs(runtime, HOUSEKEEPING))
             self._spawn(runtime, run_jobs(runtime, ENDED_SESSIONS))
             for job in runtime.service.jobs:

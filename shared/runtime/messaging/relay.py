@@ -1,11 +1,18 @@
 """The relay: sends what is in the outbox and deletes what is confirmed.
 
-One holder of a lease serves one partition. It takes what commits of its own process hand over, and reads the table in
-id order for everything else; packs up to 50 events of one routing key into an envelope, publishes a window of envelopes
-with pipelined confirms, and deletes what is confirmed a little later, many at once, fenced by the lease's epoch. What a
-crash keeps from being deleted is sent again and absorbed by the inboxes. The owner is a stable name and bumps the epoch
-at its start, so a restarted process need not wait out its own old lease. Rows are never skipped by `id > last`: an id
-is taken before its commit, and such a relay loses events.
+A relay packs up to 50 events of one routing key into an envelope, publishes a window of envelopes with pipelined
+confirms, and deletes what is confirmed a little later, many at once. What a crash keeps from being deleted is sent
+again and absorbed by the inboxes. One process at a time holds the lease of a partition. Its owner is a stable name and
+bumps the epoch at its start, so a restarted process need not wait out its own old lease.
+
+Commands and replies have no order among sagas, so each process sends those that its own commits hand over. The holder
+of the lease also sends what stayed behind: rows that stand in the table longer than their own process would need.
+
+Facts leave in the order of their aggregate, so the holder of the lease sends those of all processes. Rows of others
+are read with one look before each sending, and put between its own by their ids: who writes an aggregate's next fact
+has waited for the commit of the one before, and both its visibility and its ids come after. Deletes of facts are fenced
+by the lease's epoch. Rows are never skipped by `id > last`: an id is taken before its commit, and such a relay loses
+events.
 """
 
 import asyncio
@@ -28,6 +35,11 @@ LEASE_S = 10
 RENEW_S = 3
 POLL_S = 0.2
 IDLE_POLL_S_MAX = 1.0
+OTHERS_POLL_S = 0.1
+OTHERS_S = 60.0
+"""So long after a fact of another process was found, more are expected: looked for before each sending, and often."""
+BEHIND_S = 2.0
+"""A process sends and deletes its commands within a second; what is older than this stayed behind."""
 FACT_LINGER_S = 0.05
 FACT_PAUSE_S = 0.1
 """Nobody waits for facts. Sent so often while many come, they reach their readers in few batches, and in none so large
@@ -55,7 +67,13 @@ _RENEW = """
 UPDATE relay_partition SET until = clock_timestamp() + make_interval(secs => $3)
 WHERE partition = $1 AND epoch = $2 RETURNING epoch
 """
-_READ = "SELECT id, routing_key, body FROM outbox WHERE partition = $1 AND id <> ALL($2::bigint[]) ORDER BY id LIMIT $3"
+_READ = """
+SELECT id, routing_key, body FROM outbox WHERE partition = $1 AND id <> ALL($2::bigint[]) AND id <= $4
+ORDER BY id LIMIT $3
+"""
+_NEWEST = "SELECT COALESCE(max(id), 0) FROM outbox WHERE partition = $1"
+_ID_MAX = 2**63 - 1
+_DELETE_OWN = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 _DELETE = """
 WITH mine AS (SELECT FROM relay_partition WHERE partition = $1 AND epoch = $2)
 DELETE FROM outbox WHERE id = ANY($3::bigint[]) AND EXISTS (SELECT FROM mine)
@@ -103,6 +121,15 @@ def pack(producer: str, rows: Sequence[Any], *, mandatory: bool) -> list[PackedE
     return packed
 
 
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest ids of a partition at two looks; what is not above the earlier one has stood since before the last."""
+
+    before_id: int = 0
+    last_id: int = 0
+    at_s: float = 0.0
+
+
 class Relay:
     """Sends one partition of one service's outbox."""
 
@@ -110,10 +137,14 @@ class Relay:
         self._runtime = runtime
         self._partition = partition
         self._handed = runtime.handed[partition]
+        self._in_order = partition == FACT_PARTITION
         self._epoch: int | None = None
         self._renew_at = 0.0
         self._look_at = 0.0
         self._poll_s = POLL_S
+        self._others_until = 0.0
+        self._newest = _Newest()
+        self._everything = False
         self._busy = False
         self._sent: list[int] = []
         self._sent_at = 0.0
@@ -134,39 +165,68 @@ class Relay:
                     error=type(error).__name__,
                     reason=str(error)[:200],
                 )
-                self._epoch = None
+                self._epoch, self._renew_at = None, 0.0
                 self._handed.forget()
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)
 
     async def _serve(self) -> None:
-        if not await self._hold_lease():
+        holding = await self._hold_lease()
+        if not holding and self._in_order:
             self._handed.forget()
             await asyncio.sleep(RENEW_S)
             return
-        handed = self._handed.take(READ_MAX)
-        # What the table still holds was said before what is handed over, and a receiver may need that order.
-        units = [*await self._look(handed), *handed]
+        units = await self._gather(holding=holding)
         if units and not await self._send(units):
             self._handed.forget()
             await asyncio.sleep(POLL_S)
         if self._sent and (len(self._sent) >= READ_MAX or self._now() >= self._delete_at):
             await self._delete()
         if not units:
-            await self._idle()
-        elif self._busy:
+            await self._idle(holding=holding)
+        elif self._busy or self._now() < self._others_until:
+            # Each sending costs a look where others write as well, and each receiver a batch.
             await asyncio.sleep(FACT_PAUSE_S)
+
+    async def _gather(self, *, holding: bool) -> Sequence[CommittedBatch]:
+        """What is to be sent now, in the order in which it was said."""
+        handed = self._handed.take(READ_MAX)
+        found = await self._look(handed) if holding else []
+        if not found:
+            return handed
+        if not self._in_order:
+            return [*found, *handed]
+        self._others_until = self._now() + OTHERS_S
+        if len(found) >= READ_MAX:
+            # What the table still holds beyond these may come before what was handed over.
+            self._handed.forget()
+            return found
+        return sorted([*found, *handed], key=lambda unit: min(unit.ids))
 
     async def _look(self, handed: Sequence[CommittedBatch]) -> list[CommittedBatch]:
         """Rows that nobody handed over: of a predecessor, of another process, of a commit without its answer."""
         now = self._now()
-        if not self._handed.must_look() and now < self._look_at:
+        everything = self._handed.must_look() or self._everything
+        others = self._in_order and now < self._others_until
+        if not everything and not others and now < self._look_at:
             return []
+        last_id = _ID_MAX
+        if not everything and not self._in_order:
+            last_id = await self._behind(now)
         known = [*self._sent, *(row_id for unit in handed for row_id in unit.ids)]
-        rows = await self._fetch(_READ, self._partition, known, READ_MAX)
+        rows = await self._fetch(_READ, self._partition, known, READ_MAX, last_id)
+        self._everything = everything and len(rows) == READ_MAX
         self._poll_s = POLL_S if rows else max(POLL_S, min(self._poll_s * 2, IDLE_POLL_S_MAX))
-        self._look_at = now if len(rows) == READ_MAX else now + self._poll_s
+        pause_s = OTHERS_POLL_S if self._in_order and (rows or others) else self._poll_s
+        self._look_at = now if len(rows) == READ_MAX else now + pause_s
         return [CommittedBatch((row["id"],), ((row["routing_key"], row["body"]),)) for row in rows]
+
+    async def _behind(self, now: float) -> int:
+        """The newest id of those rows that stand there for longer than their process would have needed."""
+        if now >= self._newest.at_s + BEHIND_S:
+            found = await self._fetch(_NEWEST, self._partition)
+            self._newest = _Newest(self._newest.last_id, found[0][0], now)
+        return self._newest.before_id
 
     async def _send(self, units: Sequence[CommittedBatch]) -> bool:
         """Publish; what is confirmed counts as sent and is deleted a little later. Whether all of it is."""
@@ -183,12 +243,18 @@ class Relay:
     async def _delete(self) -> None:
         """Delete what was sent; rows that the lease's next holder has to judge are left to it."""
         async with self._runtime.pool.acquire() as connection:
-            await connection.execute(_DELETE, self._partition, self._epoch, self._sent)
+            if self._in_order:
+                await connection.execute(_DELETE, self._partition, self._epoch, self._sent)
+            else:
+                # Confirmed is confirmed, whoever holds the lease by now.
+                await connection.execute(_DELETE_OWN, self._sent)
         self._sent = []
 
-    async def _idle(self) -> None:
+    async def _idle(self, *, holding: bool) -> None:
         """Wait for a commit of this process, or look for rows of others: ever more seldom while there are none."""
-        until = min(self._look_at, self._delete_at) if self._sent else self._look_at
+        until = self._look_at if holding else self._renew_at
+        if self._sent:
+            until = min(until, self._delete_at)
         try:
             async with asyncio.timeout(max(0.0, until - self._now())):
                 await self._handed.wake.wait()
@@ -199,7 +265,7 @@ class Relay:
 
     def _linger_s(self) -> float:
         """How long to wait for more where there was nothing before."""
-        if self._partition == FACT_PARTITION:
+        if self._in_order:
             return FACT_LINGER_S
         return COMMAND_LINGER_S if self._handed.size_bytes() < WORTH_BYTES else 0.0
 
@@ -218,7 +284,7 @@ class Relay:
             for place, unit in enumerate(units)
             for key, body in unit.rows
         ]
-        packed = pack(self._runtime.service.name, rows, mandatory=self._partition != FACT_PARTITION)
+        packed = pack(self._runtime.service.name, rows, mandatory=not self._in_order)
         envelopes = [item.envelope for item in packed]
         with self._runtime.publishing(envelopes):
             confirms = await self._runtime.bus.publish(envelopes)
@@ -226,18 +292,19 @@ class Relay:
         events = sum(item.events for item in packed)
         self._runtime.counts["events"] += events
         # Where more rows wait than one look takes, a pause would only make the backlog last.
-        self._busy = self._partition == FACT_PARTITION and events >= BUSY_EVENTS and len(rows) < READ_MAX
+        self._busy = self._in_order and events >= BUSY_EVENTS and len(rows) < READ_MAX
         return {place for item, ok in zip(packed, confirms, strict=True) if not ok for place in item.ids}
 
     async def _hold_lease(self) -> bool:
         """Take the lease, or renew it when it is due. A lost lease means another process serves the partition."""
-        now = asyncio.get_running_loop().time()
-        if self._epoch is not None and now < self._renew_at:
-            return True
+        now = self._now()
+        if now < self._renew_at:
+            return self._epoch is not None
         async with self._runtime.pool.acquire() as connection:
             if self._epoch is None:
                 self._epoch = await connection.fetchval(_TAKE, self._partition, self._runtime.owner, float(LEASE_S))
             else:
                 self._epoch = await connection.fetchval(_RENEW, self._partition, self._epoch, float(LEASE_S))
         self._renew_at = now + RENEW_S
+        self._runtime.leads[self._partition].set(held=self._epoch is not None)
         return self._epoch is not None

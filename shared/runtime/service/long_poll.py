@@ -1,7 +1,11 @@
-"""Callers in this process that wait for news of an aggregate, and are told by its commits."""
+"""Callers in this process that wait for news of an aggregate, and are told by its commits.
+
+Another process names what it tells (`peers`); whoever waits for it here is looked up (`long_poll_lookup`).
+"""
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 WAITERS_MAX = 20_000
@@ -15,6 +19,10 @@ class Waiters:
         self._waiting: dict[UUID, list[asyncio.Future[object]]] = defaultdict(list)
         self._since_s: dict[UUID, float] = {}
         self._count = 0
+        self.elsewhere: Callable[[UUID], object] | None = None
+        """Called with what was told and nobody here waits for; None where there is nobody else."""
+        self.wake = asyncio.Event()
+        self._named: set[UUID] = set()
 
     def register(self, key: UUID) -> asyncio.Future[object] | None:
         """A future of the next value told about `key`, or None when too many wait already."""
@@ -47,10 +55,33 @@ class Waiters:
             self._since_s.pop(key, None)
 
     def tell(self, key: UUID, value: object) -> None:
-        """Wake whoever waits for `key`; call it only after the commit."""
+        """Wake whoever waits for `key`, here or in another process; call it only after the commit."""
+        if key in self._waiting:
+            self.tell_here(key, value)
+        elif self.elsewhere is not None:
+            self.elsewhere(key)
+
+    def tell_here(self, key: UUID, value: object) -> None:
+        """Wake whoever waits for `key` in this process."""
         for future in self._waiting.get(key, ()):
             if not future.done():
                 future.set_result(value)
+
+    def name(self, keys: Iterable[UUID]) -> None:
+        """Another process has told these: whoever waits for one of them here is looked up."""
+        named = [key for key in keys if key in self._waiting]
+        if named:
+            self._named.update(named)
+            self.wake.set()
+
+    def take_named(self) -> list[UUID]:
+        """What was named since the last call; at most LOOK_MAX."""
+        self.wake.clear()
+        taken = [key for key in self._named if key in self._waiting][:LOOK_MAX]
+        self._named = self._named.difference(taken) if len(taken) == LOOK_MAX else set()
+        if self._named:
+            self.wake.set()
+        return taken
 
     def waiting_since(self, before_s: float) -> list[UUID]:
         """What has been waited for since before a time of the loop's clock; the oldest, at most LOOK_MAX."""

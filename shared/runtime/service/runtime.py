@@ -52,6 +52,20 @@ class JobRecord:
         self.failures = 0
 
 
+class Leading:
+    """Whether this process holds a lease, for whoever follows it."""
+
+    def __init__(self) -> None:
+        self.held = False
+        self.changed = asyncio.Event()
+
+    def set(self, *, held: bool) -> None:
+        """Say how it is."""
+        if held != self.held:
+            self.held = held
+            self.changed.set()
+
+
 class Runtime:
     """The parts of one running service. The host builds it; handlers see only their Work."""
 
@@ -68,6 +82,8 @@ class Runtime:
         self.waiters = Waiters()
         self.ports.add(Waiters, self.waiters)
         self.handed = {COMMAND_PARTITION: OutboxQueue(), FACT_PARTITION: OutboxQueue()}
+        self.leads = {COMMAND_PARTITION: Leading(), FACT_PARTITION: Leading()}
+        """Which partitions' leases this process holds."""
         self.counts: dict[str, int] = defaultdict(int)
         self.denied: Counter[tuple[str, ...]] = Counter()
         """Requests that were denied, by the code of the refusal and the permission that was missing."""

@@ -42,6 +42,11 @@ class ServiceSettings(BaseSettings):
     rate_network_burst: int = Field(default=1_500, ge=1, le=10_000_000)
     """The same for all callers of one network (/24, /64) whom no token makes known."""
 
+    @property
+    def may_have_peers(self) -> bool:
+        """Whether other processes may run the same service: the memory bus ends with its process."""
+        return not self.bus_url.get_secret_value().startswith("memory:")
+
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, given: str) -> str:

@@ -20,7 +20,7 @@ from operations.commands.base import until
 from shared.contracts.messages.base import Event
 from shared.contracts.permissions import Role
 from shared.runtime.bus.declare import declare
-from shared.runtime.bus.rabbitmq import BrokerConnection
+from shared.runtime.bus.rabbitmq_connection import BrokerConnection
 from shared.runtime.bus.topology import DEAD_EXCHANGE, dead_queue, topology
 from tests.factories.world import SERVICES, World
 from tests.integration.operations.seeded_databases import Desk, Told, a_session, execute, rows

@@ -16,7 +16,7 @@ from embedded.child import free_port
 from embedded.platform import SERVICES
 from shared.runtime.bus.base import command_key, command_queue, fact_key, fact_queue
 from shared.runtime.bus.declare import MANAGEMENT_PORT, OtherwiseThere, declare, grant
-from shared.runtime.bus.rabbitmq import BrokerConnection
+from shared.runtime.bus.rabbitmq_connection import BrokerConnection
 from shared.runtime.bus.topology import (
     DEAD_EXCHANGE,
     UNROUTED,

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.runtime.bus import rabbitmq
+from shared.runtime.bus import rabbitmq_connection as rabbitmq
 
 
 class Stubborn:
@@ -34,9 +34,9 @@ async def test_who_never_answers_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(rabbitmq, "CLOSE_TIMEOUT_S", 0.05)
     before = asyncio.all_tasks()
     async with asyncio.timeout(5):
-        await rabbitmq._close_quietly(cast("Any", Stubborn()))
+        await rabbitmq.close_quietly(cast("Any", Stubborn()))
     assert asyncio.all_tasks() == before
 
 
 async def test_a_fault_while_closing_is_no_fault() -> None:
-    await rabbitmq._close_quietly(cast("Any", Broken()))
+    await rabbitmq.close_quietly(cast("Any", Broken()))
