@@ -24,7 +24,7 @@ async def prepare(runtime: Runtime) -> None:
 SERVICE = Service(
     name="order",
     title="订单",
-    duty="下单、确认、取消、退款（Saga）、合同",
+    duty="下单、确认、取消、退款、合同",
     metadata=METADATA,
     settings=OrderSettings,
     gauge_queries=QUERIES,

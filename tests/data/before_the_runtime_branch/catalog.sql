@@ -1,4 +1,5 @@
--- The schema of catalog as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028).
+-- The schema of catalog as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028),
+-- without the digests in the comments of policies, which the migrator writes anew.
 CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -376,33 +377,24 @@ ALTER TABLE public.review ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.correction AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = correction.product_id))));
-COMMENT ON POLICY tenant ON public.correction IS 'c2e61ba95496b0ebe467e180cd0dd2c72b95ef1294fc2e96768513e069c5fa98';
 CREATE POLICY tenant ON public.decision AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = decision.subject_id))));
-COMMENT ON POLICY tenant ON public.decision IS 'd6072c65db8304c93e2a6bdb8037ee3ba358e141c3c3474092bfa464c99643a5';
 CREATE POLICY tenant ON public.delisting AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = delisting.product_id))));
-COMMENT ON POLICY tenant ON public.delisting IS '29ee02b3db1998167928c797d5f8839f7db26386dc1b03996f550043be52a081';
 CREATE POLICY tenant ON public.edition AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = edition.product_id))));
-COMMENT ON POLICY tenant ON public.edition IS '57eb842c300822971610fc9e44ca090c1f4c9778ed0818767c7a3d130e938e01';
 CREATE POLICY tenant ON public.fact AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = fact.aggregate_id))));
-COMMENT ON POLICY tenant ON public.fact IS '911e1ecb776a784bd8562776f57a3cef645d91b39c8f8f098da4014e161d45a2';
 CREATE POLICY tenant ON public.notice AS RESTRICTIVE FOR SELECT TO catalog_tenant USING (((recipient = ('org:'::text || ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))) OR (recipient = ANY (ARRAY['role:enterprise'::text, 'role:provider'::text]))));
-COMMENT ON POLICY tenant ON public.notice IS '1a37309f7d7b96c488241ed31210657c318075826c215ea74b9f59d803db77ff';
 CREATE POLICY tenant ON public.party AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.party IS '2230f68c40c4f2870847840b9e770cb1d272c5406da3ffd79dc781591d0c861c';
 CREATE POLICY tenant ON public.product AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.product IS '7efcca84f19c2ee9bc06cb58a650822211eccd227d6c2f5cbe8dba2b077cacc6';
 CREATE POLICY tenant ON public.review AS RESTRICTIVE FOR SELECT TO catalog_tenant USING ((EXISTS ( SELECT
    FROM public.product above
   WHERE (above.id = review.product_id))));
-COMMENT ON POLICY tenant ON public.review IS '015ed19afcf9c7c17905fcd779123103c22acb698a714ae1119da5849f27ecfe';
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO catalog;
 GRANT USAGE ON SCHEMA public TO catalog_tenant;

@@ -1,4 +1,5 @@
--- The schema of identity as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028).
+-- The schema of identity as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028),
+-- without the digests in the comments of policies, which the migrator writes anew.
 CREATE TABLE public.account (
     id uuid NOT NULL,
     sign_in_name text NOT NULL,
@@ -647,39 +648,25 @@ ALTER TABLE public.resemblance ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.staff_proposal ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.submission ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.account AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.account IS 'd475f7060bc617bc049428b95a3b5804370573374a31b6cdf70a5678093f255e';
 CREATE POLICY tenant ON public.affiliation AS RESTRICTIVE FOR SELECT TO identity_tenant USING (((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))));
-COMMENT ON POLICY tenant ON public.affiliation IS 'b9a0c6d37925c88041f7b30cd0113632b1281a4871a608edaf44cecb549facd0';
 CREATE POLICY tenant ON public.blacklist_entry AS RESTRICTIVE FOR SELECT TO identity_tenant USING (false);
-COMMENT ON POLICY tenant ON public.blacklist_entry IS 'adc6b0902319fbf19e8ba892aec51421020660a330c12fb0bf7b1ee5d80a934e';
 CREATE POLICY tenant ON public.blacklist_lifting AS RESTRICTIVE FOR SELECT TO identity_tenant USING (false);
-COMMENT ON POLICY tenant ON public.blacklist_lifting IS 'adc6b0902319fbf19e8ba892aec51421020660a330c12fb0bf7b1ee5d80a934e';
 CREATE POLICY tenant ON public.contact AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.contact IS 'b3958ec4fcf45bd2104b601fa7fa7e1e5bc7639158bdb39fc6581c81ca864e91';
 CREATE POLICY tenant ON public.decision AS RESTRICTIVE FOR SELECT TO identity_tenant USING (((subject_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (EXISTS ( SELECT
    FROM public.affiliation above
   WHERE (above.id = decision.subject_id)))));
-COMMENT ON POLICY tenant ON public.decision IS '7565b35dbf752d1e57129870f77d6adffd10400476d4f7f85c8ea30080e2ed26';
 CREATE POLICY tenant ON public.document AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.document IS '2271e461c040a8a99f81faae67119828f5ad5e866aa2659e1021597d0762941a';
 CREATE POLICY tenant ON public.notice AS RESTRICTIVE FOR SELECT TO identity_tenant USING (((recipient = ('org:'::text || ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))) OR (recipient = ANY (ARRAY['role:enterprise'::text, 'role:provider'::text]))));
-COMMENT ON POLICY tenant ON public.notice IS '1a37309f7d7b96c488241ed31210657c318075826c215ea74b9f59d803db77ff';
 CREATE POLICY tenant ON public.organisation AS RESTRICTIVE FOR SELECT TO identity_tenant USING (((id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (EXISTS ( SELECT
    FROM public.affiliation above
   WHERE (above.enterprise_id = organisation.id))) OR (EXISTS ( SELECT
    FROM public.affiliation above
   WHERE (above.provider_id = organisation.id)))));
-COMMENT ON POLICY tenant ON public.organisation IS '63e0f1dd628a99f6171c64d611d50186055c94ff1c3f02c489a8485e41b94614';
 CREATE POLICY tenant ON public.priority_entry AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.priority_entry IS 'd46359ee4d4b480f3f01656ba6257d01c86ea9f0dc52a7e87e5e6da408809aeb';
 CREATE POLICY tenant ON public.recognition AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.recognition IS '0565d67aa2efbfc4f652473475569c5e49845ed13ac28a3e7323fc2e50a2f3c8';
 CREATE POLICY tenant ON public.resemblance AS RESTRICTIVE FOR SELECT TO identity_tenant USING (false);
-COMMENT ON POLICY tenant ON public.resemblance IS 'adc6b0902319fbf19e8ba892aec51421020660a330c12fb0bf7b1ee5d80a934e';
 CREATE POLICY tenant ON public.staff_proposal AS RESTRICTIVE FOR SELECT TO identity_tenant USING (false);
-COMMENT ON POLICY tenant ON public.staff_proposal IS 'adc6b0902319fbf19e8ba892aec51421020660a330c12fb0bf7b1ee5d80a934e';
 CREATE POLICY tenant ON public.submission AS RESTRICTIVE FOR SELECT TO identity_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.submission IS '1ba4b822668968dfb95f34dd57c35ac56136ab2a3185299cf6dec41f6934e378';
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO identity;
 GRANT USAGE ON SCHEMA public TO identity_tenant;

@@ -1,4 +1,5 @@
--- The schema of order as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028).
+-- The schema of order as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028),
+-- without the digests in the comments of policies, which the migrator writes anew.
 CREATE TABLE public.affiliation (
     affiliation_id uuid NOT NULL,
     enterprise_id uuid NOT NULL,
@@ -449,45 +450,35 @@ ALTER TABLE public.record ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refund ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.saga ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.cloud_order AS RESTRICTIVE FOR SELECT TO order_tenant USING (((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))));
-COMMENT ON POLICY tenant ON public.cloud_order IS '78f7288d5d8ecf2bca3505d5440defdc3751466a57fede25175679fc3c191904';
 CREATE POLICY tenant ON public.contact AS RESTRICTIVE FOR SELECT TO order_tenant USING (((subject_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = contact.subject_id))) OR (EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.enterprise_id = contact.subject_id)))));
-COMMENT ON POLICY tenant ON public.contact IS 'bb868563acc7eb78ef85f7863c796ccab3d49955f18e27fe3f4b0d07d6bdfd8a';
 CREATE POLICY tenant ON public.decision AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = decision.subject_id))));
-COMMENT ON POLICY tenant ON public.decision IS '64582c3338e326428c87ee293b209eccdaa90b7662e311072b1956ca4c88821c';
 CREATE POLICY tenant ON public.fact AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = fact.aggregate_id))));
-COMMENT ON POLICY tenant ON public.fact IS 'aeddc00f83bdef9ee035c9800e69cccca610898c7fa2e02eb9a236010633c4ff';
 CREATE POLICY tenant ON public.notice AS RESTRICTIVE FOR SELECT TO order_tenant USING (((recipient = ('org:'::text || ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))) OR (recipient = ANY (ARRAY['role:enterprise'::text, 'role:provider'::text]))));
-COMMENT ON POLICY tenant ON public.notice IS '1a37309f7d7b96c488241ed31210657c318075826c215ea74b9f59d803db77ff';
 CREATE POLICY tenant ON public.order_line AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = order_line.order_id))));
-COMMENT ON POLICY tenant ON public.order_line IS 'ae04b9facc6aee441fd35a29f23e34add1ab7e20b61754a18464b017085ce724';
 CREATE POLICY tenant ON public.party AS RESTRICTIVE FOR SELECT TO order_tenant USING (((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.enterprise_id = party.organisation_id))) OR (EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.provider_id = party.organisation_id)))));
-COMMENT ON POLICY tenant ON public.party IS 'a1580c330a1519c1c6d1a3711b3138b1ddcf2429865b1563e11cff18583912b3';
 CREATE POLICY tenant ON public.record AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = record.order_id))));
-COMMENT ON POLICY tenant ON public.record IS '37559285668044aa49b096694d18ef23a856d6af010b85b5a174ef9f5cdd4f97';
 CREATE POLICY tenant ON public.refund AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = refund.order_id))));
-COMMENT ON POLICY tenant ON public.refund IS '7f646b8d9fde2133a0b6c75445044ae687b88a2980ff9fd5bd1fdacf039647a7';
 CREATE POLICY tenant ON public.saga AS RESTRICTIVE FOR SELECT TO order_tenant USING ((EXISTS ( SELECT
    FROM public.cloud_order above
   WHERE (above.id = saga.order_id))));
-COMMENT ON POLICY tenant ON public.saga IS '437338ff6e77ed9aa563b220adfa7de68ccb4ebf362f2ff65a5200ec96c403bf';
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO "order";
 GRANT USAGE ON SCHEMA public TO order_tenant;

@@ -1,4 +1,5 @@
--- The schema of settlement as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028).
+-- The schema of settlement as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028),
+-- without the digests in the comments of policies, which the migrator writes anew.
 CREATE TABLE public.affiliation (
     affiliation_id uuid NOT NULL,
     enterprise_id uuid NOT NULL,
@@ -487,49 +488,37 @@ ALTER TABLE public.override ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.party ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.question ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.affiliation AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))));
-COMMENT ON POLICY tenant ON public.affiliation IS 'b9a0c6d37925c88041f7b30cd0113632b1281a4871a608edaf44cecb549facd0';
 CREATE POLICY tenant ON public.appropriation AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.appropriation IS 'e5a33eeec95755564fd07c59264578676211ba1222aa9038a2c2bc5d20080423';
 CREATE POLICY tenant ON public.claim AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.claim IS '761d026c975276fbfc7b725967e9cf31400aee7cec9b6730095498041f663d18';
 CREATE POLICY tenant ON public.claim_item AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = claim_item.claim_id))));
-COMMENT ON POLICY tenant ON public.claim_item IS 'cbc0413cc48d0103c0b7495cdd472f9d7a6736bb307c57ac2bfdf0625551114c';
 CREATE POLICY tenant ON public.decision AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = decision.subject_id))) OR (EXISTS ( SELECT
    FROM public.appropriation above
   WHERE (above.id = decision.subject_id)))));
-COMMENT ON POLICY tenant ON public.decision IS '2257eae506872a0bfe53758e4e02a356b65990d31659b6387219886fcde2bab3';
 CREATE POLICY tenant ON public.evidence AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = evidence.claim_id))));
-COMMENT ON POLICY tenant ON public.evidence IS '8a18b3ab7342da5605a26e36cf32874ff5e4ec156f6414f65b803810b681bc86';
 CREATE POLICY tenant ON public.fact AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = fact.aggregate_id))) OR (EXISTS ( SELECT
    FROM public.appropriation above
   WHERE (above.id = fact.aggregate_id)))));
-COMMENT ON POLICY tenant ON public.fact IS 'a65d6eed95e7f1ea0d7c956a83e028ca26b6f23a1666ac64e7d9e230e1abb46b';
 CREATE POLICY tenant ON public.notice AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((recipient = ('org:'::text || ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))) OR (recipient = ANY (ARRAY['role:enterprise'::text, 'role:provider'::text]))));
-COMMENT ON POLICY tenant ON public.notice IS '1a37309f7d7b96c488241ed31210657c318075826c215ea74b9f59d803db77ff';
 CREATE POLICY tenant ON public.order_copy AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (provider_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))));
-COMMENT ON POLICY tenant ON public.order_copy IS '80342e7ad4657dcef68e0bcbb31b53a1142102978445e3938e0142f0c55e9f06';
 CREATE POLICY tenant ON public.override AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = override.claim_id))));
-COMMENT ON POLICY tenant ON public.override IS '50ee10d986c95635d77dd208b2457036d77f195ce750c60045825fcbaea31609';
 CREATE POLICY tenant ON public.party AS RESTRICTIVE FOR SELECT TO settlement_tenant USING (((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")) OR (EXISTS ( SELECT
    FROM public.order_copy above
   WHERE (above.enterprise_id = party.organisation_id))) OR (EXISTS ( SELECT
    FROM public.order_copy above
   WHERE (above.provider_id = party.organisation_id)))));
-COMMENT ON POLICY tenant ON public.party IS '7e8e4d7e2f23d0be222c84bddd83332bc80305574eff10ed602c32d59b025908';
 CREATE POLICY tenant ON public.question AS RESTRICTIVE FOR SELECT TO settlement_tenant USING ((EXISTS ( SELECT
    FROM public.claim above
   WHERE (above.id = question.claim_id))));
-COMMENT ON POLICY tenant ON public.question IS '24a0a9feccdcf53b491aaaf7492fdbf32280cf31ee5d0ca717b62a7e0008c54b';
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO settlement;
 GRANT USAGE ON SCHEMA public TO settlement_tenant;

@@ -1,4 +1,5 @@
--- The schema of voucher as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028).
+-- The schema of voucher as releases before the runtime's branch left it, as pg_dump wrote it (ADR 0028),
+-- without the digests in the comments of policies, which the migrator writes anew.
 CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -496,29 +497,20 @@ ALTER TABLE public.posting ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.quota_account ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.returned ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.application AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.application IS '1cd01e60df7188507d12b6b1a4f6f78eb3a27d85cc91de3905c3a4b80ef54c6c';
 CREATE POLICY tenant ON public.decision AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((EXISTS ( SELECT
    FROM public.application above
   WHERE (above.id = decision.subject_id))));
-COMMENT ON POLICY tenant ON public.decision IS '0dcba5fff4355e6a2fd0b93de357f6ec852d3334292e01d2497b90f3592ddd06';
 CREATE POLICY tenant ON public.fact AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((EXISTS ( SELECT
    FROM public.application above
   WHERE (above.id = fact.aggregate_id))));
-COMMENT ON POLICY tenant ON public.fact IS '62f5ecc45799f4db6474bd35940b6e1ba3e6acfa709b509709c8583d6c2d9722';
 CREATE POLICY tenant ON public.notice AS RESTRICTIVE FOR SELECT TO voucher_tenant USING (((recipient = ('org:'::text || ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif"))) OR (recipient = ANY (ARRAY['role:enterprise'::text, 'role:provider'::text]))));
-COMMENT ON POLICY tenant ON public.notice IS '1a37309f7d7b96c488241ed31210657c318075826c215ea74b9f59d803db77ff';
 CREATE POLICY tenant ON public.party AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((organisation_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.party IS '2230f68c40c4f2870847840b9e770cb1d272c5406da3ffd79dc781591d0c861c';
 CREATE POLICY tenant ON public.plan AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((state = ANY (ARRAY['published'::text, 'closing'::text, 'closed'::text])));
-COMMENT ON POLICY tenant ON public.plan IS 'eda4ea3e3a94706c362bc10c7034a7966a79e964f7b96f2bc0db40070d47966c';
 CREATE POLICY tenant ON public.posting AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((EXISTS ( SELECT
    FROM public.quota_account above
   WHERE (above.id = posting.quota_account_id))));
-COMMENT ON POLICY tenant ON public.posting IS 'b22a8db9c7c34e5887049ac7ca95b00332668c2874065e9a2e3efbb49e9c56a2';
 CREATE POLICY tenant ON public.quota_account AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.quota_account IS '9fd020dce223fdd22297a277a04ad0acfe4b66ebb98718446ccde8bddb41edf4';
 CREATE POLICY tenant ON public.returned AS RESTRICTIVE FOR SELECT TO voucher_tenant USING ((enterprise_id = ( SELECT (NULLIF(current_setting('yunquan.tenant'::text, true), ''::text))::uuid AS "nullif")));
-COMMENT ON POLICY tenant ON public.returned IS 'ec5d4a0709d835ab4fec125e89d65c93cc4bfbb59f22b584ecf397ff1b7e6bb5';
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO voucher;
 GRANT USAGE ON SCHEMA public TO voucher_tenant;
