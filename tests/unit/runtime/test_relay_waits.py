@@ -48,8 +48,8 @@ class Timed(Relay):
         del units
         return set()
 
-    async def _idle(self) -> None:
-        return
+    async def _idle(self, *, holding: bool) -> None:
+        del holding
 
     async def _delete(self) -> None:
         self.deletions.append((self.now_s, len(self._sent)))
