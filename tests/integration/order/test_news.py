@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from services.order.handlers.waiting import read_news, read_present
 
+from services.order.handlers.waiting import read_news, read_present
 from tests.factories.trade import Market
 
 
