@@ -30,7 +30,12 @@ NAMED: Mapping[str, Sequence[str]] = {
         "integration/test_statement_counts.py",
     ),
     "faults": ("e2e/test_stack.py", "e2e/test_year.py", "e2e/test_faults.py"),
-    "long": ("integration/test_demonstration.py", "saga/test_sagas.py", "saga/test_seeded_bugs.py"),
+    "long": (
+        "integration/test_demonstration.py",
+        "integration/test_growth.py",
+        "saga/test_sagas.py",
+        "saga/test_seeded_bugs.py",
+    ),
     "beside": ("e2e/", "contract/k8s/test_development_runs.py", "contract/k8s/test_guide.py"),
 }
 """The runs that are not the first one, each with its files and folders below `tests/`, in the order in which they run.
