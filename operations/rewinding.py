@@ -42,14 +42,12 @@ forgotten AS (DELETE FROM inbox WHERE event_id = ANY($4::uuid[]))
 UPDATE cursor c SET version = k.version FROM k
 WHERE c.stream = $1 AND c.aggregate_id = k.id AND c.version > k.version
 """
-# These copies take a fact only when it is newer than they are, and know no version 0: one that is to be made anew goes.
+# Copies of parties take no fact that is older than they are; the newest one of a restored producer may be.
 _LOOSEN = """
-WITH k AS (SELECT * FROM unnest($1::uuid[], $2::int[]) AS k(id, version)),
-gone AS (DELETE FROM party USING k WHERE party.organisation_id = k.id AND k.version = 0)
-UPDATE party SET version = k.version FROM k
-WHERE party.organisation_id = k.id AND party.version > k.version AND k.version > 0
+WITH k AS (SELECT * FROM unnest($1::uuid[], $2::int[]) AS k(id, newest))
+UPDATE party SET version = k.newest FROM k WHERE party.organisation_id = k.id AND party.version > k.newest
 """
-_GUARDED = {("voucher", "identity.organisation"): _LOOSEN, ("catalog", "identity.organisation"): _LOOSEN}
+_PARTIES = "identity.organisation"
 
 
 @dataclass(slots=True)
@@ -122,8 +120,8 @@ async def _set_back(call: Call, estate: Estate, consumer: str, stream: str, batc
     async with estate[consumer].writing() as work:
         forget = [row["event_id"] for row in newest] if again else []
         await work.connection.execute(_REWIND, stream, ids, to, forget)
-        if again and (consumer, stream) in _GUARDED:
-            await work.connection.execute(_GUARDED[consumer, stream], ids, to)
+        if stream == _PARTIES:
+            await work.connection.execute(_LOOSEN, ids, [one.newest for one in batch])
         for one, version in zip(batch, to, strict=True):
             facts: Mapping[str, object] = {"stream": stream, "was": one.at, "set_to": version}
             await record(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.runtime.bus.base import Delivery, Envelope, Wiring
-from shared.runtime.bus.memory import MemoryExchange, _Pending, _Queue
+from shared.runtime.bus.memory import MemoryExchange, _MemoryQueue, _Pending
 
 DELAY_S_MAX = 0.03
 LATE_S_MAX = 0.2
@@ -19,7 +19,7 @@ REPEATED = 0.3
 REFUSED = 0.03
 
 
-class HostileQueue(_Queue):
+class HostileQueue(_MemoryQueue):
     """A queue between a producer and a consumer that does whatever a broker is allowed to do, and some more."""
 
     __slots__ = ("_chance",)

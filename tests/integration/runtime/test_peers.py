@@ -12,8 +12,8 @@ from sqlalchemy import MetaData
 
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.database.sql import Connection, create_pool
-from shared.runtime.service import long_poll, peers
-from shared.runtime.service.long_poll import run_news
+from shared.runtime.service import long_poll_lookup, peers
+from shared.runtime.service.long_poll_lookup import run_news
 from shared.runtime.service.peers import Peers
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.service.service import Service
@@ -61,8 +61,8 @@ def know_each_other(*runtimes: Runtime) -> bool:
 @pytest.fixture(autouse=True)
 def _nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is named is looked up."""
-    monkeypatch.setattr(long_poll, "LOOK_EACH_S", 0.01)
-    monkeypatch.setattr(long_poll, "LOOK_EACH_S_NAMED", NEVER_S)
+    monkeypatch.setattr(long_poll_lookup, "LOOK_EACH_S", 0.01)
+    monkeypatch.setattr(long_poll_lookup, "LOOK_EACH_S_NAMED", NEVER_S)
 
 
 async def wait_here(runtime: Runtime, key: UUID) -> Awaitable[object | None]:
