@@ -30,9 +30,9 @@ from shared.runtime.auth.tokens import Principal
 from shared.runtime.database import row_security
 from shared.runtime.database.row_security import (
     SETTING,
-    Condition,
     Of,
     Own,
+    RowCondition,
     RowSecurity,
     Where,
     granted_tables,
@@ -91,7 +91,7 @@ def expected(metadata: MetaData, table: Table, tenant: UUID) -> str:
     return " OR ".join(f"({_expected(metadata, one, tenant)})" for one in rows.conditions)
 
 
-def _expected(metadata: MetaData, condition: Condition, tenant: UUID) -> str:
+def _expected(metadata: MetaData, condition: RowCondition, tenant: UUID) -> str:
     match condition:
         case Own(columns):
             return f"'{tenant}' IN ({', '.join(columns)})"
