@@ -37,7 +37,7 @@ from shared.runtime.http.edge import WAIT_S_MAX, Edge, fault_response
 from shared.runtime.http.gates import Gates
 from shared.runtime.http.methods import allowed_methods
 from shared.runtime.http.openapi import describe_hot_routes
-from shared.runtime.http.protocol import BoundedProtocol
+from shared.runtime.http.protocol import JoiningProtocol
 from shared.runtime.messaging.consumer import Applier, Consumer, run_retries
 from shared.runtime.messaging.relay import Relay
 from shared.runtime.observability.endpoints import Watch
@@ -327,7 +327,7 @@ async def serve(host: Host, listener: socket.socket, *, stopping: asyncio.Event)
     """Serve HTTP until `stopping` is set, drain, then finish what is under way."""
     config = uvicorn.Config(
         host.app,
-        http=BoundedProtocol,
+        http=JoiningProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,4 +1,7 @@
-"""uvicorn's protocol with a bound on everything a connection costs.
+"""uvicorn's protocol with one system call a response instead of two, and a bound on everything a connection costs.
+
+uvicorn writes head and body each by itself, and uvloop sends what is written at once. For small answers the second call
+costs more than all of the service's own HTTP code, and wakes the caller for a head without a body.
 
 uvicorn's own bounds are for h11, which is too slow for us; on httptools it waits for ever for the rest of a head or
 body, takes heads of any size, and keeps what nobody reads. What is refused here reached no application (ADR 0017).
@@ -6,13 +9,15 @@ body, takes heads of any size, and keeps what nobody reads. What is refused here
 
 import asyncio
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.runtime.validation.problems import TYPE_BASE, Problem
+
+_JOINED_MAX_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +84,53 @@ def refusal(status: int) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
+class JoiningTransport:
+    """Keeps what is written until the loop's next turn; whatever else is asked of a transport goes to the real one."""
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a transport has
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send `data` together with what else is written in this turn."""
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+        # A part of a stream is not kept: the real transport says when the caller reads too slowly.
+        if len(data) >= _JOINED_MAX_BYTES:
+            self._send()
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self._send()
+        self._transport.close()
+
+    def end(self) -> None:
+        """Send what is held and say that nothing more comes; what the other side sends is still received."""
+        self._send()
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            # The caller may have gone away since.
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(held))
+
+
 # Where a connection is within a request.
 _BETWEEN, _HEAD, _BODY, _DEAF = range(4)
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """One connection, which costs no more than its bounds."""
+class JoiningProtocol(HttpToolsProtocol):
+    """One connection whose responses leave whole, and which costs no more than its bounds."""
 
     bounds: ClassVar[ConnectionBounds] = ConnectionBounds()
 
@@ -99,7 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the parent
         """Called by the loop."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoiningTransport(transport)))
         if len(self.connections) > self.bounds.connections_max:
             self._answer(503)
             return
@@ -259,9 +305,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # Whoever waits for the rest of the body learns that it will not come; what it answers goes nowhere.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if not self.transport.is_closing():
-            # Nothing more comes from here; what the other side sends is still received.
-            self.transport.write_eof()
+        cast("JoiningTransport", self.transport).end()
         self._watch = self.loop.call_later(self.bounds.linger_s, self._go)
 
     def _go(self) -> None:

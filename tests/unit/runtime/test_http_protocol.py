@@ -1,4 +1,4 @@
-"""Every kind of response arrives as HTTP says, and no connection costs more than its bounds."""
+"""Responses leave whole, and every kind of response still arrives as HTTP says."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,59 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from shared.runtime.http.protocol import BoundedProtocol, ConnectionBounds
+from shared.runtime.http.protocol import ConnectionBounds, JoiningProtocol, JoiningTransport
 
 NEXT_PART_S = 5.0
+
+
+class Peer(asyncio.Transport):
+    """The other end of a transport: what reached it, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take a write."""
+        self.writes.append(bytes(data))
+
+    def close(self) -> None:
+        """Take the end."""
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        """Whether the end was taken."""
+        return self.closed
+
+
+async def test_what_is_written_in_one_turn_leaves_as_one() -> None:
+    peer = Peer()
+    transport = JoiningTransport(peer)
+    transport.write(b"head")
+    transport.write(b"body")
+    assert peer.writes == []
+    await asyncio.sleep(0)
+    transport.write(b"next")
+    await asyncio.sleep(0)
+    assert peer.writes == [b"headbody", b"next"]
+
+
+async def test_a_transport_that_closes_sends_what_it_holds_first() -> None:
+    peer = Peer()
+    transport = JoiningTransport(peer)
+    transport.write(b"last words")
+    transport.close()
+    assert (peer.writes, transport.is_closing()) == ([b"last words"], True)
+
+
+async def test_nothing_is_written_to_a_caller_who_has_gone_away() -> None:
+    peer = Peer()
+    transport = JoiningTransport(peer)
+    transport.write(b"too late")
+    peer.close()
+    await asyncio.sleep(0)
+    assert peer.writes == []
 
 
 async def _echo(request: Request) -> Response:
@@ -54,7 +104,7 @@ async def _flood(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-class Quick(BoundedProtocol):
+class Quick(JoiningProtocol):
     """A protocol whose patience is short enough for a test."""
 
     bounds = ConnectionBounds(
@@ -64,7 +114,7 @@ class Quick(BoundedProtocol):
 
 @asynccontextmanager
 async def serving(
-    protocol: type[BoundedProtocol] = BoundedProtocol,
+    protocol: type[JoiningProtocol] = JoiningProtocol,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     async with listening(protocol) as (address, _):
         reader, writer = await asyncio.open_connection(*address)
@@ -75,7 +125,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def listening(protocol: type[BoundedProtocol]) -> AsyncIterator[tuple[tuple[str, int], ServerState]]:
+async def listening(protocol: type[JoiningProtocol]) -> AsyncIterator[tuple[tuple[str, int], ServerState]]:
     app = Starlette(
         routes=[Route("/echo", _echo, methods=["GET", "POST"]), Route("/parts", _parts), Route("/flood", _flood)]
     )
