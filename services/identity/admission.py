@@ -1,4 +1,4 @@
-"""Who may try a password now: each try is counted before it is looked at, in the lane that it comes by.
+"""Who may try a password or register now: each try is counted before it is looked at, in the lane that it comes by.
 
 A lane is one account from one network. A device that signed in before brings a token and has a lane of its own, which
 no stranger can fill (ADR 0019).
@@ -12,8 +12,16 @@ from typing import Final
 from uuid import uuid4
 
 from services.identity.auth.passwords import LoginsBusy, Passwords
-from services.identity.auth.throttle import ACCOUNT_RULE, NETWORK_RULE, count_failure, login_delay, wait_of
+from services.identity.auth.throttle import (
+    ACCOUNT_RULE,
+    NETWORK_RULE,
+    ThrottleRule,
+    count_failure,
+    login_delay,
+    wait_of,
+)
 from services.identity.domain.account_refusals import SignInThrottled
+from services.identity.domain.refusals import RegistrationThrottled
 from services.identity.sealing import Vault
 from services.identity.store import counters
 from services.identity.store.accounts import SignInAccount, find_account
@@ -31,6 +39,14 @@ class DeviceRules:
     """How long a device is known after its last good sign-in."""
 
     ttl: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRules:
+    """How many registrations one network sends before it waits, and how long one without evidence stays."""
+
+    throttle: ThrottleRule
+    unused_ttl: timedelta
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -98,6 +114,24 @@ def _known_device(runtime: Runtime, attempt: Attempt) -> str | None:
 
 def _mark(vault: Vault, name: str, device_id: str, day: str) -> str:
     return vault.index(f"{name}\x00{device_id}\x00{day}".encode(), purpose="device_token").hex()
+
+
+async def admit_registration(runtime: Runtime, network: str) -> None:
+    """Count a registration form against its network, before anything is done about it.
+
+    Raises: RegistrationThrottled. Source: ASVS 2.4.1.
+    """
+    rules = runtime.ports.get(RegistrationRules)
+    key = runtime.ports.get(Vault).index(network.encode(), purpose="registration")
+    now = runtime.clock.machine_now()
+    async with runtime.work() as work:
+        await counters.count_alone(work.connection, key=key)
+        counter = await counters.failure_counter(work.connection, "registration", key=key)
+        wait = wait_of(counter, now=now, rule=rules.throttle)
+        if wait is not None:
+            raise RegistrationThrottled(retry_after_s=math.ceil(wait.total_seconds()))
+        counted = count_failure(counter, now=now, rule=rules.throttle)
+        await counters.keep_counter(work, "registration", key=key, counter=counted)
 
 
 async def admit(runtime: Runtime, lane: AttemptLane, name: str) -> SignInAccount | None:

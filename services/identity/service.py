@@ -3,14 +3,14 @@
 import asyncio
 from datetime import timedelta
 
-from services.identity.admission import DeviceRules
+from services.identity.admission import DeviceRules, RegistrationRules
 from services.identity.api import router
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import ThrottleRule
 from services.identity.bootstrap import FirstAdmin, ensure_first_admins
 from services.identity.handlers.accounts import ResetRules
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
-from services.identity.handlers.registration import RegistrationPasswords, RegistrationRules
+from services.identity.handlers.registration import RegistrationPasswords
 from services.identity.handlers.staff import ProposalRules
 from services.identity.jobs import JOBS
 from services.identity.malloc import return_large_blocks

@@ -1,5 +1,6 @@
 """The figures of the code keep within their bounds; `python -m tools.house` prints them with all names."""
 
+import ast
 from collections.abc import Mapping
 
 from tools.house.bounds import NotYet, complaints
@@ -44,3 +45,26 @@ def test_the_figures_of_the_code_keep_within_their_bounds() -> None:
         LONGEST_FILE: sizes(files).file_max,
     }
     assert complaints(figures, goals=GOALS, not_yet=NOT_YET) == [], found
+
+
+FIRST_ARGUMENTS: Mapping[str, frozenset[str]] = {
+    "store": frozenset({"connection", "work"}),
+    "handlers": frozenset({"connection", "work"}),
+    "views": frozenset({"connection"}),
+}
+"""What a public coroutine of a service takes first, by its folder: who reads a connection, who writes the work."""
+
+
+def test_what_reads_takes_a_connection_first_and_what_writes_takes_the_work() -> None:
+    seen = 0
+    wrong = []
+    for file in sources("services"):
+        folder = next((part for part in file.module.split(".") if part in FIRST_ARGUMENTS), None)
+        for node in file.tree.body if folder else []:
+            if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_"):
+                seen += 1
+                first = next((one.arg for one in node.args.args), "nothing")
+                if first not in FIRST_ARGUMENTS[folder]:
+                    wrong.append(f"{file.path} {node.name} takes {first}")
+    assert seen > 400
+    assert wrong == []

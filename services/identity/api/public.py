@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from services.identity.admission import admit_registration
 from services.identity.api.bodies import LineText, Name, OptionalReason, Password, RegionCode
 from services.identity.api.dependencies import Network, SealedRun
 from services.identity.auth.passwords import check_password_rule
@@ -14,7 +15,6 @@ from services.identity.handlers.registration import (
     Register,
     RegistrationPasswords,
     RegistrationResult,
-    admit_registration,
     register,
 )
 from services.identity.sealing import Vault

@@ -4,13 +4,11 @@ Registering claims no code: anybody may write any code into a form. It is claime
 (ADR 0019), and a registration with which nothing is handed in expires.
 """
 
-import math
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
+from services.identity.admission import RegistrationRules
 from services.identity.auth.passwords import LoginsBusy, Passwords
-from services.identity.auth.throttle import ThrottleRule, count_failure, wait_of
 from services.identity.domain.accounts import role_of_party
 from services.identity.domain.organisations import Organisation, expire
 from services.identity.domain.organisations import register as register_organisation
@@ -20,13 +18,12 @@ from services.identity.domain.refusals import (
     PersonNameMalformed,
     RegionUnknown,
     RegistrationsBusy,
-    RegistrationThrottled,
 )
 from services.identity.handlers.accounts import disable
 from services.identity.handlers.organisations import Telling, announce, move
 from services.identity.handlers.resemblances import index_phone
 from services.identity.sealing import Vault
-from services.identity.store import accounts, counters
+from services.identity.store import accounts
 from services.identity.store import organisations as store
 from services.identity.store.accounts import SignInAccount, add_account
 from services.identity.store.organisations import SealedPartyContact
@@ -34,19 +31,10 @@ from shared.contracts.messages.identity import AccountOpened, OrganisationRegist
 from shared.contracts.policy import PartyKind
 from shared.kernel.credit_code import CreditCodeCheckDigit, examine
 from shared.kernel.names import is_seen
-from shared.runtime.service import Runtime
 from shared.runtime.work import SYSTEM, Actor, Notice, Work
 
 EXPIRED_BATCH_MAX = 100
 _UNUSED = "注册后未在规定时间内提交实名认证材料"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationRules:
-    """How many registrations one network sends before it waits, and how long one without evidence stays."""
-
-    throttle: ThrottleRule
-    unused_ttl: timedelta
 
 
 class RegistrationPasswords(Passwords):
@@ -58,24 +46,6 @@ class RegistrationPasswords(Passwords):
             return await self.hash(password, of=network)
         except LoginsBusy as error:
             raise RegistrationsBusy from error
-
-
-async def admit_registration(runtime: Runtime, network: str) -> None:
-    """Count a registration form against its network, before anything is done about it.
-
-    Raises: RegistrationThrottled. Source: ASVS 2.4.1.
-    """
-    rules = runtime.ports.get(RegistrationRules)
-    key = runtime.ports.get(Vault).index(network.encode(), purpose="registration")
-    now = runtime.clock.machine_now()
-    async with runtime.work() as work:
-        await counters.count_alone(work.connection, key=key)
-        counter = await counters.failure_counter(work.connection, "registration", key=key)
-        wait = wait_of(counter, now=now, rule=rules.throttle)
-        if wait is not None:
-            raise RegistrationThrottled(retry_after_s=math.ceil(wait.total_seconds()))
-        counted = count_failure(counter, now=now, rule=rules.throttle)
-        await counters.keep_counter(work, "registration", key=key, counter=counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

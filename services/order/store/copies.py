@@ -15,6 +15,7 @@ _TIES = """
 INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, version, ended)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::bool[])
 ON CONFLICT (affiliation_id) DO UPDATE SET version = EXCLUDED.version, ended = EXCLUDED.ended
+WHERE affiliation.version <= EXCLUDED.version
 """
 _OFFERS = """
 INSERT INTO offer (product_id, edition, provider_id, version, product_name, class_code, components, voucher,

@@ -20,6 +20,7 @@ INSERT INTO affiliation (affiliation_id, enterprise_id, provider_id, kind, origi
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
                      $8::int[])
 ON CONFLICT (affiliation_id) DO UPDATE SET ended = EXCLUDED.ended, version = EXCLUDED.version
+WHERE affiliation.version <= EXCLUDED.version
 """
 _ADD_ORDERS = """
 INSERT INTO order_copy (order_id, number, enterprise_id, provider_id, year, placed_at, state, confirmed_at,

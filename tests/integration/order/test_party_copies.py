@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from services.order.handlers.facts import copy_ties
 from services.order.handlers.parties import copy_parties
-from shared.contracts.messages.identity import OrganisationAuthenticated
+from shared.contracts.messages.identity import AffiliationEnded, AffiliationRecorded, OrganisationAuthenticated
 from tests.factories.trade import Market, a_party
 
 NEWEST, OLDER, OLDEST = 9, 8, 7
@@ -51,3 +52,16 @@ async def test_of_several_facts_of_one_call_the_newest_is_kept(market: Market) -
     ]
     party, timers = await copied(market, facts)
     assert (party["version"], party["name"], timers) == (NEWEST, f"第{NEWEST}版", [])
+
+
+@pytest.mark.requirement("R63")
+async def test_an_older_fact_of_a_tie_does_not_bring_it_back(market: Market) -> None:
+    tie = {"affiliation_id": uuid4(), "enterprise_id": uuid4(), "provider_id": uuid4()}
+    recorded, ended = AffiliationRecorded(version=1, kind="property_tie", **tie), AffiliationEnded(version=2, **tie)
+    for fact in (recorded, ended, recorded):
+        async with market.platform.runtime("order").work() as work:
+            await copy_ties(work, [fact])
+    (row,) = await market.rows(
+        "SELECT version, ended FROM affiliation WHERE affiliation_id = $1", tie["affiliation_id"]
+    )
+    assert dict(row) == {"version": 2, "ended": True}

@@ -1,4 +1,4 @@
-"""Settlement's copy of a party is what its newest fact says, in whatever order facts come."""
+"""Settlement's copies of parties and of their ties are what the newest fact says, in whatever order facts come."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -8,8 +8,15 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from services.settlement.handlers.copies import copy_ties
 from services.settlement.handlers.parties import copy_parties
-from shared.contracts.messages.identity import OrganisationFact, OrganisationReinstated, OrganisationSuspended
+from shared.contracts.messages.identity import (
+    AffiliationEnded,
+    AffiliationRecorded,
+    OrganisationFact,
+    OrganisationReinstated,
+    OrganisationSuspended,
+)
 from tests.factories.settlement import START, Flow, a_flow, a_party
 
 LATER = START + timedelta(days=1)
@@ -49,3 +56,19 @@ async def test_an_older_fact_of_a_party_changes_nothing(flow: Flow) -> None:
                     history[0].organisation_id,
                 )
             assert tuple(row) == ("乙公司", LATER, True, True, 3), (order, together)
+
+
+@pytest.mark.requirement("R63")
+async def test_an_older_fact_of_a_tie_does_not_bring_it_back(flow: Flow) -> None:
+    runtime = flow.platform.runtime("settlement")
+    tie = {"affiliation_id": uuid4(), "enterprise_id": uuid4(), "provider_id": uuid4()}
+    recorded = AffiliationRecorded(version=1, kind="property_tie", recorded_at=START, **tie)
+    ended = AffiliationEnded(version=2, ended_at=LATER, **tie)
+    for fact in (recorded, ended, recorded):
+        async with runtime.work() as work:
+            await copy_ties(work, [fact])
+    async with runtime.reading() as connection:
+        row = await connection.fetchrow(
+            "SELECT kind, ended, version FROM affiliation WHERE affiliation_id = $1", tie["affiliation_id"]
+        )
+    assert tuple(row) == ("property_tie", True, 2)
