@@ -1,6 +1,7 @@
 """The wiring of the catalog service."""
 
 from services.catalog.api import router
+from services.catalog.jobs import TIMERS
 from services.catalog.settings import CatalogSettings
 from services.catalog.subscriptions import SUBSCRIPTIONS
 from services.catalog.tables import METADATA
@@ -14,4 +15,5 @@ SERVICE = Service(
     settings=CatalogSettings,
     router=router,
     subscriptions=SUBSCRIPTIONS,
+    timers=TIMERS,
 )

@@ -4,6 +4,7 @@ A lane is one account from one network. A device that signed in before brings a 
 no stranger can fill (ADR 0019).
 """
 
+import asyncio
 import hmac
 import math
 from dataclasses import dataclass
@@ -178,7 +179,8 @@ async def verify(runtime: Runtime, lane: AttemptLane, attempt: Attempt, known: S
     password_hash = known.password_hash or None if known else None
     try:
         return await passwords.verify(attempt.password, password_hash=password_hash, of=attempt.network)
-    except LoginsBusy:
+    except (LoginsBusy, asyncio.CancelledError):
+        # Broken off, when this process is told to stop, it says nothing about the password either.
         await take_back(runtime, lane)
         raise
 

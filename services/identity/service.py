@@ -9,6 +9,12 @@ from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import ThrottleRule
 from services.identity.bootstrap import FirstAdmin, ensure_first_admins
 from services.identity.handlers.accounts import ResetRules
+from services.identity.handlers.blacklist import (
+    LIFTING_TIMER,
+    LISTING_TIMER,
+    lapse_late_liftings,
+    lapse_late_listings,
+)
 from services.identity.handlers.designations import DESIGNATION_ENDS, end_operator_rights
 from services.identity.handlers.registration import RegistrationPasswords
 from services.identity.handlers.staff import ProposalRules
@@ -101,7 +107,11 @@ SERVICE = Service(
     metadata=METADATA,
     settings=IdentitySettings,
     router=router,
-    timers={DESIGNATION_ENDS: end_operator_rights},
+    timers={
+        DESIGNATION_ENDS: end_operator_rights,
+        LISTING_TIMER: lapse_late_listings,
+        LIFTING_TIMER: lapse_late_liftings,
+    },
     jobs=JOBS,
     prepare=prepare,
 )

@@ -5,13 +5,18 @@ from datetime import timedelta
 
 from services.settlement.handlers.claims import WINDOW_TIMER
 from services.settlement.handlers.items import close_windows
+from services.settlement.handlers.overrides import OVERRIDE_TIMER, lapse_late
 from services.settlement.handlers.questions import QUESTION_TIMER, escalate_questions
 from services.settlement.store.evidence import remove_unfiled
 from shared.documents.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job, TimerHandler
 from shared.runtime.work import Work
 
-TIMERS: Mapping[str, TimerHandler] = {WINDOW_TIMER: close_windows, QUESTION_TIMER: escalate_questions}
+TIMERS: Mapping[str, TimerHandler] = {
+    WINDOW_TIMER: close_windows,
+    QUESTION_TIMER: escalate_questions,
+    OVERRIDE_TIMER: lapse_late,
+}
 
 
 async def remove_unfiled_evidence(work: Work) -> int:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import structlog
 
 from services.voucher.handlers.allocation import allocate_batch
-from services.voucher.handlers.plans import YEAR_END_TIMER
+from services.voucher.handlers.plans import DRAFT_TIMER, INCREASE_TIMER, YEAR_END_TIMER
+from services.voucher.handlers.proposals import lapse_late_increases, lapse_late_plans, lapse_late_revocations
+from services.voucher.handlers.revocations import REVOCATION_TIMER
 from services.voucher.handlers.year_end import close_years
 from services.voucher.store import leases
 from shared.runtime.service import Job, Runtime, TimerHandler
@@ -60,4 +62,9 @@ async def allocate(work: Work) -> int:
 
 # Intake wakes the allocator at once; this serves other processes' tickets and the end of the lane.
 JOBS = (Job(name="voucher.allocate", every_s=ALLOCATOR_POLL_S, handler=allocate),)
-TIMERS: Mapping[str, TimerHandler] = {YEAR_END_TIMER: close_years}
+TIMERS: Mapping[str, TimerHandler] = {
+    YEAR_END_TIMER: close_years,
+    DRAFT_TIMER: lapse_late_plans,
+    INCREASE_TIMER: lapse_late_increases,
+    REVOCATION_TIMER: lapse_late_revocations,
+}

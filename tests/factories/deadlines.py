@@ -16,3 +16,15 @@ def weekdays_after(moment: datetime, days: int) -> datetime:
         day += timedelta(days=1)
         days -= day.weekday() < _SATURDAY
     return datetime.combine(day + timedelta(days=1), time.min, BEIJING).astimezone(UTC)
+
+
+LAPSE_TIMERS = {
+    "blacklisting": ("identity", "blacklisting_lapses"),
+    "lifting": ("identity", "lifting_lapses"),
+    "plan": ("voucher", "plan_draft_lapses"),
+    "increase": ("voucher", "plan_increase_lapses"),
+    "revocation": ("voucher", "revocation_lapses"),
+    "delisting": ("catalog", "delisting_lapses"),
+    "override": ("settlement", "override_lapses"),
+}
+"""The timer that ends a proposal which nobody decided; one of staff accounts shows when it ends from the start."""

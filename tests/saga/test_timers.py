@@ -12,6 +12,7 @@ from shared.contracts.messages.catalog import ProductDelisted
 from shared.contracts.messages.identity import AccountOpened, OrganisationSuspended
 from shared.contracts.permissions import Role
 from shared.runtime.service.runtime import Runtime
+from tests.factories.deadlines import LAPSE_TIMERS
 from tests.factories.world import SERVICES, World, a_party, open_world
 
 Databases = Mapping[str, str]
@@ -127,11 +128,14 @@ CASES: Mapping[tuple[str, str], Prepared] = {
 }
 
 
+# The timers of proposals have theirs in tests/integration/security/test_proposals_lapse.py.
 AT_ONCE = {("order", "affiliation"): "due when it is set: the tie that ends the orders is known already"}
 
 
 def test_every_timer_of_every_service_has_a_case_or_is_due_at_once() -> None:
-    assert {*CASES, *AT_ONCE} == {(service.name, kind) for service in SERVICES for kind in service.timers}
+    assert {*CASES, *AT_ONCE, *LAPSE_TIMERS.values()} == {
+        (service.name, kind) for service in SERVICES for kind in service.timers
+    }
 
 
 @pytest.mark.parametrize(("service", "kind"), CASES)

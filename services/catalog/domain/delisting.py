@@ -85,6 +85,8 @@ def decide(delisting: Delisting, *, by: UUID, outcome: DelistingState, now: date
 
     Raises: DelistingDecided, DelistingSamePerson, ProposalLapsed.
     """
+    if delisting.state is DelistingState.LAPSED:
+        check_in_time(delisting.proposed_at, now=now)
     _check_open(delisting)
     if by == delisting.proposed_by:
         raise DelistingSamePerson
@@ -101,6 +103,12 @@ def withdraw(delisting: Delisting, *, by: UUID) -> Delisting:
         raise NotProposer
     DELISTING_MOVES.check(delisting.state, DelistingState.WITHDRAWN)
     return replace(delisting, state=DelistingState.WITHDRAWN, version=delisting.version + 1)
+
+
+def lapse(delisting: Delisting) -> Delisting:
+    """The proposal that nobody decided in time."""
+    DELISTING_MOVES.check(delisting.state, DelistingState.LAPSED)
+    return replace(delisting, state=DelistingState.LAPSED, version=delisting.version + 1)
 
 
 def _check_open(delisting: Delisting) -> None:

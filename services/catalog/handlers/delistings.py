@@ -1,5 +1,6 @@
 """Off the directory: by the provider's own will at once, by force with evidence and a second person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -30,9 +31,10 @@ from services.catalog.store.delistings import (
     save_delisting,
 )
 from services.catalog.store.products import save_delisted_product
-from shared.kernel.proposals import PROPOSAL_DAYS, lapsed_before
+from shared.kernel.proposals import LAPSE_REASON, lapse_text, lapsed_before, lapses_at
 from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
+DELISTING_TIMER = "delisting_lapses"
 _RULE = "A12(2)"
 
 
@@ -168,10 +170,10 @@ async def propose_delisting(work: Work, command: ProposeDelisting) -> DelistingR
         proposed_at=work.now,
     )
     if await lapse_delistings(work, product.id, proposed_until=lapsed_before(work.now)):
-        lapsed = f"{PROPOSAL_DAYS}日内未获批准"
-        work.decide(_decision(product, act="delisting_lapsed", by=SYSTEM, ground=lapsed, rule=_RULE))
+        work.decide(_decision(product, act="delisting_lapsed", by=SYSTEM, ground=LAPSE_REASON, rule=_RULE))
     if not await add_delisting(work, proposal):
         raise DelistingOpen
+    work.set_timer(DELISTING_TIMER, key=proposal.id, due_at=lapses_at(proposal.proposed_at))
     work.decide(_decision(product, act="propose_delisting", by=command.by, ground=command.evidence, rule=_RULE))
     text = f"系统运营方提出下架产品“{product.newest.content.name}”，情形：{ground.text}。贵单位可在审批前提交陈述意见。"
     tell_provider(work, product, event="delisting_proposed", text=text, reason=command.evidence, article=_RULE)
@@ -213,17 +215,7 @@ async def decide_delisting(work: Work, command: DecideDelisting) -> DelistingRes
         event, text = "delisting_refused", f"对产品“{name}”的下架提议未获批准，产品继续上架。"
     if outcome is DelistingState.REFUSED:
         text_to_first = f"您对产品“{name}”提出的下架提议未获批准：{command.reason}"
-        work.notify(
-            Notice(
-                recipient=f"account:{before.proposed_by}",
-                subject_type="delisting",
-                subject_id=before.id,
-                event="proposal.refused",
-                text=text_to_first,
-                reason=command.reason,
-                article=_RULE,
-            )
-        )
+        _tell_first(work, before, event="proposal.refused", text=text_to_first, reason=command.reason)
     act = f"delisting_{outcome}"
     work.decide(_decision(product, act=act, by=command.by, ground=command.reason, rule=_RULE))
     tell_provider(work, product, event=event, text=text, reason=command.reason, article=_RULE)
@@ -243,6 +235,39 @@ async def withdraw_delisting(work: Work, command: WithdrawDelisting) -> Delistin
     text = f"对产品“{product.newest.content.name}”的下架提议已撤回，产品继续上架。"
     tell_provider(work, product, event="delisting_withdrawn", text=text, reason=command.reason, article=_RULE)
     return _result(after)
+
+
+async def lapse_late(work: Work, keys: Sequence[UUID]) -> None:
+    """End proposals that nobody decided in time, and tell who proposed them and the provider. Source: R8."""
+    for delisting_id in sorted(keys):
+        product = await load_product(work, await _product_of(work, delisting_id))
+        before = await find_delisting(work.connection, delisting_id)
+        if before is None or before.state is not DelistingState.PROPOSED:
+            continue
+        if before.proposed_at > lapsed_before(work.now):
+            work.set_timer(DELISTING_TIMER, key=delisting_id, due_at=lapses_at(before.proposed_at))
+            continue
+        await save_delisting(work, proposals.lapse(before), decided_at=work.now)
+        work.decide(_decision(product, act="delisting_lapsed", by=SYSTEM, ground=LAPSE_REASON, rule=_RULE))
+        name = product.newest.content.name
+        _tell_first(work, before, event="proposal.lapsed", text=lapse_text(f"对产品“{name}”的下架提议"))
+        text = f"对产品“{name}”的下架提议逾期未获批准，已经失效，产品继续上架。"
+        tell_provider(work, product, event="delisting_lapsed", text=text, reason=LAPSE_REASON, article=_RULE)
+
+
+def _tell_first(work: Work, proposal: Delisting, *, event: str, text: str, reason: str = LAPSE_REASON) -> None:
+    """Whoever proposed it learns what became of it."""
+    work.notify(
+        Notice(
+            recipient=f"account:{proposal.proposed_by}",
+            subject_type="delisting",
+            subject_id=proposal.id,
+            event=event,
+            text=text,
+            reason=reason,
+            article=_RULE,
+        )
+    )
 
 
 async def _delist(work: Work, before: Product, *, ground: str) -> Product:

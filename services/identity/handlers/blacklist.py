@@ -1,5 +1,6 @@
 """The blacklist: proposed by the operator on an external decision, approved by the bureau; lifted in the same way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
@@ -15,8 +16,11 @@ from services.identity.store.blacklist import BlacklistProposal, Ending
 from services.identity.store.organisations import ids_of_body, load_organisation, lock_body
 from shared.contracts.messages.identity import OrganisationReinstated, OrganisationSuspended
 from shared.kernel.calendar import business_date
-from shared.kernel.proposals import check_in_time, lapsed_before
+from shared.kernel.proposals import LAPSE_REASON, check_in_time, lapse_text, lapsed_before, lapses_at
 from shared.runtime.work import SYSTEM, Actor, Decision, Notice, Work
+
+LISTING_TIMER = "blacklisting_lapses"
+LIFTING_TIMER = "lifting_lapses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,7 @@ async def propose_blacklisting(work: Work, command: ProposeBlacklisting) -> Blac
     }
     await store.lapse_entry(work, code, proposed_until=lapsed_before(work.now), now=work.now)
     await store.add_entry(work, values)
+    work.set_timer(LISTING_TIMER, key=result.id, due_at=lapses_at(work.now))
     _decide(work, result, act="blacklist.propose", by=command.by, ground=command.reason)
     return result
 
@@ -145,6 +150,7 @@ async def propose_lifting(work: Work, command: ProposeLifting) -> BlacklistResul
     before = lapsed_before(work.now)
     await store.lapse_lifting(work, command.entry_id, proposed_until=before, now=work.now)
     await store.add_lifting(work, values)
+    work.set_timer(LIFTING_TIMER, key=result.id, due_at=lapses_at(work.now))
     _decide(work, result, act="blacklist.propose_lifting", by=command.by, ground=command.reason)
     return result
 
@@ -195,8 +201,38 @@ async def close_proposal(work: Work, command: Close) -> BlacklistResult:
     act = f"blacklist.lifting_{state}" if command.lifting else f"blacklist.{state}"
     _decide(work, result, act=act, by=command.by, ground=command.reason)
     if not command.withdraw:
-        _tell_proposer(work, result, proposal, command)
+        text = f"{result.credit_code}{_what(lifting=command.lifting)}的提请未获批准。"
+        _tell_proposer(work, result, proposal, event="blacklist.refused", text=text, reason=command.reason)
     return result
+
+
+async def lapse_late_listings(work: Work, keys: Sequence[UUID]) -> None:
+    """End proposals to list that nobody decided in time, and tell who proposed them. Source: R8."""
+    for entry_id in sorted(keys):
+        await _lapse_late(work, entry_id, lifting=False)
+
+
+async def lapse_late_liftings(work: Work, keys: Sequence[UUID]) -> None:
+    """End proposals to lift that nobody decided in time, and tell who proposed them. Source: R8."""
+    for lifting_id in sorted(keys):
+        await _lapse_late(work, lifting_id, lifting=True)
+
+
+async def _lapse_late(work: Work, proposal_id: UUID, *, lifting: bool) -> None:
+    lock, close = (store.lock_lifting, store.close_lifting) if lifting else (store.lock_entry, store.close_entry)
+    proposal = await lock(work.connection, proposal_id)
+    if proposal.state != "proposed":
+        return
+    if proposal.proposed_at > lapsed_before(work.now):
+        timer = LIFTING_TIMER if lifting else LISTING_TIMER
+        work.set_timer(timer, key=proposal_id, due_at=lapses_at(proposal.proposed_at))
+        return
+    await close(work, proposal_id, Ending(state="lapsed", reason=LAPSE_REASON, by=None, at=work.now))
+    result = BlacklistResult(id=proposal_id, credit_code=proposal.credit_code, state="lapsed")
+    act = "blacklist.lifting_lapsed" if lifting else "blacklist.lapsed"
+    _decide(work, result, act=act, by=SYSTEM, ground=LAPSE_REASON)
+    text = lapse_text(f"{result.credit_code}{_what(lifting=lifting)}的提请")
+    _tell_proposer(work, result, proposal, event="proposal.lapsed", text=text, reason=LAPSE_REASON)
 
 
 async def stop_listed(work: Work, *, limit: int) -> int:
@@ -225,6 +261,8 @@ async def _stop(work: Work, before: Organisation, *, by: Actor, ground: str) -> 
 
 def _check_second(work: Work, proposal: BlacklistProposal, by: Actor) -> None:
     """Raises: BlacklistEntryNotOpen, SamePerson, ProposalLapsed."""
+    if proposal.state == "lapsed":
+        check_in_time(proposal.proposed_at, now=work.now)
     if proposal.state != "proposed":
         raise BlacklistEntryNotOpen
     if proposal.proposed_by == by.account_id:
@@ -232,16 +270,21 @@ def _check_second(work: Work, proposal: BlacklistProposal, by: Actor) -> None:
     check_in_time(proposal.proposed_at, now=work.now)
 
 
-def _tell_proposer(work: Work, result: BlacklistResult, proposal: BlacklistProposal, command: Close) -> None:
-    what = "移出黑名单" if command.lifting else "列入黑名单"
+def _what(*, lifting: bool) -> str:
+    return "移出黑名单" if lifting else "列入黑名单"
+
+
+def _tell_proposer(  # noqa: PLR0913 - the parts of a notice
+    work: Work, result: BlacklistResult, proposal: BlacklistProposal, *, event: str, text: str, reason: str
+) -> None:
     work.notify(
         Notice(
             recipient=f"account:{proposal.proposed_by}",
             subject_type="blacklist",
             subject_id=result.id,
-            event="blacklist.refused",
-            text=f"{result.credit_code}{what}的提请未获批准。",
-            reason=command.reason,
+            event=event,
+            text=text,
+            reason=reason,
             article="A12",
         )
     )

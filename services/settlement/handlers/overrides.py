@@ -4,7 +4,7 @@ An override counts for its item and its amount, for the conditions it names, unt
 goes on by it, and the reviews remain what they are. Source: A12, A13(4), R8, R58, R63.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,11 +24,12 @@ from services.settlement.handlers.checks import check_actor
 from services.settlement.handlers.progress import lock_claim, number_of, tell_provider
 from services.settlement.store import overrides as rows
 from services.settlement.views.standing import read_lifted, read_marks
-from shared.kernel.proposals import check_in_time, lapsed_before
+from shared.kernel.proposals import LAPSE_REASON, check_in_time, lapse_text, lapsed_before, lapses_at
 from shared.kernel.refusals import bug
 from shared.runtime.sql import Record
-from shared.runtime.work import Actor, Decision, NotFound, Notice, VersionMismatch, Work
+from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, VersionMismatch, Work
 
+OVERRIDE_TIMER = "override_lapses"
 OVERRIDABLE = frozenset({ItemState.OPEN, ItemState.PASSED, ItemState.ENDORSED, ItemState.APPROVED})
 
 
@@ -100,6 +101,7 @@ async def propose_override(work: Work, command: ProposeOverride) -> OverrideResu
     late = lapsed_before(work.now)
     await rows.lapse_override(work, claim.id, item.order_id, proposed_until=late)
     await rows.insert_override(work, values)
+    work.set_timer(OVERRIDE_TIMER, key=override_id, due_at=lapses_at(work.now))
     _decide(work, values, act="override.propose", by=command.by, ground=command.reason)
     work.notify(
         Notice(
@@ -160,7 +162,8 @@ async def refuse_override(work: Work, command: DecideOverride) -> OverrideResult
     claim, row = await _lock(work, command)
     await check_actor(work, CasePart.APPROVE_OVERRIDE, [claim.item(row["order_id"])], by=command.by)
     version = await _close(work, row, command, to=OverrideState.REFUSED, act="override.refuse")
-    _tell_proposer(work, row, text=f"您就兑现申请{number_of(claim)}提出的特批建议未获同意。", reason=command.reason)
+    text = f"您就兑现申请{number_of(claim)}提出的特批建议未获同意。"
+    _tell_proposer(work, row, event="override.closed", text=text, reason=command.reason)
     return _result(row, OverrideState.REFUSED, version=version)
 
 
@@ -176,13 +179,34 @@ async def withdraw_override(work: Work, command: DecideOverride) -> OverrideResu
     return _result(row, OverrideState.WITHDRAWN, version=version)
 
 
+async def lapse_late(work: Work, keys: Sequence[UUID]) -> None:
+    """End proposals that nobody decided in time; who proposed them is told, the order stays. Source: R8."""
+    for override_id in sorted(keys):
+        claim_id = await rows.claim_of(work.connection, override_id)
+        if claim_id is None:
+            continue
+        claim = await lock_claim(work, claim_id)
+        row = await rows.lock_override(work.connection, override_id)
+        if row is None or row["state"] != OverrideState.PROPOSED:
+            continue
+        if row["proposed_at"] > lapsed_before(work.now):
+            work.set_timer(OVERRIDE_TIMER, key=override_id, due_at=lapses_at(row["proposed_at"]))
+            continue
+        await rows.decide_override(work, row, to=OverrideState.LAPSED, by=None, reason=LAPSE_REASON)
+        _decide(work, row, act="override.lapse", by=SYSTEM, ground=LAPSE_REASON)
+        text = lapse_text(f"兑现申请{number_of(claim)}的特批建议")
+        _tell_proposer(work, row, event="proposal.lapsed", text=text, reason=LAPSE_REASON)
+
+
 async def _lock(work: Work, command: DecideOverride) -> tuple[Claim, Record]:
-    """An open proposal and its claim, locked. Raises: NotFound, VersionMismatch, OverrideNotOpen."""
+    """An open proposal and its claim, locked. Raises: NotFound, VersionMismatch, OverrideNotOpen, ProposalLapsed."""
     claim_id = await rows.claim_of(work.connection, command.override_id)
     if claim_id is None:
         raise NotFound
     claim = await lock_claim(work, claim_id)
     row = await rows.lock_override(work.connection, command.override_id)
+    if row is not None and row["state"] == OverrideState.LAPSED:
+        check_in_time(row["proposed_at"], now=work.now)
     if row is None or row["state"] != OverrideState.PROPOSED:
         raise OverrideNotOpen
     if command.expected_version not in {None, row["version"]}:
@@ -229,13 +253,13 @@ def _decide(work: Work, row: Mapping[str, Any], *, act: str, by: Actor, ground: 
     )
 
 
-def _tell_proposer(work: Work, row: Record, *, text: str, reason: str) -> None:
+def _tell_proposer(work: Work, row: Record, *, event: str, text: str, reason: str) -> None:
     work.notify(
         Notice(
             recipient=f"account:{row['proposed_by']}",
             subject_type="override",
             subject_id=row["id"],
-            event="override.closed",
+            event=event,
             text=text,
             reason=reason,
             article="A13(4)",

@@ -24,10 +24,12 @@ from shared.contracts.messages.voucher import PlanApproved, PlanDrafted, PlanInc
 from shared.kernel.calendar import business_year, day_closes_at, year_closes_at
 from shared.kernel.ids import made_at
 from shared.kernel.money import MAX_FEN
-from shared.kernel.proposals import PROPOSAL_DAYS, check_in_time, lapsed_before
+from shared.kernel.proposals import LAPSE_REASON, check_in_time, lapsed_before, lapses_at
 from shared.runtime.work import SYSTEM, Actor, Decision, NotFound, Notice, Work
 
 YEAR_END_TIMER = "voucher.year_end"
+DRAFT_TIMER = "plan_draft_lapses"
+INCREASE_TIMER = "plan_increase_lapses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ async def draft_plan(work: Work, command: DraftPlan) -> PlanResult:
         "version": 1,
     }
     await plans.insert_plan(work, values)
+    work.set_timer(DRAFT_TIMER, key=plan_id, due_at=lapses_at(made_at(plan_id)))
     work.emit(PlanDrafted(version=1, plan_id=plan_id, year=command.year, total_fen=command.total_fen))
     _decided(work, plan_id, "draft", command.by, after=PlanState.DRAFT)
     return await _result(work, plan_id)
@@ -148,7 +151,12 @@ async def _make_room(work: Work, year: int) -> None:
     row = await lock(work, plan_id)
     if row["state"] != PlanState.DRAFT or made_at(plan_id) > lapsed_before(work.now):
         raise PlanExists(year=year)
-    ended = {"ended_reason": f"{PROPOSAL_DAYS}日内未获批准", "ended_at": work.now}
+    await give_up(work, row)
+
+
+async def give_up(work: Work, row: Any) -> None:  # noqa: ANN401 - a record
+    """Withdraw a locked draft that nobody approved in time. Emits voucher.plan_withdrawn."""
+    ended = {"ended_reason": LAPSE_REASON, "ended_at": work.now}
     await advance(work, row, PlanState.WITHDRAWN, SYSTEM, PlanWithdrawn, ended, ground="lapsed")
 
 
@@ -219,6 +227,7 @@ async def draft_increase(work: Work, command: DraftIncrease) -> IncreaseResult:
         "version": 1,
     }
     await plans.insert_increase(work, values)
+    work.set_timer(INCREASE_TIMER, key=values["id"], due_at=lapses_at(work.now))
     _decided(work, command.plan_id, "propose_increase", command.by, ground=command.reason)
     return increase_of(values)
 
@@ -238,7 +247,7 @@ async def approve_increase(work: Work, command: ApproveIncrease) -> IncreaseResu
         raise PlanStateWrong(state="" if plan is None else plan.state.value)
     if work.now >= plan.closes_at:
         raise PlanYearOver(year=plan.year)
-    if found["state"] == IncreaseState.PROPOSED:
+    if found["state"] in {IncreaseState.PROPOSED, IncreaseState.LAPSED}:
         check_in_time(found["drafted_at"], now=work.now)
     if not await plans.decide_increase(work, command.increase_id, approved_by=command.by.account_id):
         raise ProposalDecided

@@ -14,9 +14,11 @@ from services.voucher.domain.states import IncreaseState, LedgerAccount, Movemen
 from services.voucher.handlers.allocation import wake_allocator
 from services.voucher.store import ledger, plans, queue
 from shared.kernel.money import Fen, format_yuan
-from shared.kernel.proposals import check_in_time
+from shared.kernel.proposals import check_in_time, lapses_at
 from shared.kernel.refusals import invariant
 from shared.runtime.work import Actor, Decision, NotFound, Notice, Work
+
+REVOCATION_TIMER = "revocation_lapses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ async def propose_revocation(work: Work, command: ProposeRevocation) -> Revocati
         "version": 1,
     }
     await plans.insert_revocation(work, values)
+    work.set_timer(REVOCATION_TIMER, key=values["id"], due_at=lapses_at(work.now))
     _decided(work, values["id"], "propose_revocation", command.by, command.reason)
     return revocation_of(values)
 
@@ -85,7 +88,7 @@ async def approve_revocation(work: Work, command: ApproveRevocation) -> Revocati
         raise NotFound
     if case["proposed_by"] == command.by.account_id:
         raise SamePerson
-    if case["state"] == IncreaseState.PROPOSED:
+    if case["state"] in {IncreaseState.PROPOSED, IncreaseState.LAPSED}:
         check_in_time(case["proposed_at"], now=work.now)
     plan_id = await ledger.find_plan_of(work.connection, case["quota_account_id"])
     plan = None if plan_id is None else await queue.lock_plan(work.connection, plan_id)

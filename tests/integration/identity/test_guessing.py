@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from services.identity.admission import Attempt, admit, lane_of, verify
 from services.identity.service import SERVICE
 from tests.factories.harness import open_platform
 from tests.factories.staff import SETTINGS
@@ -105,6 +106,21 @@ async def test_a_device_token_is_good_for_its_own_account_only_and_bounds_its_ow
         answer = await sign_in(city, party.sign_in_name, f"wrong {number}", address=HOME, device_token=token)
         codes.append(answer.status_code)
     assert codes == [401] * 5 + [429]
+
+
+async def test_a_sign_in_that_a_stop_breaks_off_counts_for_nothing(city: Office) -> None:
+    party = await city.party("enterprise", ENTERPRISE_CODE)
+    runtime = city.platform.runtime("identity")
+    attempt = Attempt(sign_in_name=party.sign_in_name, password=PASSWORD, network=HOME)
+    lane = lane_of(runtime, attempt)
+    known = await admit(runtime, lane, attempt.name)
+    looking = asyncio.ensure_future(verify(runtime, lane, attempt, known))
+    await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    async with runtime.reading() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM failed_sign_in WHERE scope <> 'registration'") == 0
 
 
 async def test_guesses_over_many_networks_get_fewer_tries_each_than_an_owner_who_mistypes(city: Office) -> None:

@@ -1,14 +1,17 @@
 """Every proposal waits for its second person for the same time, and then it is made again or left; over all acts."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 import pytest
 
 from services.identity.handlers.staff import StaffAct
 from shared.contracts.permissions import Role
 from shared.kernel.proposals import PROPOSAL_DAYS
+from tests.factories.deadlines import LAPSE_TIMERS
 from tests.integration.security.test_two_people import ACTS, at_catalog, everything, said
 from tests.integration.security.two_people import (
+    FIRST,
     SECOND,
     Blacklist,
     Delisting,
@@ -24,6 +27,7 @@ LAPSED = (409, "proposal.lapsed")
 OTHERWISE: Mapping[str, tuple[int, str]] = {
     **{f"staff {act.value}": (409, "identity.proposal_not_open") for act in StaffAct},
     "replay": (409, "dead_letter.replay_not_proposed"),
+    "plan": (409, "voucher.plan_state"),
 }
 """What is said of a proposal whose time is over, where it was said before all others lapsed as well."""
 SECOND_ROLES: Mapping[type[Desk], Role] = {
@@ -70,6 +74,41 @@ async def test_a_proposal_is_approved_on_its_last_day(fresh_database: FreshDatab
         proposal = await desk.propose()
         await desk.pass_days(PROPOSAL_DAYS - 1)
         assert (await desk.approve(proposal)).is_success
+
+
+@pytest.mark.parametrize("name", sorted(LAPSE_TIMERS))
+async def test_what_nobody_decided_in_a_week_is_shown_as_ended_and_its_proposer_is_told(
+    fresh_database: FreshDatabase, name: str
+) -> None:
+    async with ACTS[name].open(fresh_database) as desk:
+        proposal = UUID(await desk.propose())
+        state = f"SELECT state FROM {ACTS[name].table.split('.')[1]} WHERE id = $1"  # noqa: S608 - our own names
+        waiting = await desk.row(state, proposal)
+        await desk.pass_days(PROPOSAL_DAYS)
+        await desk.platform.settle()
+        assert waiting == {"state": "draft" if name == "plan" else "proposed"}
+        assert await desk.row(state, proposal) == {"state": "withdrawn" if name == "plan" else "lapsed"}
+        notice = await desk.row("SELECT recipient, text FROM notice WHERE event = 'proposal.lapsed'")
+        assert notice["recipient"] == f"account:{FIRST}"
+        assert f"已满{PROPOSAL_DAYS}日未获批准" in notice["text"]
+
+
+@pytest.mark.parametrize("name", sorted(LAPSE_TIMERS))
+async def test_a_timer_of_a_proposal_that_fires_early_does_nothing_and_waits_for_its_moment(
+    fresh_database: FreshDatabase, name: str
+) -> None:
+    service, kind = LAPSE_TIMERS[name]
+    async with ACTS[name].open(fresh_database) as desk:
+        proposal = UUID(await desk.propose())
+        timer = await desk.row("SELECT due_at FROM timer WHERE kind = $1 AND key = $2", kind, proposal)
+        before = await everything(desk)
+        runtime = desk.platform.runtime(service)
+        async with runtime.work() as work:
+            await work.connection.execute("DELETE FROM timer WHERE kind = $1 AND key = $2", kind, proposal)
+            await runtime.service.timers[kind](work, [proposal])
+        assert await everything(desk) == before
+        assert timer
+        assert await desk.row("SELECT due_at FROM timer WHERE kind = $1 AND key = $2", kind, proposal) == timer
 
 
 async def test_a_delisting_is_not_approved_without_the_statement_that_came_meanwhile(

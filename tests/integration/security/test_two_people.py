@@ -178,7 +178,7 @@ ACTS: dict[str, Act] = {
         approval=f"{REVOCATION}/approve",
         others=ways(REVOCATION, "refuse", "withdraw"),
         same_person="voucher.same_person",
-        ended=DECIDED,
+        ended={**DECIDED, "lapsed": "proposal.lapsed"},
     ),
     "delisting": Act(
         open=at_catalog,

@@ -249,6 +249,8 @@ async def test_a_plan_that_opens_in_another_year_is_told_so_and_not_that_its_yea
 async def test_a_draft_of_a_year_that_is_over_waits_for_nobody(
     voucher: Voucher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So late that it would not have lapsed by itself.
+    await voucher.platform.move_clock(datetime(YEAR, 12, 29, tzinfo=BEIJING))
     made = await voucher.post("/plans", PLAN, Role.BUREAU_OFFICER, account_id=DRAFTER)
     await past_year_end(voucher, monkeypatch)
     assert await tasks_of(voucher, Role.BUREAU_LEAD, account_id=APPROVER) == []
@@ -272,7 +274,7 @@ async def test_the_years_end_closes_every_task_of_its_year_and_says_so(voucher: 
     for table in ("plan_increase", "revocation_case"):
         assert await voucher.value(f"SELECT state FROM {table}") == "lapsed"  # noqa: S608 - our own names
     late = await voucher.post(f"/revocations/{case['id']}/approve", {}, Role.OPERATOR_LEAD, account_id=APPROVER)
-    assert late.json()["code"] == "voucher.proposal_decided"
+    assert late.json()["code"] == "proposal.lapsed"
     history = (await voucher.get(f"/revocations/{case['id']}/history", Role.AUDITOR)).json()["data"][::-1]
     assert [item["name"] for item in history] == ["propose_revocation", "lapse"]
 
