@@ -84,7 +84,8 @@ def _services() -> str:
     )
     return (
         f"<section><h2>服务</h2><table><tr><th>服务</th><th>职责</th><th></th><th></th></tr>{rows}</table>"
-        '<p><a href="/health/ready">运行状态</a> · <a href="/api/catalog/v1/directory">公开产品目录</a> · '
+        '<p><a href="/guide">接入手册</a> · <a href="/problems">错误代码</a> · <a href="/health/ready">运行状态</a> · '
+        '<a href="/api/catalog/v1/directory">公开产品目录</a> · '
         '<a href="/api/voucher/v1/plans">发放计划</a></p></section>'
     )
 

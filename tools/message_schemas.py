@@ -34,18 +34,18 @@ def messages() -> list[type[Message]]:
 
 def schema_of(kind: type[Message]) -> dict[str, Any]:
     """The JSON schema of one message, with its parts inside."""
-    found: dict[str, Any] = _cleaned(msgspec.json.schema(kind))
+    found: dict[str, Any] = cleaned(msgspec.json.schema(kind))
     return found
 
 
-def _cleaned(value: Any) -> Any:  # noqa: ANN401 - JSON values
+def cleaned(value: Any) -> Any:  # noqa: ANN401 - JSON values
     """Descriptions without the source's indentation, which Python strips from 3.13 on."""
     if isinstance(value, dict):
         return {
-            key: inspect.cleandoc(one) if key == "description" and isinstance(one, str) else _cleaned(one)
+            key: inspect.cleandoc(one) if key == "description" and isinstance(one, str) else cleaned(one)
             for key, one in value.items()
         }
-    return [_cleaned(one) for one in value] if isinstance(value, list) else value
+    return [cleaned(one) for one in value] if isinstance(value, list) else value
 
 
 def text_of(schema: Mapping[str, Any]) -> str:

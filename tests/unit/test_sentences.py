@@ -253,7 +253,10 @@ RAW = re.compile(r"_fen\b(?!\)|'\])|\.value\b|isoformat|\.code\b|\bstate\b(?!\])
 """What would put a machine's form into a sentence: an amount in fen, a code, a moment."""
 NO_SENTENCE = re.compile(r"SELECT|\\[dsD]")
 """Queries, whose titles are looked at on their own, and patterns."""
-SPEAKS_OF_FORM = frozenset({"shared/runtime/validation/wording.py", "services/order/api", "services/identity/api"})
+SPEAKS_OF_FORM = frozenset(
+    # The handbook is for engineers, in both languages.
+    {"shared/runtime/validation/wording.py", "services/order/api", "services/identity/api", "shared/handbook"}
+)
 
 
 def test_no_title_that_a_query_gives_a_task_says_a_code_or_fen() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.handbook.routes import PREFIXES
 from shared.runtime.service.service import Service
 from tools.k8s_check.documents import Document
 
@@ -11,9 +12,13 @@ TIMEOUT = "60s"
 """Longer than the longest request, which holds its answer for 30 s at most (`Prefer: wait`)."""
 
 
-def path_of(service: Service) -> str:
-    """The path below which a service answers."""
-    return f"/api/{service.name}"
+HANDBOOK = "order"
+"""The service that shows the handbook: providers have to do with it most."""
+
+
+def paths_of(service: Service) -> Sequence[str]:
+    """The paths below which a service answers."""
+    return [f"/api/{service.name}", *(PREFIXES if service.name == HANDBOOK else ())]
 
 
 def http_routes(services: Sequence[Service]) -> list[Document]:
@@ -27,7 +32,7 @@ def http_routes(services: Sequence[Service]) -> list[Document]:
                 "parentRefs": [{"name": GATEWAY, "sectionName": "https"}],
                 "rules": [
                     {
-                        "matches": [{"path": {"type": "PathPrefix", "value": path_of(service)}}],
+                        "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in paths_of(service)],
                         "backendRefs": [{"name": service.name, "port": HTTP_PORT}],
                         "timeouts": {"request": TIMEOUT},
                     }
@@ -42,11 +47,12 @@ def ingress(services: Sequence[Service]) -> list[Document]:
     """One Ingress for clusters without the Gateway API."""
     paths = [
         {
-            "path": path_of(service),
+            "path": path,
             "pathType": "Prefix",
             "backend": {"service": {"name": service.name, "port": {"name": "http"}}},
         }
         for service in services
+        for path in paths_of(service)
     ]
     return [
         {

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from shared.contracts.policy import PolicyPack, load_pack
+from shared.handbook import handbook_routes
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.bus.base import Bus, command_queue, fact_queue
@@ -73,7 +74,7 @@ class Host:
             for runtime in runtimes
         }
         self.watch = Watch(runtimes)
-        routes = [*self.watch.routes(), *_service_routes(runtimes), *extra_routes]
+        routes = [*self.watch.routes(), *_service_routes(runtimes), *handbook_routes(), *extra_routes]
         cold = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
         self.app = Requests(Edge(HotFirst(cold, runtimes)), runtimes, counts=self.watch.metrics)
         self._tasks: list[asyncio.Task[None]] = []
@@ -270,7 +271,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     methods = allowed_methods(request) if status in {404, 405} else []
     if methods:
         status = 405
-    code, detail = _HTTP_ERRORS.get(status, ("request.refused", "请求被拒绝。"))
+    code, detail = HTTP_ERRORS.get(status, ("request.refused", "请求被拒绝。"))
     request_id = request.scope["yunquan.request_id"]
     answer = plain_problem(status, code=code, detail=detail, instance=request.url.path, request_id=request_id)
     if methods:
@@ -282,7 +283,7 @@ async def _fault(request: Request, error: Exception) -> Response:
     return fault_response(error, instance=request.url.path, request_id=request.scope["yunquan.request_id"])
 
 
-_HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
+HTTP_ERRORS: Mapping[int, tuple[str, str]] = {
     400: ("request.malformed", "请求内容不是可读取的 JSON（嵌套过深、数字过长或编码有误）。"),
     404: ("resource.not_found", "未找到所请求的内容。"),
     405: ("request.method_not_allowed", "该地址不支持此请求方法。"),

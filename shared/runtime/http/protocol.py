@@ -41,7 +41,7 @@ class ConnectionBounds:
     """How long the rest of a refused request is read and thrown away, so that the caller can read the refusal."""
 
 
-_REFUSED: Final = {
+REFUSED: Final = {
     400: ("请求格式错误", "request.malformed", "不是可识别的 HTTP 请求，请检查请求方法和请求头。"),
     408: ("请求超时", "request.timeout", "请求没有在限定时间内发送完整，请检查网络后重试。"),
     414: ("请求地址过长", "request.target_too_long", "请求地址过长，请缩短查询条件。"),
@@ -55,7 +55,7 @@ _REASONS: Final = {
     431: b"Request Header Fields Too Large",
     503: b"Service Unavailable",
 }
-_TEMPORARY: Final = frozenset({408, 503})
+TEMPORARY: Final = frozenset({408, 503})
 
 
 class _Unacceptable(Exception):
@@ -68,8 +68,8 @@ class _Unacceptable(Exception):
 
 def refusal(status: int) -> bytes:
     """A whole response that refuses a request which reached no application; the connection ends behind it."""
-    title, code, detail = _REFUSED[status]
-    temporary = status in _TEMPORARY
+    title, code, detail = REFUSED[status]
+    temporary = status in TEMPORARY
     problem = Problem(type=TYPE_BASE + code, title=title, status=status, detail=detail, code=code, retryable=temporary)
     body = msgspec.json.encode(problem)
     lines = [
