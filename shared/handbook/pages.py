@@ -18,7 +18,7 @@ header a{margin-right:20px}
 main{max-width:880px;margin:0 auto;padding:20px}
 footer{max-width:880px;margin:0 auto;padding:20px;color:var(--soft);font-size:14px}
 a{color:var(--blue)}a:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
-h1{font-size:28px;line-height:1.3}h2{font-size:20px;margin-top:32px}
+h1{font-size:28px;line-height:1.3}h1 code{font-size:inherit}h2{font-size:20px;margin-top:32px}
 table{border-collapse:collapse;display:block;overflow-x:auto}
 th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}
 code,pre{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:14px;background:var(--back)}
