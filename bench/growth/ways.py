@@ -5,7 +5,6 @@ A filter, path or command that this module has no value for is an error, so that
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -54,6 +53,7 @@ UNSEEN: Mapping[str, str] = {
     "settlement /claims/{claim_id}/documents/{order_id}/{kind}": "one file",
     "settlement /overrides/{override_id}": "one row by its key",
     "settlement /overrides/{override_id}/history": "the market has no override",
+    "voucher /proof/runs/{run_id}": "one row by its key",
     "voucher /revocations/{revocation_id}/history": "the market has no revocation",
 }
 """Routes that are not measured, and why."""
@@ -76,7 +76,7 @@ class Way:
 
 DENIED = frozenset({401, 403, 404})
 """Any other answer comes of having read, a refusal of too much as well."""
-LINEAR = frozenset({"voucher /proof", "settlement /exports/payments"})
+LINEAR = frozenset({"settlement /exports/payments"})
 
 
 async def routes(world: World, runtimes: Sequence[Runtime], ids: Mapping[str, str]) -> AsyncIterator[Way]:
@@ -225,7 +225,6 @@ def _sampling(runtime: Runtime, sampler: Sampler, query: Any) -> Act:  # noqa: A
 
 def _auditing(runtime: Runtime, audit: Any) -> Act:  # noqa: ANN401 - an Audit
     async def act() -> None:
-        async with AsyncExitStack() as stack:
-            await audit.read(await stack.enter_async_context(runtime.reading()))
+        await audit.read(runtime)
 
     return act
