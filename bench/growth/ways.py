@@ -32,6 +32,7 @@ _ACCOUNT = UUID("5f4a0f43-94c1-4b5e-9a52-6c2a1d6f4b10")
 WORDS: Mapping[str, tuple[str, ...]] = {
     "region": (REGION,), "text": ("示例",), "q": ("云",), "class": ("compute",), "layer": ("iaas",),
     "proposals": ("include",), "outcome": ("open", "different", "same"), "act": ("order.confirm",),
+    "month": ("2030-06",),
     "number": ("0000-0000-0000-0000",), "after": ("0",), "format": ("json",),
 }  # fmt: skip
 """Values of filters that no schema lists."""

@@ -25,9 +25,8 @@ AUDIT_WAIT_S: Final = 60.0
 _REPORT_RETRY_AFTER_S: Final = 10
 _VIEW_RETRY_AFTER_S: Final = 2
 
-# A cursor's rows are all wanted: the planner would else look for the plan that gives the first of them soonest.
 _BEGIN = f"""BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {REPORT_STATEMENT_MS};
-SET LOCAL idle_in_transaction_session_timeout = {REPORT_IDLE_MS}; SET LOCAL cursor_tuple_fraction = 1"""
+SET LOCAL idle_in_transaction_session_timeout = {REPORT_IDLE_MS}"""
 
 
 class ViewsBusy(Refusal):
