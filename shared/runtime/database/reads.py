@@ -51,7 +51,8 @@ class ReadPool:
     def __init__(self, pool: asyncpg.Pool, *, reports_max: int) -> None:
         self.pool = pool
         self._reports_max = reports_max
-        self._reports = 0
+        self.reports = 0
+        """How many are under way."""
         self._waiting = 0
         self._auditing = asyncio.Semaphore(1)
 
@@ -73,15 +74,15 @@ class ReadPool:
     @asynccontextmanager
     async def report(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection in one read-only snapshot, for what reads much. Raises: ReportsBusy."""
-        if self._reports >= self._reports_max:
+        if self.reports >= self._reports_max:
             raise ReportsBusy(retry_after_s=_REPORT_RETRY_AFTER_S)
-        self._reports += 1
+        self.reports += 1
         try:
             connection = await self._take(VIEW_WAIT_S, lambda: ReportsBusy(retry_after_s=_REPORT_RETRY_AFTER_S))
             async with self._snapshot(connection):
                 yield connection
         finally:
-            self._reports -= 1
+            self.reports -= 1
 
     @asynccontextmanager
     async def audit(self) -> AsyncIterator[asyncpg.Connection]:
