@@ -90,7 +90,7 @@ class PageProof(NamedTuple):
         return {finding.quota_account_id for finding in self.findings}
 
 
-class Audit(NamedTuple):
+class LedgerAudit(NamedTuple):
     """The whole ledger in one snapshot: each plan, what is posted on it, and what was proved anew for it."""
 
     plans: Sequence[PlanSum]
@@ -121,7 +121,7 @@ async def prove_page(connection: Connection, ids: Sequence[UUID]) -> PageProof:
     return PageProof(await connection.fetch(_ADD_UP, ids), await check_accounts(connection, ids))
 
 
-async def audit(connection: Connection) -> Audit:
+async def audit(connection: Connection) -> LedgerAudit:
     """Prove what moved and compare all plans, in the caller's snapshot.
 
     It is exact for its moment: what was proved earlier and has not moved comes to the same today.
@@ -140,7 +140,7 @@ async def audit(connection: Connection) -> Audit:
     totals.add_accounts(accounts)
     totals.add_own(await posted_on_plans(connection))
     plans, differences = await check_plans(connection, totals.posted)
-    return Audit(plans, totals.posted, totals.accounts, totals.postings, totals.lines, moved, differences)
+    return LedgerAudit(plans, totals.posted, totals.accounts, totals.postings, totals.lines, moved, differences)
 
 
 class _Totals:

@@ -23,7 +23,7 @@ def period_of(year: int | None, month: str | None) -> Period:
     """The year, or the month, which may name its year as well. Raises: BadRequest."""
     if month is None:
         if year is None:
-            raise BadRequest(reason="须指定年度（year）或月份（month）", pointer="/year")
+            raise BadRequest(reason="须指定年度或月份", pointer="/year")
         return Period(year)
     period = Period(*map(int, month.split("-")))
     if year is not None and year != period.year:

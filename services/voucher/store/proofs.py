@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import insert, select, update
 
-from services.voucher.audit import BALANCES, Audit, PageProof
+from services.voucher.audit import BALANCES, LedgerAudit, PageProof
 from services.voucher.domain.states import ProofState
 from services.voucher.proof import DIFFERENCES_MAX, FIRST_ID, AccountFinding, Difference
 from services.voucher.tables import PROOF_DIFFERENCE, PROOF_RUN
@@ -124,7 +124,7 @@ async def _keep(work: Work, found: Sequence[tuple[Difference, UUID | None]]) -> 
     )
 
 
-async def keep_proof(work: Work, audit: Audit, *, audited_at: datetime, whole_at: datetime | None) -> None:
+async def keep_proof(work: Work, audit: LedgerAudit, *, audited_at: datetime, whole_at: datetime | None) -> None:
     """Write what an audit came to, unless a later one has ended before; `whole_at` where every posting was read."""
     plans, posted = msgspec.to_builtins(audit.plans), msgspec.to_builtins(audit.posted)
     counts = (audit.accounts, audit.postings, audit.lines)
