@@ -17,7 +17,7 @@ from services.voucher.handlers.allocation import allocate_batch
 from services.voucher.store.leases import acquire_lease
 from shared.contracts.policy import PolicyPack, load_pack
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.database.sql import create_pool
+from shared.runtime.database.sql import create_pool, create_read_pool
 from shared.runtime.service.runtime import Runtime
 
 TICKETS = 60_000
@@ -75,7 +75,9 @@ async def _decide(dsn: str, plan_id: UUID, *, folder: Path) -> float:
     settings = service.settings(**values)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(await create_pool(dsn, size_max=2, application="bench"))
-        runtime = Runtime(service, settings, pool=pool, bus=MemoryBus(MemoryExchange([])))
+        reads = await create_read_pool(dsn, size_max=2, reports_max=1, application="bench")
+        stack.push_async_callback(reads.pool.close)
+        runtime = Runtime(service, settings, pool=pool, reads=reads, bus=MemoryBus(MemoryExchange([])))
         file = settings.policy_file
         runtime.ports.add(PolicyPack, load_pack(file.read_text(encoding="utf-8"), name=file.name))
         # As the host does in every service.

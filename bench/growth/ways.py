@@ -5,7 +5,6 @@ A filter, path or command that this module has no value for is an error, so that
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -33,6 +32,7 @@ _ACCOUNT = UUID("5f4a0f43-94c1-4b5e-9a52-6c2a1d6f4b10")
 WORDS: Mapping[str, tuple[str, ...]] = {
     "region": (REGION,), "text": ("示例",), "q": ("云",), "class": ("compute",), "layer": ("iaas",),
     "proposals": ("include",), "outcome": ("open", "different", "same"), "act": ("order.confirm",),
+    "month": ("2030-06",),
     "number": ("0000-0000-0000-0000",), "after": ("0",), "format": ("json",),
 }  # fmt: skip
 """Values of filters that no schema lists."""
@@ -54,6 +54,7 @@ UNSEEN: Mapping[str, str] = {
     "settlement /claims/{claim_id}/documents/{order_id}/{kind}": "one file",
     "settlement /overrides/{override_id}": "one row by its key",
     "settlement /overrides/{override_id}/history": "the market has no override",
+    "voucher /proof/runs/{run_id}": "one row by its key",
     "voucher /revocations/{revocation_id}/history": "the market has no revocation",
 }
 """Routes that are not measured, and why."""
@@ -76,7 +77,7 @@ class Way:
 
 DENIED = frozenset({401, 403, 404})
 """Any other answer comes of having read, a refusal of too much as well."""
-LINEAR = frozenset({"voucher /proof", "settlement /exports/payments"})
+LINEAR = frozenset({"settlement /exports/payments"})
 
 
 async def routes(world: World, runtimes: Sequence[Runtime], ids: Mapping[str, str]) -> AsyncIterator[Way]:
@@ -225,7 +226,6 @@ def _sampling(runtime: Runtime, sampler: Sampler, query: Any) -> Act:  # noqa: A
 
 def _auditing(runtime: Runtime, audit: Any) -> Act:  # noqa: ANN401 - an Audit
     async def act() -> None:
-        async with AsyncExitStack() as stack:
-            await audit.read(await stack.enter_async_context(runtime.reading()))
+        await audit.read(runtime)
 
     return act

@@ -308,5 +308,7 @@ APPROPRIATION = Table(
     CheckConstraint("paid_by <> decided_by", name="two_persons"),
     Index("appropriation_provider_id_id", "provider_id", "id"),
     Index("appropriation_state_id", "state", "id"),
+    # For the export of a month or year of approval.
+    Index("appropriation_decided_at", "decided_at", postgresql_where=text("decided_at IS NOT NULL")),
     info=party_rows(own("provider_id")),
 )

@@ -1,4 +1,4 @@
-"""What the voucher service does by itself: the allocator's batches, and the end of the year."""
+"""What the voucher service does by itself: the allocator's batches, a whole proof, and the end of the year."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from services.voucher.handlers.plans import DRAFT_TIMER, INCREASE_TIMER, YEAR_EN
 from services.voucher.handlers.proposals import lapse_late_increases, lapse_late_plans, lapse_late_revocations
 from services.voucher.handlers.revocations import REVOCATION_TIMER
 from services.voucher.handlers.year_end import close_years
+from services.voucher.proving import go_on_with_whole
 from services.voucher.store import leases
 from shared.runtime.service import Job, Runtime, TimerHandler
 from shared.runtime.work import Work
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 
 ALLOCATOR_POLL_S = 0.2
 BATCHES_AT_ONCE_MAX = 100
+PROOF_POLL_S = 2.0
 
 
 class AllocatorRunner:
@@ -61,7 +63,11 @@ async def allocate(work: Work) -> int:
 
 
 # Intake wakes the allocator at once; this serves other processes' tickets and the end of the lane.
-JOBS = (Job(name="voucher.allocate", every_s=ALLOCATOR_POLL_S, handler=allocate),)
+JOBS = (
+    Job(name="voucher.allocate", every_s=ALLOCATOR_POLL_S, handler=allocate),
+    # It is never run again at once: its lease would not be renewed before a whole proof has ended.
+    Job(name="voucher.proof", every_s=PROOF_POLL_S, errand=go_on_with_whole, batch_max=1_000_000),
+)
 TIMERS: Mapping[str, TimerHandler] = {
     YEAR_END_TIMER: close_years,
     DRAFT_TIMER: lapse_late_plans,

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.voucher.proof import Difference, prove
+from services.voucher.proof import Difference
+from services.voucher.proving import carry_on
 from shared.runtime.gauges import COUNTED_MAX, Audit, Gauge, GaugeQuery, GaugeValues, Parameter
-from shared.runtime.sql import Connection
+from shared.runtime.service import Runtime
 
 AUDIT_S = 300.0
 
@@ -62,9 +63,9 @@ IMBALANCE = Gauge(
 VIOLATIONS = Gauge("yunquan_invariant_violations", "Findings of the last audit; must be 0", ("invariant",))
 
 
-async def audit_ledger(connection: Connection) -> Sequence[GaugeValues]:
-    """Recompute every balance from the postings. Source: I1, I2, I4."""
-    return readings_of((await prove(connection)).differences)
+async def audit_ledger(runtime: Runtime) -> Sequence[GaugeValues]:
+    """Carry the proof on, and tell what differs now. Source: I1, I2, I4."""
+    return readings_of(await carry_on(runtime))
 
 
 def readings_of(differences: Sequence[Difference]) -> Sequence[GaugeValues]:

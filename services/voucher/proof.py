@@ -1,22 +1,26 @@
 """Recomputes every balance from the postings and lists each difference. Source: I1, I2, I4.
 
-Set-based SQL over pages of quota accounts in one read-only snapshot; nothing is corrected here.
+Set-based SQL over pages of quota accounts in one read-only snapshot; nothing is corrected here. What the service keeps
+of it from one audit to the next is in `audit` (ADR 0032).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from services.voucher.domain.states import NEVER_PUBLISHED, LedgerAccount
-from shared.runtime.sql import DriverConnection
+from shared.runtime.sql import Connection, DriverConnection, Record
 
 DIFFERENCES_MAX = 1_000
 PAGE_ACCOUNTS = 2_000
+FIRST_ID = UUID(int=0)
+LAST_ID = UUID(int=2**128 - 1)
+"""Every id of an account lies behind the first and not behind the last."""
 
-_BALANCES = [account.value for account in LedgerAccount if account not in {LedgerAccount.TOTAL, LedgerAccount.LEFT}]
+BALANCES = [account.value for account in LedgerAccount if account not in {LedgerAccount.TOTAL, LedgerAccount.LEFT}]
 
 _UNPUBLISHED = ", ".join(f"'{state}'" for state in NEVER_PUBLISHED)
 
@@ -27,9 +31,9 @@ FROM plan p LEFT JOIN (SELECT plan_id, {aggregates} FROM quota_account GROUP BY 
 WHERE p.state NOT IN ({unpublished}) ORDER BY p.year
 """.format(  # noqa: S608 - names of our own enum
     unpublished=_UNPUBLISHED,
-    sums=", ".join(f"COALESCE(s.{name}_fen, 0)::bigint AS sum_{name}_fen" for name in _BALANCES),
-    sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in _BALANCES),
-    aggregates=", ".join(f"sum({name}_fen) AS {name}_fen" for name in _BALANCES),
+    sums=", ".join(f"COALESCE(s.{name}_fen, 0)::bigint AS sum_{name}_fen" for name in BALANCES),
+    sum_of_all=" + ".join(f"COALESCE(s.{name}_fen, 0)::bigint" for name in BALANCES),
+    aggregates=", ".join(f"sum({name}_fen) AS {name}_fen" for name in BALANCES),
 )
 # Each statement below sees the accounts of one page only, so that neither side ever holds the whole ledger.
 _PAGE = "SELECT id FROM quota_account WHERE id > $1 ORDER BY id LIMIT $2"
@@ -49,9 +53,15 @@ UNION ALL SELECT id, 'total', -total_fen FROM plan WHERE state NOT IN ({_UNPUBLI
 _STRAYS = """
 SELECT p.quota_account_id AS subject, 'no such account' AS account, 0::bigint AS stored_fen,
        sum(p.amount_fen)::bigint AS posted_fen
-FROM posting p WHERE p.quota_account_id IS NOT NULL
+FROM posting p WHERE p.quota_account_id > $1 AND p.quota_account_id <= $2
     AND NOT EXISTS (SELECT FROM quota_account a WHERE a.id = p.quota_account_id)
-GROUP BY 1 ORDER BY 1 LIMIT $1
+GROUP BY 1 ORDER BY 1 LIMIT $3
+"""
+_OF_OTHER_PLANS = """
+SELECT a.id AS subject, 'postings of another plan' AS account, 0::bigint AS stored_fen,
+       sum(p.amount_fen)::bigint AS posted_fen
+FROM quota_account a JOIN posting p ON p.quota_account_id = a.id
+WHERE a.id = ANY($1::uuid[]) AND p.plan_id <> a.plan_id GROUP BY 1 ORDER BY 1 LIMIT $2
 """
 _ACCOUNT_POSTINGS = """
 WITH moved AS (
@@ -75,7 +85,7 @@ FROM stored s FULL JOIN (SELECT * FROM posted UNION ALL SELECT * FROM flows) p O
 WHERE COALESCE(s.fen, 0) <> COALESCE(p.fen, 0) ORDER BY 1, 2 LIMIT $2
 """.format(  # noqa: S608 - names of our own enum
     values=", ".join(
-        [f"('{name}', a.{name}_fen)" for name in _BALANCES] + ["('grant', a.granted_fen)", "('revoke', a.revoked_fen)"]
+        [f"('{name}', a.{name}_fen)" for name in BALANCES] + ["('grant', a.granted_fen)", "('revoke', a.revoked_fen)"]
     )
 )
 _LINES = """
@@ -91,7 +101,7 @@ WITH flow AS (
            sum(amount_fen) FILTER (WHERE movement = 'short') AS short
     FROM posting WHERE quota_account_id = ANY($1::uuid[]) AND order_id IS NOT NULL GROUP BY order_id, line
 ), line AS (
-    SELECT l.order_id, l.line, l.amount_fen, l.state, l.paid_fen, l.short_fen,
+    SELECT h.quota_account_id, l.order_id, l.line, l.amount_fen, l.state, l.paid_fen, l.short_fen,
            COALESCE(f.held, 0) AS held, COALESCE(f.released, 0) AS released, COALESCE(f.committed, 0) AS committed,
            COALESCE(f.refunded, 0) AS refunded, COALESCE(f.claimed, 0) AS claimed,
            COALESCE(f.unclaimed, 0) AS unclaimed, COALESCE(f.redeemed, 0) AS redeemed, COALESCE(f.short, 0) AS short
@@ -99,8 +109,8 @@ WITH flow AS (
     LEFT JOIN flow f ON f.order_id = l.order_id AND f.line = l.line
     WHERE h.quota_account_id = ANY($1::uuid[])
 )
-SELECT order_id AS subject, 'line ' || line || ' ' || state AS account, amount_fen::bigint AS stored_fen,
-       held::bigint AS posted_fen
+SELECT quota_account_id AS of_account, order_id AS subject, 'line ' || line || ' ' || state AS account,
+       amount_fen::bigint AS stored_fen, held::bigint AS posted_fen
 FROM line WHERE held <> amount_fen
    OR held - released - committed <> CASE WHEN state = 'held' THEN amount_fen ELSE 0 END
    OR committed - refunded - claimed + unclaimed <> CASE WHEN state = 'committed' THEN amount_fen ELSE 0 END
@@ -176,11 +186,60 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 _CHECKS = (
     ("account_balance_equals_postings", _ACCOUNT_POSTINGS),
+    ("account_balance_equals_postings", _OF_OTHER_PLANS),
     ("line_flow", _LINES),
     ("account_balance_equals_lines", _HELD),
     ("account_earmark_equals_applications", _APPLICATIONS),
     ("cap", _CAPS),
 )
+
+
+class AccountFinding(NamedTuple):
+    """A difference, and the quota account whose proof found it."""
+
+    quota_account_id: UUID
+    difference: Difference
+
+
+async def check_accounts(connection: Connection, ids: Sequence[UUID]) -> list[AccountFinding]:
+    """What does not add up in these quota accounts; the caller sees to one snapshot. At most 1,000 a check."""
+    found: list[AccountFinding] = []
+    for check, statement in _CHECKS:
+        rows = await connection.fetch(statement, ids, DIFFERENCES_MAX)
+        found += [AccountFinding(row.get("of_account", row["subject"]), _difference(check, row)) for row in rows]
+    return found
+
+
+async def check_strays(connection: Connection, *, after: UUID, through: UUID) -> list[AccountFinding]:
+    """Postings of quota accounts that do not exist, among the ids behind the first and up to the second."""
+    rows = await connection.fetch(_STRAYS, after, through, DIFFERENCES_MAX)
+    return [AccountFinding(row["subject"], _difference("account_balance_equals_postings", row)) for row in rows]
+
+
+async def check_plans(
+    connection: Connection, posted: Mapping[UUID, Mapping[str, int]]
+) -> tuple[tuple[PlanSum, ...], list[Difference]]:
+    """Each plan's equation, and where plans differ from it or from what is `posted` on them, in fen by account."""
+    plans = tuple([_plan_sum(row) for row in await connection.fetch(_PLANS)])
+    found = [
+        Difference(
+            check="plan_total", subject=plan.plan_id, account="total", stored_fen=plan.total_fen,
+            computed_fen=plan.left_fen + sum(getattr(plan, f"{name}_fen") for name in BALANCES),
+        )
+        for plan in plans
+        if not plan.balanced
+    ]  # fmt: skip
+    stored = [
+        dict(row) | {"posted_fen": posted.get(row["subject"], {}).get(row["account"], 0)}
+        for row in await connection.fetch(_STORED_ON_PLANS)
+    ]
+    differing = [row for row in stored if row["stored_fen"] != row["posted_fen"]][:DIFFERENCES_MAX]
+    return plans, [*found, *(_difference("plan_balance_equals_postings", row) for row in differing)]
+
+
+async def posted_on_plans(connection: Connection) -> list[Record]:
+    """What postings without a quota account move, by plan and account, in fen."""
+    return await connection.fetch(_POSTED_BY_PLANS)
 
 
 class _Findings:
@@ -197,18 +256,11 @@ class _Findings:
             plan[row["account"]] = plan.get(row["account"], 0) + row["fen"]
             self.postings += row["postings"]
 
-    def add(self, check: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        found = self.differences[check]
-        found += [
-            Difference(
-                check=check,
-                subject=row["subject"],
-                account=row["account"],
-                stored_fen=row["stored_fen"],
-                computed_fen=row["posted_fen"],
-            )
-            for row in rows
-        ][: DIFFERENCES_MAX - len(found)]
+    def keep(self, differences: Iterable[Difference]) -> None:
+        for one in differences:
+            found = self.differences[one.check]
+            if len(found) < DIFFERENCES_MAX:
+                found.append(one)
 
 
 async def prove(connection: DriverConnection, *, told: Callable[[int, int], None] | None = None) -> Proof:
@@ -218,10 +270,11 @@ async def prove(connection: DriverConnection, *, told: Callable[[int, int], None
     """
     found = _Findings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        plans = tuple([_plan_sum(row) for row in await connection.fetch(_PLANS)])
         counts = await connection.fetchrow(_COUNT)
         await _prove_accounts(connection, found, told=told, total=counts["accounts"])
-        await _prove_plans(connection, found, plans)
+        found.add_posted(await posted_on_plans(connection))
+        plans, differing = await check_plans(connection, found.posted)
+        found.keep(differing)
     differences = tuple(one for listed in found.differences.values() for one in listed)
     return Proof(
         holds=not differences,
@@ -237,36 +290,28 @@ async def prove(connection: DriverConnection, *, told: Callable[[int, int], None
 async def _prove_accounts(
     connection: DriverConnection, found: _Findings, *, told: Callable[[int, int], None] | None, total: int
 ) -> None:
-    done, after = 0, UUID(int=0)
+    done, after = 0, FIRST_ID
     while page := [row["id"] for row in await connection.fetch(_PAGE, after, PAGE_ACCOUNTS)]:
         found.add_posted(await connection.fetch(_POSTED_BY_ACCOUNTS, page))
-        for name, statement in _CHECKS:
-            found.add(name, await connection.fetch(statement, page, DIFFERENCES_MAX))
+        found.keep(finding.difference for finding in await check_accounts(connection, page))
         done, after = done + len(page), page[-1]
         if told is not None:
             told(done, total)
-    found.add("account_balance_equals_postings", await connection.fetch(_STRAYS, DIFFERENCES_MAX))
+    found.keep(finding.difference for finding in await check_strays(connection, after=FIRST_ID, through=LAST_ID))
 
 
-async def _prove_plans(connection: DriverConnection, found: _Findings, plans: Iterable[PlanSum]) -> None:
-    found.add_posted(await connection.fetch(_POSTED_BY_PLANS))
-    found.differences["plan_total"] = [
-        Difference(
-            check="plan_total", subject=plan.plan_id, account="total", stored_fen=plan.total_fen,
-            computed_fen=plan.left_fen + sum(getattr(plan, f"{name}_fen") for name in _BALANCES),
-        )
-        for plan in plans
-        if not plan.balanced
-    ]  # fmt: skip
-    stored = [
-        dict(row) | {"posted_fen": found.posted.get(row["subject"], {}).get(row["account"], 0)}
-        for row in await connection.fetch(_STORED_ON_PLANS)
-    ]
-    found.add("plan_balance_equals_postings", [row for row in stored if row["stored_fen"] != row["posted_fen"]])
+def _difference(check: str, row: Mapping[str, Any]) -> Difference:
+    return Difference(
+        check=check,
+        subject=row["subject"],
+        account=row["account"],
+        stored_fen=row["stored_fen"],
+        computed_fen=row["posted_fen"],
+    )
 
 
 def _plan_sum(row: dict[str, object]) -> PlanSum:
-    balances = {f"{name}_fen": row[f"sum_{name}_fen"] for name in _BALANCES}
+    balances = {f"{name}_fen": row[f"sum_{name}_fen"] for name in BALANCES}
     return PlanSum(
         plan_id=row["id"],  # type: ignore[arg-type]
         year=row["year"],  # type: ignore[arg-type]

@@ -88,6 +88,8 @@ class Permission(StrEnum):
     VOUCHER_ACCOUNT_READ_REGION = "voucher:account:read_region"
     VOUCHER_ACCOUNT_READ_ALL = "voucher:account:read_all"
     VOUCHER_LEDGER_READ = "voucher:ledger:read"
+    VOUCHER_LEDGER_PROVE = "voucher:ledger:prove"
+    VOUCHER_LEDGER_EXPLAIN = "voucher:ledger:explain"
     VOUCHER_REVOCATION_PROPOSE = "voucher:revocation:propose"
     VOUCHER_REVOCATION_APPROVE = "voucher:revocation:approve"
 
@@ -242,6 +244,8 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.IDENTITY_BLACKLIST_APPROVE,
             P.CATALOG_PRODUCT_DELIST,
             P.VOUCHER_PLAN_APPROVE,
+            P.VOUCHER_LEDGER_PROVE,
+            P.VOUCHER_LEDGER_EXPLAIN,
             P.SETTLEMENT_APPROPRIATION_APPROVE,
             P.SETTLEMENT_OVERRIDE_APPROVE,
             P.SETTLEMENT_TRAIL_READ,
@@ -249,6 +253,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.FINANCE: _EVERYONE
         | {
             P.VOUCHER_LEDGER_READ,
+            P.VOUCHER_LEDGER_PROVE,
             P.SETTLEMENT_CLAIM_READ_ALL,
             P.SETTLEMENT_PAYMENT_RECORD,
             P.SETTLEMENT_EXPORT_MAKE,

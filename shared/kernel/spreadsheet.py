@@ -43,10 +43,12 @@ _READ_OTHERWISE: Final = re.compile(
 _QUOTED: Final = re.compile(r'[",;\t\r\n]|^\s|\s$')
 
 
-def csv_text(rows: Iterable[Sequence[Cell]]) -> str:
-    """The rows as CSV without a byte order mark, each of as many cells as the first (RFC 4180, 2.4). Raises: Bug."""
+def csv_text(rows: Iterable[Sequence[Cell]], *, width: int | None = None) -> str:
+    """The rows as CSV without a byte order mark, each of as many cells as the first (RFC 4180, 2.4). Raises: Bug.
+
+    For a part of a table `width` is how many cells its head has.
+    """
     lines: list[str] = []
-    width: int | None = None
     for row in rows:
         width = len(row) if width is None else width
         invariant(len(row) == width, "every row of a table has as many cells as its head")

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, U
 from shared.contracts.messages.base import Command, Event, Fact, Reply
 from shared.kernel.refusals import Bug
 from shared.runtime.bus.base import Bus, Envelope, command_queue, fact_key, fact_queue
-from shared.runtime.database.sql import create_pool
+from shared.runtime.database.sql import create_pool, create_read_pool
 from shared.runtime.database.tables import attach
 from shared.runtime.messaging.consumer import Applier, Consumer, run_retries
 from shared.runtime.messaging.relay import Relay
@@ -175,8 +175,9 @@ class Stage:
         dsn = self.databases[service.name]
         settings = ServiceSettings(database_url=SecretStr(dsn), instance=instance)
         pool = await create_pool(dsn, size_max=4, application=f"{service.name}-{instance}")
+        reads = await create_read_pool(dsn, size_max=2, reports_max=1, application=f"{service.name}-reads")
         bus = around(await self.wires.bus(service.name))
-        runtime = Runtime(service, settings, pool=pool, bus=bus)
+        runtime = Runtime(service, settings, pool=pool, reads=reads, bus=bus)
         self.runtimes.append(runtime)
         return runtime
 
@@ -287,6 +288,7 @@ class Stage:
             await asyncio.wait(self.tasks, timeout=10)
         for runtime in self.runtimes:
             runtime.pool.terminate()
+            runtime.reads.pool.terminate()
 
 
 async def cut_connections(stage: Stage, service: str) -> None:

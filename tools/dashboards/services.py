@@ -287,7 +287,7 @@ def _process(service: str) -> Row:
             ),
             Panel(
                 title="Database connections",
-                lines=[Line(f"sum by (state) (yunquan_database_connections{{{own}}})", "{{state}}")],
+                lines=[Line(f"sum by (pool, state) (yunquan_database_connections{{{own}}})", "{{pool}} {{state}}")],
                 about="Of all replicas.",
             ),
             Panel(

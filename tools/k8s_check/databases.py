@@ -96,7 +96,7 @@ def _roles(service: str) -> list[Document]:
 
     No policy binds the first, for PostgreSQL would refuse its COPY; nor does it inherit what the second may do.
     """
-    runs = {"name": service, "ensure": "present", "login": True, "connectionLimit": 90}
+    runs = {"name": service, "ensure": "present", "login": True, "connectionLimit": 100}
     runs |= {"bypassrls": True, "inherit": False, "inRoles": [tenant_role(service)]}
     return [
         {"name": tenant_role(service), "ensure": "present", "login": False},

@@ -1,15 +1,14 @@
-"""Requests for appropriation, their approval, the recorded payment and the export for finance."""
+"""Requests for appropriation, their approval and the recorded payment."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services.settlement.api.reads import record_read
-from services.settlement.api.scopes import Reader, ScopedReader
+from services.settlement.api.scopes import ScopedReader
 from services.settlement.domain.appropriations import ApprovedItem
 from services.settlement.domain.states import AppropriationState
 from services.settlement.handlers import appropriations, payments, returns
@@ -19,7 +18,6 @@ from services.settlement.views.persons import read_acts
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, decode_cursor
 from shared.contracts.permissions import Permission
 from shared.kernel.money import MAX_FEN
-from shared.kernel.spreadsheet import BYTE_ORDER_MARK
 from shared.runtime.auth import Principal
 from shared.runtime.http import Body, Cursor, Distinct, Limit, Reading, Run, VersionedRun, actor_of, require, runtime_of
 
@@ -31,7 +29,6 @@ ITEMS_MAX = 10_000
 Requester = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_REQUEST))]
 Approver = Annotated[Principal, Depends(require(Permission.SETTLEMENT_APPROPRIATION_APPROVE))]
 Payer = Annotated[Principal, Depends(require(Permission.SETTLEMENT_PAYMENT_RECORD))]
-Exporter = Annotated[Principal, Depends(require(Permission.SETTLEMENT_EXPORT_MAKE))]
 
 
 class RequestBody(Body):
@@ -182,25 +179,3 @@ async def read_appropriation(
         card = card.without_persons()
     response.headers["ETag"] = f'"{card.version}"'
     return card
-
-
-@router.get("/exports/payments", response_model=views.PaymentsExport, summary="导出拨付清单")
-async def export_payments(
-    *,
-    request: Request,
-    exporter: Exporter,
-    year: Annotated[int, Query(ge=2018, le=2100)],
-    form: Annotated[Literal["json", "csv", "csv_bom"], Query(alias="format")] = "json",
-) -> Response:
-    """What was approved in a year, paid or not yet; `csv_bom` begins with a byte order mark for spreadsheets."""
-    reader = Reader(exporter, None)
-    async with runtime_of(request).work() as work:
-        export = await views.read_payments(work.connection, year=year, now=work.now)
-        await record_read(work, reader, what="export", kind=f"payments-{year}")
-    if not reader.sees_persons:
-        export = export.without_acts()
-    if form == "json":
-        return Response(export.model_dump_json(), media_type="application/json")
-    mark = BYTE_ORDER_MARK if form == "csv_bom" else ""
-    headers = {"Content-Disposition": f'attachment; filename="payments-{year}.csv"'}
-    return Response((mark + views.payments_csv(export)).encode(), media_type="text/csv; charset=utf-8", headers=headers)

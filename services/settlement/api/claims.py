@@ -34,7 +34,7 @@ from shared.runtime.http import (
     require,
     runtime_of,
 )
-from shared.runtime.work import Work
+from shared.runtime.sql import Connection
 
 router = APIRouter(tags=["兑现申请"])
 
@@ -133,25 +133,22 @@ async def list_claims(  # noqa: PLR0913 - the filters of a list
 async def read_claim(request: Request, claim_id: UUID, reader: ScopedReader, response: Response) -> views.ClaimDetail:
     """One claim with the result of every order; that somebody else than its provider reads it is recorded."""
     runtime = runtime_of(request)
-    if reader.provider_id is not None:
-        async with reading_for_caller(request) as connection:
-            detail = await views.read_claim(
-                connection, claim_id, provider_id=reader.provider_id, now=runtime.clock.now()
-            )
-    else:
+    async with reading_for_caller(request) as connection:
+        detail = await views.read_claim(connection, claim_id, provider_id=reader.provider_id, now=runtime.clock.now())
+        if reader.provider_id is None:
+            detail = await _with_acts(connection, detail if reader.sees_deciders else detail.without_persons(), reader)
+    if reader.provider_id is None:
         async with runtime.work() as work:
-            found = await views.read_claim(work.connection, claim_id, provider_id=None, now=work.now)
-            detail = await _with_acts(work, found if reader.sees_deciders else found.without_persons(), reader)
             await record_read(work, reader, what="claim", claim_id=claim_id)
     response.headers["ETag"] = f'"{detail.version}"'
     return detail
 
 
-async def _with_acts(work: Work, found: views.ClaimDetail, reader: Reader) -> views.ClaimDetail:
+async def _with_acts(connection: Connection, found: views.ClaimDetail, reader: Reader) -> views.ClaimDetail:
     if not reader.sees_persons:
         return found
     orders = {item.order_id for item in found.results}
-    acts = await read_acts(work.connection, claim_ids=[found.id], order_ids=orders)
+    acts = await read_acts(connection, claim_ids=[found.id], order_ids=orders)
     return found.model_copy(update={"acts": acts})
 
 

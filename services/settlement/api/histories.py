@@ -16,17 +16,17 @@ router = APIRouter(tags=["监督"])
 
 @router.get("/claims/{claim_id}/history", summary="兑现申请全过程")
 async def read_claim_history(
-    request: Request, claim_id: UUID, reader: ScopedReader, place: AskedPlace
+    request: Request, connection: Reading, claim_id: UUID, reader: ScopedReader, place: AskedPlace
 ) -> Page[HistoryItem]:
     """Who did what to a claim, when, why; auditors and supervisors see the person, everybody else the role.
 
     That somebody else than its provider reads it is recorded, as of the claim itself. Source: R7, R8, R9.
     """
-    async with runtime_of(request).work() as work:
-        history = await views.read_claim_history(
-            work.connection, claim_id, provider_id=reader.provider_id, reader=reader.principal, place=place
-        )
-        if reader.provider_id is None:
+    history = await views.read_claim_history(
+        connection, claim_id, provider_id=reader.provider_id, reader=reader.principal, place=place
+    )
+    if reader.provider_id is None:
+        async with runtime_of(request).work() as work:
             await record_read(work, reader, what="claim", claim_id=claim_id, kind="history")
     return history
 

@@ -386,12 +386,3 @@ class PaymentDateWrong(Refusal):
     kind = RefusalKind.RULE
     article = "A24"
     zh = "拨付日期须不早于核定日{approved_on_zh}，且不晚于当日。"
-
-
-class ExportTooLarge(Refusal):
-    """The export holds more rows than one file may have. Source: A24, Q22."""
-
-    code = "settlement.export_too_large"
-    kind = RefusalKind.RULE
-    article = "A24"
-    zh = "导出内容超过 {rows_max} 行，请联系系统运营方分批导出。"

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.voucher.api import accounts, applications, plans, revocations
+from services.voucher.api import accounts, applications, plans, proofs, revocations
 
-PARTS = (plans, applications, accounts, revocations)
+PARTS = (plans, applications, accounts, proofs, revocations)
 
 # Routes as they were built: to include a router would build each of them anew.
 router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])

@@ -1,13 +1,11 @@
-"""Routes of quota accounts and of the ledger's proof."""
+"""Routes of quota accounts."""
 
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from services.voucher.proof import prove
 from services.voucher.views import accounts as views
 from services.voucher.views.models import MovementView, QuotaAccountView
 from services.voucher.views.scope import NOTHING, account_scope
@@ -70,12 +68,3 @@ async def list_movements(
     return await views.list_movements(
         connection, account_id, scope=account_scope(principal), limit=limit, after=decode_cursor(cursor)
     )
-
-
-@router.get("/proof", summary="账目验证")
-async def read_proof(
-    connection: Reading, principal: Annotated[Principal, Depends(require(Permission.VOUCHER_LEDGER_READ))]
-) -> Response:
-    """Recompute every balance from the postings and list each difference. Source: I1, I2, I4."""
-    del principal
-    return Response(msgspec.json.encode(await prove(connection)), media_type="application/json")

@@ -323,5 +323,42 @@ class ProposalDecided(Refusal):
     zh = "该提议已办理"
 
 
+class ProofNotYet(Refusal):
+    """The service was begun a moment ago, and its first audit has not ended."""
+
+    code = "voucher.proof_not_yet"
+    kind = RefusalKind.UNAVAILABLE
+    zh = "首次账目验证尚未完成，请稍后再试"
+
+
+class ProofRunning(Refusal):
+    """One whole proof at a time: the one that is under way is named."""
+
+    code = "voucher.proof_running"
+    kind = RefusalKind.STATE
+    momentary = True
+    article = "A9"
+    zh = "已有全账验证正在进行"
+
+
+class DifferenceStands(Refusal):
+    """What is still found cannot be explained away: the books are mended first, and proved again."""
+
+    code = "voucher.difference_stands"
+    kind = RefusalKind.STATE
+    momentary = True
+    article = "A9"
+    zh = "该差异仍然存在，须先更正账目并重新验证"
+
+
+class DifferenceExplained(Refusal):
+    """The difference was explained before."""
+
+    code = "voucher.difference_explained"
+    kind = RefusalKind.STATE
+    article = "A9"
+    zh = "该差异已作说明"
+
+
 REPEATED_REFUSALS: dict[str, type[Refusal]] = {kind.code: kind for kind in (InsufficientQuota, YearClosed)}
 """Refusals of a hold that are kept, so that a repeated command gets the same answer."""

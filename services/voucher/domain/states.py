@@ -52,6 +52,14 @@ class PlanState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ProofState(StrEnum):
+    """A proof that somebody asked for: under way, ended, or given up after too many failures."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
 NEVER_PUBLISHED = (PlanState.DRAFT, PlanState.APPROVED, PlanState.REFUSED, PlanState.WITHDRAWN)
 """States in which a plan has no money yet, or never got any."""
 PLAN_GIVEN_UP = (PlanState.REFUSED, PlanState.WITHDRAWN)

@@ -1,10 +1,10 @@
-"""PostgreSQL by asyncpg: one pool, one kind of connection; SQLAlchemy Core builds statements, asyncpg runs them.
+"""PostgreSQL by asyncpg: two pools, one kind of connection; SQLAlchemy Core builds statements, asyncpg runs them.
 
 Hot paths write SQL with arrays and call asyncpg directly. Everything else builds Core statements and calls the four
 functions here, so that both kinds share the transaction of one Work.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, cast
@@ -13,6 +13,9 @@ import asyncpg
 import msgspec
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql import ClauseElement
+
+from shared.runtime.database.reads import COMMAND_TIMEOUT_S as READ_COMMAND_TIMEOUT_S
+from shared.runtime.database.reads import VIEW_STATEMENT_MS, ReadPool
 
 Record: TypeAlias = asyncpg.Record
 DriverConnection: TypeAlias = asyncpg.Connection
@@ -67,16 +70,39 @@ async def _keep(connection: asyncpg.Connection) -> None:
 
 async def create_pool(dsn: str, *, size_max: int, application: str) -> asyncpg.Pool:
     """Connect lazily to one database with the bounds every session of the platform has."""
+    return await _create_pool(dsn, size_max=size_max, size_min=1, session=_session(application))
+
+
+async def create_read_pool(dsn: str, *, size_max: int, reports_max: int, application: str) -> ReadPool:
+    """The pool for views and reports; nothing is connected before somebody reads."""
+    session = _session(application) | {
+        "statement_timeout": str(VIEW_STATEMENT_MS),
+        "default_transaction_read_only": "on",
+    }
+    pool = await _create_pool(
+        dsn, size_max=size_max, size_min=0, session=session, command_timeout_s=READ_COMMAND_TIMEOUT_S
+    )
+    return ReadPool(pool, reports_max=reports_max)
+
+
+async def _create_pool(
+    dsn: str,
+    *,
+    size_max: int,
+    size_min: int,
+    session: Mapping[str, str],
+    command_timeout_s: float = COMMAND_TIMEOUT_S,
+) -> asyncpg.Pool:
     pool = await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=size_min,
         max_size=size_max,
         max_inactive_connection_lifetime=300,
-        command_timeout=COMMAND_TIMEOUT_S,
+        command_timeout=command_timeout_s,
         timeout=10,
         init=_prepare,
         reset=_keep,
-        server_settings=_session(application),
+        server_settings=session,
     )
     return cast("asyncpg.Pool", pool)
 

@@ -30,7 +30,7 @@ from shared.handbook import handbook_routes
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import TokenVerifier
 from shared.runtime.bus.base import Bus, command_queue, fact_queue
-from shared.runtime.database.sql import create_pool
+from shared.runtime.database.sql import create_pool, create_read_pool
 from shared.runtime.http.batching.dispatch import HotFirst
 from shared.runtime.http.callers import Callers
 from shared.runtime.http.common_routes import router as operate_router
@@ -151,9 +151,16 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
         settings.database_url.get_secret_value(), size_max=settings.pool_size_max, application=service.name
     )
     stack.push_async_callback(_close_pool, pool)
+    reads = await create_read_pool(
+        settings.database_url.get_secret_value(),
+        size_max=settings.read_pool_size_max,
+        reports_max=settings.reports_at_once_max,
+        application=f"{service.name}-reads",
+    )
+    stack.push_async_callback(_close_pool, reads.pool)
     await bus.open()
     stack.push_async_callback(bus.close)
-    runtime = Runtime(service, settings, pool=pool, bus=bus)
+    runtime = Runtime(service, settings, pool=pool, reads=reads, bus=bus)
     runtime.tracing = open_tracing(service.name, version=version())
     if runtime.tracing is not None:
         stack.push_async_callback(asyncio.to_thread, runtime.tracing.close)

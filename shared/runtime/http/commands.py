@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from shared.kernel.refusals import Refusal
 from shared.runtime.auth.tokens import Principal
-from shared.runtime.database.sql import Connection, is_transient
+from shared.runtime.database.sql import Connection, DriverConnection, is_transient
 from shared.runtime.http.batching.dispatch import parse_etag
 from shared.runtime.http.callers import tenant_of
 from shared.runtime.http.edge import principal_of, runtime_of
@@ -235,12 +235,18 @@ class VersionRequiredCommands(VersionedCommands):
 
 def reading_for_caller(request: Request) -> AbstractAsyncContextManager[Connection]:
     """A connection for views; a party's shows only what its organisation may see (ADR 0024)."""
-    return runtime_of(request).reading(tenant=tenant_of(request.scope))
+    return runtime_of(request).viewing(tenant=tenant_of(request.scope))
 
 
 async def reading(request: Request) -> Any:  # noqa: ANN401 - FastAPI turns the generator into a dependency
     """A connection for the length of one request."""
     async with reading_for_caller(request) as connection:
+        yield connection
+
+
+async def reporting(request: Request) -> Any:  # noqa: ANN401 - as above
+    """A connection in one snapshot until the answer is sent. Raises: ReportsBusy."""
+    async with runtime_of(request).reads.report() as connection:
         yield connection
 
 
@@ -253,3 +259,6 @@ VersionRequiredRun = Annotated[VersionRequiredCommands, Depends(VersionRequiredC
 # Given back before the answer is sent: a caller who reads slowly, or not at all, holds no connection.
 Reading = Annotated[Connection, Depends(reading, scope="function")]
 """A dependency: a connection for views."""
+Reporting = Annotated[DriverConnection, Depends(reporting, scope="request")]
+"""A dependency: one of the few connections for reports, in one snapshot, until the last byte is sent. For staff: it
+shows the rows of all parties."""

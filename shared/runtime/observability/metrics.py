@@ -90,7 +90,10 @@ METRICS: Mapping[str, MetricSpec] = {
         MetricSpec("yunquan_clock_skew_seconds", "gauge", (), "Machine clock minus database clock"),
         MetricSpec("yunquan_clock_offset_seconds", "gauge", (), "Business clock minus database clock; 0 in production"),
         MetricSpec(
-            "yunquan_database_connections", "gauge", ("state",), "Connections of the pool: idle, used, or still free"
+            "yunquan_database_connections",
+            "gauge",
+            ("pool", "state"),
+            "Connections of the pool of writers (work) or of readers (reads): idle, used, or still free",
         ),
         MetricSpec("yunquan_transactions_total", "counter", ("outcome",), "Transactions: commit or rollback"),
         MetricSpec(
@@ -149,8 +152,11 @@ def gauges_of(observed: ObservedService) -> Iterator[tuple[str, Values]]:
 
 
 def _connections(runtime: Runtime) -> Values:
-    idle, size = runtime.pool.get_idle_size(), runtime.pool.get_size()
-    return {("idle",): idle, ("used",): size - idle, ("free",): runtime.pool.get_max_size() - size}
+    found: dict[Labels, float] = {}
+    for name, pool in (("work", runtime.pool), ("reads", runtime.reads.pool)):
+        idle, size = pool.get_idle_size(), pool.get_size()
+        found |= {(name, "idle"): idle, (name, "used"): size - idle, (name, "free"): pool.get_max_size() - size}
+    return found
 
 
 class _Made(Collector):

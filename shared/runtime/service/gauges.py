@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import structlog
@@ -66,12 +66,15 @@ class GaugeValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """One check on a schedule. `read` opens what transaction it needs and returns a reading for each of `gauges`."""
+    """One check on a schedule. `read` is given the Runtime and returns a reading for each of `gauges`.
+
+    It reads through `runtime.reads.audit`, which keeps nobody else waiting.
+    """
 
     name: str
     every_s: float
     gauges: tuple[Gauge, ...]
-    read: Callable[[asyncpg.Connection], Awaitable[Sequence[GaugeValues]]]
+    read: Callable[[Any], Awaitable[Sequence[GaugeValues]]]
 
 
 class SampledService(Protocol):

@@ -11,6 +11,7 @@ import asyncpg
 
 from shared.contracts.messages.base import Event
 from shared.runtime.bus.base import COMMAND_PARTITION, FACT_PARTITION, Bus, Envelope
+from shared.runtime.database.reads import ReadPool
 from shared.runtime.database.row_security import RowSecurity
 from shared.runtime.service.lag import Flow
 from shared.runtime.service.long_poll import Waiters
@@ -69,10 +70,15 @@ class Leading:
 class Runtime:
     """The parts of one running service. The host builds it; handlers see only their Work."""
 
-    def __init__(self, service: Service, settings: ServiceSettings, *, pool: asyncpg.Pool, bus: Bus) -> None:
+    def __init__(
+        self, service: Service, settings: ServiceSettings, *, pool: asyncpg.Pool, reads: ReadPool, bus: Bus
+    ) -> None:
         self.service = service
         self.settings = settings
         self.pool = pool
+        """The connections of those who write, and of what the runtime looks up for them."""
+        self.reads = reads
+        """The connections of views and reports."""
         self.bus = bus
         self.timers_changed = asyncio.Event()
         self.clock = BusinessClock(movable=settings.movable_clock, moved=self.timers_changed.set)
@@ -175,13 +181,23 @@ class Runtime:
 
     @asynccontextmanager
     async def reading(self, *, tenant: UUID | None = None) -> AsyncIterator[asyncpg.Connection]:
-        """A connection for views; nothing is written through it.
+        """A connection for short looks that work waits for; nothing is written through it.
 
         For a `tenant`, the organisation of a party, it shows the rows that this organisation may see, and no other.
         """
-        async with self.pool.acquire() as connection:
-            if tenant is None or not self.row_security.stands:
-                yield connection
-                return
-            async with self.row_security.bound(connection, tenant):
-                yield connection
+        async with self.pool.acquire() as connection, self._bound(connection, tenant):
+            yield connection
+
+    @asynccontextmanager
+    async def viewing(self, *, tenant: UUID | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for a view, of those that no writer needs; of a `tenant` as in `reading`. Raises: ViewsBusy."""
+        async with self.reads.view() as connection, self._bound(connection, tenant):
+            yield connection
+
+    @asynccontextmanager
+    async def _bound(self, connection: asyncpg.Connection, tenant: UUID | None) -> AsyncIterator[None]:
+        if tenant is None or not self.row_security.stands:
+            yield
+            return
+        async with self.row_security.bound(connection, tenant):
+            yield

@@ -1,8 +1,9 @@
 """Settings of a process: frozen, read once at the start, secrets without defaults, units in names."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.runtime.validation.network import Proxies
@@ -21,6 +22,11 @@ class ServiceSettings(BaseSettings):
     instance: str = "0"
     """A stable name of this process among its replicas: relay leases are taken over by name."""
     pool_size_max: int = Field(default=8, ge=2, le=32)
+    """How many database connections those have who write."""
+    read_pool_size_max: int = Field(default=4, ge=2, le=32)
+    """How many database connections views and reports have."""
+    reports_at_once_max: int = Field(default=2, ge=1, le=31)
+    """How many of these reports may hold at the same time: what reads much, or as long as its caller takes it in."""
     movable_clock: bool = False
     sandbox: bool = False
     token_issuer: str = "yunquan"  # noqa: S105 - a name, no secret
@@ -41,6 +47,12 @@ class ServiceSettings(BaseSettings):
     rate_network_per_s: float = Field(default=50.0, gt=0, le=1_000_000)
     rate_network_burst: int = Field(default=1_500, ge=1, le=10_000_000)
     """The same for all callers of one network (/24, /64) whom no token makes known."""
+
+    @model_validator(mode="after")
+    def _views_find_a_connection(self) -> Self:
+        if self.reports_at_once_max >= self.read_pool_size_max:
+            raise ValueError("reports_at_once_max must leave a connection of read_pool_size_max to views")
+        return self
 
     @property
     def may_have_peers(self) -> bool:

@@ -166,7 +166,7 @@ async def test_a_fen_that_is_nowhere_in_the_ledger_is_an_imbalance(databases: Ma
         await world.begin_year()
         async with world.platform.runtime("voucher").pool.acquire() as connection:
             await connection.execute("UPDATE quota_account SET available_fen = available_fen - 7")
-            imbalance, violations = await audit_ledger(connection)
+        imbalance, violations = await audit_ledger(world.platform.runtime("voucher"))
     assert imbalance.values["account_balance_equals_postings",] == 7
     assert violations.values["account_balance_equals_postings",] == 1
     assert imbalance.values["line_flow",] == 0

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import MetaData
 
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
-from shared.runtime.database.sql import Connection, create_pool
+from shared.runtime.database.sql import Connection, create_pool, create_read_pool
 from shared.runtime.service import long_poll_lookup, peers
 from shared.runtime.service.long_poll_lookup import run_news
 from shared.runtime.service.peers import Peers
@@ -35,8 +35,9 @@ SERVICE = Service(name="waiting", metadata=MetaData(), settings=ServiceSettings,
 async def process(dsn: str) -> AsyncIterator[Runtime]:
     """One process of the service, as far as its callers and its peers go."""
     pool = await create_pool(dsn, size_max=2, application="waiting")
+    reads = await create_read_pool(dsn, size_max=2, reports_max=1, application="waiting")
     settings = ServiceSettings(database_url=SecretStr(dsn))
-    runtime = Runtime(SERVICE, settings, pool=pool, bus=MemoryBus(MemoryExchange([])))
+    runtime = Runtime(SERVICE, settings, pool=pool, reads=reads, bus=MemoryBus(MemoryExchange([])))
     tasks = [asyncio.create_task(work) for work in (Peers(runtime).run(), run_news(runtime))]
     try:
         yield runtime
@@ -45,6 +46,7 @@ async def process(dsn: str) -> AsyncIterator[Runtime]:
             task.cancel()
         await asyncio.wait(tasks)
         pool.terminate()
+        reads.pool.terminate()
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -256,7 +256,7 @@ async def test_the_finance_export_has_a_line_an_order_and_totals(flow: Flow) -> 
     lines = answer.content.decode("utf-8-sig").split("\r\n")
     assert len(lines) == 5
     assert "'=HYPERLINK(1)" in answer.text
-    assert lines[3] == "合计,,,,,,,6000.00,5500.00,,,已拨付合计,0.00,,,,,"
+    assert lines[3] == "合计,共 2 行,,,,,,6000.00,5500.00,,,已拨付合计,0.00,,,,,"
     assert (await flow.call("GET", path)).status_code == 403
     assert (await flow.call("GET", "/exports/payments?year=2029", role=Role.AUDITOR)).json()["rows"] == []
 

@@ -24,7 +24,20 @@ def test_no_metric_is_declared_twice_and_every_name_says_its_unit_and_kind() -> 
 
 
 def test_no_label_is_an_id_or_a_person() -> None:
-    known = {"version", "revision", "reason", "route", "method", "status", "outcome", "queue", "stream", "state", "job"}
+    known = {
+        "version",
+        "revision",
+        "reason",
+        "route",
+        "method",
+        "status",
+        "outcome",
+        "queue",
+        "stream",
+        "state",
+        "pool",
+        "job",
+    }
     known |= {"partition", "kind", "year", "check", "invariant"}
     # The two closed lists of the code: refusals and permissions.
     known |= {"code", "permission"}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import AsyncIterator
 from datetime import date
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.settlement.domain.refusals import (
     PaymentDateWrong,
     ReductionUnexplained,
 )
-from services.settlement.views.appropriations import PaymentRow, PaymentsExport, payments_csv
+from services.settlement.views.exports import PaymentRow, payments_csv
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 CLAIMED = {FIRST: 300_000, SECOND: 200_000}
@@ -88,7 +89,7 @@ def test_money_is_paid_from_the_day_of_approval_to_the_day_it_is_recorded(paid_o
 
 
 @pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
-def test_no_cell_of_the_export_begins_as_a_formula(reason: str) -> None:
+async def test_no_cell_of_the_export_begins_as_a_formula(reason: str) -> None:
     row = PaymentRow(
         appropriation_number="BF2018-000001",
         claim_number="DX2018-000001",
@@ -104,7 +105,11 @@ def test_no_cell_of_the_export_begins_as_a_formula(reason: str) -> None:
         payment_reference="",
         paid_on=None,
     )
-    text = payments_csv(PaymentsExport(year=2018, rows=[row], claimed_fen=12_345, approved_fen=12_300, paid_fen=0))
+
+    async def one_page() -> AsyncIterator[list[PaymentRow]]:
+        yield [row]
+
+    text = b"".join([part async for part in payments_csv(one_page())]).decode()
     assert f",123.45,123.00,'{reason}," in text.replace(f'"\'{reason}"', f"'{reason}")
     # Users read the table by its columns: the line of totals has as many as the head (RFC 4180, 2.4).
     assert {len(line) for line in csv.reader(io.StringIO(text, newline=""), strict=True)} == {18}

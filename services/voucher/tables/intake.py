@@ -1,7 +1,4 @@
-"""Voucher's tables. Every CHECK repeats an invariant that the domain rules keep as well."""
-
-from collections.abc import Iterable
-from typing import Any
+"""Plans, the queue of applications and what the allocator decided. Every CHECK repeats an invariant of the rules."""
 
 from sqlalchemy import (
     BigInteger,
@@ -21,42 +18,17 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from services.voucher.domain.states import (
     OPEN_APPLICATION_STATES,
     PLAN_GIVEN_UP,
     PLAN_PUBLIC,
     ApplicationState,
-    HoldState,
     IncreaseState,
-    LedgerAccount,
-    LineState,
     PlanState,
 )
-from shared.runtime.tables import APPEND_ONLY, Of, Where, attach, moment, new_metadata, own, party_rows, staff_rows
-
-METADATA = new_metadata()
-RUNTIME = attach(METADATA, decisions=[Of("subject_id", "application")], facts=[Of("aggregate_id", "application")])
-
-
-def _fen(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
-
-def _quoted(words: Iterable[str]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
-
-
-def _one_of(column: str, states: Iterable[str]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({_quoted(states)})", name=f"{column}_known")
-
-
-def _ending() -> tuple[Column[Any], ...]:
-    """Who refused or withdrew something proposed, why and when; nobody when its year ended first."""
-    reason = Column("ended_reason", Text, nullable=False, server_default=text("''"))
-    return Column("ended_by", Uuid), reason, moment("ended_at", nullable=True)
-
+from services.voucher.tables.base import METADATA, ending, fen, one_of, quoted
+from shared.runtime.tables import APPEND_ONLY, Where, moment, own, party_rows, staff_rows
 
 PARTY = Table(
     "party",
@@ -84,9 +56,9 @@ PLAN = Table(
     Column("year", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("total_fen", BigInteger, nullable=False),
-    _fen("left_fen"),
-    _fen("earmarked_fen"),
-    _fen("lane_left_fen"),
+    fen("left_fen"),
+    fen("earmarked_fen"),
+    fen("lane_left_fen"),
     Column("lane_share_bp", Integer, nullable=False),
     moment("lane_until", nullable=True),
     Column("cap_fen", BigInteger, nullable=False),
@@ -94,15 +66,15 @@ PLAN = Table(
     moment("closes_at"),
     Column("drafted_by", Uuid),
     Column("approved_by", Uuid),
-    *_ending(),
+    *ending(),
     Column("pack_version", Text, nullable=False),
     Column("decided_to", BigInteger, nullable=False, server_default=text("0")),
     Column("last_decision_no", BigInteger, nullable=False, server_default=text("0")),
     Column("allocator_epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("version", Integer, nullable=False),
     # One plan a year, but for drafts that were refused or withdrawn.
-    Index("plan_of_year", "year", unique=True, postgresql_where=text(f"state NOT IN ({_quoted(PLAN_GIVEN_UP)})")),
-    _one_of("state", PlanState),
+    Index("plan_of_year", "year", unique=True, postgresql_where=text(f"state NOT IN ({quoted(PLAN_GIVEN_UP)})")),
+    one_of("state", PlanState),
     CheckConstraint("left_fen >= 0 AND earmarked_fen >= 0", name="balances"),
     CheckConstraint("left_fen + earmarked_fen <= total_fen", name="within_total"),
     CheckConstraint("lane_left_fen >= 0 AND lane_left_fen <= left_fen", name="lane_within_left"),
@@ -110,7 +82,7 @@ PLAN = Table(
     CheckConstraint("total_fen > 0 AND cap_fen > 0", name="amounts"),
     postgresql_with={"fillfactor": "50"},
     # Published by law; drafts are the bureau's own matter.
-    info=party_rows(Where(f"state IN ({_quoted(PLAN_PUBLIC)})")),
+    info=party_rows(Where(f"state IN ({quoted(PLAN_PUBLIC)})")),
 )
 
 INTAKE_COUNTER = Table(
@@ -143,11 +115,11 @@ PLAN_INCREASE = Table(
     Column("state", Text, nullable=False),
     Column("drafted_by", Uuid),
     Column("approved_by", Uuid),
-    *_ending(),
+    *ending(),
     moment("drafted_at"),
     Column("version", Integer, nullable=False, server_default=text("1")),
     CheckConstraint("amount_fen > 0", name="amount"),
-    _one_of("state", IncreaseState),
+    one_of("state", IncreaseState),
     info=staff_rows("increases are shown to staff"),
 )
 
@@ -165,9 +137,9 @@ APPLICATION = Table(
     Column("listed", Boolean, nullable=False),
     Column("requested_fen", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
-    _fen("earmarked_fen"),
-    _fen("granted_fen"),
-    _fen("waiting_fen"),
+    fen("earmarked_fen"),
+    fen("granted_fen"),
+    fen("waiting_fen"),
     Column("code", Text, nullable=False, server_default=text("''")),
     Column("reason", Text, nullable=False, server_default=text("''")),
     # What the applicant says it has corrected, when it hands in again what was sent back.
@@ -183,10 +155,10 @@ APPLICATION = Table(
     moment("review_due_at", nullable=True),
     Column("version", Integer, nullable=False, server_default=text("0")),
     # What an index asks for changes seldom: a decision that earmarks touches no index at all.
-    Column("is_open", Boolean, Computed(f"state IN ({_quoted(sorted(OPEN_APPLICATION_STATES))})", persisted=True)),
+    Column("is_open", Boolean, Computed(f"state IN ({quoted(sorted(OPEN_APPLICATION_STATES))})", persisted=True)),
     Column("waits", Boolean, Computed("waiting_fen > 0", persisted=True)),
     UniqueConstraint("plan_id", "ticket_no"),
-    _one_of("state", ApplicationState),
+    one_of("state", ApplicationState),
     CheckConstraint("requested_fen > 0", name="requested"),
     CheckConstraint("earmarked_fen >= 0 AND granted_fen >= 0 AND waiting_fen >= 0", name="balances"),
     CheckConstraint("earmarked_fen + granted_fen + waiting_fen <= requested_fen", name="within_request"),
@@ -226,127 +198,16 @@ ALLOCATION = Table(
     Column("ticket_no", BigInteger, nullable=False, server_default=text("0")),
     Column("enterprise_id", Uuid),
     Column("outcome", Text, nullable=False, server_default=text("''")),
-    _fen("amount_fen"),
-    _fen("waiting_fen"),
-    _fen("cap_left_fen"),
-    _fen("left_after_fen"),
-    _fen("lane_left_after_fen"),
+    fen("amount_fen"),
+    fen("waiting_fen"),
+    fen("cap_left_fen"),
+    fen("left_after_fen"),
+    fen("lane_left_after_fen"),
     Column("pack_version", Text, nullable=False),
     moment("at"),
     PrimaryKeyConstraint("plan_id", "decision_no"),
     CheckConstraint("amount_fen >= 0 AND left_after_fen >= 0", name="amounts"),
     info=APPEND_ONLY | staff_rows("the sequence is proved, and shown to nobody"),
-)
-
-QUOTA_ACCOUNT = Table(
-    "quota_account",
-    METADATA,
-    Column("id", Uuid, primary_key=True),
-    Column("plan_id", Uuid, nullable=False),
-    Column("enterprise_id", Uuid, nullable=False),
-    Column("year", Integer, nullable=False),
-    Column("region", Text, nullable=False),
-    Column("cap_fen", BigInteger, nullable=False),
-    _fen("granted_fen"),
-    _fen("revoked_fen"),
-    _fen("earmarked_fen"),
-    _fen("available_fen"),
-    _fen("held_fen"),
-    _fen("committed_fen"),
-    _fen("claimed_fen"),
-    _fen("redeemed_fen"),
-    _fen("taken_back_fen"),
-    Column("closed", Boolean, nullable=False, server_default=text("false")),
-    Column("version", Integer, nullable=False, server_default=text("0")),
-    UniqueConstraint("enterprise_id", "year"),
-    CheckConstraint(
-        "earmarked_fen >= 0 AND available_fen >= 0 AND held_fen >= 0 AND committed_fen >= 0 AND claimed_fen >= 0"
-        " AND redeemed_fen >= 0 AND taken_back_fen >= 0 AND granted_fen >= 0 AND revoked_fen >= 0",
-        name="balances",
-    ),
-    CheckConstraint("earmarked_fen + granted_fen - revoked_fen <= cap_fen", name="within_cap"),
-    Index("quota_account_plan", "plan_id", "id"),
-    postgresql_with={"fillfactor": "50"},
-    info=party_rows(own("enterprise_id")),
-)
-
-HOLD = Table(
-    "hold",
-    METADATA,
-    Column("order_id", Uuid, primary_key=True),
-    Column("quota_account_id", Uuid, ForeignKey("quota_account.id")),
-    Column("state", Text, nullable=False),
-    Column("claim_id", Uuid),
-    Column("ended_claims", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("refusal", JSONB, nullable=False, server_default=text("'{}'")),
-    Index("hold_account", "quota_account_id"),
-    _one_of("state", HoldState),
-    postgresql_with={"fillfactor": "50"},
-    info=staff_rows("holds are shown as movements"),
-)
-
-HOLD_LINE = Table(
-    "hold_line",
-    METADATA,
-    Column("order_id", Uuid, ForeignKey("hold.order_id"), nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("state", Text, nullable=False),
-    _fen("paid_fen"),
-    _fen("short_fen"),
-    PrimaryKeyConstraint("order_id", "line"),
-    _one_of("state", LineState),
-    CheckConstraint("amount_fen >= 0 AND paid_fen >= 0 AND short_fen >= 0", name="amounts"),
-    CheckConstraint(
-        f"paid_fen + short_fen = CASE WHEN state = '{LineState.REDEEMED}' THEN amount_fen ELSE 0 END", name="paid"
-    ),
-    postgresql_with={"fillfactor": "50"},
-    info=staff_rows("holds are shown as movements"),
-)
-
-POSTING = Table(
-    "posting",
-    METADATA,
-    Column("id", Uuid, primary_key=True),
-    Column("business_key", Text, nullable=False),
-    Column("plan_id", Uuid, nullable=False),
-    Column("quota_account_id", Uuid),
-    Column("movement", Text, nullable=False),
-    Column("debit_account", Text, nullable=False),
-    Column("credit_account", Text, nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("order_id", Uuid),
-    Column("line", Integer),
-    Column("application_id", Uuid),
-    Column("reason", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("pack_version", Text, nullable=False),
-    moment("at"),
-    UniqueConstraint("business_key"),
-    _one_of("debit_account", LedgerAccount),
-    _one_of("credit_account", LedgerAccount),
-    CheckConstraint("debit_account <> credit_account", name="two_accounts"),
-    CheckConstraint("amount_fen > 0", name="amount"),
-    Index("posting_account", "quota_account_id", "id"),
-    info=APPEND_ONLY | party_rows(Of("quota_account_id", "quota_account")),
-)
-
-REVOCATION_CASE = Table(
-    "revocation_case",
-    METADATA,
-    Column("id", Uuid, primary_key=True),
-    Column("quota_account_id", Uuid, ForeignKey("quota_account.id"), nullable=False),
-    Column("amount_fen", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("proposed_by", Uuid),
-    Column("approved_by", Uuid),
-    *_ending(),
-    moment("proposed_at"),
-    Column("version", Integer, nullable=False, server_default=text("1")),
-    CheckConstraint("amount_fen > 0", name="amount"),
-    _one_of("state", IncreaseState),
-    info=staff_rows("revocations are shown to staff, and told by notice"),
 )
 
 RECEIPT_KEY = Table(
