@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from embedded.platform import SERVICES
 from shared.contracts.permissions import Permission, Role
 from shared.runtime.host.host import build_app
-from shared.runtime.http.edge import principal_of
+from shared.runtime.http.edge import TELL_WHO
 from shared.runtime.service.runtime import Runtime
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
@@ -82,7 +82,7 @@ def _permissions(dependant: Dependant) -> frozenset[Permission] | None:
 
 def _asks_who(dependant: Dependant) -> bool:
     return (
-        dependant.call is principal_of
+        dependant.call in TELL_WHO
         or _permissions(dependant) is not None
         or any(_asks_who(each) for each in dependant.dependencies)
     )
