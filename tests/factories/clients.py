@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.factories.harness import CLIENT_ISSUER
+
 BASE = "/api/identity/v1"
-ISSUER = "http://127.0.0.1:8080"
+ISSUER = CLIENT_ISSUER
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
 
