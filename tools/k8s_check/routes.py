@@ -27,7 +27,10 @@ def http_routes(services: Sequence[Service]) -> list[Document]:
                 "parentRefs": [{"name": GATEWAY, "sectionName": "https"}],
                 "rules": [
                     {
-                        "matches": [{"path": {"type": "PathPrefix", "value": path_of(service)}}],
+                        "matches": [
+                            {"path": {"type": "PathPrefix", "value": path_of(service)}},
+                            *({"path": {"type": "Exact", "value": known}} for known in sorted(service.well_known)),
+                        ],
                         "backendRefs": [{"name": service.name, "port": HTTP_PORT}],
                         "timeouts": {"request": TIMEOUT},
                     }
@@ -42,11 +45,12 @@ def ingress(services: Sequence[Service]) -> list[Document]:
     """One Ingress for clusters without the Gateway API."""
     paths = [
         {
-            "path": path_of(service),
-            "pathType": "Prefix",
+            "path": path,
+            "pathType": kind,
             "backend": {"service": {"name": service.name, "port": {"name": "http"}}},
         }
         for service in services
+        for path, kind in [(path_of(service), "Prefix"), *((known, "Exact") for known in sorted(service.well_known))]
     ]
     return [
         {
