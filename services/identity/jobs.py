@@ -19,7 +19,12 @@ from services.identity.store.organisations import (
     unfolded_parties,
     untied_of_one_body,
 )
-from services.identity.store.sweeps import delete_expired_tokens, delete_old_counters, forget_old_successors
+from services.identity.store.sweeps import (
+    delete_expired_tokens,
+    delete_old_assertions,
+    delete_old_counters,
+    forget_old_successors,
+)
 from shared.documents.loose_files import REMOVED_AT_ONCE_MAX, REMOVING, FileRules, let_go
 from shared.runtime.service import Job
 from shared.runtime.work import Work
@@ -36,6 +41,11 @@ async def sweep_refresh_tokens(work: Work) -> int:
 async def sweep_counters(work: Work) -> int:
     """Delete counters of failed sign-ins that are worth nothing any more."""
     return await delete_old_counters(work, older_than=SECOND_FACTOR_RULE.forget_after, limit=SWEEP_BATCH_MAX)
+
+
+async def sweep_assertions(work: Work) -> int:
+    """Delete used assertions of clients that have expired."""
+    return await delete_old_assertions(work, limit=SWEEP_BATCH_MAX)
 
 
 async def remove_unfiled_documents(work: Work) -> int:
@@ -92,6 +102,7 @@ JOBS: Sequence[Job] = (
     ),
     REMOVING,
     Job(name="forget_successors", every_s=600, handler=forget_successors, batch_max=SWEEP_BATCH_MAX),
+    Job(name="sweep_assertions", every_s=60, handler=sweep_assertions, batch_max=SWEEP_BATCH_MAX),
     Job(name="sweep_counters", every_s=600, handler=sweep_counters, batch_max=SWEEP_BATCH_MAX),
     Job(name="expire_registrations", every_s=600, handler=expire_unused, batch_max=EXPIRED_BATCH_MAX),
 )

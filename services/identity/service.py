@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from services.identity.admission import DeviceRules, RegistrationRules
 from services.identity.api import router
+from services.identity.api.tokens import METADATA_OPERATION, METADATA_PATH
 from services.identity.auth.passwords import Passwords
 from services.identity.auth.throttle import ThrottleRule
 from services.identity.bootstrap import FirstAdmin, ensure_first_admins
+from services.identity.client_tokens import TokenRates
 from services.identity.handlers.accounts import ResetRules
 from services.identity.handlers.blacklist import (
     LIFTING_TIMER,
@@ -57,6 +59,7 @@ async def prepare(runtime: Runtime) -> None:
     runtime.ports.add(FileRules, file_rules(settings))
     runtime.ports.add(Inspections, Inspections())
     runtime.ports.add(Transfers, open_transfers(settings))
+    runtime.ports.add(TokenRates, TokenRates())
     registering = await asyncio.to_thread(
         RegistrationPasswords, threads=1, waiting_max=settings.registrations_waiting_max
     )
@@ -107,6 +110,7 @@ SERVICE = Service(
     metadata=METADATA,
     settings=IdentitySettings,
     router=router,
+    well_known={METADATA_PATH: METADATA_OPERATION},
     timers={
         DESIGNATION_ENDS: end_operator_rights,
         LISTING_TIMER: lapse_late_listings,

@@ -109,6 +109,8 @@ class Permission(StrEnum):
     ORDER_COMPLAINT_FILE = "order:complaint:file"
     ORDER_COMPLAINT_HANDLE = "order:complaint:handle"
     ORDER_EVALUATION_FILE = "order:evaluation:file"
+    ORDER_EVENT_READ = "order:event:read"
+    ORDER_WEBHOOK_MANAGE = "order:webhook:manage"
 
     SETTLEMENT_CLAIM_FILE = "settlement:claim:file"
     SETTLEMENT_CLAIM_WITHDRAW = "settlement:claim:withdraw"
@@ -147,6 +149,8 @@ _PARTY = _EVERYONE | {
     P.IDENTITY_CLIENT_MANAGE_OWN,
     P.IDENTITY_EXIT_APPLY,
     P.ORDER_ORDER_READ_OWN,
+    P.ORDER_EVENT_READ,
+    P.ORDER_WEBHOOK_MANAGE,
 }
 
 _OVERSEER = _EVERYONE | {

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from shared.contracts.messages.base import Event, Fact
 from shared.contracts.permissions import Role
 from shared.kernel.ids import AccountId, OrganisationId
-from shared.runtime.auth.tokens import TokenSigner
+from shared.runtime.auth.tokens import ClientGrant, TokenSigner
 from shared.runtime.bus.base import Envelope, fact_key
 from shared.runtime.bus.memory import MemoryBus, MemoryExchange
 from shared.runtime.database.row_security import secure
@@ -41,6 +41,7 @@ from tests.factories.databases import FreshDatabases
 configure(level="CRITICAL")
 
 ISSUER = "yunquan"
+CLIENT_ISSUER = "http://127.0.0.1:8080"
 SETTLE_S = 30.0
 UNDER_WAY = (
     "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM retry) AS retry,"
@@ -75,15 +76,29 @@ class Platform:
         account_id: UUID | None = None,
         region: str | None = None,
         key: str | None = None,
+        scopes: Iterable[str] | None = None,
     ) -> dict[str, str]:
-        """Authorization for one service (the only one running when not given) and a fresh Idempotency-Key."""
-        token = self.signer.sign(
-            AccountId(account_id or UUID(int=abs(hash((role, organisation_id))) % 2**120)),
-            audience=service or self.host.runtimes[0].service.name,
-            organisation_id=None if organisation_id is None else OrganisationId(organisation_id),
-            roles=[role],
-            region=region,
-        )
+        """Authorization for one service (the only one running when not given) and a fresh Idempotency-Key.
+
+        With `scopes` the caller is a machine client.
+        """
+        account = AccountId(account_id or UUID(int=abs(hash((role, organisation_id))) % 2**120))
+        audience = service or self.host.runtimes[0].service.name
+        organisation = None if organisation_id is None else OrganisationId(organisation_id)
+        if scopes is None:
+            token = self.signer.sign(
+                account, audience=audience, organisation_id=organisation, roles=[role], region=region
+            )
+        else:
+            grant = ClientGrant(
+                account_id=account,
+                client_id=f"yqc_{account.hex}",
+                organisation_id=organisation or OrganisationId(UUID(int=0)),
+                roles=frozenset({role}),
+                scopes=frozenset(scopes),
+                key_id=account,
+            )
+            token = self.signer.sign_for_client(grant, audiences=[audience], issuer=CLIENT_ISSUER)
         return {"Authorization": f"Bearer {token}", "Idempotency-Key": key or uuid4().hex}
 
     async def feed(self, *facts: Fact) -> None:

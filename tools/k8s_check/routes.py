@@ -16,9 +16,10 @@ HANDBOOK = "order"
 """The service that shows the handbook: providers have to do with it most."""
 
 
-def paths_of(service: Service) -> Sequence[str]:
-    """The paths below which a service answers."""
-    return [f"/api/{service.name}", *(PREFIXES if service.name == HANDBOOK else ())]
+def paths_of(service: Service) -> Sequence[tuple[str, str]]:
+    """The paths at which a service answers, each with its kind in the words of the Gateway API."""
+    prefixes = [f"/api/{service.name}", *(PREFIXES if service.name == HANDBOOK else ())]
+    return [*((path, "PathPrefix") for path in prefixes), *((path, "Exact") for path in sorted(service.well_known))]
 
 
 def http_routes(services: Sequence[Service]) -> list[Document]:
@@ -32,7 +33,7 @@ def http_routes(services: Sequence[Service]) -> list[Document]:
                 "parentRefs": [{"name": GATEWAY, "sectionName": "https"}],
                 "rules": [
                     {
-                        "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in paths_of(service)],
+                        "matches": [{"path": {"type": kind, "value": path}} for path, kind in paths_of(service)],
                         "backendRefs": [{"name": service.name, "port": HTTP_PORT}],
                         "timeouts": {"request": TIMEOUT},
                     }
@@ -48,11 +49,11 @@ def ingress(services: Sequence[Service]) -> list[Document]:
     paths = [
         {
             "path": path,
-            "pathType": "Prefix",
+            "pathType": kind.removeprefix("Path"),
             "backend": {"service": {"name": service.name, "port": {"name": "http"}}},
         }
         for service in services
-        for path in paths_of(service)
+        for path, kind in paths_of(service)
     ]
     return [
         {

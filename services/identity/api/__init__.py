@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.identity.api import (
     accounts,
     blacklist,
+    clients,
     clock,
     documents,
     histories,
@@ -14,9 +15,24 @@ from services.identity.api import (
     reviews,
     sessions,
     staff,
+    tokens,
 )
 
-PARTS = (public, sessions, organisations, documents, reviews, registers, blacklist, histories, accounts, staff, clock)
+PARTS = (
+    public,
+    sessions,
+    tokens,
+    clients,
+    organisations,
+    documents,
+    reviews,
+    registers,
+    blacklist,
+    histories,
+    accounts,
+    staff,
+    clock,
+)
 
 # Routes as they were built: to include a router would build each of them anew.
 router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])

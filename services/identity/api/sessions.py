@@ -22,11 +22,12 @@ from services.identity.views.tasks import list_tasks
 from shared.contracts.http.lists import LIMIT_DEFAULT, Page, Task
 from shared.contracts.permissions import Permission
 from shared.runtime.auth import Principal
-from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, principal_of, require, runtime_of
+from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, person_of, principal_of, require, runtime_of
 
 router = APIRouter()
 
 SignedIn = Annotated[Principal, Depends(principal_of)]
+Person = Annotated[Principal, Depends(person_of)]
 
 
 class SessionBody(BaseModel):
@@ -115,7 +116,7 @@ async def refresh(request: Request, body: RefreshBody, network: Network, agent: 
 @router.delete("/sessions/current", status_code=204, summary="退出登录")
 async def sign_out(
     request: Request,
-    principal: SignedIn,
+    principal: Person,
     refresh_token: Annotated[str | None, Header(max_length=256)] = None,
 ) -> Response:
     """End the session of the Refresh-Token header, or without it every session of the account."""
@@ -137,7 +138,7 @@ class PasswordBody(Body):
 
 
 @router.put("/me/password", status_code=204, summary="修改密码")
-async def change_password(request: Request, body: PasswordBody, principal: SignedIn, network: Network) -> Response:
+async def change_password(request: Request, body: PasswordBody, principal: Person, network: Network) -> Response:
     """Set another password; every session ends."""
     attempt = Attempt(sign_in_name="", password=body.present.get_secret_value(), network=network)
     await own_password.change_password(
@@ -165,7 +166,7 @@ async def reset_password(request: Request, body: ResetPasswordBody, network: Net
 
 
 @router.post("/me/second-factor", summary="绑定身份验证器")
-async def enrol_second_factor(request: Request, principal: SignedIn) -> EnrolmentBody:
+async def enrol_second_factor(request: Request, principal: Person) -> EnrolmentBody:
     """A fresh secret for an authenticator; it counts once a code confirms it. Source: ASVS 6.3.3, RFC 6238."""
     made = await second_factor.enrol(runtime_of(request), actor_of(principal))
     return EnrolmentBody(otpauth_uri=made.otpauth_uri, secret=made.secret)
@@ -178,7 +179,7 @@ class CodeBody(Body):
 
 
 @router.post("/me/second-factor/confirm", summary="确认身份验证器")
-async def confirm_second_factor(request: Request, body: CodeBody, principal: SignedIn) -> RecoveryCodesBody:
+async def confirm_second_factor(request: Request, body: CodeBody, principal: Person) -> RecoveryCodesBody:
     """Confirm with a first code; a refresh then gives the tokens of the account's roles."""
     actor, session_id = actor_of(principal), principal.session_id
     codes = await second_factor.confirm(runtime_of(request), actor, code=body.code, session_id=session_id)

@@ -74,6 +74,9 @@ async def enable_party(work: Work, command: ChangeAccount) -> AccountResult:
 async def issue_reset(work: Work, command: ChangeAccount) -> ResetResult:
     """Issue a reset code for a party's account, in place of an unused one. Raises: NotFound, AccountDisabled."""
     account = await _load_party(work, command.account_id)
+    # A machine has no password: its keys are its organisation's to change.
+    if account.kind == "client":
+        raise NotFound
     if not account.active:
         raise AccountDisabled
     by = command.by.account_id or account.id

@@ -32,6 +32,8 @@ class SignInAccount:
     state: str
     opened_at: datetime
     version: int
+    kind: str = "person"
+    """`client` for a machine's, which has no password."""
 
     @property
     def staff(self) -> bool:
@@ -141,3 +143,8 @@ async def machine_now(connection: Connection) -> datetime:
     """Database time, which moves no token when the business clock is moved."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
+
+
+async def set_display_name(work: Work, account_id: UUID, *, display_name: str) -> None:
+    """Call an account by another name; nothing that it may do changes."""
+    await execute(work.connection, update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(display_name=display_name))

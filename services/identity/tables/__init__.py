@@ -1,6 +1,7 @@
 """The tables of identity. Personal values are sealed envelopes; the CHECKs repeat what the rules hold."""
 
 from services.identity.tables.base import METADATA, RUNTIME
+from services.identity.tables.clients import CLIENT, CLIENT_ASSERTION, CLIENT_KEY
 from services.identity.tables.parties import (
     CONTACT,
     DOCUMENT,
@@ -33,6 +34,9 @@ __all__ = [
     "AFFILIATION",
     "BLACKLIST_ENTRY",
     "BLACKLIST_LIFTING",
+    "CLIENT",
+    "CLIENT_ASSERTION",
+    "CLIENT_KEY",
     "CONTACT",
     "DESIGNATION",
     "DOCUMENT",

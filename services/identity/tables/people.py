@@ -46,9 +46,13 @@ ACCOUNT = Table(
     Column("region", Text),
     Column("display_name", Text, nullable=False),
     Column("state", Text, nullable=False),
+    # A client is a machine's: it has no password and signs in with a key (tables/clients.py).
+    Column("kind", Text, nullable=False, server_default=text("'person'")),
     moment("opened_at"),
     Column("version", Integer, nullable=False),
     CheckConstraint("state IN ('active', 'disabled')", name="state"),
+    CheckConstraint("kind = 'person' OR (kind = 'client' AND organisation_id IS NOT NULL)", name="kind"),
+    CheckConstraint("kind = 'person' OR password_hash = ''", name="password"),
     CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name="region"),
     CheckConstraint("cardinality(roles) >= 1", name="roles"),
     CheckConstraint("designation_id IS NULL OR organisation_id IS NULL", name="designation"),

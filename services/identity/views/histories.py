@@ -72,6 +72,8 @@ async def read_organisation_history(
         select(AFFILIATION.c.id).where(
             or_(AFFILIATION.c.enterprise_id == organisation_id, AFFILIATION.c.provider_id == organisation_id)
         ),
+        # Its people and its machine clients: who may act for it is its own history.
+        select(ACCOUNT.c.id).where(ACCOUNT.c.organisation_id == organisation_id),
     ]
     if principal.organisation_id is None:
         subjects += _subjects_for_staff(organisation_id, body_of(row["credit_code"]))
@@ -118,7 +120,17 @@ async def list_decisions(
 
 
 def _accounts() -> Select[Any]:
-    columns = ("id", "sign_in_name", "display_name", "organisation_id", "designation_id", "roles", "region", "state")
+    columns = (
+        "id",
+        "kind",
+        "sign_in_name",
+        "display_name",
+        "organisation_id",
+        "designation_id",
+        "roles",
+        "region",
+        "state",
+    )
     return (
         select(
             *(ACCOUNT.c[name] for name in columns),

@@ -3,6 +3,6 @@
 Behind it are the modules of this package.
 """
 
-from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S, TTL_MAX_S, Principal, TokenSigner, TokenVerifier
+from shared.runtime.auth.tokens import CLOCK_SKEW_MAX_S, TTL_MAX_S, ClientGrant, Principal, TokenSigner, TokenVerifier
 
-__all__ = ["CLOCK_SKEW_MAX_S", "TTL_MAX_S", "Principal", "TokenSigner", "TokenVerifier"]
+__all__ = ["CLOCK_SKEW_MAX_S", "TTL_MAX_S", "ClientGrant", "Principal", "TokenSigner", "TokenVerifier"]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.signing import VerifyKey
 
 from shared.contracts.permissions import Permission, Role, permissions_of
+from shared.contracts.scopes import permissions_in
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
 from shared.runtime.auth.compact import ALGORITHM, TOKEN_TYPE, UnreadableToken, read_signed
@@ -48,7 +49,11 @@ class TokenExpired(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling: the account, its organisation and region if it has one, and what it may do."""
+    """Who is calling: the account, its organisation and region if it has one, and what it may do.
+
+    A machine client has an account as people have, and `client_id` as well; its permissions are those of its roles
+    that its scopes open.
+    """
 
     account_id: AccountId
     organisation_id: OrganisationId | None
@@ -56,13 +61,17 @@ class Principal:
     permissions: frozenset[Permission]
     region: str | None
     session_id: UUID | None = None
-    """The session that the token was signed for; None for a token of a release that did not say so."""
+    """The session that the token was signed for, of a client its key; None for one of a release that did not say so."""
+    client_id: str | None = None
+    """What a machine client calls itself; None for people."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
     iss: str
     sub: UUID
-    aud: str
+    # Several services for a client, as a list even when it is one: a release that knows no scopes cannot read that, and
+    # so refuses a client instead of letting it do all that its organisation may.
+    aud: str | tuple[str, ...]
     org: UUID | None
     roles: tuple[str, ...]
     region: str | None
@@ -72,6 +81,21 @@ class _Claims(msgspec.Struct, frozen=True):
     sid: UUID | None = None
     nbf: float | msgspec.UnsetType = msgspec.UNSET
     """Ours begin at once and leave it out; one that says it is held to it."""
+    client_id: str | msgspec.UnsetType = msgspec.UNSET
+    scope: str | msgspec.UnsetType = msgspec.UNSET
+    """The scopes of a client, with blanks between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientGrant:
+    """What a machine client is given: its account and organisation, its scopes, and the key it proved itself with."""
+
+    account_id: AccountId
+    client_id: str
+    organisation_id: OrganisationId
+    roles: frozenset[Role]
+    scopes: frozenset[str]
+    key_id: UUID
 
 
 class TokenSigner:
@@ -113,6 +137,28 @@ class TokenSigner:
             exp=round(issued_at + self.ttl_s, 3),
             sid=session_id,
         )
+        return self._signed(claims)
+
+    def sign_for_client(self, grant: ClientGrant, *, audiences: Iterable[str], issuer: str) -> str:
+        """A compact JWT of a machine client for the services `audiences`; it ends with its key. Source: RFC 9068."""
+        issued_at = round(self._now(), 3)
+        claims = _Claims(
+            iss=issuer,
+            sub=grant.account_id,
+            aud=tuple(sorted(audiences)),
+            org=grant.organisation_id,
+            roles=tuple(sorted(role.value for role in grant.roles)),
+            region=None,
+            jti=secrets.token_urlsafe(16),
+            iat=issued_at,
+            exp=round(issued_at + self.ttl_s, 3),
+            sid=grant.key_id,
+            client_id=grant.client_id,
+            scope=" ".join(sorted(grant.scopes)),
+        )
+        return self._signed(claims)
+
+    def _signed(self, claims: _Claims) -> str:
         return jwt.encode(msgspec.to_builtins(claims), self._private_key, algorithm=ALGORITHM, headers=self._headers)
 
 
@@ -126,9 +172,9 @@ class _Verified:
 class TokenVerifier:
     """Reads access tokens for one service; remembers what it verified until it expires.
 
-    `keys` are the public keys by kid, `now` gives machine time in seconds since 1970. Verifying is worth
-    remembering: a signature costs a hundred times what the look-up does. Belongs to one event loop: it
-    takes no locks.
+    `keys` are the public keys by kid, `issuer` and `client_issuer` who signs for people and for machine clients, `now`
+    gives machine time in seconds since 1970. Verifying is worth remembering: a signature costs a hundred times what the
+    look-up does. Belongs to one event loop: it takes no locks.
     """
 
     def __init__(  # noqa: PLR0913 - the two bounds have defaults
@@ -137,6 +183,7 @@ class TokenVerifier:
         *,
         audience: str,
         issuer: str,
+        client_issuer: str = "",
         now: Callable[[], float],
         remembered_max: int = 20_000,
         ended_max: int = 20_000,
@@ -144,6 +191,7 @@ class TokenVerifier:
         self._keys = dict(keys)
         self._audience = audience
         self._issuer = issuer
+        self._client_issuer = client_issuer
         self._now = now
         self._remembered_max = remembered_max
         self._remembered: OrderedDict[str, _Verified] = OrderedDict()
@@ -235,14 +283,18 @@ class TokenVerifier:
         return self._judge(claims)
 
     def _judge(self, claims: _Claims) -> _Verified:
-        if claims.iss != self._issuer:
+        of_client = claims.client_id is not msgspec.UNSET
+        if claims.iss != (self._client_issuer if of_client else self._issuer):
             raise TokenInvalid(reason="issuer")
-        if claims.aud != self._audience:
+        # A token that says whose client it is and not what that may do would open everything, and the other way round.
+        if of_client is (claims.scope is msgspec.UNSET) or of_client is isinstance(claims.aud, str):
+            raise TokenInvalid(reason="claims")
+        if self._audience not in ((claims.aud,) if isinstance(claims.aud, str) else claims.aud):
             raise TokenInvalid(reason="audience")
         begins = claims.iat if claims.nbf is msgspec.UNSET else max(claims.iat, claims.nbf)
         if begins > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
             raise TokenInvalid(reason="times")
-        roles, permissions = _rights(claims.roles)
+        roles, permissions = _rights(claims.roles, claims.scope)
         principal = Principal(
             account_id=AccountId(claims.sub),
             organisation_id=None if claims.org is None else OrganisationId(claims.org),
@@ -250,6 +302,7 @@ class TokenVerifier:
             permissions=permissions,
             region=claims.region,
             session_id=claims.sid,
+            client_id=None if claims.client_id is msgspec.UNSET else claims.client_id,
         )
         return _Verified(principal=principal, issued_at=claims.iat, expires_at=claims.exp)
 
@@ -259,7 +312,8 @@ _KNOWN_ROLES = frozenset(role.value for role in Role)
 
 
 @lru_cache(maxsize=1024)
-def _rights(names: tuple[str, ...]) -> tuple[frozenset[Role], frozenset[Permission]]:
+def _rights(names: tuple[str, ...], scope: str | msgspec.UnsetType) -> tuple[frozenset[Role], frozenset[Permission]]:
     # A role that only a newer release knows gives no rights here, and does not lock its bearer out.
     roles = frozenset(Role(name) for name in names if name in _KNOWN_ROLES)
-    return roles, permissions_of(roles)
+    permissions = permissions_of(roles)
+    return roles, permissions if scope is msgspec.UNSET else permissions & permissions_in(scope.split(" "))

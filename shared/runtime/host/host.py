@@ -22,7 +22,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, ExceptionHandler, Receive, Scope, Send
 
 from shared.contracts.policy import PolicyPack, load_pack
@@ -164,7 +164,13 @@ async def _open_runtime(stack: AsyncExitStack, service: Service, settings: Servi
     runtime.tracing = open_tracing(service.name, version=version())
     if runtime.tracing is not None:
         stack.push_async_callback(asyncio.to_thread, runtime.tracing.close)
-    verifier = TokenVerifier({}, audience=service.name, issuer=settings.token_issuer, now=time.time)
+    verifier = TokenVerifier(
+        {},
+        audience=service.name,
+        issuer=settings.token_issuer,
+        client_issuer=settings.public_url,
+        now=time.time,
+    )
     runtime.ports.add(PolicyPack, pack)
     runtime.ports.add(TokenVerifier, verifier)
     runtime.ports.add(KeyReload, KeyReload())
@@ -219,12 +225,24 @@ async def _synchronise(runtime: Runtime) -> None:
 
 
 def _service_routes(runtimes: Sequence[Runtime]) -> list[BaseRoute]:
-    return [
-        Mount(
-            f"/api/{runtime.service.name}/v1", _bind_app(Gates(build_app(runtime), runtime.ports.get(Callers)), runtime)
-        )
-        for runtime in runtimes
-    ]
+    routes: list[BaseRoute] = []
+    for runtime in runtimes:
+        mount = f"/api/{runtime.service.name}/v1"
+        app = _bind_app(Gates(build_app(runtime), runtime.ports.get(Callers)), runtime)
+        routes.append(Mount(mount, app))
+        routes += [Route(known, _Elsewhere(app, mount, to)) for known, to in runtime.service.well_known.items()]
+    return routes
+
+
+class _Elsewhere:
+    """The operation `to` of a service, answered at another address."""
+
+    def __init__(self, app: ASGIApp, mount: str, to: str) -> None:
+        self._app = app
+        self._to = {"root_path": mount, "path": f"{mount}{to}"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, **self._to}, receive, send)
 
 
 def _bind_app(app: ASGIApp, runtime: Runtime) -> ASGIApp:

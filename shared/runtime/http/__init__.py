@@ -17,8 +17,9 @@ from shared.runtime.http.commands import (
     to_json,
 )
 from shared.runtime.http.common_routes import ClockReading, reading_of
-from shared.runtime.http.edge import allow, principal_of, require, require_any, runtime_of, wait_preference
+from shared.runtime.http.edge import allow, person_of, principal_of, require, require_any, runtime_of, wait_preference
 from shared.runtime.http.paging import CURSOR_MAX_CHARACTERS, AskedPlace, Cursor, Limit
+from shared.runtime.http.rates import RateTable, RequestRate
 from shared.runtime.service.hot_routes import HotCall, HotRoute
 from shared.runtime.validation.body_bounds import BodyBounds
 from shared.runtime.validation.fields import Day, Distinct, Moment, OneLine, PlainName
@@ -43,14 +44,17 @@ __all__ = [
     "OneLine",
     "PlainName",
     "Proxies",
+    "RateTable",
     "Reading",
     "Reporting",
+    "RequestRate",
     "Run",
     "VersionRequiredRun",
     "VersionedCommands",
     "VersionedRun",
     "actor_of",
     "allow",
+    "person_of",
     "principal_of",
     "reading_for_caller",
     "reading_of",

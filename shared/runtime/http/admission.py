@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from shared.contracts.http.lists import CURSOR, decode_place
 from shared.runtime.http.batching.dispatch import parse_etag
 from shared.runtime.http.commands import Commands, VersionedCommands
-from shared.runtime.http.edge import principal_of, refuse_query, wait_preference, wait_preference_s
+from shared.runtime.http.edge import TELL_WHO, refuse_query, wait_preference, wait_preference_s
 from shared.runtime.http.idempotency import key_of
 from shared.runtime.service.hot_routes import HotRoute
 from shared.runtime.validation.fields import check_whole
@@ -115,7 +115,7 @@ def _names(field: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - FastAP
 
 
 def _tells_who(call: object) -> bool:
-    return call is principal_of or hasattr(call, "permission") or hasattr(call, "permissions")
+    return call in TELL_WHO or hasattr(call, "permission") or hasattr(call, "permissions")
 
 
 def admit(request: Request, takes: Takes) -> None:

@@ -88,11 +88,12 @@ def to_json(result: Any) -> bytes:  # noqa: ANN401 - pydantic, msgspec or plain 
 
 
 def actor_of(principal: Principal) -> Actor:
-    """The principal as the actor of a Work; its first role by name stands for it."""
+    """The principal as the actor of a Work; its first role by name stands for it, of a client as `provider_client`."""
+    role = min(role.value for role in principal.roles) if principal.roles else ""
     return Actor(
         account_id=principal.account_id,
         organisation_id=principal.organisation_id,
-        role=min(role.value for role in principal.roles) if principal.roles else "",
+        role=role if principal.client_id is None else f"{role}_client",
     )
 
 

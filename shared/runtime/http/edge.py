@@ -26,7 +26,14 @@ from shared.runtime.service.runtime import Runtime
 from shared.runtime.validation.body_bounds import USUAL
 from shared.runtime.validation.fields import CONTROL, check_whole
 from shared.runtime.validation.problems import plain_problem, problem_response
-from shared.runtime.validation.refusals import BadRequest, BodyTooLarge, Overloaded, PermissionMissing, Unavailable
+from shared.runtime.validation.refusals import (
+    BadRequest,
+    BodyTooLarge,
+    Overloaded,
+    PermissionMissing,
+    PersonRequired,
+    Unavailable,
+)
 from shared.runtime.validation.wording import WAIT_NO_NUMBER
 
 log = structlog.get_logger()
@@ -58,6 +65,18 @@ def principal_of(request: Request) -> Principal:
         return known
     authorization = request.headers.get("authorization", "")
     return runtime_of(request).ports.get(Callers).known(request.scope, authorization)
+
+
+def person_of(request: Request) -> Principal:
+    """The caller, who must be a person and no machine client. Raises: PersonRequired, and as `principal_of`."""
+    principal = principal_of(request)
+    if principal.client_id is not None:
+        raise PersonRequired
+    return principal
+
+
+TELL_WHO: Final = frozenset({principal_of, person_of})
+"""The dependencies that ask who calls and for no right."""
 
 
 def require(permission: Permission) -> Callable[[Request], Principal]:

@@ -22,7 +22,7 @@ from shared.kernel.refusals import invariant
 from shared.runtime.http.admission import admit, takes_of
 from shared.runtime.http.batching.dispatch import body_of
 from shared.runtime.http.callers import Callers
-from shared.runtime.http.edge import BOUND_KEY, fault_response, principal_of
+from shared.runtime.http.edge import BOUND_KEY, TELL_WHO, fault_response
 from shared.runtime.validation.body_bounds import USUAL, BodyBounds, check_json
 from shared.runtime.validation.headers import refuse_repeated
 from shared.runtime.validation.json_form import check_form
@@ -149,7 +149,7 @@ def _gates_of(app: FastAPI) -> Mapping[str, Sequence[_Gate]]:
 def _checks(dependant: Dependant) -> Iterator[Callable[[Request], object]]:
     """The dependencies that say who may call: those with a permission, and the one that only wants to know who."""
     call: Any = dependant.call
-    if call is principal_of or hasattr(call, "permission") or hasattr(call, "permissions"):
+    if call in TELL_WHO or hasattr(call, "permission") or hasattr(call, "permissions"):
         alone = not dependant.dependencies and dependant.request_param_name is not None
         asked = [*dependant.path_params, *dependant.query_params, *dependant.header_params, *dependant.body_params]
         invariant(alone and not asked, f"{call} asks for more than the request, so it cannot be asked before the body")

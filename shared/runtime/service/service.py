@@ -81,6 +81,8 @@ class Service:
     """Its name in Chinese, and what it does, for the page of the embedded platform."""
     duty: str = ""
     router: APIRouter | None = None
+    well_known: Mapping[str, str] = field(default_factory=dict)
+    """Addresses below /.well-known (RFC 8615), each with the operation of the service that answers there as well."""
     hot_routes: Sequence[HotRoute] = ()
     subscriptions: Subscriptions = field(default_factory=dict)
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)

@@ -30,6 +30,8 @@ class ServiceSettings(BaseSettings):
     movable_clock: bool = False
     sandbox: bool = False
     token_issuer: str = "yunquan"  # noqa: S105 - a name, no secret
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")
+    """Where callers reach the platform, without a path; the issuer of machine clients' tokens (RFC 8414)."""
     log_level: str = "INFO"
     drain_s: float = Field(default=0.0, ge=0, le=300)
     """How long a process that was told to end goes on serving while it says that it is not ready, so that whoever

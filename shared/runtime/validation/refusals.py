@@ -98,6 +98,14 @@ class Overloaded(Refusal):
     zh = "当前请求过多，请稍后重试。"
 
 
+class PersonRequired(Refusal):
+    """A machine client asks for what only the person behind an account does, such as setting its password."""
+
+    code = "auth.person_required"
+    kind = RefusalKind.FORBIDDEN
+    zh = "该操作只能由人员登录后办理，应用客户端不能办理。"
+
+
 class PermissionMissing(Refusal):
     """The caller's roles do not hold the route's permission."""
 

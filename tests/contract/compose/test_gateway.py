@@ -86,7 +86,7 @@ def configuration(folder: Path, *, port: int, service_port: int) -> Path:
         "http://$service:8000": f"http://127.0.0.1:{service_port}",
         "proxy_read_timeout 60s": "proxy_read_timeout 3s",
     }.items():
-        assert text.count(before) == (2 if "$service" in before else 1), before
+        assert text.count(before) == (3 if "$service" in before else 1), before
         text = text.replace(before, after)
     folder.chmod(0o755)
     file = folder / "gateway.conf"

@@ -11,6 +11,7 @@ from embedded.sample_documents import paper_pdf, paper_png
 from shared.contracts.permissions import Role
 from shared.kernel.calendar import BEIJING
 from tests.factories.catalog import CHECKLISTS, a_content, a_price
+from tests.factories.clients import a_key, pem_of
 from tests.factories.world import World
 from tests.integration.security.platform_fixture import Estate
 
@@ -94,7 +95,14 @@ class Story:
         if kind == "provider":
             decided = {"outcome": "recognised", "criteria": ["服务能力"], "reason": "择优认定"}
             await self.staff(Role.BUREAU_OFFICER, f"{own}/recognition", decided)
+        await self.open_client(tenant)
         return tenant
+
+    async def open_client(self, tenant: Tenant) -> None:
+        """A machine client with two keys."""
+        opening = {"name": "业务系统", "scopes": ["order:read"], "public_key": pem_of(a_key())}
+        client_id = tenant.keeps("client_id", (await self.by(tenant, "POST", "identity/v1/clients", opening))["id"])
+        await self.by(tenant, "POST", f"identity/v1/clients/{client_id}/keys", {"public_key": pem_of(a_key())})
 
     async def list_products(self, provider: Tenant) -> str:
         """A draft, and a published product that somebody wants delisted; the id of the published one."""

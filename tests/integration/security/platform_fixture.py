@@ -1,6 +1,6 @@
 """All five services for a module of tests, every operation they serve, and calls in any role."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from embedded.platform import SERVICES
 from shared.contracts.permissions import Permission, Role
 from shared.runtime.host.host import build_app
-from shared.runtime.http.edge import principal_of
+from shared.runtime.http.edge import TELL_WHO, person_of
 from shared.runtime.service.runtime import Runtime
 from tests.factories.databases import DatabasePool, fresh
 from tests.factories.harness import Platform, open_platform
@@ -36,6 +36,7 @@ class Operation:
     path: str
     permissions: frozenset[Permission] | None
     signed_in: bool
+    people_only: bool = False
 
     @property
     def title(self) -> str:
@@ -67,6 +68,7 @@ def operations_of(runtime: Runtime) -> Iterator[Operation]:
                 path=str(route.path),
                 permissions=None if dependant is None else _permissions(dependant),
                 signed_in=dependant is not None and _asks_who(dependant),
+                people_only=dependant is not None and _asks_for_a_person(dependant),
             )
 
 
@@ -82,10 +84,14 @@ def _permissions(dependant: Dependant) -> frozenset[Permission] | None:
 
 def _asks_who(dependant: Dependant) -> bool:
     return (
-        dependant.call is principal_of
+        dependant.call in TELL_WHO
         or _permissions(dependant) is not None
         or any(_asks_who(each) for each in dependant.dependencies)
     )
+
+
+def _asks_for_a_person(dependant: Dependant) -> bool:
+    return dependant.call is person_of or any(_asks_for_a_person(each) for each in dependant.dependencies)
 
 
 @dataclass
@@ -114,13 +120,14 @@ class Estate:
         organisation_id: UUID | None = None,
         account_id: UUID | None = None,
         region: str | None = None,
+        scopes: Iterable[str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeated: Sequence[tuple[str, str]] = (),
         **others: Any,
     ) -> httpx.Response:
         """One request to `/api/<service>/v1/...`; anonymous without a role, and with a fresh Idempotency-Key.
 
-        Headers that are `repeated` come behind those of the same name.
+        With `scopes` the caller is a machine client. Headers that are `repeated` come behind those of the same name.
         """
         sent = {"Idempotency-Key": uuid4().hex}
         if role is not None:
@@ -130,6 +137,7 @@ class Estate:
                 organisation_id=organisation_id,
                 account_id=account_id or uuid5(_PEOPLE, f"{role} {organisation_id}"),
                 region=region,
+                scopes=scopes,
             )
         if body is not None:
             others["json"] = body

@@ -12,7 +12,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 NOBODY = "01900000-0000-7000-8000-00000000beef"
 _FORMATS = {"uuid": NOBODY, "date": "2026-01-05", "date-time": "2026-01-05T09:00:00+08:00"}
-_PATTERNED = ("a1", "520100", "a" * 64, "13800000000", "a", "A1")
+_PATTERNED = ("a1", "520100", "a" * 64, "13800000000", "a", "A1", "order:read")
 
 
 def body_schema(document: Document, *, method: str, path: str) -> Schema | None:

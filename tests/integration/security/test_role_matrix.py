@@ -1,8 +1,11 @@
 """Every role against every operation of every service: what the written tables say, and nothing else."""
 
+from collections.abc import Collection
+
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
+from shared.contracts.scopes import SCOPES
 from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.written import written_operations
 
@@ -22,13 +25,13 @@ def verdict(operation: Operation, role: Role | None) -> str:
     return "let in" if not written.permissions or GRANTS[role] & written.permissions else "403"
 
 
-async def ask(estate: Estate, operation: Operation, role: Role | None) -> str:
+async def ask(estate: Estate, operation: Operation, role: Role | None, *, scopes: Collection[str] | None = None) -> str:
     """What the platform says: `let in` is anything but 401 and 403, and never a fault."""
     values = {"party": "enterprise", "kind": "invoice", "year": 2030}
     names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
     url = operation.url({name: values.get(name, NOBODY_KNOWS) for name in names})
     body: dict[str, object] | None = None if operation.method == "GET" else {}
-    response = await estate.call(operation.method, url, body, role=role)
+    response = await estate.call(operation.method, url, body, role=role, scopes=scopes)
     assert response.status_code < 500, f"{operation.title}: {response.text}"
     return str(response.status_code) if response.status_code in {401, 403} else "let in"
 
@@ -49,6 +52,23 @@ async def test_each_role_and_nobody_may_do_exactly_what_the_written_tables_say(e
                 wrong.append(f"{operation.title} as {role or 'nobody'}: {said}, should be {should}")
     assert wrong == []
     assert asked > 1_000, "the matrix has lost most of its routes"
+
+
+async def test_a_machine_client_is_let_in_by_the_scopes_that_open_a_right_of_its_organisation_and_by_no_other(
+    estate: Estate,
+) -> None:
+    wrong: list[str] = []
+    for operation in estate.operations:
+        written = WRITTEN[operation.title]
+        for role in (Role.ENTERPRISE, Role.PROVIDER):
+            opening = {scope for scope, rights in SCOPES.items() if rights & written.permissions & GRANTS[role]}
+            anyway = "403" if written.for_people else "let in"
+            expected = [(opening, "let in"), (SCOPES.keys() - opening, "403" if written.permissions else anyway)]
+            for scopes, should in expected:
+                said = await ask(estate, operation, role, scopes=scopes) if scopes else should
+                if said != should:
+                    wrong.append(f"{operation.title} as a client of {role} with {sorted(scopes)}: {said}")
+    assert wrong == []
 
 
 async def test_an_auditor_is_let_into_nothing_that_changes_anything(estate: Estate) -> None:

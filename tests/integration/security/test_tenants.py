@@ -21,6 +21,10 @@ OF_ENTERPRISES = frozenset(
 )
 
 
+NO_KEY = "k" * 43
+"""The name of a key that nobody has."""
+
+
 def reachable(estate: Estate, tenant: Tenant) -> list[Operation]:
     """The operations with an id in their path that the tenant's role may ask for."""
     granted = GRANTS[tenant.role]
@@ -40,7 +44,7 @@ def addresses(operation: Operation, owner: Tenant) -> list[str]:
     names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
     first = next(name for name in names if name.endswith("_id"))
     return [
-        operation.url({"kind": "invoice", "order_id": owner.order_of.get(value, NOBODY), first: value})
+        operation.url({"kind": "invoice", "kid": NO_KEY, "order_id": owner.order_of.get(value, NOBODY), first: value})
         for value in owner.own.get(first, ())
     ]
 

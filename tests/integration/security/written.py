@@ -10,13 +10,14 @@ from tests.factories.harness import repository
 OPERATIONS_PAGE = repository() / "docs" / "security" / "operations.md"
 EVERYONE = "everyone"
 ANY_ACCOUNT = "any account"
+ANY_PERSON = "any person"
 INSIDE = "Decided inside"
 _RIGHT = re.compile(r"`([a-z_:]+)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenOperation:
-    """A line of the table: of `permissions` any one lets in, none where everyone or any account may ask."""
+    """A line of the table: of `permissions` any one lets in, none where everyone, any account or any person may ask."""
 
     title: str
     asked_of: str
@@ -27,6 +28,11 @@ class WrittenOperation:
     def for_everyone(self) -> bool:
         """Whether nobody is asked for a token."""
         return self.asked_of == EVERYONE
+
+    @property
+    def for_people(self) -> bool:
+        """Whether machine clients are refused, whatever their scopes."""
+        return self.asked_of == ANY_PERSON
 
     @property
     def inside(self) -> bool:
@@ -44,7 +50,10 @@ def written_operations() -> Mapping[str, WrittenOperation]:
         service, method, path, asked_of, why = cells
         names = _RIGHT.findall(asked_of)
         rights = frozenset(map(Permission, names))
-        if asked_of not in {EVERYONE, ANY_ACCOUNT, " or ".join(f"`{name}`" for name in names)} or not asked_of:
+        if (
+            asked_of not in {EVERYONE, ANY_ACCOUNT, ANY_PERSON, " or ".join(f"`{name}`" for name in names)}
+            or not asked_of
+        ):
             raise ValueError(f"no right is read from: {line}")
         title = f"{service} {method} {path.strip('`')}"
         if title in found or len(rights) != len(names):

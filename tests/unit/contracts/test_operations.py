@@ -9,7 +9,7 @@ from embedded.platform import SERVICES
 from shared.runtime.host.host import build_app
 from shared.runtime.service.service import Service
 from tests.integration.security.platform_fixture import Operation, operations_of
-from tests.integration.security.written import ANY_ACCOUNT, WrittenOperation, written_operations
+from tests.integration.security.written import ANY_ACCOUNT, ANY_PERSON, WrittenOperation, written_operations
 
 WRITTEN = written_operations()
 SERVICE_BY_NAME = {service.name: service for service in SERVICES}
@@ -44,10 +44,11 @@ def test_an_operation_asks_for_exactly_the_right_that_is_written(title: str) -> 
     on_the_route = frozenset() if written.inside else written.permissions
     assert (declared.permissions or frozenset()) == on_the_route
     assert declared.signed_in == (not written.for_everyone)
+    assert declared.people_only == written.for_people
 
 
 def _unusual(line: WrittenOperation) -> bool:
-    return len(line.permissions) != 1 or line.asked_of == ANY_ACCOUNT
+    return len(line.permissions) != 1 or line.asked_of in {ANY_ACCOUNT, ANY_PERSON}
 
 
 @pytest.mark.parametrize("line", [line for line in WRITTEN.values() if _unusual(line)], ids=lambda line: line.title)

@@ -13,9 +13,10 @@ from shared.runtime.work import HistoryItem
 
 
 class PartyAccountItem(Resource):
-    """A party's account."""
+    """A party's account; `kind` is `person`, or `client` for a machine's."""
 
     id: UUID
+    kind: str
     sign_in_name: str
     display_name: str
     state: str
@@ -120,9 +121,13 @@ class NamedHistoryItem(HistoryItem):
 
 
 class AccountItem(Resource):
-    """Who is behind an account id; `operator_name` is of the designation an operator's person works under."""
+    """Who is behind an account id: a person, or by `kind` the machine `client` of a party.
+
+    `operator_name` is of the designation an operator's person works under.
+    """
 
     id: UUID
+    kind: str
     sign_in_name: str
     display_name: str
     organisation_id: UUID | None
