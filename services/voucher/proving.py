@@ -16,7 +16,7 @@ from services.voucher.store import proofs as store
 from services.voucher.views.proofs import standing_differences
 from shared.runtime.service import Runtime
 
-PAGES_MAX = 200
+PAGES_MAX = 10_000
 """Pages of moved accounts that are written one by one before the audit; what is left is proved in its snapshot."""
 STEP_S = 5.0
 """How long a whole proof goes on before its lease is looked at again."""
