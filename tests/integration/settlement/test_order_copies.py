@@ -11,8 +11,9 @@ import pytest
 
 from services.settlement.subscriptions import SUBSCRIPTIONS
 from services.settlement.tables import METADATA
-from services.settlement.views.appropriations import AppropriationItem, PaymentRow
+from services.settlement.views.appropriations import AppropriationItem
 from services.settlement.views.claims import ClaimDetail, ItemCard
+from services.settlement.views.exports import PaymentRow
 from shared.contracts.messages.order import (
     OrderAwaitingConfirmation,
     OrderCancelled,
