@@ -181,7 +181,7 @@ async def change_role(work: Work, command: ChangeMember) -> MemberResult:
         before=account.member_role,
         after=wanted.value,
     )
-    _tell(work, account, event="member.change_role", text=f"已改为{ROLES_ZH[wanted.value]}", reason=command.reason)
+    _tell(work, account, event="member.change_role", text=f"已改为{ROLES_ZH[wanted]}", reason=command.reason)
     return _result(account, member_role=wanted.value, state=account.state)
 
 
