@@ -25,6 +25,18 @@ def code_part(vault: Vault, reset_id: UUID, *, part: int) -> str:
     return _grouped(base64.b32encode(digest).decode()[:_PART_LETTERS])
 
 
+def invitation_code(vault: Vault, invitation_id: UUID) -> str:
+    """The text with which somebody accepts an invitation, in groups of four letters and digits."""
+    digest = vault.index(invitation_id.bytes, purpose="invitation")
+    return _grouped(base64.b32encode(digest).decode()[:_PART_LETTERS])
+
+
+def fits_invitation(vault: Vault, typed: str, *, invitation_id: UUID) -> bool:
+    """Whether somebody typed the code of an invitation, in any grouping and case."""
+    whole = invitation_code(vault, invitation_id)
+    return hmac.compare_digest(plain(typed).encode(), plain(whole).encode())
+
+
 def fits(vault: Vault, typed: str, *, reset_id: UUID, parts: int) -> bool:
     """Whether somebody typed every part of a code, one after the other, in any grouping and case."""
     whole = "".join(code_part(vault, reset_id, part=part + 1) for part in range(parts))

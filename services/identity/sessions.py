@@ -214,6 +214,7 @@ async def _tokens(work: Work, account: SignInAccount, *, session_id: UUID) -> _T
             roles=roles,
             region=account.region,
             session_id=session_id,
+            member=account.member_role,
         )
         for audience in audiences_of(roles)
     }

@@ -50,6 +50,7 @@ class Permission(StrEnum):
     IDENTITY_DOCUMENT_READ_OWN = "identity:document:read_own"
     IDENTITY_DOCUMENT_READ_ALL = "identity:document:read_all"
     IDENTITY_CLIENT_MANAGE_OWN = "identity:client:manage_own"
+    IDENTITY_MEMBER_MANAGE_OWN = "identity:member:manage_own"
     IDENTITY_ACCOUNT_READ = "identity:account:read"
     IDENTITY_ACCESS_READ = "identity:access:read"
     IDENTITY_STAFF_MANAGE = "identity:staff:manage"
@@ -147,6 +148,7 @@ _PARTY = _EVERYONE | {
     P.IDENTITY_AFFILIATION_DECLARE,
     P.IDENTITY_DOCUMENT_READ_OWN,
     P.IDENTITY_CLIENT_MANAGE_OWN,
+    P.IDENTITY_MEMBER_MANAGE_OWN,
     P.IDENTITY_EXIT_APPLY,
     P.ORDER_ORDER_READ_OWN,
     P.ORDER_EVENT_READ,

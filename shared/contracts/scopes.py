@@ -1,9 +1,11 @@
-"""What a machine client may be let do: scopes, each a part of the rights that its organisation has by its role.
+"""What narrows the rights of an organisation: the scopes of its machine clients, and the roles of its people.
 
-A token of a client opens the intersection: what its scopes name, as far as `permissions.GRANTS` gives it to the role.
+A token opens the intersection: what its scopes or its member's role name, as far as `permissions.GRANTS` gives it to
+the role of the organisation.
 """
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 
 from shared.contracts.permissions import GRANTS, Permission, Role
@@ -58,3 +60,31 @@ def scopes_of(role: Role) -> frozenset[str]:
 def permissions_in(scopes: Iterable[str]) -> frozenset[Permission]:
     """Everything that these scopes open together; one that only a newer release knows opens nothing."""
     return frozenset().union(*(SCOPES.get(scope, frozenset()) for scope in scopes))
+
+
+class MemberRole(StrEnum):
+    """What somebody is within an enterprise or a provider."""
+
+    ADMINISTRATOR = "administrator"
+    HANDLER = "handler"
+    READER = "reader"
+
+
+_OF_ADMINISTRATORS = frozenset(
+    {
+        P.IDENTITY_CLIENT_MANAGE_OWN,
+        P.IDENTITY_MEMBER_MANAGE_OWN,
+        P.IDENTITY_EXIT_APPLY,
+        P.ORDER_WEBHOOK_MANAGE,
+    }
+)
+_READING = frozenset(right for right in Permission if right.value.rpartition(":")[2] in {"read", "read_own"})
+
+MEMBER_RIGHTS: Mapping[str, frozenset[Permission]] = MappingProxyType(
+    {
+        MemberRole.ADMINISTRATOR: frozenset(Permission),
+        MemberRole.HANDLER: frozenset(Permission) - _OF_ADMINISTRATORS,
+        MemberRole.READER: _READING,
+    }
+)
+"""What each role within an organisation leaves of the organisation's rights."""

@@ -77,17 +77,18 @@ class Platform:
         region: str | None = None,
         key: str | None = None,
         scopes: Iterable[str] | None = None,
+        member: str | None = None,
     ) -> dict[str, str]:
         """Authorization for one service (the only one running when not given) and a fresh Idempotency-Key.
 
-        With `scopes` the caller is a machine client.
+        With `scopes` the caller is a machine client; `member` is what a person is within an organisation.
         """
         account = AccountId(account_id or UUID(int=abs(hash((role, organisation_id))) % 2**120))
         audience = service or self.host.runtimes[0].service.name
         organisation = None if organisation_id is None else OrganisationId(organisation_id)
         if scopes is None:
             token = self.signer.sign(
-                account, audience=audience, organisation_id=organisation, roles=[role], region=region
+                account, audience=audience, organisation_id=organisation, roles=[role], region=region, member=member
             )
         else:
             grant = ClientGrant(

@@ -34,6 +34,8 @@ class SignInAccount:
     version: int
     kind: str = "person"
     """`client` for a machine's, which has no password."""
+    member_role: str | None = None
+    """What a person is within an organisation that is not its administrator; None for administrators."""
 
     @property
     def staff(self) -> bool:
@@ -148,3 +150,13 @@ async def machine_now(connection: Connection) -> datetime:
 async def set_display_name(work: Work, account_id: UUID, *, display_name: str) -> None:
     """Call an account by another name; nothing that it may do changes."""
     await execute(work.connection, update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(display_name=display_name))
+
+
+async def lock_party_administrators(connection: Connection, organisation_id: UUID) -> list[UUID]:
+    """A party's active administrators, locked until the commit, so that two of them cannot end each other."""
+    rows = await connection.fetch(
+        "SELECT id FROM account WHERE organisation_id = $1 AND kind = 'person' AND state = 'active'"
+        " AND member_role IS NULL ORDER BY id FOR UPDATE",
+        organisation_id,
+    )
+    return [row["id"] for row in rows]

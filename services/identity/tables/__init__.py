@@ -1,7 +1,7 @@
 """The tables of identity. Personal values are sealed envelopes; the CHECKs repeat what the rules hold."""
 
 from services.identity.tables.base import METADATA, RUNTIME
-from services.identity.tables.clients import CLIENT, CLIENT_ASSERTION, CLIENT_KEY
+from services.identity.tables.clients import CLIENT, CLIENT_ASSERTION, CLIENT_KEY, INVITATION
 from services.identity.tables.parties import (
     CONTACT,
     DOCUMENT,
@@ -41,6 +41,7 @@ __all__ = [
     "DESIGNATION",
     "DOCUMENT",
     "FAILED_SIGN_IN",
+    "INVITATION",
     "ISSUING_KEY",
     "LOOSE_FILE",
     "METADATA",

@@ -1,4 +1,4 @@
-"""Machine clients of parties: accounts that sign in with a key, their keys, and the assertions that were used."""
+"""Who acts for a party beside its first person: machine clients with their keys, and people who are invited."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -67,4 +67,24 @@ CLIENT_ASSERTION = Table(
     PrimaryKeyConstraint("client_id", "jti_hash"),
     Index("client_assertion_expires_at", "expires_at"),
     info=staff_rows("the token endpoint looks it up, and shows it to nobody"),
+)
+
+INVITATION = Table(
+    "invitation",
+    METADATA,
+    # The code follows from the id and a secret: nothing here gives it away.
+    Column("id", Uuid, primary_key=True),
+    Column("organisation_id", Uuid, ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("display_name", Text, nullable=False),
+    Column("member_role", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("invited_by", Uuid, nullable=False),
+    # Machine time, as everything about passwords.
+    moment("invited_at"),
+    moment("expires_at"),
+    Column("account_id", Uuid, ForeignKey("account.id")),
+    CheckConstraint("member_role IN ('handler', 'reader')", name="member_role"),
+    CheckConstraint("state IN ('open', 'accepted', 'withdrawn')", name="state"),
+    CheckConstraint("(state = 'accepted') = (account_id IS NOT NULL)", name="accepted"),
+    info=OF_PARTY,
 )

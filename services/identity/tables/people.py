@@ -48,9 +48,15 @@ ACCOUNT = Table(
     Column("state", Text, nullable=False),
     # A client is a machine's: it has no password and signs in with a key (tables/clients.py).
     Column("kind", Text, nullable=False, server_default=text("'person'")),
+    # What a person is within an organisation; NULL is its administrator, as every account of before.
+    Column("member_role", Text),
     moment("opened_at"),
     Column("version", Integer, nullable=False),
     CheckConstraint("state IN ('active', 'disabled')", name="state"),
+    CheckConstraint(
+        "member_role IS NULL OR (member_role IN ('handler', 'reader') AND organisation_id IS NOT NULL)",
+        name="member_role",
+    ),
     CheckConstraint("kind = 'person' OR (kind = 'client' AND organisation_id IS NOT NULL)", name="kind"),
     CheckConstraint("kind = 'person' OR password_hash = ''", name="password"),
     CheckConstraint("('region' = ANY(roles)) = (region IS NOT NULL)", name="region"),

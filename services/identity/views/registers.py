@@ -201,6 +201,7 @@ async def read_me(connection: Connection, principal: Principal) -> Me:
         select(
             ACCOUNT.c.sign_in_name,
             ACCOUNT.c.display_name,
+            ACCOUNT.c.member_role,
             ORGANISATION.c.name.label("organisation_name"),
             ORGANISATION.c.state.label("organisation_state"),
         )
@@ -208,7 +209,7 @@ async def read_me(connection: Connection, principal: Principal) -> Me:
         .where(ACCOUNT.c.id == principal.account_id)
     )
     row = await fetch_one(connection, statement)
-    names = ("sign_in_name", "display_name", "organisation_name", "organisation_state")
+    names = ("sign_in_name", "display_name", "member_role", "organisation_name", "organisation_state")
     known = dict.fromkeys(names) if row is None else dict(row)
     return Me(
         **known,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.signing import VerifyKey
 
 from shared.contracts.permissions import Permission, Role, permissions_of
-from shared.contracts.scopes import permissions_in
+from shared.contracts.scopes import MEMBER_RIGHTS, permissions_in
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Refusal, RefusalKind, invariant
 from shared.runtime.auth.compact import ALGORITHM, TOKEN_TYPE, UnreadableToken, read_signed
@@ -69,8 +69,8 @@ class Principal:
 class _Claims(msgspec.Struct, frozen=True):
     iss: str
     sub: UUID
-    # Several services for a client, as a list even when it is one: a release that knows no scopes cannot read that, and
-    # so refuses a client instead of letting it do all that its organisation may.
+    # A list, even of one, where the token opens less than the roles say: a release that knows nothing of that cannot
+    # read it, and so refuses the caller instead of letting it do all that its organisation may.
     aud: str | tuple[str, ...]
     org: UUID | None
     roles: tuple[str, ...]
@@ -84,6 +84,8 @@ class _Claims(msgspec.Struct, frozen=True):
     client_id: str | msgspec.UnsetType = msgspec.UNSET
     scope: str | msgspec.UnsetType = msgspec.UNSET
     """The scopes of a client, with blanks between."""
+    member: str | msgspec.UnsetType = msgspec.UNSET
+    """What a person is within an organisation; left out of an administrator's, who may do all that it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +122,19 @@ class TokenSigner:
         roles: Iterable[Role],
         region: str | None,
         session_id: UUID | None = None,
+        member: str | None = None,
     ) -> str:
-        """A compact JWT for one service only: `audience` is its name. It ends with its session. Source: RFC 9068."""
+        """A compact JWT for one service only: `audience` is its name. It ends with its session. Source: RFC 9068.
+
+        `member` is the role of a person within an organisation who may not do all that it may.
+        """
         # Milliseconds let a token signed right after its account was ended be told from one signed right
         # before.
         issued_at = round(self._now(), 3)
         claims = _Claims(
             iss=self._issuer,
             sub=account_id,
-            aud=audience,
+            aud=audience if member is None else (audience,),
             org=organisation_id,
             roles=tuple(sorted(role.value for role in roles)),
             region=region,
@@ -136,6 +142,7 @@ class TokenSigner:
             iat=issued_at,
             exp=round(issued_at + self.ttl_s, 3),
             sid=session_id,
+            member=msgspec.UNSET if member is None else member,
         )
         return self._signed(claims)
 
@@ -287,14 +294,15 @@ class TokenVerifier:
         if claims.iss != (self._client_issuer if of_client else self._issuer):
             raise TokenInvalid(reason="issuer")
         # A token that says whose client it is and not what that may do would open everything, and the other way round.
-        if of_client is (claims.scope is msgspec.UNSET) or of_client is isinstance(claims.aud, str):
+        narrowed = of_client or claims.member is not msgspec.UNSET
+        if of_client is (claims.scope is msgspec.UNSET) or narrowed is isinstance(claims.aud, str):
             raise TokenInvalid(reason="claims")
         if self._audience not in ((claims.aud,) if isinstance(claims.aud, str) else claims.aud):
             raise TokenInvalid(reason="audience")
         begins = claims.iat if claims.nbf is msgspec.UNSET else max(claims.iat, claims.nbf)
         if begins > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
             raise TokenInvalid(reason="times")
-        roles, permissions = _rights(claims.roles, claims.scope)
+        roles, permissions = _rights(claims.roles, claims.scope, claims.member)
         principal = Principal(
             account_id=AccountId(claims.sub),
             organisation_id=None if claims.org is None else OrganisationId(claims.org),
@@ -312,8 +320,14 @@ _KNOWN_ROLES = frozenset(role.value for role in Role)
 
 
 @lru_cache(maxsize=1024)
-def _rights(names: tuple[str, ...], scope: str | msgspec.UnsetType) -> tuple[frozenset[Role], frozenset[Permission]]:
+def _rights(
+    names: tuple[str, ...], scope: str | msgspec.UnsetType, member: str | msgspec.UnsetType
+) -> tuple[frozenset[Role], frozenset[Permission]]:
     # A role that only a newer release knows gives no rights here, and does not lock its bearer out.
     roles = frozenset(Role(name) for name in names if name in _KNOWN_ROLES)
     permissions = permissions_of(roles)
-    return roles, permissions if scope is msgspec.UNSET else permissions & permissions_in(scope.split(" "))
+    if scope is not msgspec.UNSET:
+        permissions &= permissions_in(scope.split(" "))
+    if member is not msgspec.UNSET:
+        permissions &= MEMBER_RIGHTS.get(member, frozenset())
+    return roles, permissions

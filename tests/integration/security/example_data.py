@@ -99,10 +99,12 @@ class Story:
         return tenant
 
     async def open_client(self, tenant: Tenant) -> None:
-        """A machine client with two keys."""
+        """A machine client with two keys, and an invitation."""
         opening = {"name": "业务系统", "scopes": ["order:read"], "public_key": pem_of(a_key())}
         client_id = tenant.keeps("client_id", (await self.by(tenant, "POST", "identity/v1/clients", opening))["id"])
         await self.by(tenant, "POST", f"identity/v1/clients/{client_id}/keys", {"public_key": pem_of(a_key())})
+        inviting = {"display_name": "经办人员", "member_role": "handler"}
+        tenant.keeps("invitation_id", (await self.by(tenant, "POST", "identity/v1/invitations", inviting))["id"])
 
     async def list_products(self, provider: Tenant) -> str:
         """A draft, and a published product that somebody wants delisted; the id of the published one."""

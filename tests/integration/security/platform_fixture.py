@@ -121,6 +121,7 @@ class Estate:
         account_id: UUID | None = None,
         region: str | None = None,
         scopes: Iterable[str] | None = None,
+        member: str | None = None,
         headers: Mapping[str, str] | None = None,
         repeated: Sequence[tuple[str, str]] = (),
         **others: Any,
@@ -138,6 +139,7 @@ class Estate:
                 account_id=account_id or uuid5(_PEOPLE, f"{role} {organisation_id}"),
                 region=region,
                 scopes=scopes,
+                member=member,
             )
         if body is not None:
             others["json"] = body

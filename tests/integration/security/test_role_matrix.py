@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 
 from shared.contracts.permissions import GRANTS, Role
-from shared.contracts.scopes import SCOPES
+from shared.contracts.scopes import MEMBER_RIGHTS, SCOPES, MemberRole
 from tests.integration.security.platform_fixture import Estate, Operation
 from tests.integration.security.written import written_operations
 
@@ -25,13 +25,20 @@ def verdict(operation: Operation, role: Role | None) -> str:
     return "let in" if not written.permissions or GRANTS[role] & written.permissions else "403"
 
 
-async def ask(estate: Estate, operation: Operation, role: Role | None, *, scopes: Collection[str] | None = None) -> str:
+async def ask(
+    estate: Estate,
+    operation: Operation,
+    role: Role | None,
+    *,
+    scopes: Collection[str] | None = None,
+    member: str | None = None,
+) -> str:
     """What the platform says: `let in` is anything but 401 and 403, and never a fault."""
     values = {"party": "enterprise", "kind": "invoice", "year": 2030}
     names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
     url = operation.url({name: values.get(name, NOBODY_KNOWS) for name in names})
     body: dict[str, object] | None = None if operation.method == "GET" else {}
-    response = await estate.call(operation.method, url, body, role=role, scopes=scopes)
+    response = await estate.call(operation.method, url, body, role=role, scopes=scopes, member=member)
     assert response.status_code < 500, f"{operation.title}: {response.text}"
     return str(response.status_code) if response.status_code in {401, 403} else "let in"
 
@@ -69,6 +76,31 @@ async def test_a_machine_client_is_let_in_by_the_scopes_that_open_a_right_of_its
                 if said != should:
                     wrong.append(f"{operation.title} as a client of {role} with {sorted(scopes)}: {said}")
     assert wrong == []
+
+
+async def test_handlers_and_readers_are_let_into_what_their_role_leaves_of_their_organisation_s_rights(
+    estate: Estate,
+) -> None:
+    wrong: list[str] = []
+    for operation in estate.operations:
+        written = WRITTEN[operation.title]
+        for role in (Role.ENTERPRISE, Role.PROVIDER):
+            for member in (MemberRole.HANDLER, MemberRole.READER):
+                held = GRANTS[role] & MEMBER_RIGHTS[member]
+                should = "let in" if not written.permissions or held & written.permissions else "403"
+                said = await ask(estate, operation, role, member=member)
+                if said != should:
+                    wrong.append(f"{operation.title} as a {member} of {role}: {said}, should be {should}")
+    assert wrong == []
+
+
+async def test_a_reader_is_let_into_nothing_that_changes_anything(estate: Estate) -> None:
+    changing = [
+        operation.title
+        for operation in estate.operations
+        if operation.method != "GET" and operation.permissions and operation.permissions & MEMBER_RIGHTS["reader"]
+    ]
+    assert changing == []
 
 
 async def test_an_auditor_is_let_into_nothing_that_changes_anything(estate: Estate) -> None:

@@ -87,6 +87,8 @@ class Me(Resource):
     organisation_state: str | None
     sign_in_name: str | None
     display_name: str | None
+    member_role: str | None
+    """`handler` or `reader` for a person within an organisation who is not its administrator."""
     roles: Sequence[str]
     permissions: Sequence[str]
     region: str | None
