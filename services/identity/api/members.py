@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from services.identity.admission import admit_registration
 from services.identity.api.bodies import Name, Password, Reason, ReasonBody, Titled
 from services.identity.api.dependencies import Network, SealedRun
 from services.identity.api.showing import OK_MAX
@@ -17,7 +18,7 @@ from services.identity.codes import invitation_code
 from services.identity.domain.accounts import accept_sign_in_name
 from services.identity.handlers import members
 from services.identity.handlers.members import InvitationResult, MemberResult
-from services.identity.handlers.registration import RegistrationPasswords, admit_registration
+from services.identity.handlers.registration import RegistrationPasswords
 from services.identity.sealing import Vault
 from services.identity.views import members as views
 from services.identity.views.members import InvitationItem, MemberItem
