@@ -38,7 +38,7 @@ class Meter:
     """Measures acts of services that run in this process."""
 
     def __init__(self, host: Host, admin: asyncpg.Connection) -> None:
-        self._pools = {runtime.service.name: runtime.pool for runtime in host.runtimes}
+        self._pools = {runtime.service.name: (runtime.pool, runtime.reads.pool) for runtime in host.runtimes}
         self._admin = admin
         self._kept: list[tuple[asyncpg.Pool, Any]] = []
 
@@ -46,8 +46,8 @@ class Meter:
     async def open(cls, host: Host, admin_dsn: str) -> Self:
         """With a connection of its own, to a database that is not counted."""
         found = cls(host, await asyncpg.connect(admin_dsn))
-        # One connection is left to each service: it is warm after the first time, and hands in all there is.
-        for pool in found._pools.values():
+        # One connection is left to each pool: it is warm after the first time, and hands in all there is.
+        for pool in (pool for pools in found._pools.values() for pool in pools):
             found._kept += [(pool, await pool.acquire()) for _ in range(pool.get_max_size() - 1)]
         return found
 
@@ -70,8 +70,8 @@ class Meter:
         return Reading(await self._count(services) - before, seconds)
 
     async def _hand_in(self, services: tuple[str, ...]) -> None:
-        for name in services:
-            async with asyncio.timeout(QUIET_S), self._pools[name].acquire() as connection:
+        for pool in (pool for name in services for pool in self._pools[name]):
+            async with asyncio.timeout(QUIET_S), pool.acquire() as connection:
                 await connection.execute(_HAND_IN)
         # Connections of a command hand in when they end, which is a moment after it has.
         deadline = time.monotonic() + QUIET_S
