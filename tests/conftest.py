@@ -18,7 +18,8 @@ from tests.containers import (
     sweep_leftovers,
 )
 from tests.factories import server_folders
-from tests.factories.databases import DatabasePool, FreshDatabases, fresh
+from tests.factories.databases import DatabasePool, FreshDatabases, fresh, in_thread, make_logins_cheap
+from tests.factories.driver import remember_types
 from tools.run_tests import run_named
 
 # testcontainers reads its settings while it is imported.
@@ -38,6 +39,8 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+remember_types()
 
 TESTS = Path(__file__).parent
 FIRST = (
@@ -93,7 +96,8 @@ def postgres_server(server_folder: Callable[[], Path]) -> Iterator[str]:
         yield outside
         return
     with EmbeddedPostgres(PostgresSettings(folder=server_folder(), durable=False)) as server:
-        yield server.admin_dsn
+        in_thread(lambda: make_logins_cheap(server.admin_dsn))
+        yield server.by_socket(server.admin_dsn)
 
 
 @pytest.fixture(scope="session")

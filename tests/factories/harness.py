@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -174,15 +174,30 @@ class Platform:
 
 def settings_for(service: Service, dsn: str, folder: Path, extra: Mapping[str, Any]) -> ServiceSettings:
     """Settings of a service for a test: every required secret gets a 32-byte base64 value, every folder a fresh one."""
-    values: dict[str, Any] = {"database_url": SecretStr(dsn), "movable_clock": True, "pool_size_max": 4}
-    for name, described in service.settings.model_fields.items():
-        if name in values or name in extra:
-            continue
-        if described.annotation is SecretStr and described.is_required():
+    place: dict[str, Any] = {"database_url": SecretStr(dsn)}
+    for name in service.settings.model_fields:
+        if name.endswith("folder"):
+            place[name] = folder / f"{service.name}-{name}"
+    if extra:
+        return service.settings(**{**_given(service.settings), **place, **extra})
+    return _usual(service.settings, frozenset(os.environ.items())).model_copy(update=place)
+
+
+def _given(settings: type[ServiceSettings]) -> dict[str, Any]:
+    values: dict[str, Any] = {"database_url": SecretStr(""), "movable_clock": True, "pool_size_max": 4}
+    for name, described in settings.model_fields.items():
+        if name not in values and described.annotation is SecretStr and described.is_required():
             values[name] = SecretStr(_SECRET)
         elif name.endswith("folder"):
-            values[name] = folder / f"{service.name}-{name}"
-    return service.settings(**{**values, **extra})
+            values[name] = Path()
+    return values
+
+
+@lru_cache(maxsize=64)
+def _usual(settings: type[ServiceSettings], environment: frozenset[tuple[str, str]]) -> ServiceSettings:
+    """Settings as most tests have them; read once, since to look for each in the environment takes long."""
+    del environment  # what they were read from
+    return settings(**_given(settings))
 
 
 def row_security_stands() -> bool:
