@@ -1,15 +1,17 @@
 """All pages of the handbook, by their address."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from shared.handbook.consistency import consistency_page
 from shared.handbook.events import events_page
 from shared.handbook.pages import Page, problem_page
 from shared.handbook.problems import problem_entries
 
 GUIDES: Final = Path(__file__).with_name("guide")
+CHANGELOG: Final = Path(__file__).parents[2] / "CHANGELOG.md"
 _SERVICES: Final = ("identity", "catalog", "voucher", "order", "settlement")
 
 
@@ -18,8 +20,8 @@ def pages() -> Mapping[str, Page]:
     """Every page: guides, events, problems, and the lists of them."""
     guides = [_guide(file) for file in sorted(GUIDES.glob("*.md"))]
     problems = [problem_page(entry) for entry in problem_entries().values()]
-    events = events_page()
-    listed = [_index([*guides, events]), *guides, events, _problems(), *problems]
+    others = [events_page(), consistency_page(), *_changelog()]
+    listed = [_index([*guides, *others]), *guides, *others, _problems(), *problems]
     return {page.path: page for page in listed}
 
 
@@ -50,6 +52,13 @@ def _guide(file: Path) -> Page:
     title, _, rest = text.partition("\n")
     summary = " ".join(rest.strip().split("\n\n", 1)[0].split())
     return Page(f"/guide/{file.stem}", title.removeprefix("# "), text, summary=summary)
+
+
+def _changelog() -> Iterator[Page]:
+    """What changed; a copy of the code alone, without its checkout or image, has no such file."""
+    if CHANGELOG.is_file():
+        text = CHANGELOG.read_text(encoding="utf-8")
+        yield Page("/guide/changelog", "更新日志 Changelog", text, summary="What changed, version by version.")
 
 
 def _index(listed: list[Page]) -> Page:

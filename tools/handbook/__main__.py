@@ -7,18 +7,24 @@ from pathlib import Path
 
 import msgspec
 
+from shared.handbook import consistency
 from shared.handbook import events as events_of_handbook
 from shared.handbook import problems as problems_of_handbook
 from tools.handbook.events import asyncapi
+from tools.handbook.operations import operation_entries
 from tools.handbook.problems import problem_entries
 
 
 def files() -> Mapping[Path, str]:
     """Every generated file and its text."""
-    entries = msgspec.to_builtins(problem_entries())
+    contents = {
+        problems_of_handbook.FILE: problem_entries(),
+        consistency.FILE: operation_entries(),
+        events_of_handbook.ASYNCAPI_FILE: asyncapi(),
+    }
     return {
-        problems_of_handbook.FILE: json.dumps(entries, indent=1, ensure_ascii=False) + "\n",
-        events_of_handbook.ASYNCAPI_FILE: json.dumps(asyncapi(), indent=1, ensure_ascii=False) + "\n",
+        file: json.dumps(msgspec.to_builtins(content), indent=1, ensure_ascii=False) + "\n"
+        for file, content in contents.items()
     }
 
 

@@ -37,7 +37,7 @@ from shared.runtime.http.common_routes import router as operate_router
 from shared.runtime.http.edge import WAIT_S_MAX, Edge, fault_response
 from shared.runtime.http.gates import Gates
 from shared.runtime.http.methods import allowed_methods
-from shared.runtime.http.openapi import describe_hot_routes
+from shared.runtime.http.openapi import describe
 from shared.runtime.http.protocol import JoiningProtocol
 from shared.runtime.messaging.consumer import Applier, Consumer, run_retries
 from shared.runtime.messaging.relay import Relay
@@ -271,7 +271,7 @@ def build_app(runtime: Runtime) -> FastAPI:
     app.router.routes.extend([*own, *operate_router.routes, *dead_letter_router.routes])
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    describe_hot_routes(app, runtime.service.hot_routes)
+    describe(app, runtime.service)
     return app
 
 

@@ -12,10 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared.runtime.http.admission import HEADERS, Takes, takes_of, takes_of_hot
+from shared.runtime.http.consistency import EXTENSION, consistency_of, follows_of
 from shared.runtime.service.hot_routes import HotRoute
+from shared.runtime.service.service import Service
 from shared.runtime.validation.media_types import JSON_TYPES
 from shared.runtime.validation.problems import Problem
 
+RUNTIME_TAG = "运行"
+"""What every service offers beside its own routes; it shows nothing of other services."""
 _TEMPLATE = "#/components/schemas/{name}"
 _PROBLEM = {
     "description": "问题详情（RFC 9457）：稳定代码、中文说明、条款",
@@ -27,8 +31,9 @@ _REPLAYED = {
 }
 
 
-def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
-    """Make `app.openapi()` describe these routes too."""
+def describe(app: FastAPI, service: Service) -> None:
+    """Make `app.openapi()` describe the hot routes of a service too, and what all routes have in common."""
+    routes = service.hot_routes
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -39,6 +44,7 @@ def describe_hot_routes(app: FastAPI, routes: Sequence[HotRoute]) -> None:
                 routes=[*app.routes, *map(_stand_in, routes)],
             )
             _add(document, routes, _takes_of_cold(app))
+            _say_consistency(document, follows_of(service))
             app.openapi_schema = document
         return app.openapi_schema or {}
 
@@ -80,6 +86,14 @@ def _add(document: dict[str, Any], routes: Sequence[HotRoute], cold: Mapping[tup
         parts["schemas"].pop(unused, None)
     for route, body, answer in zip(routes, bodies, references[1:], strict=True):
         paths[route.path][route.method.lower()] = _operation(route, body, answer)
+
+
+def _say_consistency(document: Mapping[str, Any], follows: Sequence[str]) -> None:
+    for methods in document["paths"].values():
+        for method, operation in methods.items():
+            waits = any(parameter["name"] == "Prefer" for parameter in operation.get("parameters", ()))
+            copied = () if RUNTIME_TAG in operation.get("tags", ()) else follows
+            operation[EXTENSION] = consistency_of(method, follows=copied, waits=waits)
 
 
 def _body_of(operation: Mapping[str, Any]) -> dict[str, Any]:

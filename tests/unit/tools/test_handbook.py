@@ -7,6 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from shared.handbook import consistency
 from shared.handbook.contents import llms_text, pages
 from shared.handbook.events import ASYNCAPI_FILE
 from shared.handbook.problems import FILE, problem_entries, what_to_do
@@ -18,7 +19,7 @@ CODE_IN_CODE = re.compile(r'code(?:: ClassVar\[str\])? = "([a-z_]+\.[a-z_]+)"')
 CHECKOUT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("path", [FILE, ASYNCAPI_FILE], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [FILE, ASYNCAPI_FILE, consistency.FILE], ids=lambda path: path.name)
 def test_what_is_generated_is_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == files()[path], "run: python -m tools.handbook"
 
@@ -47,7 +48,7 @@ def test_every_page_of_a_problem_says_what_it_means_and_what_to_do_in_both_langu
 
 def test_nothing_of_a_page_comes_from_another_origin_and_every_link_within_leads_somewhere() -> None:
     for page in pages().values():
-        assert re.findall(r"""(?:src|href)=["'](?!/)""", page.html) == [], page.path
+        assert re.findall(r"""(?:src=|<link[^>]*href=)["'](?!/)""", page.html) == [], page.path
         for target in re.findall(r'href="(/(?:guide|problems)[^"#]*)"', page.html):
             known = target.removesuffix(".md") in pages() or target == "/guide/style.css"
             assert known, f"{page.path} leads to {target}"
