@@ -85,6 +85,9 @@ class Service:
     subscriptions: Subscriptions = field(default_factory=dict)
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    runners: Sequence[Callable[[Any], Awaitable[None]]] = ()
+    """Each runs in every process with the Runtime until it is cancelled; what it does may be done by others beside it.
+    It outlives its own faults."""
     news: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, object]]] | None = None
     """What callers that wait for these aggregates are told, for those of which there is something to tell."""
     present: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]] | None = None
