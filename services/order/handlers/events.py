@@ -1,8 +1,6 @@
 """The job that puts the facts of orders into the feed of their providers."""
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -10,19 +8,8 @@ import msgspec
 from services.order.domain.events import EVENT_TYPES, OrderEvent
 from services.order.store import events as store
 from services.order.store.events import BATCH_MAX, UnseenFact
+from services.order.webhooks.waiting import FeedNews
 from shared.runtime.work import Work
-
-
-class FeedNews:
-    """Whoever in this process wants to know that the feed has grown."""
-
-    def __init__(self) -> None:
-        self.listeners: list[Callable[[], object]] = []
-
-    def tell(self) -> None:
-        """Call them; only after the commit."""
-        for listener in self.listeners:
-            listener()
 
 
 class _Data(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +37,7 @@ async def sequence_events(work: Work) -> int:
         ]
         if not await store.add(work, events, before=before, after=after):
             return 0
-        work.after_commit.append(partial(FeedNews.tell, work.ports.get(FeedNews)))
+        work.after_commit.append(work.ports.get(FeedNews).tell)
     return len(facts)
 
 

@@ -5,6 +5,7 @@ database what one does, and whichever process wrote the event.
 """
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,18 @@ log = structlog.get_logger()
 WAITERS_MAX = 2_000
 LOOK_EACH_S = 0.1
 FAULT_PAUSE_S = 1.0
+
+
+class FeedNews:
+    """Whoever in this process wants to know that the feed has grown."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[], object]] = []
+
+    def tell(self) -> None:
+        """Call them; only after the commit."""
+        for listener in self.listeners:
+            listener()
 
 
 class FeedWaiters:
