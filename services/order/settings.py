@@ -9,3 +9,6 @@ class OrderSettings(SealingSettings):
     """The settings under the service's own prefix: it keeps hashes of contracts, no files, and seals contacts."""
 
     model_config = SettingsConfigDict(env_prefix="ORDER_", frozen=True, extra="ignore")
+
+    webhook_local_targets: bool = False
+    """Whether webhooks may go to plain http and to addresses of this machine: in a demonstration, a sandbox, a test."""

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from services.order.api import contacts, orders, quotes, records, refunds, watching
+from services.order.api import contacts, events, orders, quotes, records, refunds, watching, webhooks
 
-PARTS = (quotes, orders, refunds, records, contacts, watching)
+PARTS = (quotes, orders, refunds, records, contacts, events, webhooks, watching)
 
 # Routes as they were built: to include a router would build each of them anew.
 router = APIRouter(routes=[route for part in PARTS for route in part.router.routes])

@@ -52,7 +52,10 @@ def moment(name: str, *, nullable: bool = False) -> Column[object]:
 
 
 def _noted_in() -> Column[int]:
-    """The transaction that wrote the row last: another process reads what came since it looked (`keys.Looking`)."""
+    """The transaction that wrote the row last.
+
+    Another process reads what came since it looked (`keys.Looking`); the order service gives its facts a sequence.
+    """
     return Column("noted_in", BigInteger, nullable=False, server_default=text("(pg_current_xact_id()::text)::bigint"))
 
 
@@ -126,10 +129,12 @@ def _sending(metadata: MetaData, *, shown: Sequence[RowCondition]) -> dict[str, 
         Column("version", Integer, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("recorded_at", MOMENT, nullable=False, server_default=text("clock_timestamp()")),
+        _noted_in(),
         # A unique key of a partitioned table must hold the partition key; the state row's own version is what
         # guards (aggregate, version), and this index finds an aggregate's history.
         PrimaryKeyConstraint("event_id", "recorded_at"),
         Index("fact_aggregate", "aggregate_id", "version"),
+        Index("fact_noted_in", "noted_in"),
         info=APPEND_ONLY | _shown(shown),
         postgresql_partition_by="RANGE (recorded_at)",
     )

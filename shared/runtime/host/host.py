@@ -99,6 +99,8 @@ class Host:
             self._spawn(runtime, run_jobs(runtime, ENDED_SESSIONS))
             for job in runtime.service.jobs:
                 self._spawn(runtime, run_jobs(runtime, job))
+            for runner in runtime.service.runners:
+                self._spawn(runtime, runner(runtime))
         for runtime, audit in self.watch.audits():
             self._spawn(runtime, audit)
 

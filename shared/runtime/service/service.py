@@ -1,6 +1,6 @@
 """How a service declares itself: names, routes, what it listens to and its schedules. Wiring only, no logic."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -87,6 +87,9 @@ class Service:
     subscriptions: Subscriptions = field(default_factory=dict)
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    runners: Sequence[Callable[[Any], Coroutine[Any, Any, None]]] = ()
+    """Each runs in every process with the Runtime until it is cancelled; what it does may be done by others beside it.
+    It outlives its own faults."""
     news: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, object]]] | None = None
     """What callers that wait for these aggregates are told, for those of which there is something to tell."""
     present: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]] | None = None

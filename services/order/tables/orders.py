@@ -1,4 +1,4 @@
-"""Tables of the order service. CHECKs repeat the invariants of the domain."""
+"""Orders, their sagas and records, and the copies of parties, offers and balances."""
 
 from sqlalchemy import (
     BigInteger,
@@ -21,18 +21,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.order.domain.records import RecordKind
 from services.order.domain.saga import SagaKind, SagaState
 from services.order.domain.states import ENDED_UNCONFIRMED, OrderState, RefundState
-from shared.runtime.tables import APPEND_ONLY, Of, attach, moment, new_metadata, own, party_rows, staff_rows
-
-METADATA = new_metadata()
-RUNTIME = attach(METADATA, decisions=[Of("subject_id", "cloud_order")], facts=[Of("aggregate_id", "cloud_order")])
+from services.order.tables.base import METADATA, one_of
+from shared.runtime.tables import APPEND_ONLY, Of, moment, own, party_rows, staff_rows
 
 _OF_ORDER = party_rows(Of("order_id", "cloud_order"))
-
-
-def _one_of(column: str, values: object) -> str:
-    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined] # an enum or a tuple of one
-    return f"{column} IN ({listed})"
-
 
 PARTY = Table(
     "party",
@@ -126,8 +118,8 @@ ORDER = Table(
     Column("refusal_detail", Text, nullable=False, server_default=text("''")),
     Column("claim_id", Uuid),
     Column("paid_fen", BigInteger),
-    CheckConstraint(_one_of("state", OrderState), name="state"),
-    CheckConstraint(_one_of("refund_state", RefundState), name="refund_state"),
+    CheckConstraint(one_of("state", OrderState), name="state"),
+    CheckConstraint(one_of("refund_state", RefundState), name="refund_state"),
     CheckConstraint("fee_fen > 0 AND voucher_fen BETWEEN 0 AND fee_fen", name="voucher_within_fee"),
     CheckConstraint(
         "refunded_voucher_fen BETWEEN 0 AND voucher_fen AND refunded_fee_fen BETWEEN 0 AND fee_fen",
@@ -136,7 +128,7 @@ ORDER = Table(
     CheckConstraint("(state IN ('claimed', 'redeemed')) = (claim_id IS NOT NULL)", name="claimed_by_a_claim"),
     CheckConstraint("refund_state = 'none' OR state IN ('confirmed', 'refunded')", name="refund_of_confirmed"),
     CheckConstraint(
-        f"confirmed_at IS NOT NULL OR {_one_of('state', ('placed', 'awaiting_confirmation', *ENDED_UNCONFIRMED))}",
+        f"confirmed_at IS NOT NULL OR {one_of('state', ('placed', 'awaiting_confirmation', *ENDED_UNCONFIRMED))}",
         name="confirmed_at_known",
     ),
     CheckConstraint("paid_fen IS NULL OR paid_fen BETWEEN 0 AND voucher_fen", name="paid_within_voucher"),
@@ -195,8 +187,8 @@ SAGA = Table(
     moment("started_at"),
     moment("moved_at"),
     moment("resend_at", nullable=True),
-    CheckConstraint(_one_of("kind", SagaKind), name="kind"),
-    CheckConstraint(_one_of("state", SagaState), name="state"),
+    CheckConstraint(one_of("kind", SagaKind), name="kind"),
+    CheckConstraint(one_of("state", SagaState), name="state"),
     CheckConstraint("number >= 0 AND late >= 0", name="counts"),
     CheckConstraint("(pending IS NULL) = (pending_name = '')", name="pending_is_named"),
     CheckConstraint("(kind = 'claim') = (claim_id IS NOT NULL)", name="claim_named"),
@@ -229,7 +221,7 @@ REFUND = Table(
     Index(None, "order_id", "id"),
     # At most one refund of an order is open.
     Index("one_open_refund", "order_id", unique=True, postgresql_where=text("state IN ('requested', 'escalated')")),
-    CheckConstraint(_one_of("state", ("requested", "escalated", "refused", "returning", "returned")), name="state"),
+    CheckConstraint(one_of("state", ("requested", "escalated", "refused", "returning", "returned")), name="state"),
     info=_OF_ORDER,
 )
 RECORD = Table(
@@ -274,7 +266,7 @@ RECORD = Table(
         "due_at",
         postgresql_where=text("kind = 'complaint' AND answered_at IS NULL AND voided_at IS NULL"),
     ),
-    CheckConstraint(_one_of("kind", RecordKind), name="kind"),
+    CheckConstraint(one_of("kind", RecordKind), name="kind"),
     CheckConstraint("amount_fen IS NULL OR amount_fen > 0", name="amount"),
     CheckConstraint("(voids_id IS NULL) = (correction_reason = '')", name="correction_says_why"),
     CheckConstraint("kind <> 'withdrawal' OR voids_id IS NOT NULL", name="withdrawal_names_what"),

@@ -1,0 +1,1 @@
+"""Telling providers' systems: callers that wait for events, signatures, and the sender of webhooks."""
