@@ -42,7 +42,7 @@ configure(level="CRITICAL")
 ISSUER = "yunquan"
 SETTLE_S = 30.0
 UNDER_WAY = (
-    "SELECT (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM retry) AS retry,"
+    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM resend) AS outbox, (SELECT count(*) FROM retry) AS retry,"
     " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers"
 )
 """What a service has still to do; $1 is its business time."""
