@@ -12,7 +12,7 @@ from rich.table import Table
 from embedded.checks import Check
 from operations.crosschecks import check_services
 from operations.differences import signed_yuan
-from operations.orders import Books
+from operations.walks import Books
 from services.voucher.proof import Proof as LedgerProof
 from services.voucher.proof import prove
 

@@ -1,22 +1,22 @@
-"""Facts at their producers against cursors at their consumers: two sorted streams merged, in bounded memory."""
+"""Facts at their producers against cursors at their consumers: two sorted walks merged, in bounded memory."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import UUID
 
-from operations.orders import Books, Row
+from operations.walks import Books, Row, Walk, literal
 
-PREFETCH = 1_000
-
-# Server-side cursors: neither the database's client nor this process holds more than PREFETCH rows of each.
-_FACTS = """
-SELECT aggregate_id, max(version) AS newest, min(version) AS oldest, count(*) AS facts,
-       count(DISTINCT version) AS versions
-FROM fact WHERE aggregate_type = $1 GROUP BY aggregate_id ORDER BY aggregate_id
+_OWN = """
+SELECT aggregate_type, aggregate_id, max(version) AS newest,
+       min(version) = 1 AND max(version) = count(*) AND count(*) = count(DISTINCT version) AS gapless
+FROM fact GROUP BY aggregate_type, aggregate_id ORDER BY aggregate_type, aggregate_id
 """
-_CURSORS = "SELECT aggregate_id, version FROM cursor WHERE stream = $1 ORDER BY aggregate_id"
-_STREAMS = "SELECT DISTINCT aggregate_type FROM fact"
+_NEWEST = """
+SELECT aggregate_id, max(version) AS newest FROM fact WHERE aggregate_type = {}
+GROUP BY aggregate_id ORDER BY aggregate_id
+"""
+_CURSORS = "SELECT aggregate_id, version FROM cursor WHERE stream = {} ORDER BY aggregate_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +38,31 @@ class Reading:
 
 async def own_facts(books: Mapping[str, Books], producer: str) -> AsyncIterator[Reading]:
     """Every aggregate of a producer with its newest version, and whether its facts have no gap."""
-    async with books[producer].reading() as connection, connection.transaction(readonly=True):
-        types = [row["aggregate_type"] for row in await connection.fetch(_STREAMS)]
-        for aggregate_type in sorted(types):
-            async for row in connection.cursor(_FACTS, aggregate_type, prefetch=PREFETCH):
-                gapless = row["oldest"] == 1 and row["newest"] == row["facts"] == row["versions"]
-                yield Reading(
-                    stream=f"{producer}.{aggregate_type}",
-                    consumer="",
-                    aggregate_id=row["aggregate_id"],
-                    newest=row["newest"],
-                    at=row["newest"],
-                    gapless=gapless,
-                )
+    async with books[producer].reading() as connection:
+        walk = await Walk.open(connection, _OWN)
+        async for row in walk:
+            yield Reading(
+                stream=f"{producer}.{row['aggregate_type']}",
+                consumer="",
+                aggregate_id=row["aggregate_id"],
+                newest=row["newest"],
+                at=row["newest"],
+                gapless=row["gapless"],
+            )
+        await walk.close()
 
 
 async def readings(books: Mapping[str, Books], *, consumer: str, stream: str) -> AsyncIterator[Reading]:
-    """Each aggregate of a stream that its producer or the consumer knows."""
+    """Each aggregate of a stream that its producer or the consumer knows.
+
+    The consumer is looked at first: what comes in between makes it look behind for a moment, and never ahead.
+    """
     producer, _, aggregate_type = stream.partition(".")
     async with AsyncExitStack() as stack:
-        there = await stack.enter_async_context(books[producer].reading())
         here = await stack.enter_async_context(books[consumer].reading())
-        await stack.enter_async_context(there.transaction(readonly=True))
-        await stack.enter_async_context(here.transaction(readonly=True))
-        facts = aiter(there.cursor(_FACTS, aggregate_type, prefetch=PREFETCH))
-        cursors = aiter(here.cursor(_CURSORS, stream, prefetch=PREFETCH))
+        there = await stack.enter_async_context(books[producer].reading())
+        cursors = await Walk.open(here, _CURSORS.format(literal(stream)))
+        facts = await Walk.open(there, _NEWEST.format(literal(aggregate_type)))
         async for aggregate_id, fact, cursor in _merged(facts, cursors):
             yield Reading(
                 stream=stream,
@@ -71,24 +71,21 @@ async def readings(books: Mapping[str, Books], *, consumer: str, stream: str) ->
                 newest=fact["newest"] if fact is not None else 0,
                 at=cursor["version"] if cursor is not None else 0,
             )
+        await cursors.close()
+        await facts.close()
 
 
-async def _merged(
-    left: AsyncIterator[Row], right: AsyncIterator[Row]
-) -> AsyncIterator[tuple[UUID, Row | None, Row | None]]:
+async def _merged(left: Walk, right: Walk) -> AsyncIterator[tuple[UUID, Row | None, Row | None]]:
     """Both sides by aggregate; PostgreSQL and Python order UUIDs alike, by their bytes."""
-    one, other = await anext(left, None), await anext(right, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one["aggregate_id"] < other["aggregate_id"]):
-            if one is not None:
-                yield one["aggregate_id"], one, None
-            one = await anext(left, None)
-        elif one is None or other["aggregate_id"] < one["aggregate_id"]:
-            yield other["aggregate_id"], None, other
-            other = await anext(right, None)
-        else:
-            yield one["aggregate_id"], one, other
-            one, other = await anext(left, None), await anext(right, None)
+    while True:
+        one, other = await left.peek(), await right.peek()
+        ids = [row["aggregate_id"] for row in (one, other) if row is not None]
+        if not ids:
+            return
+        aggregate_id = min(ids)
+        fact = await left.take() if one is not None and one["aggregate_id"] == aggregate_id else None
+        cursor = await right.take() if other is not None and other["aggregate_id"] == aggregate_id else None
+        yield aggregate_id, fact, cursor
 
 
 def streams_of(books: Mapping[str, Books], consumer: str) -> list[str]:

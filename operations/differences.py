@@ -229,13 +229,13 @@ class Check:
         self.differences += found[: LISTED_MAX - len(self.differences)]
 
 
-Told = Callable[[str, int], None]
-"""Hears what is being examined and how much of it was."""
+Told = Callable[[str, int, int | None], None]
+"""Hears what is being examined, how much of it was, and of how much if that is known."""
 
 
-def unheard(what: str, done: int) -> None:
+def unheard(what: str, done: int, total: int | None) -> None:
     """Nobody listens."""
-    del what, done
+    del what, done, total
 
 
 def signed_yuan(amount_fen: int) -> str:

@@ -1,24 +1,19 @@
-"""Orders with what voucher and settlement say of them, a page of a thousand at a time."""
+"""Orders with what voucher and settlement say of them, a page of a thousand at a time, in the order of their ids."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
 from uuid import UUID
 
-from shared.runtime.service import Service
-from shared.runtime.sql import DriverConnection
+from operations.walks import PAGE, Books, Row, Rows, Walk, read
 
-PAGE = 1_000
-Row = Mapping[str, Any]
-Rows = Sequence[Row]
-
-_ORDERS = """
+_ORDER = """
 SELECT id, number, state, enterprise_id, year, fee_fen, voucher_fen, refunded_voucher_fen, claim_id, paid_fen,
-       refund_state, reason
-FROM cloud_order WHERE id > $1 ORDER BY id LIMIT $2
+       refund_state, reason FROM cloud_order
 """
+_ORDERS = f"{_ORDER} WHERE id > $1 ORDER BY id LIMIT $2"
+_THESE_ORDERS = f"{_ORDER} WHERE id = ANY($1::uuid[]) ORDER BY id"
 _LINES = """
 SELECT l.order_id, l.line, l.voucher_fen, EXISTS (
     SELECT FROM refund r WHERE r.order_id = l.order_id AND r.state = 'returned' AND l.line = ANY(r.lines)
@@ -26,15 +21,19 @@ SELECT l.order_id, l.line, l.voucher_fen, EXISTS (
 """
 _HOLDS = "SELECT order_id, quota_account_id, state, claim_id FROM hold WHERE order_id = ANY($1::uuid[])"
 _HELD = "SELECT order_id, line, amount_fen, state, paid_fen FROM hold_line WHERE order_id = ANY($1::uuid[])"
-_FLOWS = """
+_FLOW = """
 SELECT p.order_id,
        sum(CASE WHEN credit_account IN ('held', 'committed', 'claimed') THEN amount_fen ELSE 0 END)::bigint
      - sum(CASE WHEN debit_account IN ('held', 'committed', 'claimed') THEN amount_fen ELSE 0 END)::bigint AS open_fen,
        sum(CASE WHEN credit_account = 'redeemed' THEN amount_fen ELSE 0 END)::bigint AS redeemed_fen
-FROM posting p WHERE p.order_id = ANY($1::uuid[])
+FROM posting p
+"""
+# The ledger has no index of orders, which each purchase would have to write: all of it is read once, sorted by order.
+_FLOWS = f"{_FLOW} WHERE p.order_id IS NOT NULL GROUP BY p.order_id ORDER BY p.order_id"
+_FLOWS_OF_THESE = f"""{_FLOW} WHERE p.order_id = ANY($1::uuid[])
     AND p.quota_account_id IN (SELECT h.quota_account_id FROM hold h WHERE h.order_id = ANY($1::uuid[]))
 GROUP BY p.order_id
-"""
+"""  # noqa: S608 - our own text
 _ITEMS = """
 SELECT claim_id, order_id, state, voucher_fen, approved_fen FROM claim_item
 WHERE state <> 'draft' AND order_id = ANY($1::uuid[]) ORDER BY claim_id
@@ -50,19 +49,6 @@ SELECT order_id, state, claim_id, voucher_fen, number FROM order_copy WHERE orde
 _KNOWN = "SELECT id FROM cloud_order WHERE id = ANY($1::uuid[])"
 
 
-class Books(Protocol):
-    """What one service wrote, wherever it runs."""
-
-    @property
-    def service(self) -> Service:
-        """The service."""
-        ...
-
-    def reading(self) -> AbstractAsyncContextManager[DriverConnection]:
-        """A connection to its database."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """One order, its lines, its hold with lines and ledger flow at voucher, its items and copy at settlement."""
@@ -76,27 +62,39 @@ class Dossier:
     copy: Row | None
 
 
-async def read(books: Books, statement: str, *arguments: object) -> Rows:
-    """The rows of one statement."""
-    async with books.reading() as connection:
-        rows: Rows = await connection.fetch(statement, *arguments)
-        return rows
+async def dossiers(books: Mapping[str, Books], *, flows: bool = True) -> AsyncIterator[list[Dossier]]:
+    """All orders, in pages; without `flows` the ledger is not read.
+
+    The flows are those of the moment at which the walk began: whoever finds a difference looks at it again (`these`).
+    """
+    async with AsyncExitStack() as stack:
+        ledger: Walk | None = None
+        if flows:
+            connection = await stack.enter_async_context(books["voucher"].reading())
+            ledger = await Walk.open(connection, _FLOWS)
+        after = UUID(int=0)
+        while orders := await read(books["order"], _ORDERS, after, PAGE):
+            ids = [order["id"] for order in orders]
+            yield await _page(books, orders, await ledger.of(set(ids), key="order_id") if ledger is not None else {})
+            after = ids[-1]
+        if ledger is not None:
+            await ledger.close()
 
 
-async def dossiers(books: Mapping[str, Books]) -> AsyncIterator[list[Dossier]]:
-    """All orders, in pages."""
-    after = UUID(int=0)
-    while orders := await read(books["order"], _ORDERS, after, PAGE):
-        yield await _page(books, orders)
-        after = orders[-1]["id"]
+async def these(books: Mapping[str, Books], ids: Sequence[UUID], *, flows: bool = True) -> AsyncIterator[list[Dossier]]:
+    """Some orders as they are now, in pages; without `flows` the ledger is not read."""
+    for start in range(0, len(ids), PAGE):
+        some = list(ids[start : start + PAGE])
+        found = await read(books["voucher"], _FLOWS_OF_THESE, some) if flows else ()
+        orders = await read(books["order"], _THESE_ORDERS, some)
+        yield await _page(books, orders, {row["order_id"]: row for row in found})
 
 
-async def _page(books: Mapping[str, Books], orders: Rows) -> list[Dossier]:
+async def _page(books: Mapping[str, Books], orders: Rows, flows: Mapping[UUID, Row]) -> list[Dossier]:
     ids = [order["id"] for order in orders]
     lines = _by_order(await read(books["order"], _LINES, ids))
     holds = {row["order_id"]: row for row in await read(books["voucher"], _HOLDS, ids)}
     held = _by_order(await read(books["voucher"], _HELD, ids))
-    flows = {row["order_id"]: row for row in await read(books["voucher"], _FLOWS, ids)}
     items = _by_order(await read(books["settlement"], _ITEMS, ids))
     copies = {row["order_id"]: row for row in await read(books["settlement"], _COPIES, ids)}
     return [

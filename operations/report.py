@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -31,26 +31,45 @@ class Report:
 
 @dataclass(slots=True)
 class Progress:
-    """A line on stderr, once work has lasted 2 s; on a terminal it is written over, elsewhere said every 10 s."""
+    """A line on stderr, once work has lasted 2 s; on a terminal it is written over, elsewhere said every 10 s.
+
+    It says how much is done and of how much, how fast, and how long the rest will take at that pace.
+    """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     after_s: float = 2.0
-    _began: float = field(default_factory=time.monotonic)
+    now: Callable[[], float] = time.monotonic
+    _began: float = field(init=False)
     _said: float = 0.0
     _open: bool = False
+    _step: tuple[str, float, int] = ("", 0.0, 0)
+
+    def __post_init__(self) -> None:
+        self._began = self.now()
 
     def tell(self, what: str, done: int, total: int | None = None) -> None:
         """How far the work is."""
-        now = time.monotonic()
+        now = self.now()
+        if self._step[0] != what or done < self._step[2]:
+            # The pace is counted from the first that is heard of a step: what came before it took is not known.
+            self._step = (what, now, done)
         terminal = self.stream.isatty()
         if now - self._began < self.after_s or now - self._said < (0.2 if terminal else 10.0):
             return
         self._said = now
-        share = f" of {total:,} ({100 * done // total} %)" if total else ""
-        line = f"{what}: {done:,}{share}, {now - self._began:.0f} s"
+        share = f" of {total:,} ({min(100, 100 * done // total)} %)" if total else ""
+        line = f"{what}: {done:,}{share}{self._pace(done, total, now)}, {now - self._began:.0f} s"
         self.stream.write(f"\r\033[K{line}" if terminal else f"{line}\n")
         self.stream.flush()
         self._open = terminal
+
+    def _pace(self, done: int, total: int | None, now: float) -> str:
+        _, since, before = self._step
+        rate = (done - before) / (now - since) if now > since else 0.0
+        if rate < 1:
+            return ""
+        left = f", {_duration((total - done) / rate)} left" if total and total > done else ""
+        return f", {rate:,.0f} a second{left}"
 
     def note(self, text: str) -> None:
         """Something that people watching should know now."""
@@ -64,6 +83,10 @@ class Progress:
             self.stream.write("\r\033[K")
             self.stream.flush()
             self._open = False
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def is_folder(path: Path) -> bool:

@@ -13,6 +13,7 @@ from operations.crosschecks import reading_difference
 from operations.cursors import Reading, readings
 from operations.differences import LISTED_MAX, Difference
 from operations.journal import record
+from operations.lane import wait_for_room
 from operations.places import Estate
 from shared.runtime.messaging.resend import resend_after
 
@@ -134,5 +135,6 @@ async def _set_back(call: Call, estate: Estate, consumer: str, stream: str, batc
                 **facts,
             )
     if again:
+        await wait_for_room(estate[producer])
         async with estate[producer].writing() as work:
             await resend_after(work.connection, stream=stream, aggregates=list(zip(ids, to, strict=True)))

@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 
 from operations.commands.base import Call, Subparsers, add_service, command
-from operations.orders import PAGE
 from operations.places import Database, WrongUse, open_estate
 from operations.report import Report
+from operations.walks import PAGE
 from shared.runtime.sql import DriverConnection
 
 # Each section is in the order of its ids, which follow time, so the same data make the same bytes.

@@ -1,50 +1,28 @@
 """repair: after a restore of an older backup, bring the service and the others together again, and list the rest."""
 
-import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
+from operations.asking import PLANS, Asking
 from operations.commands.base import Call, Subparsers, add_acting, command, dry, until
 from operations.commands.resend import catch_up
 from operations.commands.sagas import nudge
 from operations.commands.verify import reconciled
 from operations.crosschecks import check_services
-from operations.journal import record
-from operations.orders import Dossier, dossiers
-from operations.places import Database, Estate, open_estate, service_names
-from operations.recovery import Sagas, Sending, needs_fen, settlement_commands, voucher_commands
+from operations.lane import NO_ROOM
+from operations.places import Estate, open_estate, service_names
 from operations.report import Code, Report
 from operations.rewinding import rewind
-from shared.kernel.calendar import year_closes_at
 from shared.kernel.refusals import bug
 
-SENT_MAX = 500
-STALLED_MAX = 20
-PAUSE_S = 0.25
 QUIET_TIMEOUT_S = 120.0
 AGREE_TIMEOUT_S = 15.0
 SETTLING = frozenset({"cursor.behind", "left.outbox", "left.parked", "left.retry", "saga.moving", "hold.unfinished"})
 """Differences that pass by themselves while messages are still on their way."""
-PLANS: Mapping[str, Callable[[Dossier, Sagas], list[Sending]]] = {
-    "voucher": voucher_commands,
-    "settlement": settlement_commands,
-}
 
 _UNDER_WAY = """
-SELECT EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM retry WHERE due_at <= clock_timestamp())
-"""
-_SAGAS = """
-SELECT s.id, s.kind, s.order_id, s.state, s.number, s.claim_id, s.paid_fen, r.lines
-FROM saga s LEFT JOIN refund r ON r.id = s.id
-WHERE s.id = ANY($1::uuid[]) OR (s.kind <> 'purchase' AND s.order_id = ANY($1::uuid[])) ORDER BY s.id
-"""
-_AVAILABLE = """
-SELECT a.enterprise_id, a.year, a.available_fen, a.closed FROM quota_account a
-JOIN unnest($1::uuid[], $2::int[]) AS k(enterprise_id, year)
-  ON a.enterprise_id = k.enterprise_id AND a.year = k.year
+SELECT EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM resend)
+    OR EXISTS (SELECT FROM retry WHERE due_at <= clock_timestamp())
 """
 _PENDING = "SELECT id FROM saga WHERE resend_at IS NOT NULL ORDER BY resend_at LIMIT 1000"
 
@@ -135,10 +113,12 @@ async def _rest(repair: Repair) -> None:
 
 async def _fill(repair: Repair) -> None:
     """As a consumer: its producers say again what it has not read."""
-    lacking, sent = await catch_up(repair.call, repair.estate, repair.restored, act=repair.act)
-    total = sum(facts for _, facts in lacking.values())
-    did = f"{sent:,} facts said again" if repair.act else f"{total:,} facts to be said again"
-    repair.say(f"{repair.restored} has not read {total:,} facts of other services: {did}", lacking=total, said=sent)
+    found = await catch_up(repair.call, repair.estate, repair.restored, act=repair.act)
+    did = f"{found.sent:,} facts said again" if repair.act else f"{found.facts:,} facts to be said again"
+    text = f"{repair.restored} has not read {found.facts:,} facts of other services: {did}"
+    repair.say(text, lacking=found.lacking, said=found.sent)
+    if not found.done:
+        repair.left.append(NO_ROOM)
     await _rest(repair)
 
 
@@ -153,110 +133,16 @@ async def _rewind(repair: Repair) -> None:
 
 
 async def _send_again(repair: Repair) -> None:
-    """As a participant: order's sagas ask again for what is on record as answered, round by round."""
-    plan = PLANS.get(repair.restored)
-    if plan is None:
+    """As a participant: order's sagas ask again for what is on record as answered."""
+    if repair.restored not in PLANS:
         return
-    sent = stalled = 0
-    asked: set[tuple[UUID, int, str]] = set()
-    while True:
-        budget = _Budget(repair.estate["voucher"])
-        count, asking = 0, set()
-        async for page in _with_sagas(repair.estate):
-            wanted = [(one, sendings) for one, sagas in page if (sendings := plan(one, sagas))]
-            affordable = [sending for sendings in await budget.affordable(wanted) for sending in sendings]
-            asking |= {(one.saga_id, one.number, one.command.name) for one in affordable}
-            fresh = [one for one in affordable if (one.saga_id, one.number, one.command.name) not in asked]
-            count += len(fresh)
-            if repair.act:
-                await _send(repair, fresh)
-        sent, asked = sent + count, asked | asking
-        # What was asked for is on its way, perhaps inside the broker; only what stays unanswered is given up.
-        stalled = 0 if count else stalled + 1
-        if stalled == STALLED_MAX // 2:
-            # Two consumers may have taken a commit before its hold: what is left is asked for once more.
-            asked.clear()
-        if not repair.act or not asking or stalled > STALLED_MAX:
-            break
-        await asyncio.sleep(PAUSE_S)
-        await _rest(repair)
+    asking = Asking(repair.call, repair.estate, repair.restored, rest=lambda: _rest(repair))
+    await asking.run()
     did = "sent again" if repair.act else "to be sent again"
-    repair.say(f"{sent:,} commands of order's sagas {did} to {repair.restored}", commands=sent)
-    repair.left += budget.short
-    if repair.act and asking:
-        repair.left.append(f"{len(asking)} commands are not carried out: see the differences below")
-
-
-async def _with_sagas(estate: Mapping[str, Database]) -> AsyncIterator[list[tuple[Dossier, Sagas]]]:
-    async for page in dossiers(estate):
-        by_order: dict[UUID, list[Any]] = defaultdict(list)
-        async with estate["order"].reading() as connection:
-            for row in await connection.fetch(_SAGAS, [one.order["id"] for one in page]):
-                by_order[row["order_id"]].append(row)
-        yield [(one, _sagas(by_order[one.order["id"]])) for one in page]
-
-
-def _sagas(rows: Sequence[Any]) -> Sagas:
-    of_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in ("purchase", "refund", "claim")}
-    purchase = of_kind["purchase"][0] if of_kind["purchase"] else None
-    return Sagas(purchase=purchase, refunds=of_kind["refund"], claims=of_kind["claim"])
-
-
-class _Budget:
-    """What is available on the accounts, so that no hold is asked for that voucher would have to refuse.
-
-    A refused hold is refused for ever, by its order's number; one that waits for its money can be asked for later.
-    """
-
-    def __init__(self, voucher: Database) -> None:
-        self._voucher = voucher
-        self._left_fen: dict[tuple[UUID, int], int] = {}
-        self.short: list[str] = []
-
-    async def affordable(self, wanted: Sequence[tuple[Dossier, Sequence[Sending]]]) -> list[Sequence[Sending]]:
-        """Those orders' commands whose hold fits, in the order in which the orders were placed."""
-        needing = [(one, fen) for one, sendings in wanted if (fen := needs_fen(one, sendings))]
-        await self._read({(one.order["enterprise_id"], one.order["year"]) for one, _ in needing})
-        refused = {one.order["id"] for one, fen in needing if not self._take(one, fen)}
-        return [sendings for one, sendings in wanted if one.order["id"] not in refused]
-
-    async def _read(self, owners: set[tuple[UUID, int]]) -> None:
-        fresh = sorted(owners - self._left_fen.keys())
-        async with self._voucher.writing() as work:
-            rows = await work.connection.fetch(_AVAILABLE, [one for one, _ in fresh], [year for _, year in fresh])
-            now = work.now
-        self._left_fen |= dict.fromkeys(fresh, 0)
-        for row in rows:
-            over = row["closed"] or now >= year_closes_at(row["year"])
-            self._left_fen[row["enterprise_id"], row["year"]] = 0 if over else row["available_fen"]
-
-    def _take(self, one: Dossier, fen: int) -> bool:
-        owner = (one.order["enterprise_id"], one.order["year"])
-        if fen > self._left_fen[owner]:
-            self.short.append(
-                f"order {one.order['number']} needs {fen} fen again, its enterprise has {self._left_fen[owner]}:"
-                " a grant was lost, or the year is over; the bureau decides, then repeat the repair"
-            )
-            return False
-        self._left_fen[owner] -= fen
-        return True
-
-
-async def _send(repair: Repair, sendings: Sequence[Sending]) -> None:
-    for start in range(0, len(sendings), SENT_MAX):
-        async with repair.estate["order"].writing() as work:
-            for one in sendings[start : start + SENT_MAX]:
-                work.send(one.command, saga=one.saga_id, number=one.number)
-                await record(
-                    work,
-                    repair.call.operator,
-                    act="resend_command",
-                    subject_type="saga",
-                    subject_id=one.saga_id,
-                    ground=repair.call.given.reason,
-                    command=one.command.type_name(),
-                    number=one.number,
-                )
+    repair.say(f"{asking.sent:,} commands of order's sagas {did} to {repair.restored}", commands=asking.sent)
+    repair.left += asking.short_of()
+    if asking.unanswered:
+        repair.left.append(f"{asking.unanswered:,} commands are not carried out: see the differences below")
 
 
 async def _move_on(repair: Repair) -> None:

@@ -1,20 +1,21 @@
 """resend: a producer says facts again, since a moment or to fill what one consumer lacks."""
 
 from argparse import ArgumentTypeError
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from operations.commands.base import Call, Subparsers, add_acting, add_service, command, dry, moment, until
+from operations.commands.base import Call, Subparsers, add_acting, add_service, command, dry, moment
 from operations.cursors import readings, streams_of
 from operations.journal import last, record
+from operations.lane import NO_ROOM, wait_for_room
 from operations.places import Database, Estate, WrongUse, open_estate, service_names
 from operations.report import Code, Report, table
 from operations.rewinding import CARRY_STATE, renew
-from shared.runtime.messaging.resend import FactPlace, Selection, count_facts, has_room, resend_after, resend_batch
+from shared.runtime.messaging.resend import Selection, count_facts, resend_after, resend_batch
 
 ACT = "resend_facts"
-ROOM_TIMEOUT_S = 60.0
 AGGREGATES_MAX = 500
 _RESENDS = UUID("a5b9f6e6-0a51-5c07-8a36-6c86b7f1f5a1")
 _EXAMPLES = """\
@@ -68,9 +69,7 @@ async def run(call: Call) -> Report:
 async def _run_since(call: Call) -> Report:
     given = call.given
     wanted_until: datetime = given.until or datetime.now(UTC)
-    wanted = Selection(
-        since=FactPlace.at(given.since), until=wanted_until, aggregate_type=given.stream.partition(".")[2]
-    )
+    wanted = Selection(since=given.since, until=wanted_until, aggregate_type=given.stream.partition(".")[2])
     async with open_estate([given.service]) as estate:
         database = estate[given.service]
         async with database.reading() as connection:
@@ -82,7 +81,7 @@ async def _run_since(call: Call) -> Report:
     lines = table(("stream", "facts"), [[f"{given.service}.{kind}", count] for kind, count in counts.items()])
     lines.append(f"{sent:,} facts said again" if given.yes else f"{sum(counts.values()):,} facts would be said again")
     if not done:
-        lines.append("stopped: the outbox is full and nobody empties it; start the service, then repeat this command")
+        lines.append(NO_ROOM)
     data = {"facts": counts, "sent": sent, "done": done, "until": wanted_until}
     return Report(lines=dry(lines, acted=given.yes), data=data, code=Code.WELL if done else Code.DIFFERENCES)
 
@@ -93,56 +92,57 @@ async def _send(call: Call, database: Database, wanted: Selection, *, total: int
     The same command, broken off and given again, goes on behind its last batch.
     """
     given, name = call.given, database.service.name
-    subject = uuid5(_RESENDS, f"{name} {given.since.isoformat()} {given.until} {given.stream}")
+    # Those of the time when the place was a moment are not gone on with.
+    subject = uuid5(_RESENDS, f"{name} {given.since.isoformat()} {given.until} {given.stream} by id")
     wanted, sent = await _continued(database, wanted, subject), 0
     while True:
-        if not await until(lambda: _room(database), timeout_s=ROOM_TIMEOUT_S):
+        if not await wait_for_room(database):
             return sent, False
         async with database.writing() as work:
-            count, place = await resend_batch(work.connection, wanted, service=name)
-            facts: dict[str, Any] = {"since": given.since, "until": wanted.until, "stream": given.stream}
-            facts |= {"facts": count, "finished": place is None}
-            if place is not None:
-                facts |= {"recorded_at": place.recorded_at, "event_id": place.event_id}
-            await record(
-                work, call.operator, act=ACT, subject_type="stream", subject_id=subject, ground=given.reason, **facts
-            )
-        if place is None:
+            count, last_id = await resend_batch(work.connection, wanted)
+            # A batch of which nothing was wanted changes nothing, and is looked at again by whoever goes on.
+            if count or last_id is None:
+                facts: dict[str, Any] = {"since": given.since, "until": wanted.until, "stream": given.stream}
+                facts |= {"facts": count, "finished": last_id is None, "event_id": last_id}
+                await record(
+                    work,
+                    call.operator,
+                    act=ACT,
+                    subject_type="stream",
+                    subject_id=subject,
+                    ground=given.reason,
+                    **facts,
+                )
+        if last_id is None:
             return sent, True
         sent += count
-        wanted = Selection(since=place, until=wanted.until, aggregate_type=wanted.aggregate_type)
+        wanted = replace(wanted, after=last_id)
         call.progress.tell("facts", sent, total)
 
 
 async def _continued(database: Database, wanted: Selection, subject: UUID) -> Selection:
     async with database.reading() as connection:
         before = await last(connection, subject_id=subject, act=ACT)
-    if before is None or before["finished"]:
-        return wanted
-    place = FactPlace(datetime.fromisoformat(before["recorded_at"]), UUID(before["event_id"]))
-    return Selection(since=place, until=wanted.until, aggregate_type=wanted.aggregate_type)
-
-
-async def _room(database: Database) -> bool:
-    async with database.reading() as connection:
-        return await has_room(connection)
+    return wanted if before is None or before["finished"] else replace(wanted, after=UUID(before["event_id"]))
 
 
 async def _run_to(call: Call) -> Report:
     """What a consumer lacks; a consumer without any cursor of a stream is a new subscription and gets all of it."""
     given = call.given
     async with open_estate(service_names()) as estate:
-        lacking, sent = await catch_up(call, estate, given.to, act=given.yes, stream=given.stream)
+        found = await catch_up(call, estate, given.to, act=given.yes, stream=given.stream)
     call.progress.close()
-    lines = table(("stream", "aggregates", "facts"), [[stream, *counts] for stream, counts in lacking.items()])
-    total = sum(facts for _, facts in lacking.values())
+    lines = table(("stream", "aggregates", "facts"), [[stream, *counts] for stream, counts in found.lacking.items()])
     if given.yes:
-        lines.append(f"{sent:,} facts said again for {given.to}")
+        lines.append(f"{found.sent:,} facts said again for {given.to}")
     else:
-        lines.append(f"{given.to} lacks {total:,} facts" if total else f"{given.to} lacks nothing")
-    data = {"to": given.to, "lacking": {name: {"aggregates": a, "facts": f} for name, (a, f) in lacking.items()}}
-    acted = given.yes or not total
-    return Report(lines=dry(lines, acted=acted), data={**data, "sent": sent})
+        lines.append(f"{given.to} lacks {found.facts:,} facts" if found.facts else f"{given.to} lacks nothing")
+    if not found.done:
+        lines.append(NO_ROOM)
+    data = {"to": given.to, "lacking": {name: {"aggregates": a, "facts": f} for name, (a, f) in found.lacking.items()}}
+    data |= {"sent": found.sent, "done": found.done}
+    acted = given.yes or not found.facts
+    return Report(lines=dry(lines, acted=acted), data=data, code=Code.WELL if found.done else Code.DIFFERENCES)
 
 
 async def _run_anew(call: Call) -> Report:
@@ -157,31 +157,47 @@ async def _run_anew(call: Call) -> Report:
     return Report(lines=dry([said], acted=given.yes), data={"to": given.to, "stream": given.stream, "anew": count})
 
 
-async def catch_up(
-    call: Call, estate: Estate, consumer: str, *, act: bool, stream: str = ""
-) -> tuple[dict[str, tuple[int, int]], int]:
-    """Aggregates and facts that a consumer lacks, by stream; with `act` their producers say them again."""
-    lacking: dict[str, tuple[int, int]] = {}
-    sent = 0
+@dataclass(slots=True)
+class CaughtUp:
+    """What a consumer lacks, as aggregates and facts by stream; what was said again, and whether that was all."""
+
+    lacking: dict[str, tuple[int, int]] = field(default_factory=dict)
+    sent: int = 0
+    done: bool = True
+
+    @property
+    def facts(self) -> int:
+        """All facts that it lacks, as far as they were looked at."""
+        return sum(facts for _, facts in self.lacking.values())
+
+
+async def catch_up(call: Call, estate: Estate, consumer: str, *, act: bool, stream: str = "") -> CaughtUp:
+    """What a consumer lacks; with `act` the producers say it again. Ends early where a lane is full and stays so."""
+    found = CaughtUp()
     for one in [stream] if stream else streams_of(estate, consumer):
         batch: list[tuple[UUID, int]] = []
         async for reading in readings(estate, consumer=consumer, stream=one):
             if reading.at >= reading.newest:
                 continue
-            aggregates, facts = lacking.get(one, (0, 0))
-            lacking[one] = (aggregates + 1, facts + reading.newest - reading.at)
+            aggregates, facts = found.lacking.get(one, (0, 0))
+            found.lacking[one] = (aggregates + 1, facts + reading.newest - reading.at)
             batch.append((reading.aggregate_id, reading.at))
-            if act and len(batch) == AGGREGATES_MAX:
-                sent += await _say(call, estate, one, consumer, batch)
+            if len(batch) == AGGREGATES_MAX:
+                if act and not await _say(call, estate, one, consumer, batch=batch, found=found):
+                    return found
                 batch = []
-        if act and batch:
-            sent += await _say(call, estate, one, consumer, batch)
-    return lacking, sent
+        if act and batch and not await _say(call, estate, one, consumer, batch=batch, found=found):
+            return found
+    return found
 
 
-async def _say(call: Call, estate: Estate, stream: str, consumer: str, batch: list[tuple[UUID, int]]) -> int:
+async def _say(  # noqa: PLR0913 - the parts of one batch
+    call: Call, estate: Estate, stream: str, consumer: str, *, batch: list[tuple[UUID, int]], found: CaughtUp
+) -> bool:
     producer = estate[stream.partition(".")[0]]
-    await until(lambda: _room(producer), timeout_s=ROOM_TIMEOUT_S)
+    found.done = await wait_for_room(producer)
+    if not found.done:
+        return False
     async with producer.writing() as work:
         count = await resend_after(work.connection, stream=stream, aggregates=batch)
         subject = uuid5(_RESENDS, f"{stream} {consumer}")
@@ -195,5 +211,6 @@ async def _say(call: Call, estate: Estate, stream: str, consumer: str, batch: li
             ground=call.given.reason,
             **facts,
         )
-    call.progress.tell(stream, count)
-    return count
+    found.sent += count
+    call.progress.tell(f"facts of {stream} for {consumer}", found.sent)
+    return True

@@ -17,7 +17,7 @@ ASK_TIMEOUT_S = 3.0
 STUCK_S = 900
 
 _COUNTS = """
-SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) t) AS outbox,
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox UNION ALL SELECT 1 FROM resend LIMIT $1) t) AS outbox,
        (SELECT count(*) FROM (SELECT FROM parked LIMIT $1) t) AS parked,
        (SELECT count(*) FROM (SELECT FROM retry LIMIT $1) t) AS retry,
        (SELECT count(*) FROM (SELECT FROM dead_letter WHERE replayed_at IS NULL LIMIT $1) t) AS dead_letters,

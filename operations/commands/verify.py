@@ -6,9 +6,9 @@ from operations.commands.base import Call, Subparsers, add_service, command
 from operations.crosschecks import check_services, reading_difference
 from operations.cursors import own_facts
 from operations.differences import LISTED_MAX, Check, signed_yuan
-from operations.orders import PAGE
 from operations.places import Estate, open_estate, service_names
 from operations.report import Code, Progress, Report, table
+from operations.walks import PAGE
 from services.voucher.proof import Proof, prove
 
 _PARTS = ("left", "earmarked", "available", "held", "committed", "claimed", "redeemed", "taken_back")

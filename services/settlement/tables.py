@@ -167,6 +167,8 @@ ITEM = Table(
         postgresql_where=text(f"state IN ({listed(LIVE_ITEMS)})"),
     ),
     Index("claim_item_appropriation_id", "appropriation_id"),
+    # Orders are compared with all items of theirs, ended ones too.
+    Index("claim_item_order_id", "order_id"),
     info=_OF_CLAIM,
 )
 

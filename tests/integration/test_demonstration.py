@@ -25,7 +25,7 @@ from embedded.platform import SERVICES, PlatformSettings, Secrets, open_platform
 from embedded.postgres import ADMIN_ROLE, EmbeddedPostgres, PostgresSettings
 from embedded.proof import read_proof
 from embedded.run import DEMONSTRATION_MARK
-from operations.orders import Books
+from operations.walks import Books
 from shared.runtime.host.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from shared.contracts.permissions import Role
 from shared.runtime.database.row_security import TENANT, RowCondition, Where, party_rows, staff_rows
@@ -66,6 +66,7 @@ class RuntimeTables:
     outbox: Table
     fact: Table
     relay_partition: Table
+    resend: Table
     inbox: Table
     cursor: Table
     parked: Table
@@ -147,7 +148,19 @@ def _sending(metadata: MetaData, *, shown: Sequence[RowCondition]) -> dict[str, 
         Column("epoch", BigInteger, nullable=False),
         moment("until"),
     )
-    return {"outbox": outbox, "fact": fact, "relay_partition": relay_partition}
+    # Facts that an operator has said again: their ids, some hundreds in a row. They have a table of their own so that
+    # what is said now neither waits behind them nor is read past their dead rows.
+    resend = Table(
+        "resend",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("event_ids", ARRAY(Uuid), nullable=False),
+        # The first and the last of their moments: facts lie in partitions of time.
+        moment("recorded_from"),
+        moment("recorded_to"),
+        CheckConstraint("cardinality(event_ids) > 0", name="not_empty"),
+    )
+    return {"outbox": outbox, "fact": fact, "relay_partition": relay_partition, "resend": resend}
 
 
 def _receiving(metadata: MetaData) -> dict[str, Table]:

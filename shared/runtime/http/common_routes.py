@@ -17,7 +17,7 @@ from shared.runtime.unit_of_work.clock import BusinessClock
 router = APIRouter(tags=["运行"])
 
 _QUIET = """
-SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1000) o) AS outbox,
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox UNION ALL SELECT 1 FROM resend LIMIT 1000) o) AS outbox,
        (SELECT count(*) FROM (SELECT 1 FROM timer WHERE due_at <= $1 LIMIT 1000) t) AS timers_due,
        (SELECT count(*) FROM (SELECT 1 FROM retry LIMIT 1000) r) AS retry,
        (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 1000) p) AS parked,

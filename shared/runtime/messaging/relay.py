@@ -13,6 +13,9 @@ are read with one look before each sending, and put between its own by their ids
 has waited for the commit of the one before, and both its visibility and its ids come after. Deletes of facts are fenced
 by the lease's epoch. Rows are never skipped by `id > last`: an id is taken before its commit, and such a relay loses
 events.
+
+What an operator has said again waits in a lane of its own (`resend`). The holder of the facts' lease sends one row of
+it where no fact waits, and beside facts one from time to time.
 """
 
 import asyncio
@@ -25,6 +28,7 @@ import structlog
 from shared.contracts.messages.base import EVENT_SPECIFICATION
 from shared.runtime.bus.base import ENVELOPE_BYTES_MAX, ENVELOPE_EVENTS_MAX, FACT_PARTITION, Envelope
 from shared.runtime.database.sql import is_transient
+from shared.runtime.messaging.resend import next_again
 from shared.runtime.service.runtime import Runtime
 from shared.runtime.unit_of_work.outbox_queue import CommittedBatch
 
@@ -45,6 +49,8 @@ FACT_PAUSE_S = 0.1
 """Nobody waits for facts. Sent so often while many come, they reach their readers in few batches, and in none so large
 that whatever else a reader does waits for it."""
 BUSY_EVENTS = ENVELOPE_EVENTS_MAX
+RESEND_PAUSE_S = 0.25
+"""Between two rows of the lane while facts are being said; where none wait, the next row follows at once."""
 COMMAND_LINGER_S = 0.002
 WORTH_BYTES = 4_000
 """So much (some eight messages) is worth a publication: whoever has it waits for no more."""
@@ -61,11 +67,11 @@ VALUES ($1, $2, 1, clock_timestamp() + make_interval(secs => $3))
 ON CONFLICT (partition) DO UPDATE
     SET owner = $2, epoch = r.epoch + 1, until = clock_timestamp() + make_interval(secs => $3)
     WHERE r.owner = $2 OR r.until < clock_timestamp()
-RETURNING epoch
+RETURNING epoch, EXISTS (SELECT FROM resend) AS again
 """
 _RENEW = """
 UPDATE relay_partition SET until = clock_timestamp() + make_interval(secs => $3)
-WHERE partition = $1 AND epoch = $2 RETURNING epoch
+WHERE partition = $1 AND epoch = $2 RETURNING epoch, EXISTS (SELECT FROM resend) AS again
 """
 _READ = """
 SELECT id, routing_key, body FROM outbox WHERE partition = $1 AND id <> ALL($2::bigint[]) AND id <= $4
@@ -77,6 +83,10 @@ _DELETE_OWN = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 _DELETE = """
 WITH mine AS (SELECT FROM relay_partition WHERE partition = $1 AND epoch = $2)
 DELETE FROM outbox WHERE id = ANY($3::bigint[]) AND EXISTS (SELECT FROM mine)
+"""
+_SAID_AGAIN = """
+WITH mine AS (SELECT FROM relay_partition WHERE partition = $1 AND epoch = $2)
+DELETE FROM resend WHERE id = $3 AND EXISTS (SELECT FROM mine)
 """
 
 
@@ -146,6 +156,8 @@ class Relay:
         self._newest = _Newest()
         self._everything = False
         self._busy = False
+        self._again = False
+        self._again_at = 0.0
         self._sent: list[int] = []
         self._sent_at = 0.0
         self._delete_at = 0.0
@@ -182,9 +194,10 @@ class Relay:
             await asyncio.sleep(POLL_S)
         if self._sent and (len(self._sent) >= READ_MAX or self._now() >= self._delete_at):
             await self._delete()
-        if not units:
+        again = self._again and (not units or self._now() >= self._again_at) and await self._say_again()
+        if not units and not again:
             await self._idle(holding=holding)
-        elif self._busy or self._now() < self._others_until:
+        elif units and (self._busy or self._now() < self._others_until):
             # Each sending costs a look where others write as well, and each receiver a batch.
             await asyncio.sleep(FACT_PAUSE_S)
 
@@ -250,6 +263,22 @@ class Relay:
                 await connection.execute(_DELETE_OWN, self._sent)
         self._sent = []
 
+    async def _say_again(self) -> bool:
+        """Send the oldest row of the lane; whether there was one. What is not confirmed stays for the next time."""
+        async with self._runtime.pool.acquire() as connection:
+            row = await next_again(connection, service=self._runtime.service.name)
+        self._again = row is not None
+        if row is None:
+            return False
+        units = [CommittedBatch((place,), (fact,)) for place, fact in enumerate(row.facts)]
+        if await self._publish(units):
+            await asyncio.sleep(POLL_S)
+        else:
+            async with self._runtime.pool.acquire() as connection:
+                await connection.execute(_SAID_AGAIN, self._partition, self._epoch, row.row_id)
+        self._again_at = self._now() + RESEND_PAUSE_S
+        return True
+
     async def _idle(self, *, holding: bool) -> None:
         """Wait for a commit of this process, or look for rows of others: ever more seldom while there are none."""
         until = self._look_at if holding else self._renew_at
@@ -300,11 +329,11 @@ class Relay:
         now = self._now()
         if now < self._renew_at:
             return self._epoch is not None
-        async with self._runtime.pool.acquire() as connection:
-            if self._epoch is None:
-                self._epoch = await connection.fetchval(_TAKE, self._partition, self._runtime.owner, float(LEASE_S))
-            else:
-                self._epoch = await connection.fetchval(_RENEW, self._partition, self._epoch, float(LEASE_S))
+        taking = self._epoch is None
+        arguments = (self._partition, self._runtime.owner if taking else self._epoch, float(LEASE_S))
+        rows = await self._fetch(_TAKE if taking else _RENEW, *arguments)
+        self._epoch = rows[0]["epoch"] if rows else None
+        self._again = self._again or (self._in_order and bool(rows) and rows[0]["again"])
         self._renew_at = now + RENEW_S
         self._runtime.leads[self._partition].set(held=self._epoch is not None)
         return self._epoch is not None

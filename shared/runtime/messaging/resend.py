@@ -1,7 +1,11 @@
 """Facts are kept, so they can be said again: since a moment, or to fill what one consumer lacks.
 
+What is said again waits in a lane of its own, the table `resend`: a row holds the ids of some hundreds of facts, and
+the relay takes the facts themselves from where they are kept. So nothing that is said now is behind them, and a million
+of them leave two thousand dead rows in a table that nobody else reads.
+
 Each goes out under its own event id, so a consumer that has it drops it by its inbox, and one that is past it by its
-cursor. Within an aggregate the order stays. A batch is one transaction; the outbox is filled no further than a bound.
+cursor. Within a row the order of an aggregate stays. A batch is one transaction; the lane is filled up to a bound.
 """
 
 from collections.abc import Sequence
@@ -9,92 +13,105 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shared.runtime.bus.base import FACT_PARTITION, fact_key
+from shared.runtime.bus.base import fact_key
 from shared.runtime.database.sql import Connection
 
-BATCH_MAX = 1_000
-OUTBOX_MAX = 10_000
-"""Above so many unsent rows nothing is added: what is said again must not delay what is said now."""
+BATCH_MAX = 2_000
+FACTS_MAX = 500
+"""Facts in a row of the lane, which the relay sends without looking at anything else."""
+ROWS_MAX = 40
+"""With so many rows in the lane nothing is added."""
+FIRST = UUID(int=0)
 
-# Without an id, a moment alone would skip or repeat facts of the same microsecond at the edge of a batch.
-_WITHIN = """
-FROM fact WHERE (recorded_at, event_id) > ($1, $2) AND recorded_at < $3 AND ($4 = '' OR aggregate_type = $4)
+_INSERT = f"""
+INSERT INTO resend (event_ids, recorded_from, recorded_to)
+SELECT array_agg(event_id ORDER BY place), min(recorded_at), max(recorded_at) FROM said
+GROUP BY place / {FACTS_MAX} ORDER BY place / {FACTS_MAX}
+"""  # noqa: S608 - our own number
+_COUNT = """
+SELECT aggregate_type, count(*) AS facts FROM fact
+WHERE recorded_at >= $1 AND recorded_at < $2 AND ($3 = '' OR aggregate_type = $3) GROUP BY 1 ORDER BY 1
 """
-_COUNT = f"SELECT aggregate_type, count(*) AS facts {_WITHIN} GROUP BY 1 ORDER BY 1"
+# In the order of ids, which the primary key has; what a transaction said late comes a little earlier than it was
+# recorded, and is put right within the page.
 _RESEND = f"""
 WITH page AS (
-    SELECT recorded_at, event_id, aggregate_type, body {_WITHIN} ORDER BY recorded_at, event_id LIMIT $5
+    SELECT event_id, recorded_at, aggregate_type FROM fact
+    WHERE event_id > $1 AND recorded_at >= $2 AND recorded_at < $3 ORDER BY event_id LIMIT $5
 ), said AS (
-    INSERT INTO outbox (partition, routing_key, body)
-    SELECT {FACT_PARTITION}, $6 || '.' || aggregate_type || '.0', body FROM page ORDER BY recorded_at, event_id
-)
-SELECT recorded_at, event_id, (SELECT count(*) FROM page) AS facts FROM page
-ORDER BY recorded_at DESC, event_id DESC LIMIT 1
+    SELECT event_id, recorded_at, row_number() OVER (ORDER BY recorded_at, event_id) - 1 AS place
+    FROM page WHERE $4 = '' OR aggregate_type = $4
+), written AS ({_INSERT})
+SELECT event_id, (SELECT count(*) FROM said) AS facts FROM page ORDER BY event_id DESC LIMIT 1
 """  # noqa: S608 - our own text
 _RESEND_AFTER = f"""
-WITH wanted AS (
-    SELECT f.aggregate_id, f.version, f.body FROM fact f
-    JOIN unnest($2::uuid[], $3::int[]) AS k(id, version) ON f.aggregate_id = k.id AND f.version > k.version
+WITH said AS (
+    SELECT f.event_id, f.recorded_at, row_number() OVER (ORDER BY f.aggregate_id, f.version) - 1 AS place
+    FROM fact f JOIN unnest($2::uuid[], $3::int[]) AS k(id, version) ON f.aggregate_id = k.id AND f.version > k.version
     WHERE f.aggregate_type = $1
-), said AS (
-    INSERT INTO outbox (partition, routing_key, body)
-    SELECT {FACT_PARTITION}, $4, body FROM wanted ORDER BY aggregate_id, version
-)
-SELECT count(*) FROM wanted
-"""  # noqa: S608 - as above
-
-
-@dataclass(frozen=True, slots=True)
-class FactPlace:
-    """A place in the order in which a service recorded its facts."""
-
-    recorded_at: datetime
-    event_id: UUID
-
-    @classmethod
-    def at(cls, moment: datetime) -> "FactPlace":
-        """Before everything that was recorded at a moment."""
-        return cls(moment, UUID(int=0))
+), written AS ({_INSERT})
+SELECT count(*) FROM said
+"""  # noqa: S608 - our own text
+_NEXT = """
+SELECT r.id, f.aggregate_type, f.body
+FROM (SELECT * FROM resend ORDER BY id LIMIT 1) r
+CROSS JOIN LATERAL unnest(r.event_ids) WITH ORDINALITY AS k(event_id, place)
+LEFT JOIN fact f ON f.event_id = k.event_id AND f.recorded_at BETWEEN r.recorded_from AND r.recorded_to
+ORDER BY k.place
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Facts recorded from a place on and before `until`; of one aggregate type, or of all when it is empty."""
+    """Facts recorded at or after a moment and before another; of one aggregate type, or of all when it is empty.
 
-    since: FactPlace
+    Those up to the id `after` are passed by.
+    """
+
+    since: datetime
     until: datetime
     aggregate_type: str = ""
+    after: UUID = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """One row of the lane: its id and its facts as (routing key, body); empty if they are kept no more."""
+
+    row_id: int
+    facts: Sequence[tuple[str, bytes]]
 
 
 async def count_facts(connection: Connection, wanted: Selection) -> dict[str, int]:
-    """How many facts a selection holds, by aggregate type."""
-    rows = await connection.fetch(_COUNT, *_within(wanted))
+    """How many facts a selection holds, by aggregate type, whatever was passed by."""
+    rows = await connection.fetch(_COUNT, wanted.since, wanted.until, wanted.aggregate_type)
     return {row["aggregate_type"]: row["facts"] for row in rows}
 
 
-async def resend_batch(
-    connection: Connection, wanted: Selection, *, service: str, limit: int = BATCH_MAX
-) -> tuple[int, FactPlace | None]:
-    """Put the next facts of a selection into the outbox again: how many, and the place after them (None: no more)."""
-    row = await connection.fetchrow(_RESEND, *_within(wanted), limit, service)
-    if row is None:
-        return 0, None
-    return row["facts"], FactPlace(row["recorded_at"], row["event_id"])
+async def resend_batch(connection: Connection, wanted: Selection, *, limit: int = BATCH_MAX) -> tuple[int, UUID | None]:
+    """Look at the next facts and put the wanted ones into the lane: how many, and the last id (None: no more)."""
+    place = (wanted.after, wanted.since, wanted.until, wanted.aggregate_type)
+    row = await connection.fetchrow(_RESEND, *place, limit)
+    return (0, None) if row is None else (row["facts"], row["event_id"])
 
 
 async def resend_after(connection: Connection, *, stream: str, aggregates: Sequence[tuple[UUID, int]]) -> int:
-    """Put the facts of aggregates after a version into the outbox again; returns how many."""
+    """Put the facts of aggregates after a version into the lane; returns how many."""
     ids, versions = [key for key, _ in aggregates], [version for _, version in aggregates]
-    aggregate_type = stream.partition(".")[2]
-    count: int = await connection.fetchval(_RESEND_AFTER, aggregate_type, ids, versions, fact_key(stream))
+    count: int = await connection.fetchval(_RESEND_AFTER, stream.partition(".")[2], ids, versions)
     return count
 
 
 async def has_room(connection: Connection) -> bool:
-    """Whether the outbox is short enough for more."""
-    waiting: int = await connection.fetchval("SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) o", OUTBOX_MAX + 1)
-    return waiting <= OUTBOX_MAX
+    """Whether the lane is short enough for more."""
+    waiting: int = await connection.fetchval("SELECT count(*) FROM (SELECT FROM resend LIMIT $1) r", ROWS_MAX)
+    return waiting < ROWS_MAX
 
 
-def _within(wanted: Selection) -> tuple[datetime, UUID, datetime, str]:
-    return wanted.since.recorded_at, wanted.since.event_id, wanted.until, wanted.aggregate_type
+async def next_again(connection: Connection, *, service: str) -> Again | None:
+    """The oldest row of the lane; None where it is empty."""
+    rows = await connection.fetch(_NEXT)
+    if not rows:
+        return None
+    facts = [(fact_key(f"{service}.{row['aggregate_type']}"), row["body"]) for row in rows if row["body"] is not None]
+    return Again(row_id=rows[0]["id"], facts=facts)
