@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "runtime_0004"
-down_revision = "runtime_0003"
+revision = "runtime_0005"
+down_revision = "runtime_0004"
 branch_labels = None
 depends_on = None
 
