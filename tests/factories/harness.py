@@ -44,7 +44,8 @@ ISSUER = "yunquan"
 CLIENT_ISSUER = "http://127.0.0.1:8080"
 SETTLE_S = 30.0
 UNDER_WAY = (
-    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM resend) AS outbox, (SELECT count(*) FROM retry) AS retry,"
+    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM resend) AS outbox,"
+    " (SELECT count(*) FROM retry) AS retry,"
     " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers"
 )
 """What a service has still to do; $1 is its business time."""
