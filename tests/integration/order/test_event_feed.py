@@ -79,7 +79,7 @@ async def _append(market: Market, order_id: UUID, *, pause_s: float) -> None:
 async def test_a_follower_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order(
     market: Market,
 ) -> None:
-    chance = random.Random(7)  # noqa: S311 - the same disorder every time
+    chance = random.Random(7)  # noqa: S311 - it keeps no secret
     order_ids = [UUID((await market.place(voucher_fen=0))["id"]) for _ in range(ORDERS)]
     done = asyncio.Event()
     followed: list[dict[str, Any]] = []
