@@ -18,12 +18,17 @@ help: ## this list
 run: venv ## the whole platform on this machine; make run ARGS=--once ends after the demonstration
 	@exec $(BIN)/python -m embedded $(ARGS)
 
-test: engine lint ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
-	@mkdir -p .data; deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
+# Without PYTEST_ARGS lint goes beside the tests, since types take one core for minutes; its verdict comes after theirs.
+test: engine venv-dev $(if $(PYTEST_ARGS),lint) ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
+	@mkdir -p .data; lint=""; \
+	if [ -z "$(PYTEST_ARGS)" ]; then make --no-print-directory lint >.data/lint.out 2>&1 & lint=$$!; fi; \
+	deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
-	$(BIN)/python -m tools.run_tests $(PYTEST_ARGS)
+	code=0; $(BIN)/python -m tools.run_tests $(PYTEST_ARGS) || code=$$?; \
+	if [ -n "$$lint" ] && ! wait "$$lint"; then cat .data/lint.out; echo "lint: failed"; [ "$$code" != 0 ] || code=1; fi; \
+	exit "$$code"
 
-# Begun while lint and types are checked: a machine without an engine takes minutes for it. "test" waits for its lock.
+# Begun while packages are installed and lint begins: a machine without an engine takes minutes for it. "test" waits for its lock.
 engine:
 	@deploy/engine.sh 2>&1 </dev/null &
 

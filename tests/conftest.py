@@ -44,6 +44,10 @@ remember_types()
 
 TESTS = Path(__file__).parent
 FIRST = (
+    "integration/test_demonstration.py",
+    "integration/test_growth.py",
+    "saga/test_sagas.py",
+    "saga/test_seeded_bugs.py",
     "integration/test_base_images.py",
     "integration/operations/",
     "integration/security/test_two_people.py",

@@ -1,9 +1,9 @@
-"""All tests in five runs, in three groups one after the other; the runs of a group go side by side.
+"""All tests in four runs, in two groups one after the other; the lanes of a group go side by side.
 
-1. What bears company, on every core (`not named`). Beside it what builds images and starts compositions (`beside`).
+1. What bears company, on every core, what takes minutes first (`not named`). In a second lane what needs the engine:
+   first what builds images and starts compositions (`beside`), then the faults of containers, whose bounds are wide and
+   which mostly wait (`faults`).
 2. What has narrow bounds of time or memory, or counts what company would change (`alone`).
-3. The faults of containers, whose bounds are wide and which mostly wait (`faults`). Beside them, in one process, long
-   tests that would hold up the first group (`long`).
 
     python -m tools.run_tests [PYTEST ARGUMENTS]
 
@@ -30,12 +30,6 @@ NAMED: Mapping[str, Sequence[str]] = {
         "integration/test_statement_counts.py",
     ),
     "faults": ("e2e/test_stack.py", "e2e/test_year.py", "e2e/test_faults.py"),
-    "long": (
-        "integration/test_demonstration.py",
-        "integration/test_growth.py",
-        "saga/test_sagas.py",
-        "saga/test_seeded_bugs.py",
-    ),
     "beside": ("e2e/", "contract/k8s/test_development_runs.py", "contract/k8s/test_guide.py"),
 }
 """The runs that are not the first one, each with its files and folders below `tests/`, in the order in which they run.
@@ -58,15 +52,14 @@ def _named(name: str) -> Run:
     return Run(name, tuple(f"{TESTS}{place.removesuffix('::')}" for place in NAMED[name]))
 
 
-GROUPS: Sequence[Sequence[Run]] = (
+GROUPS: Sequence[Sequence[Sequence[Run]]] = (
     (
-        Run(" and ".join(f"not {name}" for name in NAMED), (), ("--dist", "loadfile", "--no-loadscope-reorder")),
-        _named("beside"),
+        (Run(" and ".join(f"not {name}" for name in NAMED), (), ("--dist", "loadfile", "--no-loadscope-reorder")),),
+        (_named("beside"), _named("faults")),
     ),
-    (_named("alone"),),
-    (_named("faults"), _named("long")),
+    ((_named("alone"),),),
 )
-"""Which runs go together, one group after the other."""
+"""Which runs go together, one group after the other: lanes, and in a lane runs one after the other."""
 SLOWEST_SHOWN = 25
 NO_TESTS = 5
 WORKERS_MAX = 4
@@ -129,11 +122,16 @@ def arguments(chosen: Run) -> list[str]:
     ]
 
 
-def run_group(group: Sequence[Run]) -> list[tuple[int, Counter[str]]]:
-    """Runs side by side. The first is told as it goes; of the others it is told what they came to, when they end."""
+def run_lane(lane: Sequence[Run], *, told: bool) -> list[tuple[int, Counter[str]]]:
+    """Runs one after the other; a failure of one does not keep the next."""
+    return [run(arguments(each), told=told) for each in lane]
+
+
+def run_group(group: Sequence[Sequence[Run]]) -> list[tuple[int, Counter[str]]]:
+    """Lanes side by side. The first is told as it goes; of the others it is told what a run came to, when it ends."""
     with ThreadPoolExecutor(len(group)) as pool:
-        runs = [pool.submit(run, arguments(each), told=place == 0) for place, each in enumerate(group)]
-        return [each.result() for each in runs]
+        lanes = [pool.submit(run_lane, each, told=place == 0) for place, each in enumerate(group)]
+        return [outcome for each in lanes for outcome in each.result()]
 
 
 def total(counts: Iterable[Counter[str]]) -> str:

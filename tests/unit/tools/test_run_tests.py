@@ -10,7 +10,7 @@ import pytest
 from tools import run_tests
 
 TESTS = Path(__file__).parents[2]
-RUNS = [each for group in run_tests.GROUPS for each in group]
+RUNS = [each for group in run_tests.GROUPS for lane in group for each in lane]
 
 BOTH = {
     "together": "== 12 passed, 1 skipped in 3.01s ==",
@@ -41,29 +41,33 @@ def test_the_total_counts_all_runs_and_an_error_as_a_failure() -> None:
 @pytest.mark.parametrize(
     ("codes", "wanted"),
     [
-        ((0, 0, 0, 0, 0), 0),
-        ((1, 0, 0, 0, 0), 1),
-        ((0, 1, 0, 0, 0), 1),
-        ((0, 0, 1, 0, 0), 1),
-        ((0, 0, 0, 0, 1), 1),
-        ((2, 1, 0, 0, 0), 2),
-        ((0, 0, 5, 0, 5), 0),
-        ((5, 3, 0, 0, 1), 3),
+        ((0, 0, 0, 0), 0),
+        ((1, 0, 0, 0), 1),
+        ((0, 1, 0, 0), 1),
+        ((0, 0, 1, 0), 1),
+        ((0, 0, 0, 1), 1),
+        ((2, 1, 0, 0), 2),
+        ((0, 0, 5, 5), 0),
+        ((5, 3, 0, 1), 3),
     ],
 )
 def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
     codes: Sequence[int], wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = [each.tests for each in RUNS]
+    begun: list[str] = []
 
     def run(given: Sequence[str], *, told: bool) -> tuple[int, Counter[str]]:
         del told
+        begun.append(given[-1])
         return codes[order.index(given[-1])], Counter(passed=1)
 
     monkeypatch.setattr(run_tests, "run", run)
 
     assert run_tests.main([]) == wanted
-    assert capsys.readouterr().out == "tests: 5 passed, 0 failed, 0 skipped\n"
+    assert sorted(begun) == sorted(order)
+    assert [name for name in begun if name in {"beside", "faults", "alone"}] == ["beside", "faults", "alone"]
+    assert capsys.readouterr().out == "tests: 4 passed, 0 failed, 0 skipped\n"
 
 
 @pytest.mark.parametrize("marked", [None, *run_tests.NAMED])
