@@ -33,6 +33,7 @@ NAMED: Mapping[str, Sequence[str]] = {
     "long": (
         "integration/test_demonstration.py",
         "integration/test_growth.py",
+        "integration/test_growth_of_commands.py",
         "saga/test_sagas.py",
         "saga/test_seeded_bugs.py",
     ),
