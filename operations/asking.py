@@ -16,7 +16,7 @@ from operations.journal import record
 from operations.orders import Dossier, dossiers, these
 from operations.places import Database, Estate
 from operations.recovery import Sagas, Sending, needs_fen, settlement_commands, voucher_commands
-from operations.walks import counted
+from operations.walks import counted, read_keys
 from shared.kernel.calendar import year_closes_at
 
 SENT_MAX = 500
@@ -30,9 +30,12 @@ PLANS: Mapping[str, Callable[[Dossier, Sagas], list[Sending]]] = {
 }
 
 _SAGAS = """
+WITH s AS (
+    SELECT * FROM saga WHERE id = ANY($1::uuid[]) AND kind = 'purchase'
+    UNION ALL SELECT * FROM saga WHERE order_id = ANY($1::uuid[]) AND kind <> 'purchase'
+)
 SELECT s.id, s.kind, s.order_id, s.state, s.number, s.claim_id, s.paid_fen, r.lines
-FROM saga s LEFT JOIN refund r ON r.id = s.id
-WHERE s.id = ANY($1::uuid[]) OR (s.kind <> 'purchase' AND s.order_id = ANY($1::uuid[])) ORDER BY s.id
+FROM s LEFT JOIN refund r ON r.id = s.id ORDER BY s.id
 """
 _AVAILABLE = """
 SELECT a.enterprise_id, a.year, a.available_fen, a.closed FROM quota_account a
@@ -141,9 +144,8 @@ class Asking:
 
     async def _with_sagas(self, page: Sequence[Dossier]) -> list[tuple[Dossier, Sagas]]:
         by_order: dict[UUID, list[Any]] = defaultdict(list)
-        async with self._estate["order"].reading() as connection:
-            for row in await connection.fetch(_SAGAS, [one.order["id"] for one in page]):
-                by_order[row["order_id"]].append(row)
+        for row in await read_keys(self._estate["order"], _SAGAS, [one.order["id"] for one in page]):
+            by_order[row["order_id"]].append(row)
         return [(one, _sagas(by_order[one.order["id"]])) for one in page]
 
     async def _send(self, sendings: Sequence[Sending]) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from operations.cursors import Reading, own_facts, readings, streams_of
 from operations.differences import LISTED_MAX, Check, Difference, Rule, Told, unheard
 from operations.orders import Dossier, dossiers, strangers, these
-from operations.walks import PAGE, Books, Row, Rows, counted, read
+from operations.walks import PAGE, Books, Row, Rows, counted, read, read_keys
 from services.order.domain.saga import RESTING
 from services.settlement.domain.states import LIVE_ITEMS, ItemState
 
@@ -202,9 +202,11 @@ def _copy_differences(one: Dossier) -> list[Difference]:
 async def _check_balances(books: Mapping[str, Books], check: Check, *, told: Told) -> None:
     """Order's copies of the balances, which its quotes are made from, are those of the ledger."""
     after = UUID(int=0)
-    while accounts := await read(books["voucher"], _ACCOUNTS, after, PAGE):
+    while accounts := await read_keys(books["voucher"], _ACCOUNTS, after, PAGE):
         owners = [row["enterprise_id"] for row in accounts], [row["year"] for row in accounts]
-        copies = {(row["enterprise_id"], row["year"]): row for row in await read(books["order"], _BALANCES, *owners)}
+        copies = {
+            (row["enterprise_id"], row["year"]): row for row in await read_keys(books["order"], _BALANCES, *owners)
+        }
         for row in accounts:
             copy = copies.get((row["enterprise_id"], row["year"]))
             if copy is not None and copy["available_fen"] != row["available_fen"]:

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from operations.walks import Books, Row, Walk, literal
+from shared.kernel.refusals import bug
+from shared.runtime.messaging.resend import Unread
 
 _OWN = """
 SELECT aggregate_type, aggregate_id, max(version) AS newest,
@@ -13,7 +16,8 @@ SELECT aggregate_type, aggregate_id, max(version) AS newest,
 FROM fact GROUP BY aggregate_type, aggregate_id ORDER BY aggregate_type, aggregate_id
 """
 _NEWEST = """
-SELECT aggregate_id, max(version) AS newest FROM fact WHERE aggregate_type = {}
+SELECT aggregate_id, max(version) AS newest, min(recorded_at) AS first_at, max(recorded_at) AS last_at
+FROM fact WHERE aggregate_type = {}
 GROUP BY aggregate_id ORDER BY aggregate_id
 """
 _CURSORS = "SELECT aggregate_id, version FROM cursor WHERE stream = {} ORDER BY aggregate_id"
@@ -29,11 +33,20 @@ class Reading:
     newest: int
     at: int
     gapless: bool = True
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    """When its first and its last fact were recorded; None where the producer knows none."""
 
     @property
     def producer(self) -> str:
         """The service that emits the stream."""
         return self.stream.partition(".")[0]
+
+    def unread(self, after: int) -> Unread:
+        """Its facts after a version, to be said again."""
+        if self.first_at is None or self.last_at is None:
+            bug(f"{self.producer} knows no fact of {self.aggregate_id}")
+        return Unread(aggregate_id=self.aggregate_id, after=after, first_at=self.first_at, last_at=self.last_at)
 
 
 async def own_facts(books: Mapping[str, Books], producer: str) -> AsyncIterator[Reading]:
@@ -69,6 +82,8 @@ async def readings(books: Mapping[str, Books], *, consumer: str, stream: str) ->
                 consumer=consumer,
                 aggregate_id=aggregate_id,
                 newest=fact["newest"] if fact is not None else 0,
+                first_at=fact["first_at"] if fact is not None else None,
+                last_at=fact["last_at"] if fact is not None else None,
                 at=cursor["version"] if cursor is not None else 0,
             )
         await cursors.close()

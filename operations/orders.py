@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import UUID
 
-from operations.walks import PAGE, Books, Row, Rows, Walk, read
+from operations.walks import PAGE, Books, Row, Rows, Walk, read_keys
 
 _ORDER = """
 SELECT id, number, state, enterprise_id, year, fee_fen, voucher_fen, refunded_voucher_fen, claim_id, paid_fen,
@@ -16,7 +16,7 @@ _ORDERS = f"{_ORDER} WHERE id > $1 ORDER BY id LIMIT $2"
 _THESE_ORDERS = f"{_ORDER} WHERE id = ANY($1::uuid[]) ORDER BY id"
 _LINES = """
 SELECT l.order_id, l.line, l.voucher_fen, EXISTS (
-    SELECT FROM refund r WHERE r.order_id = l.order_id AND r.state = 'returned' AND l.line = ANY(r.lines)
+    SELECT FROM refund r WHERE r.order_id = l.order_id AND r.state = 'returned' AND l.line = ANY(r.lines) OFFSET 0
 ) AS refunded FROM order_line l WHERE l.order_id = ANY($1::uuid[]) ORDER BY l.order_id, l.line
 """
 _HOLDS = "SELECT order_id, quota_account_id, state, claim_id FROM hold WHERE order_id = ANY($1::uuid[])"
@@ -73,7 +73,7 @@ async def dossiers(books: Mapping[str, Books], *, flows: bool = True) -> AsyncIt
             connection = await stack.enter_async_context(books["voucher"].reading())
             ledger = await Walk.open(connection, _FLOWS)
         after = UUID(int=0)
-        while orders := await read(books["order"], _ORDERS, after, PAGE):
+        while orders := await read_keys(books["order"], _ORDERS, after, PAGE):
             ids = [order["id"] for order in orders]
             yield await _page(books, orders, await ledger.of(set(ids), key="order_id") if ledger is not None else {})
             after = ids[-1]
@@ -85,18 +85,18 @@ async def these(books: Mapping[str, Books], ids: Sequence[UUID], *, flows: bool 
     """Some orders as they are now, in pages; without `flows` the ledger is not read."""
     for start in range(0, len(ids), PAGE):
         some = list(ids[start : start + PAGE])
-        found = await read(books["voucher"], _FLOWS_OF_THESE, some) if flows else ()
-        orders = await read(books["order"], _THESE_ORDERS, some)
+        found = await read_keys(books["voucher"], _FLOWS_OF_THESE, some) if flows else ()
+        orders = await read_keys(books["order"], _THESE_ORDERS, some)
         yield await _page(books, orders, {row["order_id"]: row for row in found})
 
 
 async def _page(books: Mapping[str, Books], orders: Rows, flows: Mapping[UUID, Row]) -> list[Dossier]:
     ids = [order["id"] for order in orders]
-    lines = _by_order(await read(books["order"], _LINES, ids))
-    holds = {row["order_id"]: row for row in await read(books["voucher"], _HOLDS, ids)}
-    held = _by_order(await read(books["voucher"], _HELD, ids))
-    items = _by_order(await read(books["settlement"], _ITEMS, ids))
-    copies = {row["order_id"]: row for row in await read(books["settlement"], _COPIES, ids)}
+    lines = _by_order(await read_keys(books["order"], _LINES, ids))
+    holds = {row["order_id"]: row for row in await read_keys(books["voucher"], _HOLDS, ids)}
+    held = _by_order(await read_keys(books["voucher"], _HELD, ids))
+    items = _by_order(await read_keys(books["settlement"], _ITEMS, ids))
+    copies = {row["order_id"]: row for row in await read_keys(books["settlement"], _COPIES, ids)}
     return [
         Dossier(
             order=order,
@@ -122,8 +122,8 @@ async def strangers(books: Mapping[str, Books], service: str) -> AsyncIterator[R
     """Holds of voucher, or items of settlement, of orders that the order service does not know."""
     statement = {"voucher": _HOLDS_PAGE, "settlement": _ITEMS_PAGE}[service]
     after = UUID(int=0)
-    while rows := await read(books[service], statement, after, PAGE):
-        known = {row["id"] for row in await read(books["order"], _KNOWN, [row["order_id"] for row in rows])}
+    while rows := await read_keys(books[service], statement, after, PAGE):
+        known = {row["id"] for row in await read_keys(books["order"], _KNOWN, [row["order_id"] for row in rows])}
         for row in rows:
             if row["order_id"] not in known:
                 yield row

@@ -115,6 +115,7 @@ async def open_database(stack: AsyncExitStack, service: str, url: str) -> Databa
         "statement_timeout": str(STATEMENT_TIMEOUT_S * 1_000),
         # Pages are few and large, and each is planned for what it is given.
         "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
         "lock_timeout": str(LOCK_TIMEOUT_S * 1_000),
         "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_S * 1_000),
     }

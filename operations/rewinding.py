@@ -136,5 +136,6 @@ async def _set_back(call: Call, estate: Estate, consumer: str, stream: str, batc
             )
     if again:
         await wait_for_room(estate[producer])
+        unread = [one.unread(version) for one, version in zip(batch, to, strict=True)]
         async with estate[producer].writing() as work:
-            await resend_after(work.connection, stream=stream, aggregates=list(zip(ids, to, strict=True)))
+            await resend_after(work.connection, stream=stream, aggregates=unread)

@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 _NAMES = count(1)
+_BY_KEYS = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
 class Books(Protocol):
@@ -36,6 +37,17 @@ class Books(Protocol):
 async def read(books: Books, statement: str, *arguments: object) -> Rows:
     """The rows of one statement."""
     async with books.reading() as connection:
+        rows: Rows = await connection.fetch(statement, *arguments)
+        return rows
+
+
+async def read_keys(books: Books, statement: str, *arguments: object) -> Rows:
+    """The rows of one page, found by their keys.
+
+    For a page of many keys the planner would read a table of some size whole, and each time.
+    """
+    async with books.reading() as connection, connection.transaction(readonly=True):
+        await connection.execute(_BY_KEYS)
         rows: Rows = await connection.fetch(statement, *arguments)
         return rows
 

@@ -46,6 +46,7 @@ TESTS = Path(__file__).parent
 FIRST = (
     "integration/test_demonstration.py",
     "integration/test_growth.py",
+    "integration/test_growth_of_commands.py",
     "saga/test_sagas.py",
     "saga/test_seeded_bugs.py",
     "integration/test_base_images.py",

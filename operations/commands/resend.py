@@ -13,7 +13,7 @@ from operations.lane import NO_ROOM, wait_for_room
 from operations.places import Database, Estate, WrongUse, open_estate, service_names
 from operations.report import Code, Report, table
 from operations.rewinding import CARRY_STATE, renew
-from shared.runtime.messaging.resend import Selection, count_facts, resend_after, resend_batch
+from shared.runtime.messaging.resend import Selection, Unread, count_facts, resend_after, resend_batch
 
 ACT = "resend_facts"
 AGGREGATES_MAX = 500
@@ -175,13 +175,13 @@ async def catch_up(call: Call, estate: Estate, consumer: str, *, act: bool, stre
     """What a consumer lacks; with `act` the producers say it again. Ends early where a lane is full and stays so."""
     found = CaughtUp()
     for one in [stream] if stream else streams_of(estate, consumer):
-        batch: list[tuple[UUID, int]] = []
+        batch: list[Unread] = []
         async for reading in readings(estate, consumer=consumer, stream=one):
             if reading.at >= reading.newest:
                 continue
             aggregates, facts = found.lacking.get(one, (0, 0))
             found.lacking[one] = (aggregates + 1, facts + reading.newest - reading.at)
-            batch.append((reading.aggregate_id, reading.at))
+            batch.append(reading.unread(reading.at))
             if len(batch) == AGGREGATES_MAX:
                 if act and not await _say(call, estate, one, consumer, batch=batch, found=found):
                     return found
@@ -192,7 +192,7 @@ async def catch_up(call: Call, estate: Estate, consumer: str, *, act: bool, stre
 
 
 async def _say(  # noqa: PLR0913 - the parts of one batch
-    call: Call, estate: Estate, stream: str, consumer: str, *, batch: list[tuple[UUID, int]], found: CaughtUp
+    call: Call, estate: Estate, stream: str, consumer: str, *, batch: list[Unread], found: CaughtUp
 ) -> bool:
     producer = estate[stream.partition(".")[0]]
     found.done = await wait_for_room(producer)

@@ -45,8 +45,7 @@ CLIENT_ISSUER = "http://127.0.0.1:8080"
 SETTLE_S = 30.0
 UNDER_WAY = (
     "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM resend) AS outbox,"
-    " (SELECT count(*) FROM retry) AS retry,"
-    " (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers"
+    " (SELECT count(*) FROM retry) AS retry, (SELECT count(*) FROM timer WHERE due_at <= $1) AS timers"
 )
 """What a service has still to do; $1 is its business time."""
 _SECRET = base64.b64encode(bytes(range(32))).decode()

@@ -40,7 +40,7 @@ def rows(server_folder: Callable[[], Path]) -> list[Row]:
 
     async def grown() -> list[Row]:
         measured = {}
-        await _prefer_indexes(server.admin_dsn)
+        await prefer_indexes(server.admin_dsn)
         platform = await migrated(folder, server, state, lambda _: None)
         await platform.begin()
         async with platform.quiet() as world:
@@ -57,7 +57,7 @@ def rows(server_folder: Callable[[], Path]) -> list[Row]:
         return asyncio.run(grown())
 
 
-async def _prefer_indexes(dsn: str) -> None:
+async def prefer_indexes(dsn: str) -> None:
     """Read in sequence only what no index serves.
 
     At a few thousand rows a sequential plan is often the cheapest, and which plan is chosen wavers with the sample. The

@@ -48,16 +48,15 @@ _RESEND_AFTER = f"""
 WITH said AS (
     SELECT f.event_id, f.recorded_at, row_number() OVER (ORDER BY f.aggregate_id, f.version) - 1 AS place
     FROM fact f JOIN unnest($2::uuid[], $3::int[]) AS k(id, version) ON f.aggregate_id = k.id AND f.version > k.version
-    WHERE f.aggregate_type = $1
+    WHERE f.aggregate_type = $1 AND f.recorded_at BETWEEN $4 AND $5
 ), written AS ({_INSERT})
 SELECT count(*) FROM said
 """  # noqa: S608 - our own text
-_NEXT = """
-SELECT r.id, f.aggregate_type, f.body
-FROM (SELECT * FROM resend ORDER BY id LIMIT 1) r
-CROSS JOIN LATERAL unnest(r.event_ids) WITH ORDINALITY AS k(event_id, place)
-LEFT JOIN fact f ON f.event_id = k.event_id AND f.recorded_at BETWEEN r.recorded_from AND r.recorded_to
-ORDER BY k.place
+_NEXT = "SELECT id, event_ids, recorded_from, recorded_to FROM resend ORDER BY id LIMIT 1"
+# Only the partitions of these moments are looked into.
+_FACTS = """
+SELECT event_id, aggregate_type, body FROM fact
+WHERE event_id = ANY($1::uuid[]) AND recorded_at BETWEEN $2 AND $3
 """
 
 
@@ -95,10 +94,23 @@ async def resend_batch(connection: Connection, wanted: Selection, *, limit: int 
     return (0, None) if row is None else (row["facts"], row["event_id"])
 
 
-async def resend_after(connection: Connection, *, stream: str, aggregates: Sequence[tuple[UUID, int]]) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An aggregate, the version after which its facts are wanted, and when the first and last of all were recorded."""
+
+    aggregate_id: UUID
+    after: int
+    first_at: datetime
+    last_at: datetime
+
+
+async def resend_after(connection: Connection, *, stream: str, aggregates: Sequence[Unread]) -> int:
     """Put the facts of aggregates after a version into the lane; returns how many."""
-    ids, versions = [key for key, _ in aggregates], [version for _, version in aggregates]
-    count: int = await connection.fetchval(_RESEND_AFTER, stream.partition(".")[2], ids, versions)
+    ids, versions = [one.aggregate_id for one in aggregates], [one.after for one in aggregates]
+    first_at, last_at = min(one.first_at for one in aggregates), max(one.last_at for one in aggregates)
+    aggregate_type = stream.partition(".")[2]
+    # Only the partitions of these moments are looked into.
+    count: int = await connection.fetchval(_RESEND_AFTER, aggregate_type, ids, versions, first_at, last_at)
     return count
 
 
@@ -110,8 +122,9 @@ async def has_room(connection: Connection) -> bool:
 
 async def next_again(connection: Connection, *, service: str) -> Again | None:
     """The oldest row of the lane; None where it is empty."""
-    rows = await connection.fetch(_NEXT)
-    if not rows:
+    row = await connection.fetchrow(_NEXT)
+    if row is None:
         return None
-    facts = [(fact_key(f"{service}.{row['aggregate_type']}"), row["body"]) for row in rows if row["body"] is not None]
-    return Again(row_id=rows[0]["id"], facts=facts)
+    rows = await connection.fetch(_FACTS, row["event_ids"], row["recorded_from"], row["recorded_to"])
+    kept = {one["event_id"]: (fact_key(f"{service}.{one['aggregate_type']}"), one["body"]) for one in rows}
+    return Again(row_id=row["id"], facts=[kept[event_id] for event_id in row["event_ids"] if event_id in kept])

@@ -100,7 +100,7 @@ SPELLINGS = [
     "https://.example.com/",
     "https://%31%32%37.0.0.1/",
     "https://ex%61mple.com/",
-]  # noqa: E501
+]
 # With blanks, line ends or characters that nobody sees within them.
 ODD = (
     "https://example.com/\r\nHost:x",
