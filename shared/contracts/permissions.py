@@ -112,7 +112,7 @@ class Permission(StrEnum):
     ORDER_EVALUATION_FILE = "order:evaluation:file"
     ORDER_EVENT_READ = "order:event:read"
     ORDER_WEBHOOK_MANAGE = "order:webhook:manage"
-    ORDER_WEBHOOK_HOST_APPROVE = "order:webhook_host:approve"
+    ORDER_HOST_APPROVE = "order:host:approve"
 
     SETTLEMENT_CLAIM_FILE = "settlement:claim:file"
     SETTLEMENT_CLAIM_WITHDRAW = "settlement:claim:withdraw"
@@ -236,7 +236,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.VOUCHER_PLAN_PUBLISH,
             P.VOUCHER_REVOCATION_APPROVE,
             P.ORDER_ESCALATION_DECIDE,
-            P.ORDER_WEBHOOK_HOST_APPROVE,
+            P.ORDER_HOST_APPROVE,
             P.SETTLEMENT_OVERRIDE_PROPOSE,
             P.PLATFORM_REPLAY_APPROVE,
         },

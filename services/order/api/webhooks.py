@@ -37,10 +37,8 @@ from shared.runtime.work import PermissionMissing
 router = APIRouter(tags=["回调"])
 
 Manager = Annotated[Principal, Depends(require(Permission.ORDER_WEBHOOK_MANAGE))]
-Approver = Annotated[Principal, Depends(require(Permission.ORDER_WEBHOOK_HOST_APPROVE))]
-HostReader = Annotated[
-    Principal, Depends(require_any(Permission.ORDER_WEBHOOK_MANAGE, Permission.ORDER_WEBHOOK_HOST_APPROVE))
-]
+Approver = Annotated[Principal, Depends(require(Permission.ORDER_HOST_APPROVE))]
+HostReader = Annotated[Principal, Depends(require_any(Permission.ORDER_WEBHOOK_MANAGE, Permission.ORDER_HOST_APPROVE))]
 
 
 class EndpointBody(Body):

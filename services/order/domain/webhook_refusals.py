@@ -8,7 +8,7 @@ class WebhookTargetRefused(Refusal):
 
     code = "webhook.target_refused"
     kind = RefusalKind.RULE
-    zh = "该回调地址不可用：{reason}。须为 https 地址，主机为公网域名，不含用户信息和片段。"
+    zh = "该回调地址不可用：{reason}。须为加密传输的网址，主机为公网域名，不含用户信息和片段。"
 
 
 class WebhookEndpointNotFound(Refusal):

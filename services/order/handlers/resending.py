@@ -19,7 +19,7 @@ from services.order.domain.webhooks import RESEND_MAX, Cause, DeliveryState, End
 from services.order.handlers.webhooks import EndpointCommand, machine_now, open_own, provider_of
 from services.order.store import deliveries, webhooks
 from services.order.store.deliveries import DELIVERIES, NewDelivery
-from services.order.store.webhooks import Endpoint
+from services.order.store.webhooks import WebhookEndpoint
 from services.order.webhooks.waiting import FeedNews
 from shared.runtime.work import Actor, Work
 
@@ -133,7 +133,7 @@ async def forget_deliveries(work: Work) -> int:
     return await deliveries.forget_ended(work, before=machine_now(work) - KEPT, limit=FORGET_MAX)
 
 
-async def _open_active(work: Work, endpoint_id: UUID, *, by: Actor) -> Endpoint:
+async def _open_active(work: Work, endpoint_id: UUID, *, by: Actor) -> WebhookEndpoint:
     """The actor's endpoint with room for more deliveries. Raises: Refusal."""
     endpoint = await open_own(work, endpoint_id, by=by, expected_version=None)
     if endpoint.state != EndpointState.ACTIVE:
@@ -145,7 +145,7 @@ async def _open_active(work: Work, endpoint_id: UUID, *, by: Actor) -> Endpoint:
 
 def _new(  # noqa: PLR0913 - the parts of a delivery
     work: Work,
-    endpoint: Endpoint,
+    endpoint: WebhookEndpoint,
     *,
     cause: Cause,
     seq: int | None,
@@ -170,14 +170,14 @@ def _new(  # noqa: PLR0913 - the parts of a delivery
     )
 
 
-async def _insert(work: Work, endpoint: Endpoint, made: Sequence[NewDelivery]) -> None:
+async def _insert(work: Work, endpoint: WebhookEndpoint, made: Sequence[NewDelivery]) -> None:
     work.insert(DELIVERIES, made)
     # What somebody asks for is tried at once, also where the lane rests after failures.
     await webhooks.wake(work, endpoint.id)
     work.after_commit.append(work.ports.get(FeedNews).tell)
 
 
-async def _make(work: Work, endpoint: Endpoint, delivery: NewDelivery) -> DeliveryResult:
+async def _make(work: Work, endpoint: WebhookEndpoint, delivery: NewDelivery) -> DeliveryResult:
     await _insert(work, endpoint, [delivery])
     return DeliveryResult(
         id=delivery.id,

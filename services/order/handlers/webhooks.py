@@ -19,7 +19,7 @@ from services.order.domain.webhooks import (
 )
 from services.order.sealing import WebhookSeal
 from services.order.store import webhooks as store
-from services.order.store.webhooks import Endpoint
+from services.order.store.webhooks import WebhookEndpoint
 from services.order.webhooks.client import WebhookClient
 from services.order.webhooks.signing import new_secret, secret_text
 from services.order.webhooks.targets import check_target
@@ -100,7 +100,7 @@ async def create_endpoint(work: Work, command: CreateEndpoint) -> EndpointResult
     await store.act_alone(work, provider_id)
     if await store.count_endpoints(work.connection, provider_id) >= ENDPOINTS_MAX:
         raise WebhookEndpointsTooMany(endpoints_max=ENDPOINTS_MAX)
-    endpoint = Endpoint(
+    endpoint = WebhookEndpoint(
         id=work.new_id(),
         provider_id=provider_id,
         url=target.url,
@@ -233,7 +233,7 @@ async def decide_host(work: Work, command: DecideHost) -> HostResult:
     return HostResult(id=host.id, host=host.host, state=state.value, version=host.version + 1)
 
 
-async def open_own(work: Work, endpoint_id: UUID, *, by: Actor, expected_version: int | None) -> Endpoint:
+async def open_own(work: Work, endpoint_id: UUID, *, by: Actor, expected_version: int | None) -> WebhookEndpoint:
     """The actor's endpoint, locked. Raises: WebhookEndpointNotFound, VersionMismatch."""
     endpoint = await store.lock(work.connection, endpoint_id, provider_id=provider_of(by))
     if endpoint is None:
@@ -255,7 +255,7 @@ def machine_now(work: Work) -> datetime:
     return work.ports.get(BusinessClock).machine_now()
 
 
-async def _ask_for_host(work: Work, endpoint: Endpoint) -> None:
+async def _ask_for_host(work: Work, endpoint: WebhookEndpoint) -> None:
     if await store.request_host(work, provider_id=endpoint.provider_id, host=endpoint.host):
         work.notify(
             Notice(
@@ -275,7 +275,7 @@ async def _add_secret(work: Work, endpoint_id: UUID) -> str:
     return secret_text(secret)
 
 
-def _decide(work: Work, endpoint: Endpoint, by: Actor, *, act: str) -> None:
+def _decide(work: Work, endpoint: WebhookEndpoint, by: Actor, *, act: str) -> None:
     work.decide(
         Decision(
             subject_type="webhook_endpoint",
@@ -290,7 +290,7 @@ def _decide(work: Work, endpoint: Endpoint, by: Actor, *, act: str) -> None:
 
 
 def _result(
-    endpoint: Endpoint, *, secret: str | None = None, former_secret_until: datetime | None = None
+    endpoint: WebhookEndpoint, *, secret: str | None = None, former_secret_until: datetime | None = None
 ) -> EndpointResult:
     return EndpointResult(
         id=endpoint.id,

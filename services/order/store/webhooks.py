@@ -40,7 +40,7 @@ ORDER BY d.seq LIMIT $6
 """
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class WebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An endpoint as its owner changes it."""
 
     id: UUID
@@ -60,11 +60,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     paused_until: datetime | None = None
 
 
-_OWNERS = tuple(Endpoint.__struct_fields__)
+_OWNERS = tuple(WebhookEndpoint.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class WebhookHost:
     """A host that a provider asked for."""
 
     id: UUID
@@ -91,18 +91,18 @@ async def newest_event(connection: Connection) -> int:
     return seq
 
 
-async def add(work: Work, endpoint: Endpoint) -> None:
+async def add(work: Work, endpoint: WebhookEndpoint) -> None:
     """Keep a new endpoint."""
     await execute(work.connection, insert(WEBHOOK_ENDPOINT).values(msgspec.structs.asdict(endpoint)))
 
 
-async def change(work: Work, endpoint: Endpoint) -> None:
+async def change(work: Work, endpoint: WebhookEndpoint) -> None:
     """Write an endpoint that is locked."""
     values = msgspec.structs.asdict(endpoint)
     await execute(work.connection, update(WEBHOOK_ENDPOINT).where(WEBHOOK_ENDPOINT.c.id == endpoint.id).values(values))
 
 
-async def lock(connection: Connection, endpoint_id: UUID, *, provider_id: UUID) -> Endpoint | None:
+async def lock(connection: Connection, endpoint_id: UUID, *, provider_id: UUID) -> WebhookEndpoint | None:
     """An endpoint of a provider that is not deleted, locked until the commit."""
     statement = (
         select(*(WEBHOOK_ENDPOINT.c[name] for name in _OWNERS))
@@ -114,7 +114,7 @@ async def lock(connection: Connection, endpoint_id: UUID, *, provider_id: UUID) 
         .with_for_update()
     )
     row = await fetch_one(connection, statement)
-    return None if row is None else Endpoint(**dict(row))
+    return None if row is None else WebhookEndpoint(**dict(row))
 
 
 async def request_host(work: Work, *, provider_id: UUID, host: str) -> bool:
@@ -123,14 +123,14 @@ async def request_host(work: Work, *, provider_id: UUID, host: str) -> bool:
     return found is not None
 
 
-async def lock_host(connection: Connection, host_id: UUID) -> Host | None:
+async def lock_host(connection: Connection, host_id: UUID) -> WebhookHost | None:
     """A host that was asked for, locked until the commit."""
     columns = (WEBHOOK_HOST.c[name] for name in ("id", "provider_id", "host", "state", "version"))
     row = await fetch_one(connection, select(*columns).where(WEBHOOK_HOST.c.id == host_id).with_for_update())
-    return None if row is None else Host(**dict(row))
+    return None if row is None else WebhookHost(**dict(row))
 
 
-async def decide_host(work: Work, host: Host, *, state: str, reason: str, by: UUID | None) -> None:
+async def decide_host(work: Work, host: WebhookHost, *, state: str, reason: str, by: UUID | None) -> None:
     """Write the operator's decision."""
     values = {
         "state": state,

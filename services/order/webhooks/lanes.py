@@ -44,7 +44,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class LaneBatch:
     """What is to be sent next on a lane, and the sealed secrets that sign it."""
 
     endpoint_id: UUID
@@ -54,14 +54,14 @@ class Batch:
     secrets: Sequence[tuple[UUID, bytes]]
 
 
-async def begin_lane(work: Work, endpoint_id: UUID, *, owner: str) -> Batch | None:
+async def begin_lane(work: Work, endpoint_id: UUID, *, owner: str) -> LaneBatch | None:
     """Take a lane and the first batch; None where another process has it, or nothing is due."""
     now = _machine_now(work)
     epoch = await store.take_lane(work, endpoint_id, owner=owner, now=now, until=now + LEASE)
     return None if epoch is None else await _next(work, endpoint_id, epoch, resting_until=None)
 
 
-async def go_on(work: Work, batch: Batch, attempts: Sequence[Attempt]) -> Batch | None:
+async def go_on(work: Work, batch: LaneBatch, attempts: Sequence[Attempt]) -> LaneBatch | None:
     """Write the outcomes of a batch and take the next one; None when the lane is given back, or was lost."""
     endpoint = await store.open_endpoint(work.connection, batch.endpoint_id)
     if endpoint is None or endpoint.lane_epoch != batch.epoch:
@@ -78,12 +78,12 @@ async def go_on(work: Work, batch: Batch, attempts: Sequence[Attempt]) -> Batch 
     return await _next(work, batch.endpoint_id, batch.epoch, resting_until=max(pauses, default=None))
 
 
-async def give_back(work: Work, batch: Batch) -> None:
+async def give_back(work: Work, batch: LaneBatch) -> None:
     """Let another process have the lane at once; what was sent meanwhile may be sent again."""
     await store.release_lane(work, batch.endpoint_id, epoch=batch.epoch, paused_until=None)
 
 
-async def _next(work: Work, endpoint_id: UUID, epoch: int, *, resting_until: datetime | None) -> Batch | None:
+async def _next(work: Work, endpoint_id: UUID, epoch: int, *, resting_until: datetime | None) -> LaneBatch | None:
     endpoint = await store.open_endpoint(work.connection, endpoint_id)
     if endpoint is None or endpoint.state is not EndpointState.ACTIVE or not endpoint.approved or resting_until:
         await store.release_lane(work, endpoint_id, epoch=epoch, paused_until=resting_until)
@@ -96,7 +96,7 @@ async def _next(work: Work, endpoint_id: UUID, epoch: int, *, resting_until: dat
         return None
     await store.renew_lane(work, endpoint_id, epoch=epoch, until=now + LEASE)
     secrets = await store.find_secrets(work.connection, endpoint_id, now=now)
-    return Batch(endpoint_id=endpoint_id, epoch=epoch, url=endpoint.url, due=due, secrets=secrets)
+    return LaneBatch(endpoint_id=endpoint_id, epoch=epoch, url=endpoint.url, due=due, secrets=secrets)
 
 
 async def _due(
@@ -161,7 +161,7 @@ async def _judge(work: Work, endpoint: OpenEndpoint, attempts: Sequence[Attempt]
         return failures
     if any(outcome.gone for outcome in outcomes):
         state, reason = EndpointState.DISABLED, DisabledReason.GONE.value
-        _tell(work, endpoint, event="webhook.disabled", text="回调端点返回 410，已停用；恢复后请重新启用。")
+        _tell(work, endpoint, event="webhook.disabled", text="回调端点答复不再接收，已停用；恢复后请重新启用。")
     elif failing_since is not None and rules.is_to_be_disabled(failing_since, now=now):
         state, reason = EndpointState.DISABLED, DisabledReason.FAILING.value
         _tell(

@@ -21,7 +21,7 @@ from services.order.store.deliveries import Due
 from services.order.webhooks import lanes
 from services.order.webhooks.client import CONNECTIONS_MAX, WebhookClient
 from services.order.webhooks.keys import PlatformKeys
-from services.order.webhooks.lanes import Attempt, Batch
+from services.order.webhooks.lanes import Attempt, LaneBatch
 from services.order.webhooks.signing import signatures
 from services.order.webhooks.waiting import FeedNews
 from shared.kernel.refusals import invariant
@@ -90,7 +90,7 @@ class Sender:
 
     async def _serve(self, endpoint_id: UUID) -> None:
         """Deliver what is due on one lane, batch by batch, until nothing is."""
-        batch: Batch | None = None
+        batch: LaneBatch | None = None
         try:
             async with self._runtime.work() as work:
                 batch = await lanes.begin_lane(work, endpoint_id, owner=self._runtime.owner)
@@ -109,12 +109,12 @@ class Sender:
         finally:
             self._lanes.pop(endpoint_id, None)
 
-    async def _give_back(self, batch: Batch) -> None:
+    async def _give_back(self, batch: LaneBatch) -> None:
         with contextlib.suppress(Exception):
             async with self._runtime.work() as work:
                 await lanes.give_back(work, batch)
 
-    async def _send(self, batch: Batch) -> Sequence[Attempt]:
+    async def _send(self, batch: LaneBatch) -> Sequence[Attempt]:
         async with self._runtime.reading() as connection:
             keys = await self._keys.live(connection)
         opened = [self._seal.open(sealed, record_id=secret_id) for secret_id, sealed in batch.secrets]

@@ -95,7 +95,7 @@ def check_target(url: str, *, local: bool = False) -> Target:
 
 def _check_parts(parts: SplitResult, *, local: bool) -> None:
     if parts.scheme != "https" and not (local and parts.scheme == "http"):
-        raise WebhookTargetRefused(reason="不是 https 地址")
+        raise WebhookTargetRefused(reason="不是加密传输的网址")
     if "@" in parts.netloc or parts.fragment or "#" in parts.geturl():
         raise WebhookTargetRefused(reason="含有用户信息或片段")
     if not parts.hostname or parts.netloc.endswith(":"):

@@ -36,8 +36,21 @@ GAP = "gap: "
 CODE = re.compile(r"`([^`]+)`")
 TEST = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>test_\w+)")
 # What can open a connection to an address of somebody's choice.
-CLIENTS = {"httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "smtplib", "ftplib", "socket"}
+CLIENTS = {
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "requests",
+    "urllib3",
+    "urllib.request",
+    "http.client",
+    "smtplib",
+    "ftplib",
+    "socket",
+}
 MAY_CALL = {
+    "services/order/webhooks/client.py": "calls approved hosts, at addresses that were checked (ADR 0035)",
+    "services/order/webhooks/targets.py": "asks for the addresses of a name, to check them",
     "shared/runtime/bus/declare.py": "asks the broker's own management interface, at deployment",
     "shared/runtime/healthcheck.py": "asks its own process, on its own address",
     "shared/runtime/host/host.py": "listens",
