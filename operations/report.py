@@ -94,6 +94,12 @@ def is_folder(path: Path) -> bool:
     return path.is_dir()
 
 
+def write_lines(file: Path, lines: Sequence[str]) -> Path:
+    """Write a small text file; returns where it is."""
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return file
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Rows as aligned columns; figures to the right."""
     if not rows:

@@ -1,18 +1,20 @@
 """backup and restore of one service's database.
 
 A restore goes into a new database, which takes the old one's name in one transaction once it is whole. The old one is
-kept under another name: nothing here deletes data.
+kept under another name: nothing here deletes data. Several processes load it, and its statistics are made before
+anybody reads it. Extensions belong to the server's administrator: the owner's role could not make them.
 """
 
 import hashlib
 import json
 import os
-from argparse import Namespace
-from collections.abc import AsyncIterator, Mapping
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -21,10 +23,12 @@ import asyncpg
 from operations.commands.base import Call, Subparsers, add_acting, command, dry
 from operations.journal import record
 from operations.places import CONNECT_TIMEOUT_S, NotConfigured, WrongUse, database_url, open_database, service_names
-from operations.programs import find_program, run_program, without_password
-from operations.report import Report, is_folder
+from operations.programs import find_program, read_program, run_program, without_password
+from operations.report import Progress, Report, is_folder, write_lines
 from shared.runtime.sql import DriverConnection
 
+JOBS_MAX = 8
+ANALYZE_TIMEOUT_S = 3_600
 _ABOUT = """
 SELECT current_setting('server_version_num')::int / 10000 AS major, current_database() AS name,
        clock_timestamp() AS taken_at, (SELECT max(recorded_at) FROM fact) AS newest_fact,
@@ -64,8 +68,21 @@ def add(commands: Subparsers) -> None:
     )
     restoring.add_argument("service", choices=service_names())
     restoring.add_argument("--from", dest="source", type=Path, required=True, help="a dump, or a folder: its newest")
+    restoring.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=min(JOBS_MAX, os.cpu_count() or 1),
+        help=f"processes that load and index, 1 to {JOBS_MAX} (default: this machine's processors, at most {JOBS_MAX})",
+    )
     restoring.add_argument("--replace", action="store_true", help="the present database may be set aside (it is kept)")
     add_acting(restoring)
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if not 1 <= jobs <= JOBS_MAX:
+        raise ArgumentTypeError(f"{text} is not between 1 and {JOBS_MAX}")
+    return jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +196,22 @@ def _dump(source: Path, service: str) -> Dump:
 
 @asynccontextmanager
 async def _maintenance(url: str) -> AsyncIterator[DriverConnection]:
-    """A connection beside the service's database, by POSTGRES_ADMIN_URL or the owner's role. Raises: NotConfigured."""
-    admin = os.environ.get("POSTGRES_ADMIN_URL") or urlunsplit(urlsplit(url)._replace(path="/postgres"))
-    try:
-        connection = await asyncpg.connect(admin, timeout=CONNECT_TIMEOUT_S, command_timeout=600)
-    except (OSError, asyncpg.PostgresError, ValueError) as error:
-        raise NotConfigured(f"no connection beside the database (POSTGRES_ADMIN_URL): {error}") from error
+    """A connection beside the service's database. Raises: NotConfigured."""
+    connection = await _connected(url, "postgres")
     try:
         yield connection
     finally:
         await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+
+async def _connected(url: str, database: str) -> DriverConnection:
+    """To a database of a service's server, by POSTGRES_ADMIN_URL or the owner's role. Raises: NotConfigured."""
+    given = os.environ.get("POSTGRES_ADMIN_URL")
+    admin = urlunsplit(urlsplit(given or url)._replace(path=f"/{database}"))
+    try:
+        return await asyncpg.connect(admin, timeout=CONNECT_TIMEOUT_S, command_timeout=600)
+    except (OSError, asyncpg.PostgresError, ValueError) as error:
+        raise NotConfigured(f"no connection to {database} (POSTGRES_ADMIN_URL): {error}") from error
 
 
 async def _refuse_running(connection: DriverConnection, name: str, service: str) -> None:
@@ -222,23 +245,78 @@ async def _restore(  # noqa: PLR0913 - the parts of one restore
     await connection.execute(f"CREATE DATABASE {_quoted(fresh)} OWNER {_quoted(role)} TEMPLATE template0")
     target = urlunsplit(urlsplit(url)._replace(path=f"/{fresh}"))
     shown, secrets = without_password(target)
-    arguments: list[str | Path] = [
-        program,
-        "--no-owner",
-        "--exit-on-error",
-        "--no-password",
-        f"--dbname={shown}",
-        dump.file,
-    ]
-    await run_program(arguments, secrets=secrets, told=lambda: call.progress.tell("restoring", 1))
+    contents = await read_program([program, "--list", dump.file])
+    await _make_extensions(url, fresh, contents)
+    total = sum(1 for line in contents if _is_entry(line))
+    with TemporaryDirectory(prefix="yunquan-restore-") as folder:
+        listed = write_lines(Path(folder) / "contents", [line for line in contents if not _is_of_extension(line)])
+        restoring = _Restoring(call.progress, total=total, jobs=call.given.jobs)
+        arguments: list[str | Path] = [
+            program,
+            "--no-owner",
+            "--exit-on-error",
+            "--no-password",
+            "--verbose",
+            f"--jobs={call.given.jobs}",
+            f"--use-list={listed}",
+            f"--dbname={shown}",
+            dump.file,
+        ]
+        await run_program(arguments, secrets=secrets, told=restoring.tell, heard=restoring.hear)
     await _check_restored(call, dump, target)
     await _copy_grants(connection, like=like, to=fresh)
+
+
+class _Restoring:
+    """Counts what pg_restore says it is at."""
+
+    def __init__(self, progress: Progress, *, total: int, jobs: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        # Several jobs say which entry begins and which has ended, a single one says what it makes.
+        self._marks = (": processing item", ": finished item") if jobs > 1 else (": creating ", ": processing data")
+
+    def hear(self, line: str) -> None:
+        """A line of `--verbose`."""
+        self._done += any(mark in line for mark in self._marks)
+
+    def tell(self) -> None:
+        """Say how far it is."""
+        self._progress.tell("entries restored", min(self._done, self._total), self._total)
+
+
+def _is_entry(line: str) -> bool:
+    return bool(line) and not line.startswith(";")
+
+
+def _is_of_extension(line: str) -> bool:
+    """Whether an entry of a dump's contents makes an extension or comments on one."""
+    # 2; 3079 16385 EXTENSION - vector  /  4021; 0 0 COMMENT - EXTENSION vector
+    words = line.partition(";")[2].split()[2:]
+    return words[:2] == ["EXTENSION", "-"] or words[:3] == ["COMMENT", "-", "EXTENSION"]
+
+
+async def _make_extensions(url: str, database: str, contents: Sequence[str]) -> None:
+    """Make what the dump needs, as the administrator. Raises: NotConfigured where the server does not have it."""
+    found = [line.split()[-1] for line in contents if _is_of_extension(line) and " EXTENSION - " in line]
+    if not found:
+        return
+    inside = await _connected(url, database)
+    try:
+        for name in found:
+            try:
+                await inside.execute(f"CREATE EXTENSION IF NOT EXISTS {_quoted(name)}")
+            except asyncpg.PostgresError as error:
+                raise NotConfigured(f"the dump needs the extension {name} (POSTGRES_ADMIN_URL): {error}") from error
+    finally:
+        await inside.close(timeout=CONNECT_TIMEOUT_S)
 
 
 async def _check_restored(call: Call, dump: Dump, target: str) -> None:
     async with AsyncExitStack() as stack:
         database = await open_database(stack, call.given.service, target)
         async with database.reading() as connection:
+            # Without statistics the first service to start would read whole tables for hours.
+            await connection.execute("ANALYZE", timeout=ANALYZE_TIMEOUT_S)
             about = await connection.fetchrow(_ABOUT)
     if about["schema"] != dump.manifest["schema"]:
         raise WrongUse(f"the restored schema is {about['schema']}, the manifest says {dump.manifest['schema']}")

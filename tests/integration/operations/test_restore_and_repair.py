@@ -1,7 +1,8 @@
 """Fault row 18: one database restored from an older backup, repaired or listed, and nothing doubled."""
 
 from pathlib import Path
-from uuid import UUID
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from services.voucher.proof import prove
 from shared.contracts.messages.identity import OrganisationSuspended
 from tests.factories.world import World, a_party
-from tests.integration.operations.seeded_databases import Desk, Told, rows
+from tests.integration.operations.seeded_databases import Desk, Told, execute, rows, url_of
 
 _MONEY = """
 SELECT granted_fen, available_fen, held_fen, committed_fen, claimed_fen, redeemed_fen, taken_back_fen, enterprise_id
@@ -193,3 +194,34 @@ async def test_a_missing_program_or_database_is_a_matter_of_configuration(
     monkeypatch.delenv("VOUCHER_DATABASE_URL")
     answer = await reading_desk.run("verify")
     assert (answer.code, "VOUCHER_DATABASE_URL" in answer.said) == (78, True)
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+async def test_a_database_with_an_extension_of_the_administrator_is_restored_with_its_statistics(
+    told: Told, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: str
+) -> None:
+    catalog = told.databases["catalog"]
+    server = url_of(catalog, "postgres")
+    await execute(catalog, "CREATE EXTENSION vector")
+    await execute(catalog, "COMMENT ON EXTENSION vector IS 'of the administrator'")
+    owner = f"owner_{uuid4().hex[:8]}"
+    await execute(server, f"CREATE ROLE {owner} LOGIN CREATEDB PASSWORD 'x'")
+    name = catalog.rpartition("/")[2]
+    try:
+        await execute(server, f'ALTER DATABASE "{name}" OWNER TO {owner}')
+        await execute(catalog, f"ALTER SCHEMA public OWNER TO {owner}")
+        await desk.run("backup", "catalog", "--out", str(tmp_path))
+        parts = urlsplit(catalog)
+        # The owner's role may not make an extension; only the administrator may.
+        place = f"{owner}:x@{parts.netloc.rpartition('@')[2]}"
+        monkeypatch.setenv("CATALOG_DATABASE_URL", urlunsplit(parts._replace(netloc=place)))
+        monkeypatch.setenv("POSTGRES_ADMIN_URL", server)
+        answer = await desk.run("restore", "catalog", "--from", str(tmp_path), "--replace", "--yes", "--jobs", jobs)
+        assert answer.code == 0, answer.said
+        assert await rows(catalog, "SELECT count(*) FROM pg_extension WHERE extname = 'vector'") == [(1,)]
+        analysed = "SELECT count(*) > 0 FROM pg_stats WHERE tablename LIKE 'fact%'"
+        assert await rows(catalog, analysed) == [(True,)]
+    finally:
+        for database in (name, (answer.data or {}).get("aside")):
+            await execute(server, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        await execute(server, f"DROP ROLE {owner}")
