@@ -40,6 +40,8 @@ NO_SECRET = {
     "9b98bb640afb610dab530b9afab07bdd0527df1c4e1045cf0a0c07a3db6428f4": "the digest of an image that the overlays name",
     "0123456789ABCDEFGHJKMNPQRSTVWXYZ": "the alphabet of order numbers: Crockford's base 32",
     "0123456789abcdef0123456789abcdef": "the key of containers that live as long as a test",
+    "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo": "the public key of the example of RFC 8037, A.3",
+    "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k": "its thumbprint, there",
     "4bf92f3577b34da6a3ce929d0e0e4736": "the trace of the W3C's own example",
     "0af7651916cd43dd8448eb211c80319c": "as above",
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_": "the alphabet of base 64",

@@ -258,7 +258,13 @@ NO_SENTENCE = re.compile(r"SELECT|\\[dsD]")
 """Queries, whose titles are looked at on their own, and patterns."""
 SPEAKS_OF_FORM = frozenset(
     # The handbook is for engineers, in both languages.
-    {"shared/runtime/validation/wording.py", "services/order/api", "services/identity/api", "shared/handbook"}
+    {
+        "shared/runtime/validation/wording.py",
+        "services/order/api",
+        "services/identity/api",
+        "shared/handbook",
+        "shared/runtime/http/consistency.py",
+    }
 )
 
 
