@@ -55,7 +55,7 @@ GOOD = (
     "https://1a.2b.example.cn/",
 )
 INNER = [
-    "0.0.0.0",  # noqa: S104 - an address to be refused
+    "0.0.0.0",  # noqa: S104 - nothing is bound to it
     "0.1.2.3",
     "10.0.0.1",
     "10.255.255.255",
