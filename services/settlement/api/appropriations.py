@@ -184,7 +184,12 @@ async def read_appropriation(
     return card
 
 
-@router.get("/exports/payments", response_model=views.PaymentsExport, summary="导出拨付清单")
+@router.get(
+    "/exports/payments",
+    response_model=views.PaymentsExport,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    summary="导出拨付清单",
+)
 async def export_payments(
     *,
     request: Request,
