@@ -31,7 +31,12 @@ def period_of(year: int | None, month: str | None) -> Period:
     return period
 
 
-@router.get("/exports/payments", response_model=views.PaymentsExport, summary="导出拨付清单")
+@router.get(
+    "/exports/payments",
+    response_model=views.PaymentsExport,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    summary="导出拨付清单",
+)
 async def export_payments(  # noqa: PLR0913 - the filters of an export
     *,
     request: Request,

@@ -23,14 +23,21 @@ from shared.runtime.service.hot_routes import HotRoute
 from shared.runtime.validation.fields import check_whole
 
 _TAKES = "yunquan_takes"
-_TEXT = {"type": "string"}
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "Idempotency-Key": {
         "description": "同一请求重试时使用同一个键，只会执行一次（1 至 255 个可见 ASCII 字符，可加引号）",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+        "schema": {"type": "string", "pattern": r'^"?[\x21-\x7e]{1,255}"?$'},
     },
-    "If-Match": {"description": "读取资源时得到的 ETag；资源已被更新时拒绝", "schema": _TEXT},
-    "Prefer": {"description": "至多等待几秒，直到后续状态到来（RFC 7240）", "schema": _TEXT},
+    "If-Match": {
+        "description": "读取资源时得到的 ETag；资源已被更新时拒绝",
+        "schema": {"type": "string", "pattern": r'^(W/)?"?[0-9]{1,9}"?$'},
+        "example": '"3"',
+    },
+    "Prefer": {
+        "description": "至多等待几秒，直到后续状态到来（RFC 7240）",
+        "schema": {"type": "string"},
+        "example": "wait=10",
+    },
 }
 """The request headers of the conventions, as the documents describe them."""
 
