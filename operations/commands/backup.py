@@ -209,9 +209,10 @@ async def _connected(url: str, database: str) -> DriverConnection:
     given = os.environ.get("POSTGRES_ADMIN_URL")
     admin = urlunsplit(urlsplit(given or url)._replace(path=f"/{database}"))
     try:
-        return await asyncpg.connect(admin, timeout=CONNECT_TIMEOUT_S, command_timeout=600)
+        connection: DriverConnection = await asyncpg.connect(admin, timeout=CONNECT_TIMEOUT_S, command_timeout=600)
     except (OSError, asyncpg.PostgresError, ValueError) as error:
         raise NotConfigured(f"no connection to {database} (POSTGRES_ADMIN_URL): {error}") from error
+    return connection
 
 
 async def _refuse_running(connection: DriverConnection, name: str, service: str) -> None:

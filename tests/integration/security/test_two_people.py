@@ -43,7 +43,10 @@ SECOND_ACTS = frozenset({*FOUR_EYES.values(), Permission.IDENTITY_STAFF_APPROVE,
 
 PROPOSED_BY = {"proposed_by", "drafted_by"}
 RUNTIME = frozenset(
-    {"outbox", "relay_partition", "inbox", "cursor", "parked", "retry", "idempotency", "timer", "lease", "clock"}
+    {
+        *("outbox", "resend", "relay_partition", "inbox", "cursor", "parked", "retry"),
+        *("idempotency", "timer", "lease", "clock"),
+    }
 )
 """Tables that turn without anybody's decision."""
 

@@ -120,5 +120,13 @@ def test_progress_is_silent_at_first_and_says_its_share_later() -> None:
     assert (early.getvalue(), late.getvalue().split(",")[0]) == ("", "facts: 1 of 4 (25 %)")
 
 
+def test_progress_says_the_pace_and_how_long_the_rest_takes() -> None:
+    said, moments = StringIO(), iter((0.0, 0.0, 20.0))
+    progress = Progress(stream=said, after_s=2.0, now=lambda: next(moments))
+    progress.tell("orders", 1_000, 1_000_000)
+    progress.tell("orders", 21_000, 1_000_000)
+    assert said.getvalue() == "orders: 21,000 of 1,000,000 (2 %), 1,000 a second, 16 min left, 20 s\n"
+
+
 def test_a_table_puts_figures_to_the_right() -> None:
     assert table(("name", "fen"), [["left", 1_000], ["held", 5]]) == ["name    fen", "left  1,000", "held      5"]
