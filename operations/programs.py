@@ -135,7 +135,8 @@ async def _last_words(process: asyncio.subprocess.Process, heard: Callable[[str]
     while process.stderr is not None and (read := await process.stderr.read(4_096)):
         kept = (kept + read)[-LAST_WORDS:]
         *lines, rest = (rest + read).split(b"\n")
-        for line in lines if heard is not None else ():
-            heard(line.decode(errors="replace"))
+        if heard is not None:
+            for line in lines:
+                heard(line.decode(errors="replace"))
         rest = rest[-LAST_WORDS:]
     return " ".join(kept.decode(errors="replace").split())
