@@ -102,7 +102,7 @@ def postgres_server(server_folder: Callable[[], Path]) -> Iterator[str]:
         return
     with EmbeddedPostgres(PostgresSettings(folder=server_folder(), durable=False)) as server:
         in_thread(lambda: make_logins_cheap(server.admin_dsn))
-        yield server.by_socket(server.admin_dsn)
+        yield server.admin_dsn
 
 
 @pytest.fixture(scope="session")
