@@ -3,7 +3,8 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from services.order.domain.terms import LINES_MAX, QUANTITY_MAX
 from shared.kernel.money import MAX_FEN
@@ -13,6 +14,19 @@ NAME_MAX = 50
 _NAME = r"^[^\x00-\x1f\x7f]{1,50}$"
 _PHONE = r"^[0-9+() -]{5,30}$"
 _EMAIL = r"^([^\x00-\x20\x7f@]{1,64}@[^\x00-\x20\x7f@]{1,100})?$"
+
+
+LINE_EXAMPLE: JsonDict = {
+    "product_id": "01890000-0000-7000-8000-000000000001",
+    "edition": 1,
+    "component": "month",
+    "quantity": 2,
+}
+
+
+def example(body: JsonDict) -> ConfigDict:
+    """The configuration of a body whose documents show this example; a test sends each of them."""
+    return {"json_schema_extra": {"examples": [body]}}
 
 
 class ContactBody(Body):

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from services.order import views
-from services.order.api.bodies import ContactBody, Lines, VoucherFen
+from services.order.api.bodies import LINE_EXAMPLE, ContactBody, Lines, VoucherFen, example
 from services.order.api.scopes import Reader
 from services.order.contacts import ContactSeal, contact_of
 from services.order.domain import refusals
@@ -49,6 +49,8 @@ _WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x08\
 class PlaceBody(Body):
     """A purchase. Exactly one of `voucher` (max or none) and `voucher_fen` says how much voucher is wanted."""
 
+    model_config = example({"lines": [LINE_EXAMPLE], "agreement_version": "1.0.0", "voucher": "max"})
+
     lines: Lines
     agreement_version: str = Field(min_length=1, max_length=32)
     voucher: Literal["max", "none"] | None = None
@@ -59,11 +61,15 @@ class PlaceBody(Body):
 class RefuseBody(Body):
     """Why the provider does not take the order; its buyer reads it."""
 
+    model_config = example({"reason": "该规格暂时无法供应"})
+
     reason: str = Field(min_length=1, max_length=500, pattern=_WORDS)
 
 
 class NothingBody(Body):
     """No fields: the path says everything."""
+
+    model_config = example({})
 
 
 @router.get("/orders", summary="订单列表")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from services.order.api.bodies import Lines, VoucherFen
+from services.order.api.bodies import LINE_EXAMPLE, Lines, VoucherFen, example
 from services.order.domain.terms import Wanted
 from services.order.handlers.place import MakeQuote, QuoteResult, make_quote, wish_of
 from shared.contracts.http.resources import Resource
@@ -19,6 +19,8 @@ router = APIRouter(tags=["订单"])
 
 class QuoteBody(Body):
     """What a quote is asked for; exactly one of `voucher` and `voucher_fen` is given."""
+
+    model_config = example({"lines": [LINE_EXAMPLE], "voucher": "max"})
 
     lines: Lines
     voucher: Literal["max", "none"] | None = None

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
+from services.order.api.bodies import example
 from services.order.domain.terms import LINES_MAX
 from services.order.handlers import refunds
 from shared.contracts.http.resources import Resource
@@ -41,6 +42,8 @@ class AnsweredOrder(Resource):
 class RefundBody(Body):
     """Which whole lines, and why."""
 
+    model_config = example({"lines": [1], "reason": "业务调整，不再需要"})
+
     lines: list[Annotated[int, Field(ge=1, le=LINES_MAX)]] = Field(min_length=1, max_length=LINES_MAX)
     reason: str = Field(min_length=1, max_length=500)
 
@@ -48,17 +51,23 @@ class RefundBody(Body):
 class ConsentBody(Body):
     """A consent may carry a remark."""
 
+    model_config = example({"reason": "同意退款"})
+
     reason: str = Field(default="", max_length=500)
 
 
 class ReasonBody(Body):
     """A refusal says why."""
 
+    model_config = example({"reason": "服务已全部交付"})
+
     reason: str = Field(min_length=1, max_length=500)
 
 
 class DecisionBody(Body):
     """The operator's decision with its reason."""
+
+    model_config = example({"consent": True, "reason": "经核实，服务未交付"})
 
     consent: bool
     reason: str = Field(min_length=1, max_length=500)
