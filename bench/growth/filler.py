@@ -152,6 +152,8 @@ async def fill(  # noqa: PLR0913 - the parts of one fill
         stopping.set()
         raise
     await _count_on(databases["voucher"], template, stage, granted_fen=granted_fen)
+    events = (stage.end - stage.first) * len(template.counters["event"])
+    await _execute(databases["order"], f"UPDATE event_feed SET last_seq = last_seq + {events:d}")  # noqa: S608 - a number
     told("vacuum and statistics")
     limit = asyncio.Semaphore(processes)
 

@@ -26,6 +26,13 @@ class WrongSize(Exception):
     """A kept platform holds more than was asked for."""
 
 
+_LAST_NUMBERS = {
+    "voucher": "SELECT decided_to AS ticket, last_decision_no AS decision FROM plan",
+    "order": "SELECT last_seq AS event FROM event_feed",
+}
+"""What the market has numbered by service: copies count on from there."""
+
+
 @dataclass(slots=True)
 class State:
     """What is known of a kept platform; written after each step, so that what was stopped goes on."""
@@ -98,12 +105,14 @@ class Grown:
         self.state.write()
 
     async def _last(self) -> dict[str, int]:
-        connection = await asyncpg.connect(self.admins["voucher"])
-        try:
-            row = await connection.fetchrow("SELECT decided_to AS ticket, last_decision_no AS decision FROM plan")
-        finally:
-            await connection.close()
-        return dict(row)
+        found: dict[str, int] = {}
+        for service, numbers in _LAST_NUMBERS.items():
+            connection = await asyncpg.connect(self.admins[service])
+            try:
+                found |= dict(await connection.fetchrow(numbers))
+            finally:
+                await connection.close()
+        return found
 
     def template(self) -> Template:
         """What is multiplied."""

@@ -20,7 +20,10 @@ from services.order.domain.terms import order_number
 SINGLE = frozenset({"alembic_version", "clock", "lease", "relay_partition", "allocator_lease", "signing_key"})
 """What a database has once, whatever it holds."""
 COUNTED = {("voucher", "application", "ticket_no"): "ticket", ("voucher", "allocation", "ticket_no"): "ticket",
-           ("voucher", "allocation", "decision_no"): "decision"}  # fmt: skip
+           ("voucher", "allocation", "decision_no"): "decision", ("order", "order_event", "seq"): "event"}  # fmt: skip
+COUNTERS = {"ticket": ("voucher", "application", "ticket_no"), "decision": ("voucher", "allocation", "decision_no"),
+            "event": ("order", "order_event", "seq")}  # fmt: skip
+"""The column whose numbers in the market are counted on, by counter."""
 SUFFIXED = {("settlement", "evidence_key", "value"), ("settlement", "evidence", "blob_key"),
             ("settlement", "appropriation", "payment_key")}  # fmt: skip
 """Columns that are unique by a paper's own content."""
@@ -111,7 +114,7 @@ class Cutter:
     def cut(self, dumped: Mapping[str, Mapping[tuple[str, tuple[str, ...]], list[bytes]]]) -> Template:
         """The template of what five databases hold."""
         self.template.year = self.year
-        for name in ("ticket", "decision"):
+        for name in COUNTERS:
             self.template.counters[name] = self._counted(dumped, name)
         numbers = {}
         for (table, _), lines in dumped["order"].items():
@@ -126,8 +129,8 @@ class Cutter:
         return self.template
 
     def _counted(self, dumped: Mapping[str, Any], name: str) -> list[int]:
-        table, column = {"ticket": ("application", "ticket_no"), "decision": ("allocation", "decision_no")}[name]
-        for (found, columns), lines in dumped["voucher"].items():
+        service, table, column = COUNTERS[name]
+        for (found, columns), lines in dumped[service].items():
             if found == table:
                 place = columns.index(column)
                 return sorted(int(line.split(b"\t")[place]) for line in lines if self.kind(line) is Kind.COPY)
@@ -235,7 +238,7 @@ class Filled:
                 return order_number(order_id=UUID(self._id(blank.value, Kind.COPY.name)), year=self._year).encode()
             case "suffix":
                 return b"-%d" % self._number
-            case "ticket" | "decision":
+            case "ticket" | "decision" | "event":
                 each = self._counters[blank.what]
                 return b"%d" % (self._last[blank.what] + (self._number - 1) * each + blank.value + 1)
             case kind:

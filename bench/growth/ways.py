@@ -32,12 +32,13 @@ _ACCOUNT = UUID("5f4a0f43-94c1-4b5e-9a52-6c2a1d6f4b10")
 WORDS: Mapping[str, tuple[str, ...]] = {
     "region": (REGION,), "text": ("示例",), "q": ("云",), "class": ("compute",), "layer": ("iaas",),
     "proposals": ("include",), "outcome": ("open", "different", "same"), "act": ("order.confirm",),
-    "month": ("2030-06",),
+    "month": ("2030-06",), "type": ("order.confirmed",),
     "number": ("0000-0000-0000-0000",), "after": ("0",), "format": ("json",),
 }  # fmt: skip
 """Values of filters that no schema lists."""
 IDS = {
     "provider": "provider_id", "organisation_id": "enterprise_id", "subject_id": "order_id", "document_id": "order_id",
+    "endpoint_id": "order_id", "event_id": "order_id",
 }  # fmt: skip
 """Filters by an id whose name says less than the id does."""
 UNSEEN: Mapping[str, str] = {
@@ -48,6 +49,10 @@ UNSEEN: Mapping[str, str] = {
     "identity /organisations/{organisation_id}/history": "the market has no organisation of its own at identity",
     "identity /organisations/{organisation_id}/accounts": "the market has no organisation of its own at identity",
     "identity /accounts": "takes ids",
+    "identity /clients/{client_id}": "one row by its key",
+    "identity /oauth-authorization-server": "reads no table",
+    "order /webhook-deliveries/{delivery_id}": "the market has no endpoint",
+    "order /webhook-endpoints/{endpoint_id}": "the market has no endpoint",
     "catalog /products/{product_id}": "one row by its key",
     "catalog /products/{product_id}/history": "the market's products are told, not listed by catalog",
     "catalog /directory/{product_id}": "one row by its key",

@@ -17,17 +17,22 @@ SCANNED_MAX = 5_000
 _SEQ_BYTES = 8
 
 # An order's events are found by the order, whose own sequence is in the order of the feed.
-_SCAN = """
-WITH part AS MATERIALIZED (
-    SELECT seq, event_id, order_id, sequence, type, claim_id, occurred_at FROM order_event
-    WHERE provider_id = $1 AND seq > $2 {order} LIMIT $3
-), reach AS (SELECT max(seq) AS scanned_to, count(*) AS scanned FROM part)
-SELECT r.scanned_to, r.scanned, m.* FROM reach r LEFT JOIN (
-    SELECT * FROM part WHERE $4::text[] IS NULL OR type = ANY($4) ORDER BY seq LIMIT $5
-) m ON true ORDER BY m.seq
+# Reading ends with the page, however much could be looked at; how far it looked is asked where the page is not full, in
+# the same snapshot, or an event that comes between the two would be passed over.
+_PAGE = """
+WITH found AS MATERIALIZED (
+    SELECT * FROM ({part}) part WHERE $4::text[] IS NULL OR type = ANY($4) ORDER BY seq LIMIT $5
+), reach AS (
+    SELECT max(seq) AS scanned_to, count(*) AS scanned FROM ({part}) part WHERE (SELECT count(*) FROM found) < $5
+)
+SELECT r.scanned_to, r.scanned, f.* FROM reach r LEFT JOIN found f ON true ORDER BY f.seq
 """
-_PART = _SCAN.format(order="ORDER BY seq")
-_PART_OF_ORDER = _SCAN.format(order="AND order_id = $6 ORDER BY sequence")
+_PART = """
+SELECT seq, event_id, order_id, sequence, type, claim_id, occurred_at FROM order_event
+WHERE provider_id = $1 AND seq > $2 {order} LIMIT $3
+"""
+_IN_FEED = _PAGE.format(part=_PART.format(order="ORDER BY seq"))
+_IN_ORDER = _PAGE.format(part=_PART.format(order="AND order_id = $6 ORDER BY sequence"))
 _LAST = """
 SELECT p.provider_id, (SELECT max(e.seq) FROM order_event e WHERE e.provider_id = p.provider_id AND e.seq > p.after)
     AS last
@@ -94,12 +99,9 @@ async def read_events(connection: Connection, *, wanted: EventFilter, after: int
     """The events after a place, in the order of the feed."""
     types = None if wanted.types is None else sorted(wanted.types)
     scanned_max = limit + 1 if types is None else SCANNED_MAX
-    if wanted.order_id is None:
-        rows = await connection.fetch(_PART, wanted.provider_id, after, scanned_max, types, limit + 1)
-    else:
-        rows = await connection.fetch(
-            _PART_OF_ORDER, wanted.provider_id, after, scanned_max, types, limit + 1, wanted.order_id
-        )
+    of_order = () if wanted.order_id is None else (wanted.order_id,)
+    statement = _IN_ORDER if of_order else _IN_FEED
+    rows = await connection.fetch(statement, wanted.provider_id, after, scanned_max, types, limit + 1, *of_order)
     events = [_event_of(row) for row in rows if row["seq"] is not None]
     if len(events) > limit:
         return EventSlice(events=events[:limit], has_more=True, after=events[limit - 1].seq)

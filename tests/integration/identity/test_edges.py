@@ -28,6 +28,9 @@ PUBLIC = {
     ("POST", "/sessions"),
     ("POST", "/sessions/refresh"),
     ("POST", "/password-resets"),
+    ("POST", "/invitations/accept"),
+    ("POST", "/token"),
+    ("GET", "/oauth-authorization-server"),
 }
 OF_EVERYBODY_SIGNED_IN = {
     ("DELETE", "/sessions/current"),

@@ -34,6 +34,9 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "identity POST /blacklist": {"credit_code": PROVIDER_CODE, "organisation_name": "某公司", **DECIDED},
     "identity POST /blacklist/{entry_id}/liftings": ACQUITTED,
     "identity POST /designations": {"operator_name": "云券公司", "act": "省政府决定"},
+    "identity POST /invitations": {"display_name": "审核科", "member_role": "handler"},
+    "identity POST /clients": {"name": "对接系统", "scopes": ["order:read"], "public_key": {"kty": "OKP"}},
+    "identity PUT /clients/{client_id}": {"name": "对接系统", "scopes": ["order:read"]},
     "catalog POST /products": a_content(),
     "catalog PUT /products/{product_id}": a_content(),
     "order PUT /contact": CONTACT,
@@ -64,7 +67,11 @@ async def refusal(estate: Estate, tenants: Mapping[str, Tenant], operation: Oper
     """What a command says to somebody who may send it."""
     role = next((role for role in Role if GRANTS[role] & (operation.permissions or frozenset())), None)
     owner = {Role.ENTERPRISE: tenants["A"], Role.PROVIDER: tenants["P"]}.get(role or Role.AUDITOR)
-    values = {"product_id": tenants["P"].own["product_id"][0], "entry_id": tenants["A"].id}
+    values = {
+        "product_id": tenants["P"].own["product_id"][0],
+        "entry_id": tenants["A"].id,
+        "client_id": tenants["A"].id,
+    }
     who: dict[str, Any] = {"role": role} if owner is None else owner.who
     response = await estate.call(operation.method, operation.url(values), body, headers={"If-Match": '"1"'}, **who)
     assert response.status_code in {400, 422}, f"{operation.title}: {response.status_code} {response.text}"
