@@ -32,7 +32,7 @@ from shared.runtime.http import (
     require_any,
     to_json,
 )
-from shared.runtime.work import PermissionMissing
+from shared.runtime.work import NotFound
 
 router = APIRouter(tags=["回调"])
 
@@ -128,7 +128,7 @@ class Keys(BaseModel):
 
 def _provider_of(principal: Principal) -> UUID:
     if principal.organisation_id is None:
-        raise PermissionMissing
+        raise NotFound
     return principal.organisation_id
 
 

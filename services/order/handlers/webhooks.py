@@ -23,7 +23,7 @@ from services.order.store.webhooks import WebhookEndpoint
 from services.order.webhooks.client import WebhookClient
 from services.order.webhooks.signing import new_secret, secret_text
 from services.order.webhooks.targets import check_target
-from shared.runtime.work import Actor, BusinessClock, Decision, Notice, PermissionMissing, VersionMismatch, Work
+from shared.runtime.work import Actor, BusinessClock, Decision, NotFound, Notice, VersionMismatch, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,9 +244,9 @@ async def open_own(work: Work, endpoint_id: UUID, *, by: Actor, expected_version
 
 
 def provider_of(by: Actor) -> UUID:
-    """The organisation for which somebody acts. Raises: PermissionMissing for nobody's."""
+    """The organisation for which somebody acts. Raises: NotFound for nobody's."""
     if by.organisation_id is None:
-        raise PermissionMissing
+        raise NotFound
     return by.organisation_id
 
 

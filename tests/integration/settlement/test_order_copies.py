@@ -151,4 +151,6 @@ async def test_what_is_recorded_and_corrected_with_an_order_changes_nothing_here
     assert OrderRecorded not in SUBSCRIPTIONS
     columns = {column.name for table in METADATA.tables.values() for column in table.columns}
     shown = {name for card in (ClaimDetail, ItemCard, AppropriationItem, PaymentRow) for name in card.model_fields}
-    assert not {name for name in columns | shown if name.startswith(("own_", "record"))} - {"recorded_at"}
+    # When facts were recorded that are said again is no record of an order.
+    others = {"recorded_at", "recorded_from", "recorded_to"}
+    assert not {name for name in columns | shown if name.startswith(("own_", "record"))} - others
