@@ -63,11 +63,12 @@ async def ended(market: Market, count: int, *, state: str) -> list[dict[str, Any
 async def skip(market: Market, *, seconds: float) -> None:
     """Let machine time pass for everything that waits: dues, pauses and how long an endpoint fails."""
     runtime = market.platform.runtime("order")
-    async with runtime.work() as work:
-        for table, columns in (
-            ("webhook_delivery", ("due_at",)),
-            ("webhook_endpoint", ("paused_until", "failing_since", "flagged_at", "lane_until")),
-            ("webhook_secret", ("expires_at",)),
-        ):
-            moved = ", ".join(f"{column} = {column} - make_interval(secs => $1)" for column in columns)
+    for table, columns in (
+        ("webhook_delivery", ("due_at",)),
+        ("webhook_endpoint", ("paused_until", "failing_since", "flagged_at", "lane_until")),
+        ("webhook_secret", ("expires_at",)),
+    ):
+        moved = ", ".join(f"{column} = {column} - make_interval(secs => $1)" for column in columns)
+        # One at a time: lanes are at work, and lock these tables in another order.
+        async with runtime.work() as work:
             await work.connection.execute(f"UPDATE {table} SET {moved}", seconds)  # noqa: S608 - names of our own

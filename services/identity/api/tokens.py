@@ -95,7 +95,22 @@ _REQUEST: Final[dict[str, Any]] = {
                 }
             }
         },
-    }
+    },
+    "responses": {
+        status: {
+            "description": "Refused in the words of RFC 6749, 5.2",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["error"],
+                        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+                    }
+                }
+            },
+        }
+        for status in ("400", "401")
+    },
 }
 
 
