@@ -83,14 +83,23 @@ def check_target(url: str, *, local: bool = False) -> Target:
         port = parts.port
     except ValueError as error:
         raise WebhookTargetRefused(reason="地址格式有误") from error
-    _check_parts(parts, local=local)
     host = parts.hostname or ""
-    if local:
+    here = local and _is_here(host)
+    _check_parts(parts, local=here)
+    if here:
         return Target(url, host, port or (HTTPS_PORT if parts.scheme == "https" else 80))
     _check_host(host)
     if port is not None and port != HTTPS_PORT and port < FIRST_USER_PORT:
         raise WebhookTargetRefused(reason="端口须为 443 或 1024 以上")
     return Target(url, host, port or HTTPS_PORT)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host may be this machine: an address tells by itself, a name when it is resolved."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def _check_parts(parts: SplitResult, *, local: bool) -> None:

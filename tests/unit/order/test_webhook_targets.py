@@ -169,3 +169,14 @@ def test_a_demonstration_may_call_its_own_machine_and_no_other_inner_one() -> No
     assert _addresses("127.0.0.1", local=True) == ("127.0.0.1",)
     with pytest.raises(AddressRefused):
         _addresses("10.0.0.1", local=True)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/h", "http://localhost:9/h", "https://[::1]/h"])
+def test_where_it_is_tried_out_this_machine_may_be_called(url: str) -> None:
+    assert check_target(url, local=True).url == url
+
+
+@pytest.mark.parametrize("url", ["https://169.254.169.254/latest", "https://10.0.0.1/h", "http://[fd00::1]/h"])
+def test_where_it_is_tried_out_no_other_inner_address_is_taken(url: str) -> None:
+    with pytest.raises(WebhookTargetRefused):
+        check_target(url, local=True)
