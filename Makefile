@@ -22,7 +22,7 @@ run: venv ## the whole platform on this machine; make run ARGS=--once ends after
 test: engine venv-dev $(if $(PYTEST_ARGS),lint) ## lint, types, import rules and all tests, those in containers included; PYTEST_ARGS=tests/unit runs some
 	@mkdir -p .data; lint=""; \
 	if [ -z "$(PYTEST_ARGS)" ]; then make --no-print-directory lint >.data/lint.out 2>&1 & lint=$$!; fi; \
-	deploy/engine.sh 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
+	deploy/engine.sh --check 2>&1 | tee .data/engine.out; code=$${PIPESTATUS[0]}; \
 	if [ "$$code" != 0 ]; then export NO_CONTAINERS="$$(tail -n 1 .data/engine.out)"; fi; \
 	code=0; $(BIN)/python -m tools.run_tests $(PYTEST_ARGS) || code=$$?; \
 	if [ -n "$$lint" ] && ! wait "$$lint"; then cat .data/lint.out; echo "lint: failed"; [ "$$code" != 0 ] || code=1; fi; \

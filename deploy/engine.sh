@@ -5,7 +5,9 @@
 #   3. the base images: the public ones where a registry answers, else built from deploy/images; and on that of RabbitMQ the
 #      platform's broker;
 #   4. .data/images.env, which names those images and the machine's certificate authorities, for tests, and links .env to
-#      it, which compose reads by itself.
+#      it, which compose reads by itself;
+#   5. with --check, a container that ran: an engine can answer questions and hang with every container. One that this
+#      script started is started anew then, once, and what it held is gone; another one is left to its owner.
 # Runs as often as you like; what is there is left alone. Exit codes: 0 ready, 1 a step failed, 3 no engine to be had.
 # Environment: NO_DOCKER_INSTALL=1 forbids installing; POSTGRES_IMAGE, RABBITMQ_IMAGE, PYTHON_IMAGE, PROMETHEUS_IMAGE and
 # NGINX_IMAGE name your own images, BROKER_IMAGE one with the plug-in of deploy/images/broker; DEBIAN_MIRROR is the mirror
@@ -20,6 +22,9 @@ log_folder=$state_folder/logs
 suite=trixie
 base_image=yunquan/debian:$suite-slim
 plugin_folder=/usr/local/lib/docker/cli-plugins
+own_engine_file=$state_folder/engine.pid
+probe_seconds=${ENGINE_PROBE_SECONDS:-60}
+anew="the engine is started anew"
 
 say() { printf 'engine: %s\n' "$*"; }
 fail() { printf 'engine: FAILED: %s\n' "$*" >&2; exit 1; }
@@ -76,6 +81,7 @@ start_engine() {
     daemon=$(command -v dockerd || echo /usr/sbin/dockerd)
     engine_answers >/dev/null && return 0
     say "starting dockerd, log in $log (at most 30 s) ..."
+    [ ! -s "$log" ] || mv -f "$log" "$log.before"
     if [ -d /run/systemd/system ]; then
         timeout 30 systemctl start docker >"$log" 2>&1 || true
     else
@@ -93,6 +99,42 @@ start_engine() {
         waited=$((waited + 1))
         sleep 0.5
     done
+    cp /var/run/docker.pid "$own_engine_file" 2>/dev/null || true
+}
+
+# A whole container, begun and removed; without a network, since one is not what is asked about.
+runs_containers() {
+    timeout --kill-after=5 "$probe_seconds" docker run --rm --network=none --read-only "$PYTHON_IMAGE" true \
+        >"$log_folder/probe.log" 2>&1 </dev/null 9>&-
+}
+
+is_own_engine() { [ -s "$own_engine_file" ] && cmp -s "$own_engine_file" /var/run/docker.pid; }
+
+# What the daemon was at when it hung goes to its log first: it writes the stacks of its threads when it is asked.
+start_engine_anew() {
+    local daemon containerd waited=0
+    daemon=$(cat /var/run/docker.pid)
+    containerd=$(cat /var/run/docker/containerd/containerd.pid 2>/dev/null || true)
+    kill -USR1 "$daemon" 2>/dev/null || true
+    sleep 2
+    tail -n 15 "$log_folder/dockerd.log" | cut -c1-300 | sed 's/^/    /' >&2
+    cat /var/run/docker/goroutine-stacks-*.log 2>/dev/null | grep -E '^goroutine .*minutes' | sort | uniq -c | sort -rn |
+        head -n 10 | sed 's/^/    /' >&2 || true
+    kill -KILL "$daemon" ${containerd:+"$containerd"} 2>/dev/null || true
+    while kill -0 "$daemon" 2>/dev/null && [ "$waited" -lt 100 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+    start_engine
+}
+
+check_engine() {
+    runs_containers && return 0
+    sed 's/^/    /' "$log_folder/probe.log" | tail -n 5 >&2
+    is_own_engine || fail "the engine answers, but no container began and ended within $probe_seconds s; start the engine anew"
+    say "the engine answers, but no container began and ended within $probe_seconds s; $anew"
+    start_engine_anew
+    runs_containers || fail "no container runs on an engine that was just started; see $log_folder/dockerd.log"
 }
 
 # The distribution's own compose is too old in Debian 12, so both plugins come from trixie, unpacked into the
@@ -243,6 +285,7 @@ main() {
     choose PYTHON_IMAGE python:3.13-slim python yunquan/python:3.13-slim
     choose PROMETHEUS_IMAGE prom/prometheus:v3.5.0 prometheus yunquan/prometheus:2.53
     choose NGINX_IMAGE nginx:1.28 nginx yunquan/nginx:1.26
+    if [ "${1:-}" = --check ]; then check_engine; fi
     write_images_file
     say "images in $images_file: $POSTGRES_IMAGE, $BROKER_IMAGE, $PYTHON_IMAGE, $PROMETHEUS_IMAGE, $NGINX_IMAGE"
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException
+from requests.exceptions import RequestException
 
 from tests.requirements_of_environment import cannot_run
 
@@ -79,8 +80,8 @@ def sweep_leftovers() -> None:
         for network in client.networks.list(filters=ours):
             if _is_gone(network.attrs["Labels"][OWNER_LABEL]):
                 network.remove()
-    except DockerException as error:
-        # Another run may be sweeping the same leftovers; what stays is swept next time.
+    except (DockerException, RequestException) as error:
+        # Another run may be sweeping the same leftovers, or the engine hangs; what stays is swept next time.
         warnings.warn(f"leftover containers were not swept: {error}", stacklevel=2)
     finally:
         client.close()

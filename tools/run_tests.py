@@ -7,6 +7,9 @@
 
     python -m tools.run_tests [PYTEST ARGUMENTS]
 
+A group with failures is run once more when its end finds an engine that hangs with every container: that says nothing
+about the tests. `deploy/engine.sh --check` finds out, and starts an engine of its own anew.
+
 With arguments it is one run of pytest with just these. The last line holds the totals of all runs; the exit code is
 that of the first run that failed.
 """
@@ -62,6 +65,10 @@ GROUPS: Sequence[Sequence[Sequence[Run]]] = (
 """Which runs go together, one group after the other: lanes, and in a lane runs one after the other."""
 SLOWEST_SHOWN = 25
 NO_TESTS = 5
+FINE = (0, NO_TESTS)
+ENGINE_S = 300
+ANEW = "the engine is started anew"
+"""What `deploy/engine.sh` says when it found its engine hanging."""
 WORKERS_MAX = 4
 """A worker has servers of its own; more of them than this only wait for one another."""
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
@@ -134,6 +141,31 @@ def run_group(group: Sequence[Sequence[Run]]) -> list[tuple[int, Counter[str]]]:
         return [outcome for each in lanes for outcome in each.result()]
 
 
+def engine_was_started_anew() -> bool:
+    """Whether the engine hung and runs containers again now, by `deploy/engine.sh`; what that says is shown if so."""
+    if os.environ.get("NO_CONTAINERS"):
+        return False
+    words = ["bash", "deploy/engine.sh", "--check"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=ENGINE_S)
+    except subprocess.TimeoutExpired:
+        print(f"engine: deploy/engine.sh --check did not end within {ENGINE_S} s")
+        return False
+    if ANEW not in done.stdout:
+        return False
+    print(f"{done.stdout}{done.stderr}", end="", flush=True)
+    return done.returncode == 0
+
+
+def run_group_to_its_end(group: Sequence[Sequence[Run]]) -> list[tuple[int, Counter[str]]]:
+    """A group's outcomes; those of its second time where the engine hung in the first."""
+    outcomes = run_group(group)
+    if all(code in FINE for code, _ in outcomes) or not engine_was_started_anew():
+        return outcomes
+    print(f"{total(count for _, count in outcomes)}; the engine hung meanwhile, so these do not count and run again")
+    return run_group(group)
+
+
 def total(counts: Iterable[Counter[str]]) -> str:
     """The last line; an error in a fixture is a failure."""
     found = sum(counts, Counter[str]())
@@ -145,9 +177,9 @@ def main(words: Sequence[str]) -> int:
     """Run what is asked for, or everything."""
     if words:
         return run(words)[0]
-    outcomes = [outcome for group in GROUPS for outcome in run_group(group)]
+    outcomes = [outcome for group in GROUPS for outcome in run_group_to_its_end(group)]
     print(total(count for _, count in outcomes))
-    codes = [code for code, _ in outcomes if code not in {0, NO_TESTS}]
+    codes = [code for code, _ in outcomes if code not in FINE]
     return codes[0] if codes else 0
 
 

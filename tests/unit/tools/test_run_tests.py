@@ -1,6 +1,7 @@
 """The runs of the suite: their totals, and an exit code that hides none."""
 
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,11 +64,53 @@ def test_a_failure_of_any_run_is_a_failure_and_the_next_is_run_all_the_same(
         return codes[order.index(given[-1])], Counter(passed=1)
 
     monkeypatch.setattr(run_tests, "run", run)
+    monkeypatch.setattr(run_tests, "engine_was_started_anew", lambda: False)
 
     assert run_tests.main([]) == wanted
     assert sorted(begun) == sorted(order)
     assert [name for name in begun if name in {"beside", "faults", "alone"}] == ["beside", "faults", "alone"]
     assert capsys.readouterr().out == "tests: 4 passed, 0 failed, 0 skipped\n"
+
+
+@pytest.mark.parametrize(
+    ("hung", "codes", "runs", "wanted"),
+    [
+        (True, [1, 0], 2, 0),
+        (True, [1, 1], 2, 1),
+        (False, [1], 1, 1),
+        (True, [0], 1, 0),
+    ],
+)
+def test_a_group_counts_once_more_only_if_it_failed_and_the_engine_hung(
+    *, hung: bool, codes: Sequence[int], runs: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+
+    def run_group(group: object) -> list[tuple[int, Counter[str]]]:
+        begun.append(group)
+        return [(codes[len(begun) - 1], Counter(passed=len(begun)))]
+
+    monkeypatch.setattr(run_tests, "run_group", run_group)
+    monkeypatch.setattr(run_tests, "engine_was_started_anew", lambda: hung)
+
+    assert run_tests.run_group_to_its_end([]) == [(wanted, Counter(passed=runs))]
+    assert len(begun) == runs
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "wanted"), [("images in x", 0, False), (run_tests.ANEW, 0, True), (run_tests.ANEW, 1, False)]
+)
+def test_the_script_says_whether_the_engine_hung(
+    said: str, code: int, *, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_CONTAINERS", raising=False)
+    monkeypatch.setattr(
+        run_tests.subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, code, f"engine: {said}", "")
+    )
+
+    assert run_tests.engine_was_started_anew() is wanted
+    script = (TESTS.parent / "deploy/engine.sh").read_text(encoding="utf-8")
+    assert f'anew="{run_tests.ANEW}"' in script
 
 
 @pytest.mark.parametrize("marked", [None, *run_tests.NAMED])
