@@ -68,11 +68,11 @@ class Receiver:
                 self.at_once += 1
                 self.at_once_max = max(self.at_once, self.at_once_max)
                 self.received.append(found)
+                self.came.set()
                 await asyncio.sleep(self.delay_s)
                 self.at_once -= 1
                 writer.write(self.answer(found))
                 await writer.drain()
-                self.came.set()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
