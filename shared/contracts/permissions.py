@@ -133,6 +133,7 @@ class Permission(StrEnum):
     PLATFORM_TASK_READ = "platform:task:read"
     PLATFORM_PERSON_READ = "platform:person:read"
     PLATFORM_NOTICE_READ = "platform:notice:read"
+    PLATFORM_KEY_ROTATE = "platform:key:rotate"
     PLATFORM_CLOCK_MOVE = "platform:clock:move"
     PLATFORM_REPLAY_PROPOSE = "platform:replay:propose"
     PLATFORM_REPLAY_APPROVE = "platform:replay:approve"
@@ -284,6 +285,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.IDENTITY_STAFF_MANAGE,
             P.IDENTITY_STAFF_APPROVE,
             P.PLATFORM_CLOCK_MOVE,
+            P.PLATFORM_KEY_ROTATE,
             P.PLATFORM_REPLAY_PROPOSE,
         },
         # Services learn from each other by facts, so a service token opens next to nothing.

@@ -76,6 +76,18 @@ OWN: Mapping[str, Sequence[Panel]] = {
             bad_from=300,
         ),
         posts("order", "/orders", "Orders placed", "409 and 422 are refusals with a reason."),
+        Panel(
+            title="Webhook endpoints",
+            lines=[Line("max by (state) (yunquan_webhook_endpoints)", "{{state}}")],
+            about="failing: no answer of late; flagged: for an hour; disabled: by its owner, or after 76 hours.",
+        ),
+        Panel(
+            title="Oldest event not sent",
+            lines=[Line("max(yunquan_webhook_oldest_seconds)", "oldest")],
+            about="At endpoints that answer; usually below half a second: docs/runbooks/WebhooksLate.md.",
+            unit="s",
+            bad_from=60,
+        ),
     ),
     "settlement": (
         Panel(

@@ -26,6 +26,7 @@ from shared.runtime.http import Body, Cursor, Limit, Reading, actor_of, require,
 
 router = APIRouter()
 
+KeyKeeper = Annotated[Principal, Depends(require(Permission.PLATFORM_KEY_ROTATE))]
 Admin = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_MANAGE))]
 Second = Annotated[Principal, Depends(require(Permission.IDENTITY_STAFF_APPROVE))]
 Designator = Annotated[Principal, Depends(require(Permission.IDENTITY_OPERATOR_DESIGNATE))]
@@ -261,7 +262,7 @@ async def list_designations(
 
 
 @router.post("/keys/rotation", status_code=201, response_model=SigningKeyResult, summary="轮换令牌签名密钥")
-async def rotate_key(run: SealedRun, body: ReasonBody, principal: Admin) -> Response:
+async def rotate_key(run: SealedRun, body: ReasonBody, principal: KeyKeeper) -> Response:
     """Publish a new signing key."""
     command = keys.RotateKey(reason=body.reason, by=actor_of(principal))
     return await run.run(keys.rotate_key, command, status=201)

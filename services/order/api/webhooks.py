@@ -1,7 +1,7 @@
 """Webhooks over HTTP: endpoints, their secrets, the operator's hosts, and the log of deliveries."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.order.domain.events import EventType
 from services.order.domain.webhooks import URL_CHARACTERS_MAX, DeliveryState, HostState, Ordering
-from services.order.handlers import resending, webhooks
+from services.order.handlers import resending, webhook_keys, webhooks
 from services.order.views import webhooks as views
 from services.order.webhooks.signing import public_text
 from shared.contracts.http.lists import Page
@@ -38,6 +38,7 @@ router = APIRouter(tags=["回调"])
 
 Manager = Annotated[Principal, Depends(require(Permission.ORDER_WEBHOOK_MANAGE))]
 Approver = Annotated[Principal, Depends(require(Permission.ORDER_HOST_APPROVE))]
+KeyKeeper = Annotated[Principal, Depends(require(Permission.PLATFORM_KEY_ROTATE))]
 HostReader = Annotated[Principal, Depends(require_any(Permission.ORDER_WEBHOOK_MANAGE, Permission.ORDER_HOST_APPROVE))]
 
 
@@ -68,6 +69,13 @@ class ReasonBody(Body):
     """A refusal says why."""
 
     reason: str = Field(min_length=1, max_length=500)
+
+
+class RotationBody(Body):
+    """Why, and for how many hours the former keys sign on; 0 where one of them is in wrong hands."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    overlap_hours: int = Field(default=webhook_keys.OVERLAP_HOURS, ge=0, le=webhook_keys.OVERLAP_HOURS_MAX)
 
 
 class AnsweredEndpoint(Resource):
@@ -113,11 +121,12 @@ class AnsweredResend(Resource):
 
 
 class KeyItem(BaseModel):
-    """A public key of the platform, in the form of Standard Webhooks."""
+    """A public key of the platform, in the form of Standard Webhooks; one that is being replaced says until when."""
 
     id: UUID
     public_key: str
     made_at: datetime
+    retires_at: datetime | None
 
 
 class Keys(BaseModel):
@@ -140,7 +149,23 @@ def _command(endpoint_id: UUID, principal: Principal, expected_version: int | No
 async def list_keys(connection: Reading) -> Keys:
     """The public keys with which `v1a` signatures are verified. Open to everybody."""
     found = await views.list_public_keys(connection)
-    return Keys(keys=[KeyItem(id=key.id, public_key=public_text(key.public_key), made_at=key.made_at) for key in found])
+    return Keys(
+        keys=[
+            KeyItem(id=key.id, public_key=public_text(key.public_key), made_at=key.made_at, retires_at=key.retired_at)
+            for key in found
+        ]
+    )
+
+
+@router.post(
+    "/webhook-keys/rotation", status_code=201, response_model=webhook_keys.WebhookKeyResult, summary="轮换回调签名密钥"
+)
+async def rotate_webhook_key(run: Run, body: RotationBody, principal: KeyKeeper) -> Response:
+    """Sign with a new key from now on, and with the former ones beside it until their overlap is over."""
+    command = webhook_keys.RotateWebhookKey(
+        overlap=timedelta(hours=body.overlap_hours), reason=body.reason, by=actor_of(principal)
+    )
+    return await run.run(webhook_keys.rotate_webhook_key, command, status=201)
 
 
 @router.post("/webhook-endpoints", status_code=201, response_model=AnsweredEndpoint, summary="新建回调端点")

@@ -1,6 +1,7 @@
-"""The platform's ed25519 keys for webhooks, sealed. Every key that is not retired signs."""
+"""The platform's ed25519 keys for webhooks, sealed. Every key signs until it is retired; machine time."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -9,7 +10,13 @@ from services.order.tables import WEBHOOK_KEY
 from shared.runtime.sql import Connection, execute
 from shared.runtime.work import Work
 
-_LIVE = "SELECT id, sealed FROM webhook_key WHERE retired_at IS NULL ORDER BY id DESC"
+_LIVE = """
+SELECT id, sealed FROM webhook_key WHERE retired_at IS NULL OR retired_at > clock_timestamp() ORDER BY id DESC
+"""
+_RETIRE = """
+UPDATE webhook_key SET retired_at = LEAST(retired_at, clock_timestamp() + $2) WHERE id <> $1
+AND (retired_at IS NULL OR retired_at > clock_timestamp())
+"""
 
 
 async def make_keys_alone(connection: Connection) -> None:
@@ -26,3 +33,8 @@ async def add(work: Work, key_id: UUID, *, sealed: bytes, public_key: bytes) -> 
     """Keep a new key."""
     values = {"id": key_id, "sealed": sealed, "public_key": public_key, "made_at": work.now}
     await execute(work.connection, insert(WEBHOOK_KEY).values(**values))
+
+
+async def retire_others(work: Work, key_id: UUID, *, after: timedelta) -> None:
+    """Let every other key sign for so long yet, and no longer than was said before."""
+    await work.connection.execute(_RETIRE, key_id, after)

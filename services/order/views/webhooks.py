@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
 from services.order.domain.webhook_refusals import WebhookDeliveryNotFound, WebhookEndpointNotFound
 from services.order.domain.webhooks import DeliveryState, EndpointState, HostState, disable_due_at
@@ -88,11 +88,12 @@ class DeliveryDetail(DeliveryItem):
 
 
 class PublicKey(Resource):
-    """A key that signs `v1a`."""
+    """A key that signs `v1a`, for ever or until it is retired."""
 
     id: UUID
     public_key: bytes
     made_at: datetime
+    retired_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,8 @@ async def read_delivery(connection: Connection, delivery_id: UUID, *, provider_i
 async def list_public_keys(connection: Connection) -> Sequence[PublicKey]:
     """The keys that sign, the newest first."""
     table = WEBHOOK_KEY.c
-    statement = select(table.id, table.public_key, table.made_at).where(table.retired_at.is_(None))
+    statement = select(table.id, table.public_key, table.made_at, table.retired_at).where(
+        or_(table.retired_at.is_(None), table.retired_at > func.clock_timestamp())
+    )
     rows = await fetch_all(connection, statement.order_by(table.id.desc()))
     return [PublicKey(**dict(row)) for row in rows]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,8 +33,20 @@ class PlatformKeys:
 async def ensure_key(work: Work) -> None:
     """Make the first key, unless there is one."""
     await store.make_keys_alone(work.connection)
-    if await store.find_live(work.connection):
-        return
+    if not await store.find_live(work.connection):
+        await _add(work)
+
+
+async def rotate_key(work: Work, *, overlap: timedelta) -> UUID:
+    """Make a key that signs from now on; those before it sign beside it for `overlap`. Returns the new one's id."""
+    await store.make_keys_alone(work.connection)
+    key_id = await _add(work)
+    await store.retire_others(work, key_id, after=overlap)
+    return key_id
+
+
+async def _add(work: Work) -> UUID:
     key_id, private = work.new_id(), Ed25519PrivateKey.generate()
     sealed = work.ports.get(WebhookSeal).close(private.private_bytes_raw(), record_id=key_id)
     await store.add(work, key_id, sealed=sealed, public_key=private.public_key().public_bytes_raw())
+    return key_id

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -106,6 +107,39 @@ async def test_every_service_shows_every_metric_that_it_declares(databases: Mapp
         assert value(seen, "yunquan_invariant_violations", service="voucher", invariant=check) == 0
 
 
+async def a_receiver(
+    connection: asyncpg.Connection,
+    *,
+    state: str,
+    due_s: float,
+    failing_since: datetime | None = None,
+    flagged_at: datetime | None = None,
+    paused_until: datetime | None = None,
+) -> None:
+    """A webhook endpoint with one delivery that was due so long ago; its lane is somebody else's."""
+    endpoint_id = uuid4()
+    await connection.execute(
+        "INSERT INTO webhook_host VALUES ($1, $1, 'h', 'approved', '', now(), now(), $1, 1)", endpoint_id
+    )
+    await connection.execute(
+        "INSERT INTO webhook_endpoint (id, provider_id, url, host, types, ordering, state, disabled_reason, version,"
+        " made_at, position, failing_since, flagged_at, paused_until, lane_owner, lane_until)"
+        " VALUES ($1, $1, 'https://h', 'h', '{}', 'none', $2, $3, 1, now(), 0, $4, $5, $6, 'away', 'infinity')",
+        endpoint_id,
+        state,
+        "" if state == "active" else "owner",
+        failing_since,
+        flagged_at,
+        paused_until,
+    )
+    await connection.execute(
+        "INSERT INTO webhook_delivery (id, endpoint_id, provider_id, event_id, type, cause, state, made_at, due_at)"
+        " VALUES ($1, $1, $1, $1, 'webhook.test', 'test', 'pending', now(), clock_timestamp() - $2::interval)",
+        endpoint_id,
+        timedelta(seconds=due_s),
+    )
+
+
 async def test_whatever_waits_or_went_wrong_is_counted_with_its_age(databases: Mapping[str, str]) -> None:
     async with open_world(databases) as world:
         await world.begin_year()
@@ -127,6 +161,12 @@ async def test_whatever_waits_or_went_wrong_is_counted_with_its_age(databases: M
                 uuid4(),
                 long_ago,
             )
+            await a_receiver(connection, state="active", due_s=300.0)
+            await a_receiver(connection, state="active", due_s=3_600.0, failing_since=long_ago)
+            await a_receiver(connection, state="active", due_s=3_600.0, failing_since=long_ago, flagged_at=long_ago)
+            await a_receiver(connection, state="active", due_s=3_600.0, paused_until=long_ago + timedelta(days=1))
+            await a_receiver(connection, state="disabled", due_s=3_600.0)
+            await a_receiver(connection, state="deleted", due_s=3_600.0)
         async with voucher.pool.acquire() as connection:
             # A ticket in the counter that nobody ever wrote: the allocator waits for it.
             await connection.execute("UPDATE plan SET decided_to = decided_to - 1")
@@ -151,6 +191,11 @@ async def test_whatever_waits_or_went_wrong_is_counted_with_its_age(databases: M
     assert value(seen, "yunquan_sagas_stuck", service="order", kind="purchase") == 1
     assert value(seen, "yunquan_sagas_stuck", service="order", kind="claim") == 0
     assert value(seen, "yunquan_saga_oldest_seconds", service="order", kind="purchase") >= 3_590
+    assert value(seen, "yunquan_webhook_deliveries_waiting", service="order") == 6
+    assert 290 < value(seen, "yunquan_webhook_oldest_seconds", service="order") < 330
+    endpoints = {"well": 2, "failing": 1, "flagged": 1, "disabled": 1}
+    for state, number in endpoints.items():
+        assert value(seen, "yunquan_webhook_endpoints", service="order", state=state) == number
     assert value(seen, "yunquan_queue_tickets_waiting", service="voucher", year=str(now.year), state="undecided") == 1
     assert value(seen, "yunquan_decision_lag_seconds", service="voucher", year=str(now.year)) >= 0
     assert value(seen, "yunquan_windows_due", service="settlement") == 1

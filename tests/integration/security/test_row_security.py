@@ -58,7 +58,7 @@ NOT_IN_THE_STORY = frozenset(
         *("identity.affiliation", "identity.priority_entry"),
         *("catalog.correction", "voucher.returned", "order.contact"),
         *("order.webhook_attempt", "order.webhook_delivery", "order.webhook_endpoint", "order.webhook_host"),
-        *("order.webhook_secret"),
+        "order.webhook_secret",
         *("settlement.affiliation", "settlement.override", "settlement.question"),
     }
 )

@@ -118,6 +118,7 @@ def test_the_platform_admin_sees_no_business_rows_and_decides_no_money() -> None
         P.IDENTITY_STAFF_MANAGE,
         P.IDENTITY_STAFF_APPROVE,
         P.PLATFORM_CLOCK_MOVE,
+        P.PLATFORM_KEY_ROTATE,
         P.PLATFORM_REPLAY_PROPOSE,
     }
     assert not scopes & {"order", "settlement"}
