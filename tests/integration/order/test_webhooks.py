@@ -179,16 +179,32 @@ async def test_an_endpoint_that_fails_is_flagged_after_an_hour_and_disabled_afte
     assert (found["failing_since"], found["flagged_at"]) == (None, None)
 
 
+async def _attempted_in_order(market: Market, attempts: int) -> None:
+    """Wait until the first delivery of the feed has been attempted so often, and it is written."""
+    for _ in range(200):
+        rows = await market.rows("SELECT attempts FROM webhook_delivery ORDER BY seq LIMIT 1")
+        if rows and rows[0]["attempts"] == attempts:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(rows)
+
+
 async def test_in_strict_order_nothing_overtakes_what_failed(hooked: Market, receiver: Receiver) -> None:
     await add_endpoint(hooked, receiver, ordering="strict")
     receiver.answer = lambda _: answer(500)
     for _ in range(3):
         await hooked.place(voucher_fen=0)
     await receiver.wait_for(1)
+    await skip(hooked, seconds=10)
+    await receiver.wait_for(2)
+    # Its next attempt is minutes away and the lane rests only seconds: what comes behind it is due, and waits.
+    await _attempted_in_order(hooked, 2)
+    await skip(hooked, seconds=20)
     await asyncio.sleep(0.7)
+    assert len(receiver.received) == 2
     assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
     receiver.answer = lambda _: GOOD
-    await skip(hooked, seconds=10)
+    await skip(hooked, seconds=400)
     await ended(hooked, 6, state="delivered")
     seen = list(dict.fromkeys(request.headers["webhook-id"] for request in receiver.received))
     rows = await hooked.rows("SELECT event_id FROM order_event ORDER BY seq")
