@@ -57,6 +57,17 @@ patches:
       - {op: replace, path: /spec/template/spec/containers/0/args/0, value: NAME}
       - {op: replace, path: /spec/template/spec/containers/0/envFrom/0/secretRef/name, value: NAME-migration}
       - {op: replace, path: /spec/template/spec/volumes/1/secret/secretName, value: NAME-db-ca}
+  - target: {kind: CronJob}
+    options: {allowNameChange: true}
+    patch: |-
+      - {op: replace, path: /metadata/name, value: NAME-partitions}
+      - {op: replace, path: /spec/jobTemplate/spec/template/spec/serviceAccountName, value: NAME}
+      - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/image, value: "yunquan/NAME:version"}
+      - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/args/0, value: NAME}
+      - op: replace
+        path: /spec/jobTemplate/spec/template/spec/containers/0/envFrom/0/secretRef/name
+        value: NAME-migration
+      - {op: replace, path: /spec/jobTemplate/spec/template/spec/volumes/1/secret/secretName, value: NAME-db-ca}
 """
 
 

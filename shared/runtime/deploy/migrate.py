@@ -7,8 +7,6 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import asyncpg
 from alembic.script import ScriptDirectory
@@ -19,11 +17,8 @@ from sqlalchemy.pool import NullPool
 from shared.runtime.database.row_security import secure
 from shared.runtime.deploy.branches import listed, migration_config, upgrade_branches
 from shared.runtime.deploy.grants import VERSION_TABLE, grant
+from shared.runtime.deploy.partitions import LOCK_ID, make_months_of
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection as SqlConnection
-
-PARTITION_MONTHS_AHEAD = 12
 LOCK_TIMEOUT_S = 5
 POLL_S = 1.0
 ROLES_POLL_S = 5.0
@@ -32,7 +27,7 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 async def upgrade(service: str, dsn: str) -> bool:
-    """Bring one service's database to the newest schema, make its fact partitions for 12 months, and grant rights.
+    """Bring one service's database to the newest schema, grant rights, and make the months of its facts for a year.
 
     A database that a release before the runtime's branch migrated is recognised (ADR 0028).
     The service runs as the role of its own name. Where no such role exists, or it is the one that migrates, there is
@@ -43,15 +38,16 @@ async def upgrade(service: str, dsn: str) -> bool:
     try:
         async with engine.begin() as connection:
             # Two migration jobs at once must not both create tables.
-            await connection.execute(text("SELECT pg_advisory_xact_lock(7365001)"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_ID})"))
             # Whoever waits for a lock on a table holds up everybody behind it; better to fail and be run again.
             await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
             await connection.run_sync(upgrade_branches, service)
-            await connection.run_sync(_partition)
             await connection.run_sync(grant, metadata, service)
-            return await connection.run_sync(secure, metadata, service)
+            secured = await connection.run_sync(secure, metadata, service)
     finally:
         await engine.dispose()
+    await make_months_of(dsn)
+    return secured
 
 
 async def _upgrade_secured(service: str, dsn: str, *, timeout_s: float) -> bool:
@@ -102,24 +98,6 @@ async def _revisions(dsn: str) -> _Found:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _Found(frozenset(), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-
-
-def _partition(connection: "SqlConnection") -> None:
-    connection.execute(text("CREATE TABLE IF NOT EXISTS fact_default PARTITION OF fact DEFAULT"))
-    today = datetime.now(UTC).date().replace(day=1)
-    for ahead in range(PARTITION_MONTHS_AHEAD + 1):
-        first = _month(today.year, today.month + ahead)
-        after = _month(today.year, today.month + ahead + 1)
-        connection.execute(
-            text(
-                f"CREATE TABLE IF NOT EXISTS fact_{first:%Y_%m} PARTITION OF fact"
-                f" FOR VALUES FROM ('{first:%Y-%m-%d}') TO ('{after:%Y-%m-%d}')"
-            )
-        )
-
-
-def _month(year: int, month: int) -> datetime:
-    return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
 
 
 def main() -> int:

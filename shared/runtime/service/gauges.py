@@ -150,6 +150,19 @@ RUNTIME_QUERIES: Sequence[GaugeQuery] = (
         ),
     ),
     GaugeQuery(
+        r"""
+        SELECT COALESCE(max(extract(epoch FROM
+            substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('([^']+)'\)$$)::timestamptz - clock_timestamp()
+        )), 0) AS value
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass('fact')
+        """,
+        (
+            Gauge(
+                "yunquan_fact_partitions_ahead_seconds", "How long there are months for facts; a year when all is well"
+            ),
+        ),
+    ),
+    GaugeQuery(
         f"""
         SELECT k.kind, count(d.type) AS value FROM (VALUES ('event'), ('envelope')) AS k(kind)
         LEFT JOIN (SELECT type FROM dead_letter WHERE replayed_at IS NULL LIMIT {COUNTED_MAX}) d
