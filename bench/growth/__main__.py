@@ -81,8 +81,9 @@ async def _run(given: argparse.Namespace, grown: Grown) -> None:
         stored = await bytes_of(grown.admins)
         purchases = grown.state.purchases
         print(
-            f"{purchases:,} purchases after {time.monotonic() - began:.0f} s, {stored / 1e9:.2f} GB,"
-            f" {stored / purchases / 1e3:.1f} kB a purchase",
+            f"{purchases:,} purchases after {time.monotonic() - began:.0f} s, {sum(stored.values()) / 1e9:.2f} GB,"
+            f" {sum(stored.values()) / purchases / 1e3:.1f} kB a purchase: "
+            + ", ".join(f"{name} {part / purchases / 1e3:.1f}" for name, part in stored.items()),
             flush=True,
         )
         async with grown.quiet() as world:

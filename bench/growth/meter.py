@@ -93,13 +93,13 @@ class Meter:
         return int(await self._admin.fetchval(_READ, list(services)))
 
 
-async def bytes_of(databases: Mapping[str, str]) -> int:
-    """How large the databases are, indexes and all."""
-    found = 0
-    for dsn in databases.values():
+async def bytes_of(databases: Mapping[str, str]) -> Mapping[str, int]:
+    """How large each database is, indexes and all."""
+    found = {}
+    for name, dsn in databases.items():
         connection = await asyncpg.connect(dsn)
         try:
-            found += await connection.fetchval("SELECT pg_database_size(current_database())")
+            found[name] = await connection.fetchval("SELECT pg_database_size(current_database())")
         finally:
             await connection.close()
     return found

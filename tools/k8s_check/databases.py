@@ -6,6 +6,7 @@ from typing import Any
 from shared.runtime.database.row_security import tenant_role
 from shared.runtime.service.service import Service
 from tools.k8s_check.documents import Document
+from tools.k8s_check.sizes import volume_gi
 
 API = "postgresql.cnpg.io/v1"
 BACKUP_SECRET = "backup-object-store"  # noqa: S105 - a name
@@ -79,7 +80,7 @@ def _cluster(service: str) -> Document:
             },
             "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": "preferred"},
             "enablePDB": True,
-            "storage": {"size": "20Gi", "storageClass": "site"},
+            "storage": {"size": f"{volume_gi(service)}Gi", "storageClass": "site"},
             "walStorage": {"size": "5Gi", "storageClass": "site"},
             "resources": {
                 "requests": {"cpu": "500m", "memory": "1Gi"},
