@@ -251,6 +251,24 @@ async def test_what_depends_on_the_moment_is_not_kept_and_says_that_it_is_retrya
     assert (after.status_code, await count(platform, "thing")) == (201, 1)
 
 
+@BOTH
+@pytest.mark.parametrize("refusal", [NotFound(), VersionMismatch(version=3), CopyLags()], ids=lambda one: one.code)
+async def test_what_was_done_is_told_again_though_it_would_be_refused_for_the_moment_now(
+    platform: Platform, path: str, refusal: Refusal
+) -> None:
+    first = await post(platform, path)
+    # Its own act has changed the version that it names, or ended what it is about.
+    SAYS["a"] = refusal
+    again, *others = await asyncio.gather(
+        post(platform, path), post(platform, path, key="k2"), post(platform, path, "b", key="k3")
+    )
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert [other.json().get("code") for other in others] == [refusal.code, None]
+    reused = await post(platform, path, "c")
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency.key_reused")
+
+
 async def test_parallel_calls_that_are_refused_for_the_moment_all_hear_so(platform: Platform) -> None:
     SAYS["a"] = CopyLags()
     answers = await asyncio.gather(*[post(platform, HOT) for _ in range(20)], post(platform, HOT, "b"))

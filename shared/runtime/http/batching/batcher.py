@@ -5,7 +5,8 @@ calls collect, so batches form by themselves. Where calls come together the next
 came lately, because a transaction costs nearly the same for one call as for ten; a lonely call waits for nobody.
 
 Nearly every key is new, so a batch first runs without looking its keys up: the table refuses a key that was used
-before, and then, as after any other fault, the whole batch runs again and replays what it finds. A key that another
+before, and then, as after any other fault, the whole batch runs again and replays what it finds. Keys of refusals that
+are not kept with theirs are looked up, because the table cannot refuse what is not written. A key that another
 process has written and not committed is waited for, KEY_WAIT_MS at most; its call is then told to come again.
 """
 
@@ -203,10 +204,30 @@ class CommandBatcher:
                 ran[call.key.scope, call.key.key] = outcome
                 if outcome.refusal is None or is_kept(outcome.refusal):
                     keep_answer(work, call.key, outcome.answer)
+        if not repeated:
+            await self._find_first_answers(work, fresh, ran, stored)
         if fresh:
             work.contexts = contexts_of((call.traceparent, ids_in(ran[key].result)) for key, call in fresh.items())
         self._register(fresh, ran)
         return [self._answer(call, fresh, ran, stored) for call in batch]
+
+    async def _find_first_answers(
+        self,
+        work: Work,
+        fresh: dict[tuple[str, str], Call],
+        ran: Mapping[tuple[str, str], CallOutcome],
+        stored: dict[tuple[str, str], tuple[bytes, StoredAnswer]],
+    ) -> None:
+        """Move calls that came before, and were done, from `fresh` to `stored`.
+
+        A refusal of the moment is not kept with its key, so the table says nothing of a key that was used before. It may be
+        refused for the very reason that it was done: its own act has changed the version that it names.
+        """
+        unkept = [call.key for key, call in fresh.items() if (no := ran[key].refusal) is not None and not is_kept(no)]
+        if unkept:
+            stored |= await find_answers(work.connection, unkept)
+            for identity in stored:
+                fresh.pop(identity, None)
 
     def _register(self, fresh: Mapping[tuple[str, str], Call], ran: Mapping[tuple[str, str], CallOutcome]) -> None:
         """Let callers wait for the next state; before the commit, because that state may come right behind it."""
