@@ -262,15 +262,21 @@ async def open_world(
     *,
     exchange: MemoryExchange | None = None,
     prepare: Callable[[Platform], None] | None = None,
+    given: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[World]:
-    """Run all services on their databases until the block ends; `prepare` may change the platform before it is used."""
+    """Run all services on their databases until the block ends; `prepare` may change the platform before it is used.
+
+    `given` are settings by service.
+    """
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     await _trust(databases.values(), private.public_key())
     exchange = exchange or MemoryExchange([service.wiring() for service in SERVICES])
     buses = {service.name: MemoryBus(exchange) for service in SERVICES}
     with TemporaryDirectory(prefix="yunquan-") as folder:
+        others = given or {}
         settings = {
-            service.name: settings_for(service, databases[service.name], Path(folder), {}) for service in SERVICES
+            service.name: settings_for(service, databases[service.name], Path(folder), others.get(service.name, {}))
+            for service in SERVICES
         }
         async with open_host(SERVICES, settings, buses) as host:
             transport = httpx.ASGITransport(app=host.app)

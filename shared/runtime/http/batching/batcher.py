@@ -220,8 +220,8 @@ class CommandBatcher:
     ) -> None:
         """Move calls that came before, and were done, from `fresh` to `stored`.
 
-        A refusal of the moment is not kept with its key, so the table says nothing of a key that was used before. It may be
-        refused for the very reason that it was done: its own act has changed the version that it names.
+        A refusal of the moment is not kept with its key, so the table says nothing of a key that was used before. The
+        call may be refused for the very reason that it was done: its own act has changed the version that it names.
         """
         unkept = [call.key for key, call in fresh.items() if (no := ran[key].refusal) is not None and not is_kept(no)]
         if unkept:
