@@ -137,7 +137,7 @@ ORDER = Table(
     Index(None, "region", "id"),
     # An order is updated twice in its first seconds, beside the others of its batch: there is room for both.
     postgresql_with={"fillfactor": "45"},
-    info=party_rows(own("enterprise_id", "provider_id")),
+    info=party_rows(own("enterprise_id", "provider_id"), judged=True),
 )
 LINE = Table(
     "order_line",

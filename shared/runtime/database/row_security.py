@@ -77,11 +77,19 @@ class VisibleRows:
 
     granted: bool = True
     conditions: tuple[RowCondition, ...] = ()
+    judged: bool = False
+    """Whether the planner may only apply the condition to each row, and neither search by it nor count by it."""
     why: str = ""
 
     def sql(self, table: str) -> str:
-        """The condition on a row of the table of that name; empty where every row is shown."""
-        return " OR ".join(f"({condition.sql(table)})" for condition in self.conditions)
+        """The condition on a row of the table of that name; empty where every row is shown.
+
+        A view names its party itself. Taken together with a policy that says the same, the planner expects a hundredth
+        of the rows that are there, and sorts all orders of a provider to show the newest twenty. So it is kept from
+        counting by the policy of a table that is listed newest first.
+        """
+        found = " OR ".join(f"({condition.sql(table)})" for condition in self.conditions)
+        return f"CASE WHEN {found} THEN true ELSE false END" if self.judged and found else found
 
 
 def own(*columns: str) -> Own:
@@ -89,9 +97,9 @@ def own(*columns: str) -> Own:
     return Own(columns)
 
 
-def party_rows(*conditions: RowCondition) -> dict[str, object]:
+def party_rows(*conditions: RowCondition, judged: bool = False) -> dict[str, object]:
     """Table.info of a table of which a party reads the rows that meet one of the conditions."""
-    return {_INFO: VisibleRows(conditions=conditions)}
+    return {_INFO: VisibleRows(conditions=conditions, judged=judged)}
 
 
 def public_rows(why: str) -> dict[str, object]:

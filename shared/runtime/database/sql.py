@@ -78,6 +78,9 @@ async def create_read_pool(dsn: str, *, size_max: int, reports_max: int, applica
     session = _session(application) | {
         "statement_timeout": str(VIEW_STATEMENT_MS),
         "default_transaction_read_only": "on",
+        # A list of somebody with thousands of rows and of somebody with three take different plans; one for both would
+        # read all of the first.
+        "plan_cache_mode": "force_custom_plan",
     }
     pool = await _create_pool(
         dsn, size_max=size_max, size_min=0, session=session, command_timeout_s=READ_COMMAND_TIMEOUT_S

@@ -304,7 +304,7 @@ def _telling(metadata: MetaData, *, shown: Sequence[RowCondition]) -> dict[str, 
         moment("at"),
         Index("notice_recipient_id", "recipient", "id"),
         # Single accounts are told of what they proposed: they are of staff.
-        info=party_rows(Where(f"recipient = 'org:' || {TENANT}"), Where(f"recipient IN ({_PARTIES})")),
+        info=party_rows(Where(f"recipient = 'org:' || {TENANT}"), Where(f"recipient IN ({_PARTIES})"), judged=True),
     )
     decision = Table(
         "decision",
