@@ -22,7 +22,7 @@ TIMERS: Mapping[str, TimerHandler] = {
 }
 JOBS: Sequence[Job] = (
     Job(name="sweep_sagas", every_s=2.0, handler=timeouts.sweep_sagas, batch_max=SWEEP_MAX),
-    Job(name="sequence_events", every_s=0.1, handler=sequence_events, batch_max=BATCH_MAX),
+    Job(name="sequence_events", every_s=0.2, handler=sequence_events, batch_max=BATCH_MAX),
     Job(name="forget_deliveries", every_s=600.0, handler=forget_deliveries, batch_max=FORGET_MAX),
     Job(name="end_years", every_s=10.0, handler=timeouts.end_years, batch_max=CANCEL_MAX),
 )

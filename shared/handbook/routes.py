@@ -1,5 +1,6 @@
 """The addresses of the handbook."""
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -42,10 +43,26 @@ async def _page(request: Request) -> Response:
     path = request.url.path
     page = pages().get(path.removesuffix(_MARKDOWN))
     if page is None:
-        return Response("没有这一页。", status_code=404, media_type="text/plain; charset=utf-8", headers=_HEADERS)
+        return _no_page(path, request.headers.get("accept", ""))
     wants_markdown = path.endswith(_MARKDOWN) or _prefers_markdown(request.headers.get("accept", ""))
     text, kind = (page.text, "text/markdown") if wants_markdown else (page.html, "text/html")
     return Response(text, media_type=f"{kind}; charset=utf-8", headers={**_HEADERS, "Vary": "Accept"})
+
+
+def _no_page(path: str, accept: str) -> Response:
+    """A text for somebody with a browser, and the problem of everywhere else for a program."""
+    if "text/html" in accept:
+        return Response("没有这一页。", status_code=404, media_type="text/plain; charset=utf-8", headers=_HEADERS)
+    problem = {
+        "type": "/problems/resource.not_found",
+        "title": "Not Found",
+        "status": 404,
+        "code": "resource.not_found",
+        "detail": "没有这一页。目录在 /guide。",
+        "instance": path,
+    }
+    text = json.dumps(problem, ensure_ascii=False)
+    return Response(text, status_code=404, media_type="application/problem+json", headers=_HEADERS)
 
 
 def _prefers_markdown(accept: str) -> bool:

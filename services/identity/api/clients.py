@@ -23,8 +23,10 @@ from shared.runtime.http import (
     Reading,
     Run,
     VersionedRun,
+    VersionRequiredRun,
     actor_of,
     require,
+    to_json,
 )
 
 router = APIRouter(prefix="/clients")
@@ -69,10 +71,11 @@ async def list_clients(
     return await views.list_clients(connection, principal, limit=limit, cursor=cursor)
 
 
-@router.get("/{client_id}", summary="应用客户端详情")
-async def read_client(connection: Reading, principal: Keeper, client_id: UUID) -> ClientItem:
-    """One client, named by its `id`."""
-    return await views.read_client(connection, principal, client_id)
+@router.get("/{client_id}", response_model=ClientItem, summary="应用客户端详情")
+async def read_client(connection: Reading, principal: Keeper, client_id: UUID) -> Response:
+    """One client, named by its `id`; its ETag is what a change asks for."""
+    found = await views.read_client(connection, principal, client_id)
+    return Response(to_json(found), media_type="application/json", headers={"ETag": f'"{found.version}"'})
 
 
 @router.post("", status_code=201, response_model=ClientResult, summary="创建应用客户端")
@@ -92,7 +95,7 @@ async def open_client(run: Run, body: OpenBody, principal: Keeper) -> Response:
 
 
 @router.put("/{client_id}", response_model=ClientResult, summary="变更应用客户端的名称和权限范围")
-async def change_client(run: VersionedRun, client_id: UUID, body: ChangeBody, principal: Keeper) -> Response:
+async def change_client(run: VersionRequiredRun, client_id: UUID, body: ChangeBody, principal: Keeper) -> Response:
     """Set a client's name and scopes; tokens with a scope that is taken away end everywhere."""
     command = clients.ChangeClient(
         client_id=client_id,

@@ -39,6 +39,14 @@ class TokenInvalid(Refusal):
     zh = "登录凭证无效，请重新登录。"
 
 
+class TokenForOther(Refusal):
+    """The access token is one of ours and good, and was not given for this service. Source: RFC 9068, 4."""
+
+    code = "auth.token_for_other"
+    kind = RefusalKind.UNAUTHENTICATED
+    zh = "该登录凭证不用于本服务：人员请使用登录时得到的本服务凭证；应用客户端请申请含本服务权限范围的令牌。"
+
+
 class TokenExpired(Refusal):
     """The access token was good and its time is over; a refresh gives a new one."""
 
@@ -208,7 +216,7 @@ class TokenVerifier:
         self._ended_sessions: dict[UUID | None, float] = {}
 
     def verify(self, token: str) -> Principal:
-        """The caller behind a token. Raises: TokenInvalid, TokenExpired. Source: RFC 8725, RFC 9068."""
+        """The caller behind a token. Raises: TokenInvalid, TokenForOther, TokenExpired. Source: RFC 8725, RFC 9068."""
         verified = self._remembered.get(token)
         if verified is None:
             verified = self._read(token)
@@ -298,7 +306,7 @@ class TokenVerifier:
         if of_client is (claims.scope is msgspec.UNSET) or narrowed is isinstance(claims.aud, str):
             raise TokenInvalid(reason="claims")
         if self._audience not in ((claims.aud,) if isinstance(claims.aud, str) else claims.aud):
-            raise TokenInvalid(reason="audience")
+            raise TokenForOther
         begins = claims.iat if claims.nbf is msgspec.UNSET else max(claims.iat, claims.nbf)
         if begins > self._now() + CLOCK_SKEW_MAX_S or not 0 < claims.exp - claims.iat <= TTL_MAX_S + 0.01:
             raise TokenInvalid(reason="times")

@@ -323,7 +323,11 @@ async def test_scopes_that_are_taken_away_end_with_the_tokens_that_carry_them(of
     await office.platform.settle()
     token = await machine.token()
     body = {"name": "订单系统", "scopes": ["organisation:read"]}
-    changed = await office.client.put(f"{BASE}/clients/{machine.id}", json=body, headers=office.own(party))
+    read = await office.get(f"/clients/{machine.id}", office.own(party))
+    blind = await office.client.put(f"{BASE}/clients/{machine.id}", json=body, headers=office.own(party))
+    assert (blind.status_code, blind.json()["code"]) == (428, "request.version_required")
+    headers = office.own(party) | {"If-Match": read.headers["ETag"]}
+    changed = await office.client.put(f"{BASE}/clients/{machine.id}", json=body, headers=headers)
     assert changed.json()["scopes"] == ["organisation:read"]
     await office.platform.settle()
     assert (await office.get("/me", with_token(token))).status_code == 401

@@ -48,6 +48,10 @@ async def test_documents_for_programs_and_what_is_not_there(client: httpx.AsyncC
     assert (await client.get("/asyncapi.json")).json()["asyncapi"] == "3.0.0"
     assert (await client.get("/llms.txt")).text.startswith("# ")
     for path in ("/problems/no.such", "/problems/<script>", "/guide/../etc", "/guide/no", "/problems/%2e%2e%2fpasswd"):
-        assert (await client.get(path)).status_code == 404, path
+        missing = await client.get(path)
+        assert (missing.status_code, missing.json()["code"]) == (404, "resource.not_found"), path
+        assert missing.headers["content-type"] == "application/problem+json"
+    shown = await client.get("/guide/no", headers={"Accept": "text/html"})
+    assert (shown.status_code, shown.text) == (404, "没有这一页。")
     assert (await client.post("/problems")).status_code == 405
     assert len(problem_entries()) > 270

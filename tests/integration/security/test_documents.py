@@ -111,7 +111,11 @@ async def test_a_header_of_which_there_is_one_is_refused_by_every_operation_when
 
 
 VERSIONS = {'"1"': True, "1": True, 'W/"1"': True, "*": False, '"a"': False, "": False}
-READ_BEFORE = {"catalog PUT /products/{product_id}", "order PUT /webhook-endpoints/{endpoint_id}"}
+READ_BEFORE = {
+    "catalog PUT /products/{product_id}",
+    "identity PUT /clients/{client_id}",
+    "order PUT /webhook-endpoints/{endpoint_id}",
+}
 """Where a request replaces what its sender must have read; acts check If-Match when it is given (ADR 0016)."""
 
 

@@ -114,7 +114,7 @@ async def told(estate: Estate, service: str, token: str) -> int:
         refused = {before.status_code == 401, cold.status_code == 401}
         assert (hot.status_code == 401) in refused, f"hot and cold differ in {service}"
     if cold.status_code == 401:
-        assert cold.json()["code"] in {"auth.token_invalid", "auth.token_expired"}
+        assert cold.json()["code"] in {"auth.token_invalid", "auth.token_for_other", "auth.token_expired"}
         assert cold.headers["WWW-Authenticate"] == "Bearer"
     return cold.status_code
 

@@ -18,7 +18,7 @@ from nacl.signing import VerifyKey
 from shared.contracts.permissions import Permission, Role
 from shared.kernel.ids import AccountId, OrganisationId
 from shared.kernel.refusals import Bug, RefusalKind
-from shared.runtime.auth.tokens import TokenExpired, TokenInvalid, TokenSigner, TokenVerifier
+from shared.runtime.auth.tokens import TokenExpired, TokenForOther, TokenInvalid, TokenSigner, TokenVerifier
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFY_KEY = VerifyKey(KEY.public_key().public_bytes_raw())
@@ -114,7 +114,6 @@ def test_the_forged_but_correct_token_of_these_tests_is_accepted(verifier: Token
         ({"crit": ["exp"]}, {}, "header"),
         ({"kid": "k2"}, {}, "key"),
         ({"kid": "../../dev/null"}, {}, "key"),
-        ({}, {"aud": "settlement"}, "audience"),
         ({}, {"aud": ["order", "settlement"]}, "claims"),
         ({}, {"iss": "somebody-else"}, "issuer"),
         ({}, {"sub": "admin"}, "claims"),
@@ -133,6 +132,14 @@ def test_a_token_that_is_not_exactly_ours_is_refused(
         verifier.verify(forge(header=header, claims=claims))
     assert refused.value.facts == {"reason": reason}
     assert refused.value.kind is RefusalKind.UNAUTHENTICATED
+
+
+def test_a_token_for_another_service_is_told_so_if_it_is_ours(verifier: TokenVerifier) -> None:
+    with pytest.raises(TokenForOther) as refused:
+        verifier.verify(forge(claims={"aud": "settlement"}))
+    assert refused.value.kind is RefusalKind.UNAUTHENTICATED
+    with pytest.raises(TokenInvalid):
+        verifier.verify(forge(claims={"aud": "settlement", "iss": "somebody-else"}))
 
 
 def test_a_token_that_begins_within_the_skew_of_clocks_is_good(verifier: TokenVerifier) -> None:
