@@ -20,7 +20,7 @@ FIRST_XID = 1
 """Below it are facts from before the feed was kept."""
 
 # The next statement is planned for this very position: a plan for any position expects a third of all facts behind it,
-# and would read whole tables ten times a second.
+# and would read whole tables five times a second.
 _POSITION = """
 SELECT seen_below, open, last_seq FROM event_feed, set_config('plan_cache_mode', 'force_custom_plan', true)
 """
