@@ -86,10 +86,9 @@ UPDATE application a SET version = 1, (state, earmarked_fen, waiting_fen, code, 
 )
 WHERE a.plan_id = $1 AND a.ticket_no BETWEEN $2 AND $3 AND a.state = 'queued' AND a.version = 0
 """
-_WAITING_TICKETS = f"""
-SELECT {_TICKET_COLUMNS} FROM application
-WHERE plan_id = $1 AND waits AND (listed OR NOT $2) ORDER BY ticket_no LIMIT $3
-"""  # noqa: S608 - a constant
+_WAITING = f"SELECT {_TICKET_COLUMNS} FROM application WHERE plan_id = $1 AND waits"  # noqa: S608 - a constant
+_ALL_WAITING = f"{_WAITING} ORDER BY ticket_no LIMIT $2"
+_LISTED_WAITING = f"{_WAITING} AND listed ORDER BY ticket_no LIMIT $2"
 _LOCK_TICKET = f"SELECT {_TICKET_COLUMNS} FROM application WHERE id = $1 FOR UPDATE"  # noqa: S608 - a constant
 _PLAN_OF_TICKET = "SELECT plan_id FROM application WHERE id = $1 AND ($2::uuid IS NULL OR enterprise_id = $2)"
 _OPEN_TICKETS_OF_PLAN = f"""
@@ -208,7 +207,8 @@ async def decide_tickets(
 
 async def waiting_tickets(connection: Connection, plan: Plan, *, only_listed: bool, limit: int) -> list[Application]:
     """The waiting list in ticket order; only listed enterprises when just the lane has money."""
-    return [_ticket(row) for row in await connection.fetch(_WAITING_TICKETS, plan.id, only_listed, limit)]
+    statement = _LISTED_WAITING if only_listed else _ALL_WAITING
+    return [_ticket(row) for row in await connection.fetch(statement, plan.id, limit)]
 
 
 async def open_tickets_of(connection: Connection, plan_id: UUID, *, limit: int) -> list[Application]:
