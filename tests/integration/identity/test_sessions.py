@@ -50,7 +50,7 @@ async def test_a_session_holds_one_token_for_each_service(office: Office) -> Non
     assert (me["organisation_id"], me["roles"]) == (str(party.id), ["enterprise"])
     for service in services - {"identity"}:
         response = await office.get("/me", with_token(session["access_tokens"][service]))
-        assert (response.status_code, response.json()["code"]) == (401, "auth.token_invalid")
+        assert (response.status_code, response.json()["code"]) == (401, "auth.token_for_other")
 
 
 async def test_unknown_names_and_wrong_passwords_get_the_same_answer(office: Office) -> None:

@@ -126,7 +126,7 @@ async def test_nobody_and_the_wrong_role_are_refused_before_anything_is_stored(p
     assert (nobody.status_code, nobody.json()["code"]) == (401, "auth.token_invalid")
     assert nobody.headers["WWW-Authenticate"] == "Bearer"
     assert (wrong.status_code, wrong.json()["code"]) == (403, "auth.permission_missing")
-    assert (other.status_code, other.json()["code"]) == (401, "auth.token_invalid")
+    assert (other.status_code, other.json()["code"]) == (401, "auth.token_for_other")
     assert await things(platform) == 0
 
 
