@@ -50,8 +50,7 @@ def accept(text: str) -> ResidentId:
         date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError as error:
         raise ResidentIdMalformed from error
-    total = sum(int(digit) * weight for digit, weight in zip(number[:17], _WEIGHTS, strict=True))
-    if _CHECK_OF_REMAINDER[total % 11] != number[17]:
+    if not _check_place_fits(number):
         raise ResidentIdCheckDigit
     return ResidentId(number)
 
@@ -64,6 +63,16 @@ def has_shape(number: str) -> bool:
         return date(int(number[6:10]), int(number[10:12]), int(number[12:14])) >= _BORN_FROM
     except ValueError:
         return False
+
+
+def is_right(number: str) -> bool:
+    """Whether a normalised text is an ID number with a day of birth and a right check place."""
+    return has_shape(number) and _check_place_fits(number)
+
+
+def _check_place_fits(number: str) -> bool:
+    total = sum(int(digit) * weight for digit, weight in zip(number[:17], _WEIGHTS, strict=True))
+    return _CHECK_OF_REMAINDER[total % 11] == number[17]
 
 
 def mask(number: str) -> str:

@@ -207,3 +207,11 @@ def test_two_codes_that_differ_in_the_check_place_only_name_one_body() -> None:
 
 def test_two_codes_that_differ_before_the_check_place_name_two_bodies() -> None:
     assert not same_body("91520100MA6DK0X17T", "91520100MA6DK0X18T")
+
+
+@pytest.mark.parametrize("number", ["520102195303103481", "520102196605197342", "520102196105172552"])
+def test_a_residents_id_number_that_has_the_check_character_of_a_code_as_well_is_no_code(number: str) -> None:
+    assert check_character(number[:17]) == number[17]
+    with pytest.raises(CreditCodeIsResidentId) as refused:
+        examine(number)
+    assert refused.value.facts == {}
