@@ -63,6 +63,9 @@ def write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nobody is called by these
+
+
 def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept: Secrets) -> ServiceSettings:
     """A service's settings: every required secret comes from the kept file, every folder lies under ours."""
     values: dict[str, Any] = {
@@ -70,6 +73,8 @@ def settings_of(service: Service, *, platform: PlatformSettings, dsn: str, kept:
         "policy_file": platform.policy_file,
         "host": platform.host,
         "port": platform.port,
+        # The issuer of machine clients' tokens, and where they ask for them.
+        "public_url": f"http://{'127.0.0.1' if platform.host in EVERYWHERE else platform.host}:{platform.port}",
         "movable_clock": True,
         "pool_size_max": 6,
     }

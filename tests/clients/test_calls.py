@@ -155,6 +155,20 @@ def test_a_date_in_retry_after_is_read_by_the_clock_of_the_answer() -> None:
     assert pause_before_next(Reply(503, headers, b""), attempt=1, spread=0.0) == 30.0
 
 
+def test_a_platform_that_is_not_there_yet_is_asked_again_by_the_next_call(slept: list[float]) -> None:
+    platform, answers = Platform(ok()), [problem(503)] * ATTEMPTS_MAX + [httpx2.Response(200, json={"x": 1})]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return answers.pop(0) if answers and request.url.path.startswith("/.well-known") else platform(request)
+
+    with Yunquan(ISSUER, "yqc_1", KEY, transport=httpx2.MockTransport(answer)) as client:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                client.call(READ)
+        assert client.call(READ).status == 200
+    assert len(slept) == ATTEMPTS_MAX - 1
+
+
 def test_a_token_is_got_once_for_many_calls_and_anew_when_it_is_refused() -> None:
     platform = Platform(ok(), ok(), problem(401), ok())
     with platform.client() as client:
@@ -210,6 +224,10 @@ def test_the_cursor_of_an_event_never_passes_by_one_that_was_not_dealt_with() ->
     with Platform(*pages).client() as client:
         found = [(each.id, each.cursor) for each in client.events(cursor="c0", follow=False)]
     assert found == [("e1", "c0"), ("e2", "c2"), ("e3", "c3")]
+    first = Platform(httpx2.Response(200, json={"data": [event(1), event(2)], "has_more": False, "next_cursor": "c2"}))
+    with first.client() as client:
+        assert next(client.events(cursor="", follow=False)).cursor == ""
+    assert "cursor" not in dict(first.calls[0].url.params)
 
 
 async def test_many_tasks_get_one_token() -> None:

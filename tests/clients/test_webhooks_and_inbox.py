@@ -81,6 +81,8 @@ def test_a_request_of_another_time_is_refused_though_its_signature_fits(seconds:
         {"Webhook-Signature": "v1,!!! v1a,AAAA v2,x"},
         {"Webhook-Signature": "v1," + base64.b64encode(bytes(32)).decode()},
         {"Webhook-Id": ""},
+        {"Webhook-Id": "\udcff"},
+        {"Webhook-Signature": "v1,é"},
     ],
 )
 def test_headers_that_were_changed_are_refused(change: dict[str, str]) -> None:
@@ -97,7 +99,9 @@ def test_a_signature_by_another_secret_or_of_another_body_is_refused() -> None:
         webhooks().verify(signed(b"[]"), b"[]")
 
 
-@pytest.mark.parametrize("given", [{}, {"secrets": ["x"]}, {"secrets": ["whsec_!"]}, {"public_keys": ["whpk_AAAA"]}])
+@pytest.mark.parametrize(
+    "given", [{}, {"secrets": ["x"]}, {"secrets": ["whsec_!"]}, {"secrets": ["whsec_"]}, {"public_keys": ["whpk_AAAA"]}]
+)
 def test_a_secret_of_another_form_is_told_at_the_start(given: dict[str, list[str]]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Webhooks(**given)
@@ -144,6 +148,16 @@ def test_work_that_failed_is_done_when_the_event_comes_again(file: Path) -> None
     assert dealt(file) == []
     assert receive(file, event(1)) is Arrival.NEW
     assert dealt(file) == ["e1"]
+
+
+def test_a_connection_without_transactions_is_refused(file: Path) -> None:
+    with (
+        closing(sqlite3.connect(file, isolation_level=None)) as database,
+        pytest.raises(ValueError, match="by itself"),
+        Inbox().receiving(database, event(1)),
+    ):
+        raise AssertionError
+    assert receive(file, event(1)) is Arrival.NEW
 
 
 def test_an_event_that_was_overtaken_is_told_so(file: Path) -> None:

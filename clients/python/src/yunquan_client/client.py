@@ -178,6 +178,7 @@ class Yunquan:
         Keep the `cursor` of an event once you have dealt with it. Within a page it is still that of the page before, so
         that nothing is passed by: what you have seen of a page may come again, and `Inbox` passes over it.
         """
+        cursor = cursor or None
         while True:
             wait_s = operations.WAIT_S_MAX if follow else 0
             reply = self.call(operations.list_events(types, order_id, cursor, wait_s))

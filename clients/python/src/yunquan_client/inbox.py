@@ -3,6 +3,7 @@
 Webhooks and the feed may bring an event twice and out of order; both bring the same ids, so both may use one inbox.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -77,6 +78,10 @@ class Inbox:
         What the block wrote and that the event was dealt with commit together at its end; after an exception neither
         does. Two that receive the same event at once: one waits for the other, and finds it repeated.
         """
+        if getattr(connection, "autocommit", False) is True or (
+            isinstance(connection, sqlite3.Connection) and connection.isolation_level is None
+        ):
+            raise ValueError("the connection commits each statement by itself; an inbox needs a transaction")
         try:
             yield self._arrive(connection, event)
         except BaseException:

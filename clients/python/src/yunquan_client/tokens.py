@@ -59,7 +59,13 @@ class Tokens:
         self._token = ""
         if not self._metadata:
             found = yield from self._answered(lambda: Send(method="GET", url=METADATA, headers={}))
-            self._metadata = found.json()
+            said = problem_of(found)
+            if found.status != 200 or not {"issuer", "token_endpoint"} <= said.keys():
+                # Not kept: the next call asks again.
+                raise refused(
+                    found.status if found.status >= 400 else 502, {"detail": "no metadata of a platform", **said}
+                )
+            self._metadata = said
         reply = yield from self._answered(self._asked)
         if reply.status == 401 and self._set_clock(reply):
             reply = yield from self._answered(self._asked)

@@ -17,6 +17,7 @@ from yunquan_client.models import Event
 
 TOLERANCE_S: Final = 300.0
 SIGNATURES_MAX: Final = 20
+SECRET_BYTES_MIN: Final = 24
 _SECRET, _PUBLIC = "whsec_", "whpk_"
 
 
@@ -41,6 +42,8 @@ class Webhooks:
         if not secrets and not public_keys:
             raise ValueError("give a secret or a public key")
         self._secrets = [_decoded(text, _SECRET) for text in secrets]
+        if any(len(secret) < SECRET_BYTES_MIN for secret in self._secrets):
+            raise ValueError(f"a secret has {SECRET_BYTES_MIN} bytes at least; with none, anybody could sign")
         self._keys = [Ed25519PublicKey.from_public_bytes(_decoded(text, _PUBLIC)) for text in public_keys]
         self._clock = clock
 
@@ -51,7 +54,7 @@ class Webhooks:
         """
         given = {name.lower(): value for name, value in headers.items()}
         webhook_id, sent_at = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
-        if not webhook_id or not (sent_at.isascii() and sent_at.isdigit()):
+        if not (webhook_id and webhook_id.isascii()) or not (sent_at.isascii() and sent_at.isdigit()):
             raise WebhookRefused("webhook-id or webhook-timestamp is missing")
         if abs(self._clock() - int(sent_at[:15])) > TOLERANCE_S:
             raise WebhookRefused("it was sent more than five minutes ago, or a clock is wrong")
@@ -71,7 +74,7 @@ class Webhooks:
         version, _, text = signature.partition(",")
         try:
             value = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:
             return False
         if version == "v1":
             return any(hmac.compare_digest(hmac.digest(each, signed, hashlib.sha256), value) for each in self._secrets)
